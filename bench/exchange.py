@@ -1,0 +1,162 @@
+"""How fast data go from Spark to Ray and back, compared with the floor and with other ways, all in one run.
+
+The floor of `from_spark` is Spark's own noop sink over the same frame on the same executor; that of `to_spark` is the
+same aggregate over Spark's own cache. README.md in this folder says how to read the results.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import implementations
+import ray
+import ray.data
+from cases import CASES, Case
+from measuring import Implementation, Subject, interleave, rows_of
+from peer import Peer
+
+import raydp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyspark.sql import SparkSession
+
+MEBIBYTE = 1024**2
+DIRECTIONS = ["from_spark", "to_spark"]
+
+
+def start(options: argparse.Namespace) -> SparkSession:
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    ray.init(
+        "local",
+        num_cpus=2,
+        object_store_memory=options.store_mebibytes * MEBIBYTE,
+        include_dashboard=False,
+        logging_level=logging.WARNING,
+        log_to_driver=False,
+    )
+    settings = {
+        "spark.driver.memory": options.driver_memory,
+        "spark.driver.maxResultSize": "0",  # toArrow() collects everything there
+        "spark.log.level": "ERROR",
+        "spark.raydp.progress": "false",
+        "spark.ui.showConsoleProgress": "false",
+    }
+    return raydp.init_spark("exchange benchmark", 1, 1, options.executor_memory, configs=settings)
+
+
+def measure(spark: SparkSession, case: Case, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Measure one case in both directions and yield the result's rows."""
+    rows = options.rows or case.rows
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="raydp-bench-")))
+        peer = stack.enter_context(Peer(options.peer_python, case, rows, folder)) if options.peer_python else None
+        frame = case.frame(spark, rows, folder)
+        if case.is_cached:
+            frame = frame.cache()
+            frame.count()
+        dataset = raydp.from_spark(frame)
+        if dataset.count() != rows:
+            raise AssertionError(f"from_spark lost or added rows in {case.name}: {dataset.count()}, not {rows}")
+        size = dataset.size_bytes()
+        if "from_spark" in options.directions:
+            del dataset  # no more than one copy in the store while the clock runs
+            ways = implementations.from_spark(frame, size, folder)
+            if peer:
+                ways.append(Implementation("raydp_1_6", peer.from_spark, implementations.SLOW_ROUNDS))
+            yield from _interleaved(Subject(case.name, "from_spark", None, rows, size), ways, options)
+            dataset = raydp.from_spark(frame)
+        if "to_spark" in options.directions:
+            frame = frame.cache()
+            frame.count()
+            for aggregate, terms in case.aggregates().items():
+                ways = implementations.to_spark(spark, dataset, frame, terms, folder)
+                if peer:
+                    run = peer.to_spark(aggregate)
+                    ways.append(Implementation("raydp_1_6", run, implementations.SLOW_ROUNDS))
+                needed = implementations.column_bytes(dataset, list(terms))
+                yield from _interleaved(Subject(case.name, "to_spark", aggregate, rows, needed), ways, options)
+        frame.unpersist(blocking=True)
+
+
+def _interleaved(subject: Subject, ways: list[Implementation], options: argparse.Namespace) -> list[dict[str, Any]]:
+    chosen = [way for way in ways if options.impls is None or way.name in {"floor", *options.impls}]
+    rows = rows_of(subject, interleave(chosen, rounds=options.rounds, warm_ups=options.warm_ups))
+    show(rows)
+    return rows
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    first = rows[0]
+    title = " ".join(filter(None, [first["case"], first["direction"], first["aggregate"]]))
+    print(f"\n{title}: {first['rows']:,} rows, {first['bytes'] / 1e6:,.0f} MB")
+    print(f"  {'':<10}{'median s':>10}{'min':>8}{'max':>8}{'/ floor':>9}{'GB/s':>7}{'extra MiB':>11}{'segments':>10}")
+    for row in rows:
+        print(
+            f"  {row['impl']:<10}{row['seconds_median']:10.3f}{row['seconds_min']:8.3f}{row['seconds_max']:8.3f}"
+            f"{row['ratio_to_floor']:9.2f}{row['bytes'] / row['seconds_median'] / 1e9:7.2f}"
+            f"{row['peak_extra_bytes'] / MEBIBYTE:11.0f}{row['peak_segment_bytes'] / MEBIBYTE:10.0f}",
+            flush=True,
+        )
+
+
+def show_ratios(rows: list[dict[str, Any]]) -> None:
+    print()
+    for row in rows:
+        if row["impl"] != "raydp":
+            continue
+        floor = "noop sink" if row["direction"] == "from_spark" else f"cached scan ({row['aggregate']})"
+        bound = CASES[row["case"]].bounds.get(row["direction"])
+        gate = "" if bound is None else f"   gate: at most {bound}"
+        print(f"{row['case']:<18}{row['direction']:>10} / {floor:<25} = {row['ratio_to_floor']:.2f}{gate}")
+        if row["case"] == "many_partitions" and row["direction"] == "from_spark":
+            print(f"{'':<18}per partition more than the floor: {milliseconds_per_partition(row):.2f} ms   gate: 5")
+
+
+def milliseconds_per_partition(row: dict[str, Any]) -> float:
+    floor: float = row["seconds_median"] / row["ratio_to_floor"]
+    partitions = CASES[row["case"]].partition_count(row["rows"])
+    return float(1000 * (row["seconds_median"] - floor) / partitions)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, help="write the rows to this file")
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES), metavar="CASE", help=", ".join(CASES))
+    parser.add_argument("--directions", nargs="+", choices=DIRECTIONS, default=DIRECTIONS)
+    parser.add_argument("--impls", nargs="+", help="only these beside the floor: raydp memcpy arrow parquet raydp_1_6")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds that count (default: 5)")
+    parser.add_argument("--warm-ups", type=int, default=3, help="runs of each before them (default: 3)")
+    parser.add_argument("--rows", type=int, help="rows of every case (default: each case's own, about 640 MB)")
+    parser.add_argument("--peer-python", help="the Python of an environment with RayDP 1.6, to compare with")
+    parser.add_argument("--executor-memory", default="3g", help="heap of the one executor (default: 3g)")
+    parser.add_argument("--driver-memory", default="3g", help="heap of the driver's JVM (default: 3g)")
+    parser.add_argument("--store-mebibytes", type=int, default=2048, help="size of Ray's object store (default: 2048)")
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = parse()
+    spark = start(options)
+    rows: list[dict[str, Any]] = []
+    try:
+        for name in options.cases:
+            rows.extend(measure(spark, CASES[name], options))
+            if options.json:  # after each case, because all of them take long
+                options.json.write_text(json.dumps(rows, indent=2) + "\n")
+    finally:
+        raydp.stop_spark()
+        ray.shutdown()
+    show_ratios(rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""Interleaved timing: every implementation takes its turn in each round, so that a noisy moment hits all alike."""
+
+from __future__ import annotations
+
+import gc
+import time
+from dataclasses import dataclass, field
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from memory import MemoryWatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FLOOR = "floor"
+
+
+@dataclass
+class Implementation:
+    """One way to do what is measured.
+
+    Attributes:
+        name: Its name in the results.
+        run: Does it once and returns the seconds that it took.
+        rounds: How often at most; less than the others for what takes long.
+        has_segments: Whether exchange segments, which stay warm between runs, count as its memory.
+    """
+
+    name: str
+    run: Callable[[], float]
+    rounds: int | None = None
+    has_segments: bool = False
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured: a case, a direction, and for `to_spark` the aggregate (`one_column` or `all_columns`)."""
+
+    case: str
+    direction: str
+    aggregate: str | None
+    rows: int
+    bytes: int
+
+
+@dataclass
+class Measurement:
+    """The times of one implementation."""
+
+    name: str
+    seconds: list[float] = field(default_factory=list)
+    peak_extra_bytes: int | None = None
+    peak_segment_bytes: int | None = None
+
+    @property
+    def median(self) -> float:
+        return median(self.seconds)
+
+
+def timed(action: Callable[[], Any]) -> Callable[[], float]:
+    """Turn an action into one that returns its seconds; its result is dropped after the clock has stopped."""
+
+    def run() -> float:
+        start = time.perf_counter()
+        result = action()
+        seconds = time.perf_counter() - start
+        del result
+        return seconds
+
+    return run
+
+
+def interleave(implementations: list[Implementation], *, rounds: int, warm_ups: int) -> list[Measurement]:
+    """Measure: warm-ups first, then a round that only watches memory, then the rounds that count."""
+    measurements = [Measurement(implementation.name) for implementation in implementations]
+    pairs = list(zip(implementations, measurements, strict=True))
+    for implementation, measurement in pairs:
+        for _ in range(warm_ups if implementation.rounds is None else min(warm_ups, 1)):
+            _undisturbed(implementation.run)
+        with MemoryWatch(with_segments=implementation.has_segments) as memory:
+            _undisturbed(implementation.run)
+        measurement.peak_extra_bytes = memory.peak_extra_bytes
+        measurement.peak_segment_bytes = memory.peak_segment_bytes
+    for number in range(rounds):
+        # Each round begins with another implementation, so that nobody always runs after the same neighbour.
+        first = number % len(pairs)
+        for implementation, measurement in pairs[first:] + pairs[:first]:
+            if implementation.rounds is None or number < implementation.rounds:
+                measurement.seconds.append(_undisturbed(implementation.run))
+    return measurements
+
+
+def rows_of(subject: Subject, measurements: list[Measurement]) -> list[dict[str, Any]]:
+    """Return the result's JSON rows; ratios are of medians."""
+    floor = next(measurement.median for measurement in measurements if measurement.name == FLOOR)
+    return [
+        {
+            "case": subject.case,
+            "direction": subject.direction,
+            "aggregate": subject.aggregate,
+            "impl": measurement.name,
+            "seconds_median": measurement.median,
+            "seconds_min": min(measurement.seconds),
+            "seconds_max": max(measurement.seconds),
+            "rounds": len(measurement.seconds),
+            "rows": subject.rows,
+            "bytes": subject.bytes,
+            "ratio_to_floor": measurement.median / floor,
+            "peak_extra_bytes": measurement.peak_extra_bytes,
+            "peak_segment_bytes": measurement.peak_segment_bytes,
+        }
+        for measurement in measurements
+    ]
+
+
+def _undisturbed(run: Callable[[], float]) -> float:
+    gc.collect()  # now rather than while the clock runs
+    return run()

@@ -1,0 +1,110 @@
+"""Watches the memory of all processes of a run, the object store left out.
+
+Counted are private (anonymous) pages of this process and of everything that it started, Ray's processes and Spark's
+JVMs among them, and the pages of the anonymous shared files (memfd) through which executors and agents exchange blocks.
+Pages of a memfd belong to several processes and are counted once.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+INTERVAL_SECONDS = 0.05
+_SEGMENT = "/memfd:raydp-segment"
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Memory in use at one moment, in bytes."""
+
+    private: int
+    segments: int
+
+
+class MemoryWatch:
+    """Samples memory in a thread of its own between `__enter__` and `__exit__`.
+
+    Args:
+        with_segments: Whether segments are memory of what is watched, also those that were there at the beginning.
+
+    Attributes:
+        peak_extra_bytes: Most private memory above that at the beginning plus segments, at one moment.
+        peak_segment_bytes: Most memory in segments at one moment.
+    """
+
+    def __init__(self, *, with_segments: bool) -> None:
+        self._with_segments = with_segments
+        self.peak_extra_bytes = 0
+        self.peak_segment_bytes = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._sample, name="memory watch", daemon=True)
+        self._processes: list[int] = []
+        self._at_first = Footprint(0, 0)
+
+    def __enter__(self) -> MemoryWatch:
+        this = psutil.Process()
+        self._processes = [process.pid for process in (this, *this.children(recursive=True))]
+        self._at_first = footprint(self._processes)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _sample(self) -> None:
+        while True:
+            now = footprint(self._processes)
+            segments = now.segments if self._with_segments else 0
+            extra = max(0, now.private - self._at_first.private) + segments
+            self.peak_extra_bytes = max(self.peak_extra_bytes, extra)
+            self.peak_segment_bytes = max(self.peak_segment_bytes, segments)
+            if self._ended.wait(INTERVAL_SECONDS):
+                return
+
+
+def footprint(processes: list[int]) -> Footprint:
+    """Return what the processes use now; those that have ended use nothing."""
+    private = 0
+    segments: dict[str, int] = {}
+    for process in processes:
+        try:
+            private += _private_bytes(process)
+            for inode, size in _segment_bytes(process).items():
+                segments[inode] = max(size, segments.get(inode, 0))
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return Footprint(private, sum(segments.values()))
+
+
+def _private_bytes(process: int) -> int:
+    for line in Path(f"/proc/{process}/status").read_text().splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) * 1024
+    return 0  # a process that is about to end has no memory any more
+
+
+def _segment_bytes(process: int) -> dict[str, int]:
+    """Return by inode how much of each segment this process has touched; both ends touch what they exchange."""
+    folder = Path(f"/proc/{process}")
+    if _SEGMENT not in (folder / "maps").read_text():
+        return {}
+    found: dict[str, int] = {}
+    inode = None
+    for line in (folder / "smaps").read_text().splitlines():
+        words = line.split()
+        if not words[0].endswith(":"):  # the line that begins a mapping: addresses, access, offset, device, inode, name
+            inode = words[4] if _SEGMENT in line else None
+        elif inode is not None and words[0] == "Rss:":
+            found[inode] = found.get(inode, 0) + int(words[1]) * 1024
+    return found

@@ -1,0 +1,145 @@
+"""RayDP 1.6 in an environment of its own, measured in turns with the rest.
+
+This file is two programs. Imported, it starts the other one with the given Python and asks it to run conversions;
+run by that Python, it makes the same frame as the benchmark, waits for questions and answers with seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cases import CASES, Case
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+TIMEOUT_SECONDS = 600
+OWN_VARIABLES = ("PYTHON", "PYSPARK", "SPARK", "RAY", "JDK_JAVA_OPTIONS")
+PACKAGES = [
+    "java.lang",
+    "java.lang.invoke",
+    "java.util",
+    "java.util.concurrent",
+    "java.math",
+    "java.text",
+    "java.net",
+    "java.nio",
+    "java.io",
+    "java.time",
+    "sun.nio.ch",
+]
+
+
+class Peer:
+    """The other environment with one case's frame in Spark's cache; a context manager."""
+
+    def __init__(self, python: str, case: Case, rows: int, folder: Path) -> None:
+        self._command = [python, __file__, case.name, "--rows", str(rows), "--folder", str(folder)]
+
+    def __enter__(self) -> Peer:
+        # What this environment's Ray, Spark and Python have set must not reach the other's.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(OWN_VARIABLES)}
+        self._process = subprocess.Popen(
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
+        self._answer()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(60)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def from_spark(self) -> float:
+        """Convert once and return the seconds that it took."""
+        return self._ask("from_spark")
+
+    def to_spark(self, aggregate: str) -> Callable[[], float]:
+        """Return what adds up the aggregate's columns of a Dataset once and returns the seconds that it took."""
+        return lambda: self._ask(aggregate)
+
+    def _ask(self, question: str) -> float:
+        assert self._process.stdin is not None
+        self._process.stdin.write(question + "\n")
+        self._process.stdin.flush()
+        return float(self._answer()["seconds"])
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        watchdog = threading.Timer(TIMEOUT_SECONDS, self._process.kill)
+        watchdog.start()
+        try:
+            for line in self._process.stdout:
+                if line.startswith("{"):  # Ray and Spark print lines of their own
+                    answer: dict[str, Any] = json.loads(line)
+                    return answer
+        finally:
+            watchdog.cancel()
+        raise SystemExit(
+            f"The environment to compare with ended or did not answer within {TIMEOUT_SECONDS} s; what it printed "
+            f"stands above. Command: {' '.join(self._command)}"
+        )
+
+
+def serve(case: Case, rows: int, folder: Path) -> None:
+    """Answer questions until standard input ends."""
+    import ray
+    import ray.data
+
+    import raydp
+
+    # On JDK 17 its JVMs fail without these; the variable reaches the driver's and those that Ray starts.
+    os.environ["JDK_JAVA_OPTIONS"] = " ".join(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in PACKAGES)
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    ray.init("local", num_cpus=2, object_store_memory=2 * 1024**3, include_dashboard=False, log_to_driver=False)
+    spark = raydp.init_spark("peer", 1, 1, "4g", configs={"spark.driver.memory": "2g"})
+    frame = case.frame(spark, rows, folder)
+    if case.is_cached:
+        frame = frame.cache()
+        frame.count()
+    dataset = None
+    print(json.dumps({"rows": rows}), flush=True)
+    for line in sys.stdin:
+        question = line.strip()
+        if question == "from_spark":
+            start = time.perf_counter()
+            made = ray.data.from_spark(frame)
+            seconds = time.perf_counter() - start
+            del made
+        else:
+            dataset = dataset or ray.data.from_spark(frame)
+            sums = [f"sum({term})" for term in case.aggregates()[question].values()]
+            start = time.perf_counter()
+            dataset.to_spark(spark).selectExpr(*sums).first()
+            seconds = time.perf_counter() - start
+        print(json.dumps({"seconds": seconds}), flush=True)
+    raydp.stop_spark()
+    ray.shutdown()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("case", choices=CASES)
+    parser.add_argument("--rows", type=int, required=True)
+    parser.add_argument("--folder", type=Path, required=True)
+    options = parser.parse_args()
+    serve(CASES[options.case], options.rows, options.folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Reads everything and changes nothing; with --fix, formats what a formatter is responsible for.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=ci/environment.sh
+source ci/environment.sh
+
+fix=false
+if [[ ${1:-} == --fix ]]; then fix=true; fi
+bash ci/setup.sh
+export PATH=$PWD/.venv/bin:$PATH
+mapfile -t cpp < <(git ls-files --cached --others --exclude-standard -- 'native/*.cc' 'native/*.h')
+mapfile -t scripts < <(git ls-files --cached --others --exclude-standard -- 'ci/*.sh' .ci/run)
+
+scalafmt() {
+  # shellcheck disable=SC2086 # options, split on purpose
+  gradle $RAYDP_GRADLE --quiet "$1" "-Ppython=$PWD/.venv/bin/python"
+}
+
+if $fix; then
+  ruff format --quiet
+  ruff check --quiet --fix || true # what is left is reported below
+  clang-format -i "${cpp[@]}"
+  scalafmt scalafmt
+  if command -v rustfmt >/dev/null; then cargo fmt --manifest-path native/Cargo.toml; fi
+fi
+
+step "Python: ruff, mypy"
+ruff format --check --quiet
+ruff check
+mypy
+step "C++: clang-format"
+clang-format --dry-run --Werror "${cpp[@]}"
+step "Scala: scalafmt"
+scalafmt scalafmtCheck
+step "Rust: rustfmt"
+if command -v rustfmt >/dev/null; then
+  cargo fmt --manifest-path native/Cargo.toml --check
+else
+  echo "left out: there is no rustfmt (Debian's cargo-web comes without; rustup's has it)"
+fi
+step "Shell: shellcheck"
+shellcheck --external-sources "${scripts[@]}"

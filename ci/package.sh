@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Leaves in dist/ what a release consists of: wheel, sdist, and the jar with the JNI library inside.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=ci/environment.sh
+source ci/environment.sh
+
+bash ci/build.sh
+setup_uv
+step "Packing dist/"
+rm -rf dist
+mkdir -p dist
+cp build/wheels/raydp-*.whl dist/
+PATH=$PWD/.venv/bin:$PATH "$UV" build --quiet --sdist --no-build-isolation --python .venv/bin/python --out-dir dist .
+rm -f dist/.gitignore
+
+# The jar gets the very library of the wheel: nothing is compiled twice, and both are the same.
+rm -rf build/wheel-content
+.venv/bin/python -m zipfile --extract dist/raydp-*.whl build/wheel-content
+# shellcheck disable=SC2086 # options, split on purpose
+gradle $RAYDP_GRADLE --quiet jar "-Ppython=$PWD/.venv/bin/python" -PnativeLibrary=build/wheel-content/raydp/lib/libraydp_jni.so
+cp "build/libs/raydp-$(sed -n 's/^version = "\(.*\)"/\1/p' native/Cargo.toml).jar" dist/
+ls -l dist

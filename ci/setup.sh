@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Makes this machine ready to build and test: system packages where they are missing and may be
+# installed, then a virtual environment .venv with the versions of ci/requirements.lock.
+# Running it again changes nothing and takes a second.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=ci/environment.sh
+source ci/environment.sh
+
+# ---- System packages -----------------------------------------------------------------------------------
+version_at_least() { [[ $(printf '%s\n' "$1" "$2" | sort -V | head -n 1) == "$1" ]]; }
+
+has_jdk() {
+  local javac=${JAVA_HOME:+$JAVA_HOME/bin/}javac
+  command -v "$javac" >/dev/null && version_at_least 17 "$("$javac" -version 2>&1 | cut -d ' ' -f 2)"
+}
+has_gradle() { command -v gradle >/dev/null; }
+has_compiler() { command -v "${CXX:-c++}" >/dev/null; }
+has_cmake() { command -v cmake >/dev/null; }
+has_ninja() { command -v ninja >/dev/null; }
+has_cargo() { command -v cargo >/dev/null && version_at_least 1.83 "$(cargo --version | cut -d ' ' -f 2)"; }
+has_googletest() { "${CXX:-c++}" -x c++ -E -include gtest/gtest.h /dev/null >/dev/null 2>&1; }
+has_python() { find_python >/dev/null; }
+
+missing=()
+for need in jdk:openjdk-17-jdk-headless gradle:gradle compiler:g++ cmake:cmake \
+  ninja:ninja-build googletest:libgtest-dev cargo:cargo-web "python:python3 python3-venv python3-dev"; do
+  if ! "has_${need%%:*}"; then
+    # shellcheck disable=SC2206 # several packages, split on purpose
+    missing+=(${need#*:})
+  fi
+done
+if [[ ${#missing[@]} -gt 0 ]]; then
+  install=(apt-get install --yes --no-install-recommends "${missing[@]}")
+  if ! command -v apt-get >/dev/null; then
+    fail "install what Debian calls: ${missing[*]} (Rust 1.83 or newer also from https://rustup.rs), then run this again"
+  elif [[ $(id -u) -eq 0 ]]; then
+    as_root=(env DEBIAN_FRONTEND=noninteractive)
+  elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+    as_root=(sudo env DEBIAN_FRONTEND=noninteractive)
+  else
+    fail "as root, run 'apt-get update && ${install[*]}', then run this again"
+  fi
+  step "Installing system packages: ${missing[*]}"
+  "${as_root[@]}" apt-get update --quiet=2
+  "${as_root[@]}" "${install[@]}" --quiet=2 -o Dpkg::Use-Pty=0 >/dev/null
+fi
+
+# ---- Python --------------------------------------------------------------------------------------------
+setup_uv
+python=$(find_python) || fail "no Python 3.11 or newer with headers and venv; name one in RAYDP_PYTHON"
+wanted=$(sha256sum ci/requirements.lock | cut -d ' ' -f 1)-$python
+if [[ ! -x .venv/bin/python || $(cat .venv/raydp-lock 2>/dev/null) != "$wanted" ]]; then
+  step "Filling .venv from ci/requirements.lock"
+  "$UV" venv --quiet --clear --seed --python "$python" .venv
+  "$UV" pip install --quiet --python .venv/bin/python --requirements ci/requirements.lock
+  echo "$wanted" >.venv/raydp-lock
+fi

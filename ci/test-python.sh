@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# pytest over tests/, with the wheel that ci/build.sh installed into .venv.
+#
+#   bash ci/test-python.sh [pytest's arguments]      for one: tests/errors/test_java.py -k missing
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=ci/environment.sh
+source ci/environment.sh
+
+bash ci/setup.sh
+if [[ ! -d $(echo .venv/lib/python3*/site-packages/raydp) ]]; then fail "run ci/build.sh first: raydp is not in .venv"; fi
+step "Python tests"
+PATH=$PWD/.venv/bin:$PATH exec .venv/bin/python -m pytest "$@"

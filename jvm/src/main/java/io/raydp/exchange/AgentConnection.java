@@ -1,0 +1,180 @@
+package io.raydp.exchange;
+
+import java.lang.ref.Cleaner;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * An authenticated connection to the agent of this node, with the shared segments that were made on it. Used by one
+ * thread at a time; only {@link #cancel} may come from another. Closing unmaps every segment, so whoever holds a
+ * segment's address must be done with it.
+ */
+public final class AgentConnection implements AutoCloseable {
+  private static final Cleaner CLEANER = Cleaner.create();
+
+  /** The native handle apart from the connection itself, so that the cleaner does not keep the latter alive. */
+  private static final class Handle implements Runnable {
+    private final AtomicLong value;
+
+    Handle(long value) {
+      this.value = new AtomicLong(value);
+    }
+
+    @Override
+    public void run() {
+      long handle = value.getAndSet(0);
+      if (handle != 0) {
+        NativeExchange.disconnect(handle);
+      }
+    }
+  }
+
+  private final String path;
+  private final Handle handle;
+  private final Cleaner.Cleanable cleanable;
+  private final List<MappedSegment> idle = new ArrayList<>();
+
+  /** Segments with a read on its way that nobody awaits any more. */
+  private final Deque<MappedSegment> abandonedReads = new ArrayDeque<>();
+
+  // Guarded by this: a cancelling thread may free the connection only while its user is blocked in an await.
+  private boolean awaiting;
+  private boolean cancelled;
+
+  private AgentConnection(String path, long nativeHandle) {
+    this.path = path;
+    this.handle = new Handle(nativeHandle);
+    this.cleanable = CLEANER.register(this, handle);
+  }
+
+  /**
+   * Connects to the agent that listens at {@code path}.
+   *
+   * @throws ExchangeException with code CONNECTION_REFUSED when nobody listens there
+   */
+  public static AgentConnection open(String path, byte[] token, String application, int timeoutMillis) {
+    return new AgentConnection(path, NativeExchange.connect(path, token, application, timeoutMillis));
+  }
+
+  public String path() {
+    return path;
+  }
+
+  /** Lends an idle segment of at least {@code bytes} bytes, or a new one in the place of idle ones that are too small. */
+  public MappedSegment lend(long bytes) {
+    MappedSegment best = null;
+    for (MappedSegment candidate : idle) {
+      if (candidate.size() >= bytes && (best == null || candidate.size() < best.size())) {
+        best = candidate;
+      }
+    }
+    if (best != null) {
+      idle.remove(best);
+      return best;
+    }
+    if (!idle.isEmpty()) {
+      drop(idle.remove(idle.size() - 1));
+    }
+    // Powers of two, so that the segments of one conversion suit the next one's slightly larger layout.
+    long size = Math.max(Long.highestOneBit(Math.max(bytes, 1) * 2 - 1), 4096);
+    long id = NativeExchange.createSegment(open(), size);
+    return new MappedSegment(id, size, NativeExchange.segmentAddress(open(), id));
+  }
+
+  /** Takes a lent segment back, its pages still warm. */
+  public void giveBack(MappedSegment segment) {
+    idle.add(segment);
+  }
+
+  /** Ends a lent segment. */
+  public void drop(MappedSegment segment) {
+    NativeExchange.dropSegment(open(), segment.id());
+  }
+
+  /** Gives physical pages of a lent segment back to the system. */
+  void trim(MappedSegment segment, long from, long to) {
+    NativeExchange.trimSegment(open(), segment.id(), from, to);
+  }
+
+  void sendBlock(MappedSegment segment, long conversion, long rows, long[] nodes) {
+    NativeExchange.sendBlock(open(), segment.id(), conversion, rows, nodes);
+  }
+
+  /** Waits for {segment id, stream, index}. */
+  long[] awaitAck(int timeoutMillis) {
+    long connection = beginAwait();
+    try {
+      return NativeExchange.awaitAck(connection, timeoutMillis);
+    } finally {
+      endAwait();
+    }
+  }
+
+  void requestRead(MappedSegment segment, long dataset, int block, long fromRow, long maxRows, int[] columns) {
+    NativeExchange.requestRead(open(), segment.id(), dataset, block, fromRow, maxRows, columns);
+  }
+
+  /** Waits for {segment id, status, from row, rows, total rows, needed bytes, nodes...}. */
+  long[] awaitRead(int timeoutMillis) {
+    long connection = beginAwait();
+    try {
+      return NativeExchange.awaitRead(connection, timeoutMillis);
+    } finally {
+      endAwait();
+    }
+  }
+
+  /** The read into this lent segment is not wanted any more: {@link #settle} takes its reply. */
+  void abandonRead(MappedSegment segment) {
+    abandonedReads.add(segment);
+  }
+
+  /** Takes the replies to abandoned reads, so that the next user finds every segment idle and no reply but its own. */
+  void settle(int timeoutMillis) {
+    while (!abandonedReads.isEmpty()) {
+      awaitRead(timeoutMillis);
+      giveBack(abandonedReads.poll());
+    }
+  }
+
+  /** Called from any thread: the user of this connection fails in its next await, or at once in the current one. */
+  public synchronized void cancel() {
+    cancelled = true;
+    if (awaiting) {
+      cleanable.clean();
+    }
+  }
+
+  synchronized boolean isCancelled() {
+    return cancelled;
+  }
+
+  private synchronized long beginAwait() {
+    if (cancelled) {
+      throw new ExchangeException(ExchangeErrorCode.CANCELLED, "The task was cancelled. Agent: " + path);
+    }
+    awaiting = true;
+    return open();
+  }
+
+  private synchronized void endAwait() {
+    awaiting = false;
+  }
+
+  private long open() {
+    long value = handle.value.get();
+    if (value == 0) {
+      throw new ExchangeException(
+          ExchangeErrorCode.CONNECTION_CLOSED, "The connection to the exchange agent was closed. Agent: " + path);
+    }
+    return value;
+  }
+
+  @Override
+  public void close() {
+    cleanable.clean();
+  }
+}

@@ -1,0 +1,115 @@
+package io.raydp.exchange;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URISyntaxException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.CodeSource;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.Optional;
+
+/**
+ * Finds and loads {@code libraydp_jni.so}: the file that the system property {@value #PROPERTY} names, else the one
+ * beside the jar as the wheel lays it out, else the copy inside the jar, unpacked once per content.
+ */
+final class NativeLibrary {
+  static final String PROPERTY = "raydp.native.library";
+  private static final String FILE_NAME = "libraydp_jni.so";
+
+  private NativeLibrary() {}
+
+  static void load() {
+    Path library = locate();
+    try {
+      System.load(library.toString());
+    } catch (UnsatisfiedLinkError error) {
+      throw new ExchangeException(
+          ExchangeErrorCode.IO,
+          "The native library of raydp cannot be loaded: it was built for another system or is damaged. Reinstall "
+              + "raydp on this node, or name a working library with -D" + PROPERTY + ". Path: " + library
+              + ", system: " + System.getProperty("os.name") + " " + System.getProperty("os.arch"),
+          error);
+    }
+  }
+
+  private static Path locate() {
+    String configured = System.getProperty(PROPERTY);
+    if (configured != null) {
+      return Path.of(configured).toAbsolutePath();
+    }
+    return besideJar().orElseGet(NativeLibrary::unpack);
+  }
+
+  private static Optional<Path> besideJar() {
+    CodeSource source = NativeLibrary.class.getProtectionDomain().getCodeSource();
+    if (source == null || source.getLocation() == null || !"file".equals(source.getLocation().getProtocol())) {
+      return Optional.empty();
+    }
+    try {
+      Path directory = Path.of(source.getLocation().toURI()).toAbsolutePath().getParent();
+      Path candidate = directory.resolveSibling("lib").resolve(FILE_NAME);
+      return Files.isRegularFile(candidate) ? Optional.of(candidate) : Optional.empty();
+    } catch (URISyntaxException e) {
+      throw new IllegalStateException("The jar's own location is not a path: " + source.getLocation(), e);
+    }
+  }
+
+  private static Path unpack() {
+    String architecture = System.getProperty("os.arch").equals("amd64") ? "x86_64" : System.getProperty("os.arch");
+    String resource = "native/linux-" + architecture + "/" + FILE_NAME;
+    try (InputStream stream = NativeLibrary.class.getClassLoader().getResourceAsStream(resource)) {
+      if (stream == null) {
+        throw new ExchangeException(
+            ExchangeErrorCode.IO,
+            "The native library of raydp is neither beside its jar nor inside it: the jar was built without a C++ "
+                + "compiler or for another system. Install the raydp wheel on this node, or set -D" + PROPERTY
+                + ". Looked for: " + resource);
+      }
+      byte[] content = stream.readAllBytes();
+      String hash = HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(content), 0, 8);
+      Path library = privateDirectory().resolve(hash + "-" + FILE_NAME);
+      if (!Files.isRegularFile(library, LinkOption.NOFOLLOW_LINKS) || Files.size(library) != content.length) {
+        Path partial = Files.createTempFile(library.getParent(), hash, ".partial");
+        Files.write(partial, content);
+        // Other JVMs of this node may unpack the same content now: a rename is atomic and either result is right.
+        Files.move(partial, library, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      }
+      return library;
+    } catch (IOException e) {
+      throw new ExchangeException(
+          ExchangeErrorCode.IO,
+          "The native library of raydp cannot be unpacked. Make java.io.tmpdir writable or set -D" + PROPERTY
+              + ". Directory: " + System.getProperty("java.io.tmpdir"),
+          e);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("Every Java platform has SHA-256", e);
+    }
+  }
+
+  /** A directory that only this user can write, so that nobody else can plant a library for us to load. */
+  private static Path privateDirectory() throws IOException {
+    var ownerOnly = PosixFilePermissions.fromString("rwx------");
+    // The numeric id, because a container's user need not have a name.
+    Object user = Files.getAttribute(Path.of("/proc/self"), "unix:uid");
+    Path directory = Path.of(System.getProperty("java.io.tmpdir"), "raydp-native-" + user);
+    try {
+      Files.createDirectory(directory, PosixFilePermissions.asFileAttribute(ownerOnly));
+    } catch (FileAlreadyExistsException e) {
+      boolean trusted =
+          Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)
+              && Files.getAttribute(directory, "unix:uid", LinkOption.NOFOLLOW_LINKS).equals(user)
+              && Files.getPosixFilePermissions(directory, LinkOption.NOFOLLOW_LINKS).equals(ownerOnly);
+      if (!trusted) {
+        throw new IOException("Not a private directory of this user, refused: " + directory, e);
+      }
+    }
+    return directory;
+  }
+}

@@ -1,0 +1,218 @@
+package io.raydp.exchange;
+
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import org.apache.spark.sql.types.ArrayType;
+import org.apache.spark.sql.types.BinaryType;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.Decimal;
+import org.apache.spark.sql.types.MapType;
+import org.apache.spark.sql.types.NullType;
+import org.apache.spark.sql.types.StringType;
+import org.apache.spark.sql.types.StructType;
+import org.apache.spark.sql.vectorized.ColumnVector;
+import org.apache.spark.sql.vectorized.ColumnarArray;
+import org.apache.spark.sql.vectorized.ColumnarMap;
+import org.apache.spark.unsafe.Platform;
+import org.apache.spark.unsafe.types.UTF8String;
+
+/**
+ * A column that is read where it lies: an Arrow array in a mapped segment. One final class for every type, so that the
+ * calls in Spark's generated code stay monomorphic. It owns nothing; it is valid until its segment is lent again.
+ */
+public final class SegmentColumnVector extends ColumnVector {
+  private final long validity;
+  private final long values;
+  private final long offsets;
+  private final int nulls;
+  private final boolean hasNull;
+  private final SegmentColumnVector[] children;
+
+  private SegmentColumnVector(
+      DataType type, long validity, long offsets, long values, int nulls, SegmentColumnVector... children) {
+    super(type);
+    this.validity = validity;
+    this.offsets = offsets;
+    this.values = values;
+    // Without a bitmap nothing is null, whatever the sender counted; only void columns are null without one.
+    this.nulls = validity == 0 && !(type instanceof NullType) ? 0 : nulls;
+    this.hasNull = this.nulls > 0;
+    this.children = children;
+  }
+
+  /**
+   * The columns of a reply.
+   *
+   * @param address the start of the segment
+   * @param nodes Arrow nodes in pre-order from {@code first} on, as {@link NativeExchange#awaitRead} describes them
+   */
+  static SegmentColumnVector[] columns(StructType schema, long address, long[] nodes, int first) {
+    NodeCursor cursor = new NodeCursor(address, nodes, first);
+    SegmentColumnVector[] columns = fields(schema, cursor);
+    cursor.requireEnd();
+    return columns;
+  }
+
+  private static SegmentColumnVector[] fields(StructType schema, NodeCursor cursor) {
+    SegmentColumnVector[] columns = new SegmentColumnVector[schema.length()];
+    for (int i = 0; i < columns.length; i++) {
+      columns[i] = column(schema.fields()[i].dataType(), cursor);
+    }
+    return columns;
+  }
+
+  private static SegmentColumnVector column(DataType type, NodeCursor cursor) {
+    if (type instanceof NullType) {
+      cursor.beginNode(0);
+      return new SegmentColumnVector(type, 0, 0, 0, cursor.length());
+    } else if (type instanceof StructType struct) {
+      cursor.beginNode(1);
+      int nulls = cursor.nulls();
+      long validity = cursor.buffer();
+      return new SegmentColumnVector(type, validity, 0, 0, nulls, fields(struct, cursor));
+    } else if (type instanceof ArrayType array) {
+      cursor.beginNode(2);
+      int nulls = cursor.nulls();
+      long validity = cursor.buffer();
+      long offsets = cursor.buffer();
+      return new SegmentColumnVector(type, validity, offsets, 0, nulls, column(array.elementType(), cursor));
+    } else if (type instanceof MapType map) {
+      cursor.beginNode(2);
+      int nulls = cursor.nulls();
+      long validity = cursor.buffer();
+      long offsets = cursor.buffer();
+      cursor.beginNode(1); // the struct of entries, which has no null
+      cursor.buffer();
+      SegmentColumnVector keys = column(map.keyType(), cursor);
+      return new SegmentColumnVector(type, validity, offsets, 0, nulls, keys, column(map.valueType(), cursor));
+    } else if (type instanceof StringType || type instanceof BinaryType) {
+      cursor.beginNode(3);
+      int nulls = cursor.nulls();
+      long validity = cursor.buffer();
+      long offsets = cursor.buffer();
+      return new SegmentColumnVector(type, validity, offsets, cursor.buffer(), nulls);
+    } else {
+      cursor.beginNode(2);
+      int nulls = cursor.nulls();
+      long validity = cursor.buffer();
+      return new SegmentColumnVector(type, validity, 0, cursor.buffer(), nulls);
+    }
+  }
+
+  /** Does nothing: the segment is not the vector's to release. */
+  @Override
+  public void close() {}
+
+  @Override
+  public boolean hasNull() {
+    return hasNull;
+  }
+
+  @Override
+  public int numNulls() {
+    return nulls;
+  }
+
+  @Override
+  public boolean isNullAt(int row) {
+    return hasNull && (validity == 0 || (Platform.getByte(null, validity + (row >> 3)) >> (row & 7) & 1) == 0);
+  }
+
+  @Override
+  public boolean getBoolean(int row) {
+    return (Platform.getByte(null, values + (row >> 3)) >> (row & 7) & 1) != 0;
+  }
+
+  @Override
+  public byte getByte(int row) {
+    return Platform.getByte(null, values + row);
+  }
+
+  @Override
+  public short getShort(int row) {
+    return Platform.getShort(null, values + ((long) row << 1));
+  }
+
+  @Override
+  public int getInt(int row) {
+    return Platform.getInt(null, values + ((long) row << 2));
+  }
+
+  @Override
+  public long getLong(int row) {
+    return Platform.getLong(null, values + ((long) row << 3));
+  }
+
+  @Override
+  public float getFloat(int row) {
+    return Platform.getFloat(null, values + ((long) row << 2));
+  }
+
+  @Override
+  public double getDouble(int row) {
+    return Platform.getDouble(null, values + ((long) row << 3));
+  }
+
+  @Override
+  public Decimal getDecimal(int row, int precision, int scale) {
+    if (isNullAt(row)) {
+      return null;
+    }
+    long address = values + ((long) row << 4);
+    long low = Platform.getLong(null, address);
+    if (precision <= Decimal.MAX_LONG_DIGITS()) {
+      return Decimal.createUnsafe(low, precision, scale);
+    }
+    byte[] bigEndian = new byte[16];
+    Platform.putLong(bigEndian, Platform.BYTE_ARRAY_OFFSET, Long.reverseBytes(Platform.getLong(null, address + 8)));
+    Platform.putLong(bigEndian, Platform.BYTE_ARRAY_OFFSET + 8, Long.reverseBytes(low));
+    return Decimal.apply(new BigDecimal(new BigInteger(bigEndian), scale), precision, scale);
+  }
+
+  @Override
+  public UTF8String getUTF8String(int row) {
+    if (isNullAt(row)) {
+      return null;
+    }
+    int start = offset(row);
+    return UTF8String.fromAddress(null, values + start, offset(row + 1) - start);
+  }
+
+  @Override
+  public byte[] getBinary(int row) {
+    if (isNullAt(row)) {
+      return null;
+    }
+    int start = offset(row);
+    byte[] bytes = new byte[offset(row + 1) - start];
+    Platform.copyMemory(null, values + start, bytes, Platform.BYTE_ARRAY_OFFSET, bytes.length);
+    return bytes;
+  }
+
+  @Override
+  public ColumnarArray getArray(int row) {
+    if (isNullAt(row)) {
+      return null;
+    }
+    int start = offset(row);
+    return new ColumnarArray(children[0], start, offset(row + 1) - start);
+  }
+
+  @Override
+  public ColumnarMap getMap(int row) {
+    if (isNullAt(row)) {
+      return null;
+    }
+    int start = offset(row);
+    return new ColumnarMap(children[0], children[1], start, offset(row + 1) - start);
+  }
+
+  @Override
+  public SegmentColumnVector getChild(int ordinal) {
+    return children[ordinal];
+  }
+
+  private int offset(int index) {
+    return Platform.getInt(null, offsets + ((long) index << 2));
+  }
+}

@@ -1,0 +1,129 @@
+package io.raydp.exchange.columns;
+
+import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
+import org.apache.spark.sql.vectorized.ColumnVector;
+import org.apache.spark.sql.vectorized.ColumnarArray;
+import org.apache.spark.unsafe.Platform;
+
+/**
+ * Writes one column (or nested part of one) of a block in Arrow's layout straight into the bound segment. A writer
+ * does not count its slots: callers pass the index and write indexes in order. Every buffer is plain memory that the
+ * segment owns; a writer owns nothing.
+ */
+public abstract class ColumnWriter {
+  /** The first stretch of a validity bitmap that is prepared when a null turns up. */
+  private static final int FIRST_FILL = 1 << 16;
+
+  final BlockSpace space;
+  final Extent extent;
+  private final BlockBuffer validity;
+  private long base;
+  private long validityAddress;
+
+  /** Slots below it have prepared validity bits, a multiple of 64; 0 as long as the block has no null here. */
+  private int filled;
+
+  private int nulls;
+
+  ColumnWriter(BlockSpace space, Extent extent) {
+    this.space = space;
+    this.extent = extent;
+    this.validity = space.newBuffer(extent, 1);
+  }
+
+  /** Begins an empty block in the segment at {@code segmentAddress}; the space's layout is already the segment's. */
+  void bind(long segmentAddress) {
+    base = segmentAddress;
+    validityAddress = segmentAddress + validity.offset();
+    filled = 0;
+    nulls = 0;
+  }
+
+  /** Writes the source's value, or null. */
+  public final void write(SpecializedGetters source, int ordinal, int index) {
+    if (source.isNullAt(ordinal)) {
+      putNull(index);
+    } else {
+      putFrom(source, ordinal, index);
+    }
+  }
+
+  /** Writes the source's value, which is not null. */
+  public abstract void putFrom(SpecializedGetters source, int ordinal, int index);
+
+  /** Writes {@code count} values of a column, nulls included, from {@code from} on to the slots from {@code index} on. */
+  void putRange(ColumnVector source, int from, int count, int index) {
+    ColumnarArray values = new ColumnarArray(source, from, count);
+    for (int i = 0; i < count; i++) {
+      write(values, i, index + i);
+    }
+  }
+
+  /** Fills the slot with an empty value: zero, an empty string or list. */
+  abstract void putEmpty(int index);
+
+  public final void putNull(int index) {
+    markNull(index);
+    putEmpty(index);
+  }
+
+  private void markNull(int index) {
+    if (index >= filled) {
+      fill(index);
+    }
+    long address = validityAddress + (index >> 3);
+    Platform.putByte(null, address, (byte) (Platform.getByte(null, address) & ~(1 << (index & 7))));
+    nulls++;
+  }
+
+  /** Marks slots as valid well beyond {@code index}, so that values need not touch the bitmap at all. */
+  private void fill(int index) {
+    long wanted = Math.max(index + 1L, Math.max(FIRST_FILL, 2L * filled));
+    int end = (int) Math.min((wanted + 63) & ~63L, extent.capacity & ~7);
+    if (end <= index) {
+      end = extent.capacity;
+    }
+    Platform.setMemory(validityAddress + (filled >> 3), (byte) -1, ((end + 7L) >> 3) - (filled >> 3));
+    filled = end;
+  }
+
+  /** Takes the slots from {@code from} up to {@code to} back, so that they can be written anew. */
+  void rollBack(int from, int to) {
+    for (int index = from; index < to && index < filled; index++) {
+      long address = validityAddress + (index >> 3);
+      int bits = Platform.getByte(null, address);
+      int bit = 1 << (index & 7);
+      if ((bits & bit) == 0) {
+        Platform.putByte(null, address, (byte) (bits | bit));
+        nulls--;
+      }
+    }
+  }
+
+  /** Appends the column's Arrow nodes in pre-order; {@code extent.count} is the number of slots. */
+  abstract void describe(NodeList nodes);
+
+  /** Begins the node of this column with its validity buffer. */
+  final void describeNode(NodeList nodes, int buffers) {
+    int length = extent.count;
+    if (nulls > 0 && filled < length) {
+      fill(length - 1);
+    }
+    nodes.beginNode(length, nulls, buffers);
+    if (nulls == 0) {
+      nodes.addAbsentBuffer();
+    } else {
+      nodes.addBuffer(validity.offset(), validity.usedBytes());
+    }
+  }
+
+  final long address(BlockBuffer buffer) {
+    return base + buffer.offset();
+  }
+
+  final void requireRoom(Extent target, int elements) {
+    if (target.limit - target.count < elements) {
+      space.reserve(target, elements);
+    }
+  }
+}

@@ -1,0 +1,136 @@
+package io.raydp.exchange.columns;
+
+import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
+import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
+import org.apache.spark.sql.execution.vectorized.WritableColumnVector;
+import org.apache.spark.sql.vectorized.ColumnVector;
+import org.apache.spark.unsafe.Platform;
+
+/** A column of numbers, dates or timestamps: one value of 1, 2, 4 or 8 bytes per slot. */
+public final class FixedWidthColumn extends ColumnWriter {
+  /** How a value is read from a row. */
+  enum Kind {
+    BYTE(1),
+    SHORT(2),
+    INT(4),
+    LONG(8),
+    FLOAT(4),
+    DOUBLE(8);
+
+    final int bytes;
+
+    Kind(int bytes) {
+      this.bytes = bytes;
+    }
+  }
+
+  private final Kind kind;
+  private final BlockBuffer values;
+  private long valuesAddress;
+
+  FixedWidthColumn(BlockSpace space, Extent extent, Kind kind) {
+    super(space, extent);
+    this.kind = kind;
+    this.values = space.newBuffer(extent, 8 * kind.bytes);
+  }
+
+  @Override
+  void bind(long segmentAddress) {
+    super.bind(segmentAddress);
+    valuesAddress = address(values);
+  }
+
+  public void putByte(int index, byte value) {
+    Platform.putByte(null, valuesAddress + index, value);
+  }
+
+  public void putShort(int index, short value) {
+    Platform.putShort(null, valuesAddress + ((long) index << 1), value);
+  }
+
+  public void putInt(int index, int value) {
+    Platform.putInt(null, valuesAddress + ((long) index << 2), value);
+  }
+
+  public void putLong(int index, long value) {
+    Platform.putLong(null, valuesAddress + ((long) index << 3), value);
+  }
+
+  public void putFloat(int index, float value) {
+    Platform.putFloat(null, valuesAddress + ((long) index << 2), value);
+  }
+
+  public void putDouble(int index, double value) {
+    Platform.putDouble(null, valuesAddress + ((long) index << 3), value);
+  }
+
+  @Override
+  public void putFrom(SpecializedGetters source, int ordinal, int index) {
+    switch (kind) {
+      case BYTE -> putByte(index, source.getByte(ordinal));
+      case SHORT -> putShort(index, source.getShort(ordinal));
+      case INT -> putInt(index, source.getInt(ordinal));
+      case LONG -> putLong(index, source.getLong(ordinal));
+      case FLOAT -> putFloat(index, source.getFloat(ordinal));
+      case DOUBLE -> putDouble(index, source.getDouble(ordinal));
+    }
+  }
+
+  @Override
+  void putEmpty(int index) {
+    switch (kind.bytes) {
+      case 1 -> putByte(index, (byte) 0);
+      case 2 -> putShort(index, (short) 0);
+      case 4 -> putInt(index, 0);
+      default -> putLong(index, 0L);
+    }
+  }
+
+  @Override
+  void putRange(ColumnVector source, int from, int count, int index) {
+    boolean hasNull = source.hasNull();
+    if (hasNull && !(source instanceof WritableColumnVector)) {
+      // Others may refuse to read the slot of a null.
+      super.putRange(source, from, count, index);
+      return;
+    }
+    long address = valuesAddress + (long) index * kind.bytes;
+    long bytes = (long) count * kind.bytes;
+    switch (kind) {
+      case BYTE -> Platform.copyMemory(source.getBytes(from, count), Platform.BYTE_ARRAY_OFFSET, null, address, bytes);
+      case SHORT -> Platform.copyMemory(source.getShorts(from, count), Platform.SHORT_ARRAY_OFFSET, null, address, bytes);
+      case INT -> Platform.copyMemory(source.getInts(from, count), Platform.INT_ARRAY_OFFSET, null, address, bytes);
+      case LONG -> Platform.copyMemory(source.getLongs(from, count), Platform.LONG_ARRAY_OFFSET, null, address, bytes);
+      case FLOAT -> Platform.copyMemory(source.getFloats(from, count), Platform.FLOAT_ARRAY_OFFSET, null, address, bytes);
+      case DOUBLE -> Platform.copyMemory(source.getDoubles(from, count), Platform.DOUBLE_ARRAY_OFFSET, null, address, bytes);
+    }
+    if (hasNull) {
+      for (int i = 0; i < count; i++) {
+        if (source.isNullAt(from + i)) {
+          putNull(index + i);
+        }
+      }
+    }
+  }
+
+  /** Copies all elements at once when none is null; returns whether it did. */
+  boolean putAllFrom(UnsafeArrayData source, int firstIndex) {
+    int elements = source.numElements();
+    Object object = source.getBaseObject();
+    long position = source.getBaseOffset() + Long.BYTES;
+    for (int word = 0; word < (elements + 63) / 64; word++, position += Long.BYTES) {
+      if (Platform.getLong(object, position) != 0) {
+        return false;
+      }
+    }
+    Platform.copyMemory(
+        object, position, null, valuesAddress + (long) firstIndex * kind.bytes, (long) elements * kind.bytes);
+    return true;
+  }
+
+  @Override
+  void describe(NodeList nodes) {
+    describeNode(nodes, 2);
+    nodes.addBuffer(values.offset(), values.usedBytes());
+  }
+}

@@ -1,0 +1,76 @@
+package io.raydp.exchange.columns;
+
+import java.util.function.Function;
+import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
+import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
+import org.apache.spark.sql.catalyst.util.ArrayData;
+import org.apache.spark.unsafe.Platform;
+
+/** A column of lists: 32-bit offsets into the elements, which are an extent of their own. */
+public final class ListColumn extends ColumnWriter {
+  private final Extent elements;
+  private final BlockBuffer offsets;
+  private final ColumnWriter element;
+  private long offsetsAddress;
+
+  ListColumn(BlockSpace space, Extent extent, String elementPath, Function<Extent, ColumnWriter> elementWriter) {
+    super(space, extent);
+    this.offsets = space.newBuffer(extent, 32, Integer.BYTES);
+    this.elements = space.newExtent(elementPath);
+    this.element = elementWriter.apply(elements);
+  }
+
+  @Override
+  void bind(long segmentAddress) {
+    super.bind(segmentAddress);
+    offsetsAddress = address(offsets);
+    Platform.putInt(null, offsetsAddress, 0);
+    element.bind(segmentAddress);
+  }
+
+  public void putArray(int index, ArrayData value) {
+    int length = value.numElements();
+    int start = elements.count;
+    requireRoom(elements, length);
+    elements.count = start + length;
+    boolean copied =
+        value instanceof UnsafeArrayData unsafe
+            && element instanceof FixedWidthColumn fixed
+            && fixed.putAllFrom(unsafe, start);
+    if (!copied) {
+      for (int i = 0; i < length; i++) {
+        element.write(value, i, start + i);
+      }
+    }
+    endAt(index, start + length);
+  }
+
+  private void endAt(int index, int end) {
+    Platform.putInt(null, offsetsAddress + ((long) index << 2) + 4, end);
+  }
+
+  @Override
+  public void putFrom(SpecializedGetters source, int ordinal, int index) {
+    putArray(index, source.getArray(ordinal));
+  }
+
+  @Override
+  void putEmpty(int index) {
+    endAt(index, elements.count);
+  }
+
+  @Override
+  void rollBack(int from, int to) {
+    super.rollBack(from, to);
+    int start = Platform.getInt(null, offsetsAddress + ((long) from << 2));
+    element.rollBack(start, elements.count);
+    elements.count = start;
+  }
+
+  @Override
+  void describe(NodeList nodes) {
+    describeNode(nodes, 2);
+    nodes.addBuffer(offsets.offset(), offsets.usedBytes());
+    element.describe(nodes);
+  }
+}

@@ -1,0 +1,86 @@
+package io.raydp.exchange.columns;
+
+import java.util.function.Function;
+import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
+import org.apache.spark.sql.catalyst.util.ArrayData;
+import org.apache.spark.sql.catalyst.util.MapData;
+import org.apache.spark.unsafe.Platform;
+
+/** A column of maps: 32-bit offsets into a struct of keys and values, an extent of their own. */
+public final class MapColumn extends ColumnWriter {
+  private final Extent entries;
+  private final BlockBuffer offsets;
+  private final ColumnWriter key;
+  private final ColumnWriter value;
+  private long offsetsAddress;
+
+  MapColumn(
+      BlockSpace space,
+      Extent extent,
+      String entriesPath,
+      Function<Extent, ColumnWriter> keyWriter,
+      Function<Extent, ColumnWriter> valueWriter) {
+    super(space, extent);
+    this.offsets = space.newBuffer(extent, 32, Integer.BYTES);
+    this.entries = space.newExtent(entriesPath);
+    this.key = keyWriter.apply(entries);
+    this.value = valueWriter.apply(entries);
+  }
+
+  @Override
+  void bind(long segmentAddress) {
+    super.bind(segmentAddress);
+    offsetsAddress = address(offsets);
+    Platform.putInt(null, offsetsAddress, 0);
+    key.bind(segmentAddress);
+    value.bind(segmentAddress);
+  }
+
+  public void putMap(int index, MapData map) {
+    int length = map.numElements();
+    int start = entries.count;
+    requireRoom(entries, length);
+    entries.count = start + length;
+    ArrayData keys = map.keyArray();
+    ArrayData values = map.valueArray();
+    for (int i = 0; i < length; i++) {
+      key.write(keys, i, start + i);
+      value.write(values, i, start + i);
+    }
+    endAt(index, start + length);
+  }
+
+  private void endAt(int index, int end) {
+    Platform.putInt(null, offsetsAddress + ((long) index << 2) + 4, end);
+  }
+
+  @Override
+  public void putFrom(SpecializedGetters source, int ordinal, int index) {
+    putMap(index, source.getMap(ordinal));
+  }
+
+  @Override
+  void putEmpty(int index) {
+    endAt(index, entries.count);
+  }
+
+  @Override
+  void rollBack(int from, int to) {
+    super.rollBack(from, to);
+    int start = Platform.getInt(null, offsetsAddress + ((long) from << 2));
+    key.rollBack(start, entries.count);
+    value.rollBack(start, entries.count);
+    entries.count = start;
+  }
+
+  @Override
+  void describe(NodeList nodes) {
+    describeNode(nodes, 2);
+    nodes.addBuffer(offsets.offset(), offsets.usedBytes());
+    // The struct of entries has a node of its own; its slots are never null.
+    nodes.beginNode(entries.count, 0, 1);
+    nodes.addAbsentBuffer();
+    key.describe(nodes);
+    value.describe(nodes);
+  }
+}

@@ -1,0 +1,26 @@
+package io.raydp.lifecycle;
+
+/**
+ * The Ray actor whose process is one Spark executor.
+ *
+ * <p>No exception leaves a method: Ray would serialise it, and where that fails it ends the process without a word.
+ * Methods return what happened instead.
+ */
+public final class ExecutorActor {
+  private final ExecutorProcess process = new ExecutorProcess();
+
+  /** Where this process is, as bytes of {@code ExecutorPlace}; its arrival tells the driver that the process runs. */
+  public byte[] place() {
+    return process.place();
+  }
+
+  /**
+   * Runs Spark's executor until it ends.
+   *
+   * @param launch bytes of {@code ExecutorLaunch}
+   * @return bytes of {@code ExecutorOutcome}
+   */
+  public byte[] run(byte[] launch) {
+    return process.run(launch);
+  }
+}

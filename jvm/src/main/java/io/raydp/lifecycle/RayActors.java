@@ -1,0 +1,82 @@
+package io.raydp.lifecycle;
+
+import io.ray.api.ActorHandle;
+import io.ray.api.ObjectRef;
+import io.ray.api.PlacementGroups;
+import io.ray.api.Ray;
+import io.ray.api.call.ActorCreator;
+import io.ray.api.id.PlacementGroupId;
+import io.ray.api.runtimeenv.RuntimeEnv;
+import java.nio.ByteBuffer;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Creates and calls our actors. In Java because Ray finds a remote method by the method reference that it is given,
+ * which a Scala function is not.
+ */
+final class RayActors {
+  /** Each kind of actor has one method that lasts as long as it, beside which another must answer. */
+  private static final int THREADS = 2;
+
+  private RayActors() {}
+
+  /**
+   * What to ask Ray for.
+   *
+   * @param name of the actor, in the job's namespace
+   * @param resources amounts by Ray's resource names
+   * @param jvmOptions of its process
+   * @param environment variables of its process
+   * @param placementGroup id in hexadecimal, or empty for none
+   * @param bundle index in the placement group
+   */
+  record Request(
+      String name,
+      Map<String, Double> resources,
+      List<String> jvmOptions,
+      Map<String, String> environment,
+      String placementGroup,
+      int bundle) {}
+
+  static ActorHandle<ExecutorActor> createExecutor(Request request) {
+    return configured(Ray.actor(ExecutorActor::new), request).remote();
+  }
+
+  static ActorHandle<AppMaster> createAppMaster(Request request) {
+    return configured(Ray.actor(AppMaster::new), request).remote();
+  }
+
+  static ObjectRef<byte[]> place(ActorHandle<ExecutorActor> executor) {
+    return executor.task(ExecutorActor::place).remote();
+  }
+
+  static ObjectRef<byte[]> run(ActorHandle<ExecutorActor> executor, byte[] launch) {
+    return executor.task(ExecutorActor::run, launch).remote();
+  }
+
+  static ObjectRef<byte[]> decide(ActorHandle<AppMaster> appMaster, byte[] snapshot) {
+    return appMaster.task(AppMaster::decide, snapshot).remote();
+  }
+
+  static ObjectRef<byte[]> end(ActorHandle<AppMaster> appMaster) {
+    return appMaster.task(AppMaster::end).remote();
+  }
+
+  private static <A> ActorCreator<A> configured(ActorCreator<A> creator, Request request) {
+    creator.setName(request.name()).setResources(request.resources()).setMaxRestarts(0).setMaxConcurrency(THREADS);
+    creator.setJvmOptions(request.jvmOptions());
+    if (!request.environment().isEmpty()) {
+      RuntimeEnv runtimeEnv = new RuntimeEnv.Builder().build();
+      runtimeEnv.set("env_vars", request.environment());
+      creator.setRuntimeEnv(runtimeEnv);
+    }
+    if (!request.placementGroup().isEmpty()) {
+      byte[] id = HexFormat.of().parseHex(request.placementGroup());
+      creator.setPlacementGroup(
+          PlacementGroups.getPlacementGroup(PlacementGroupId.fromByteBuffer(ByteBuffer.wrap(id))), request.bundle());
+    }
+    return creator;
+  }
+}

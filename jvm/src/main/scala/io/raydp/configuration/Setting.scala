@@ -1,0 +1,85 @@
+package io.raydp.configuration
+
+import scala.util.{Failure, Success, Try}
+
+/**
+ * One `spark.raydp.*` key: its type, default and documentation, declared once.
+ *
+ * @param key the full name
+ * @param form what a value looks like, in words, for error messages and documentation ("a number of seconds above 0")
+ * @param default what holds when the key is absent; None when there is no such value
+ * @param document what the setting does, one or two sentences
+ * @param since the version that introduced it
+ * @param parse turns a trimmed string into a value; None when the string is not of the form
+ */
+final case class Setting[T](
+    key: String,
+    form: String,
+    default: Option[String],
+    document: String,
+    since: String,
+    parse: String => Option[T]) {
+
+  /** The value that `settings` gives to this key, or its default; None when there is neither. */
+  def find(settings: String => Option[String]): Option[T] =
+    settings(key).map(_.trim).filter(_.nonEmpty).orElse(default).map(parsed)
+
+  /** As [[find]], for settings that have a default. */
+  def get(settings: String => Option[String]): T =
+    find(settings).getOrElse(throw new ConfigurationException(s"This setting is needed and not given. Set it: $key"))
+
+  private def parsed(value: String): T =
+    parse(value).getOrElse(
+      throw new ConfigurationException(s"This setting must be $form. $key: '$value'"))
+}
+
+object Setting {
+  private val duration = raw"(\d+(?:\.\d+)?)\s*(ms|s|m|min|h)?".r
+  private val size = raw"(\d+)\s*([kmgt]?)b?".r
+
+  def text(value: String): Option[String] = Some(value)
+
+  def boolean(value: String): Option[Boolean] = value.toLowerCase match {
+    case "true" | "1" | "yes" | "on" => Some(true)
+    case "false" | "0" | "no" | "off" => Some(false)
+    case _ => None
+  }
+
+  def positiveInt(value: String): Option[Int] = value.toIntOption.filter(_ > 0)
+
+  def positiveDouble(value: String): Option[Double] =
+    value.toDoubleOption.filter(number => number > 0 && !number.isInfinite)
+
+  /** Milliseconds from a number of seconds, or from a number with the unit ms, s, m, min or h. */
+  def millis(value: String): Option[Long] = value.toLowerCase match {
+    case duration(number, unit) =>
+      val factor = unit match {
+        case "ms" => 1.0
+        case null | "s" => 1000.0
+        case "m" | "min" => 60000.0
+        case _ => 3600000.0
+      }
+      Some((number.toDouble * factor).toLong).filter(_ > 0)
+    case _ => None
+  }
+
+  /** Bytes from a number, or from a number with the unit k, m, g or t (powers of 1024). */
+  def bytes(value: String): Option[Long] = value.toLowerCase match {
+    case size(number, unit) =>
+      val shift = if (unit.isEmpty) 0 else 10 * (1 + "kmgt".indexOf(unit))
+      Try(Math.multiplyExact(number.toLong, 1L << shift)) match {
+        case Success(result) if result > 0 => Some(result)
+        case Success(_) | Failure(_) => None
+      }
+    case _ => None
+  }
+
+  /** Indexes from "0,2,3". */
+  def indexes(value: String): Option[Vector[Int]] = {
+    val parts = value.split(',').toVector.map(_.trim.toIntOption)
+    if (parts.nonEmpty && parts.forall(_.exists(_ >= 0))) Some(parts.flatten) else None
+  }
+
+  def hexadecimal(value: String): Option[String] =
+    Option(value.toLowerCase).filter(text => text.length % 2 == 0 && text.matches("[0-9a-f]+"))
+}

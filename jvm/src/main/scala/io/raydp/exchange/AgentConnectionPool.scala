@@ -1,0 +1,132 @@
+package io.raydp.exchange
+
+import java.nio.file.{Files, Path, StandardWatchEventKinds}
+import java.util.concurrent.{ScheduledThreadPoolExecutor, TimeUnit}
+
+import scala.collection.mutable
+import scala.util.control.NonFatal
+
+/**
+ * The idle connections of this JVM. A task slot that comes back finds its connection again and, with it, segments
+ * whose pages are warm: touching a fresh segment for the first time costs more than writing a block.
+ *
+ * @param idleMillis how long a connection may lie idle before it is closed and its memory returned
+ */
+final class AgentConnectionPool(idleMillis: Long) {
+  import AgentConnectionPool._
+
+  private val idle = mutable.ArrayBuffer.empty[Idle]
+  private val evictor = {
+    val executor = new ScheduledThreadPoolExecutor(
+      1,
+      { (task: Runnable) =>
+        val thread = new Thread(task, "raydp-exchange-idle-connections")
+        thread.setDaemon(true)
+        thread
+      })
+    executor.setRemoveOnCancelPolicy(true)
+    executor
+  }
+
+  /** A connection to this node's agent, for the caller alone until it is released or discarded. */
+  def acquire(address: AgentAddress): AgentConnection = {
+    val path = address.socketHere().toString
+    takeIdle(address, path).getOrElse(connect(address, path))
+  }
+
+  /** Gives back a connection in good order, whose lent segments were all given back or abandoned. */
+  def release(connection: AgentConnection, address: AgentAddress): Unit =
+    if (connection.isCancelled) discard(connection)
+    else {
+      val entry = new Idle(connection, address)
+      synchronized { idle += entry }
+      evictor.schedule((() => evict(entry)): Runnable, idleMillis, TimeUnit.MILLISECONDS)
+      ()
+    }
+
+  /** Ends a connection that failed, and the idle ones to the same agent: it has probably died and taken all along. */
+  def discard(connection: AgentConnection): Unit = {
+    connection.close()
+    val stale = synchronized {
+      val (same, others) = idle.toList.partition(_.connection.path == connection.path)
+      idle.clear()
+      idle ++= others
+      same
+    }
+    stale.foreach(_.connection.close())
+  }
+
+  private def takeIdle(address: AgentAddress, path: String): Option[AgentConnection] = {
+    val found = synchronized {
+      val index = idle.lastIndexWhere { entry =>
+        entry.connection.path == path && entry.address.application == address.application &&
+        java.util.Arrays.equals(entry.address.token, address.token)
+      }
+      Option.when(index >= 0)(idle.remove(index).connection)
+    }
+    found.filter { connection =>
+      try {
+        connection.settle(address.timeoutMillis)
+        true
+      } catch {
+        case NonFatal(_) =>
+          // It died while it lay idle, as connections do when their agent ends; a new one is as good.
+          discard(connection)
+          false
+      }
+    }
+  }
+
+  private def evict(entry: Idle): Unit = {
+    val stillIdle = synchronized {
+      val index = idle.indexWhere(_ eq entry)
+      if (index >= 0) idle.remove(index)
+      index >= 0
+    }
+    if (stillIdle) entry.connection.close()
+  }
+
+  private def connect(address: AgentAddress, path: String): AgentConnection = {
+    val deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(AgentStartMillis)
+
+    def attempt(): AgentConnection =
+      try AgentConnection.open(path, address.token, address.application, address.timeoutMillis)
+      catch {
+        case refused: ExchangeException if refused.code == ExchangeErrorCode.CONNECTION_REFUSED =>
+          val left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime())
+          if (left <= 0) {
+            throw new ExchangeException(
+              ExchangeErrorCode.CONNECTION_REFUSED,
+              "No exchange agent answers on this node: it died, or the node joined the cluster after the conversion " +
+                s"began and its agent did not start in time. Convert again. Socket: $path, waited: " +
+                s"${AgentStartMillis / 1000} s, last answer: ${refused.getMessage}",
+              refused)
+          }
+          awaitSocket(Path.of(path), left)
+          attempt()
+      }
+    attempt()
+  }
+
+  /** Returns when something appears in the socket's directory, or soon: a socket file exists before it listens. */
+  private def awaitSocket(socket: Path, leftMillis: Long): Unit = {
+    val existing = Iterator.iterate(socket.getParent)(_.getParent).find(Files.isDirectory(_)).get
+    val watch = existing.getFileSystem.newWatchService()
+    try {
+      existing.register(watch, StandardWatchEventKinds.ENTRY_CREATE)
+      watch.poll(math.min(leftMillis, RetryMillis), TimeUnit.MILLISECONDS)
+    } finally watch.close()
+  }
+}
+
+object AgentConnectionPool {
+  private final class Idle(val connection: AgentConnection, val address: AgentAddress)
+
+  /** How long a task waits for the agent of a node that joined the cluster a moment ago. */
+  private val AgentStartMillis = 30000L
+  private val RetryMillis = 500L
+  private val IdleMillis = 30000L
+
+  /** The pool of this JVM. */
+  val shared: AgentConnectionPool = new AgentConnectionPool(IdleMillis)
+}

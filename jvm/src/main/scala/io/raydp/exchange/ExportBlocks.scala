@@ -1,0 +1,41 @@
+package io.raydp.exchange
+
+import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeReference, AttributeSet}
+import org.apache.spark.sql.catalyst.plans.logical.{LogicalPlan, UnaryNode}
+import org.apache.spark.sql.classic.SparkSession
+import org.apache.spark.sql.execution.{SparkPlan, SparkStrategy}
+import org.apache.spark.sql.types.BinaryType
+
+/**
+ * The root of a query whose rows go to Ray: one row per partition remains, the encoded [[PartitionBlocks]]. It is part
+ * of the plan, rather than a consumer of its rows, so that its writer is compiled into the last stage.
+ */
+private[exchange] final case class ExportBlocks(child: LogicalPlan, request: ExportRequest, output: Seq[Attribute])
+    extends UnaryNode {
+
+  // Every column is needed, whether or not an expression mentions it.
+  override lazy val references: AttributeSet = child.outputSet
+  override def producedAttributes: AttributeSet = outputSet
+  override protected def withNewChildInternal(newChild: LogicalPlan): ExportBlocks = copy(child = newChild)
+}
+
+private[exchange] object ExportBlocks {
+
+  def apply(child: LogicalPlan, request: ExportRequest): ExportBlocks =
+    ExportBlocks(child, request, Seq(AttributeReference("blocks", BinaryType, nullable = false)()))
+
+  /** Teaches the session's planner to plan exports. */
+  def registerIn(session: SparkSession): Unit = session.synchronized {
+    val methods = session.experimental
+    if (!methods.extraStrategies.contains(Planning)) {
+      methods.extraStrategies = methods.extraStrategies :+ Planning
+    }
+  }
+
+  private object Planning extends SparkStrategy {
+    override def apply(plan: LogicalPlan): Seq[SparkPlan] = plan match {
+      case ExportBlocks(child, request, output) => ExportBlocksExec(planLater(child), request, output)() :: Nil
+      case _ => Nil
+    }
+  }
+}

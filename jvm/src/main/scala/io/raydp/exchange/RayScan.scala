@@ -1,0 +1,90 @@
+package io.raydp.exchange
+
+import java.util.OptionalLong
+
+import org.apache.spark.sql.classic.SparkSession
+import org.apache.spark.sql.connector.read._
+import org.apache.spark.sql.internal.SQLConf
+import org.apache.spark.sql.types.StructType
+
+/** Collects what a query needs of a Dataset: which columns, and how many rows at most. */
+private[exchange] final class RayScanBuilder(table: RayTable) extends ScanBuilder with SupportsPushDownRequiredColumns
+    with SupportsPushDownLimit {
+  private var columns = table.dataset.schema
+  private var limit: Option[Long] = None
+
+  override def pruneColumns(required: StructType): Unit = {
+    // Nested columns are read as a whole: the agent copies top-level columns only.
+    val names = required.fieldNames.toSet
+    columns = StructType(table.dataset.schema.filter(field => names.contains(field.name)))
+  }
+
+  // Every task stops at the limit; Spark still cuts what several tasks return together.
+  override def pushLimit(rows: Int): Boolean = {
+    limit = Some(rows.toLong)
+    true
+  }
+
+  override def isPartiallyPushed: Boolean = true
+  override def build(): Scan = new RayScan(table, columns, limit)
+}
+
+/** A read of some columns and rows of a Dataset. Holds the Dataset's lease through its table. */
+private[exchange] final class RayScan(table: RayTable, columns: StructType, limit: Option[Long]) extends Scan with Batch
+    with SupportsReportStatistics {
+  private val dataset = table.dataset
+
+  /** The leading blocks that can hold the limit's rows, if there is one and the row counts are known. */
+  private lazy val blocks: IndexedSeq[DatasetBlock] = limit.fold(dataset.blocks) { rows =>
+    val before = dataset.blocks.scanLeft(0L)((sum, block) => sum + block.rows.getOrElse(0L))
+    dataset.blocks.zip(before).takeWhile { case (_, sum) => sum < rows }.map(_._1)
+  }
+
+  override def readSchema(): StructType = columns
+  override def toBatch: Batch = this
+  override def columnarSupportMode(): Scan.ColumnarSupportMode = Scan.ColumnarSupportMode.SUPPORTED
+
+  override def description(): String =
+    s"ray dataset ${dataset.id} (${dataset.blocks.size} blocks)${limit.fold("")(rows => s", limit $rows")}"
+
+  override def planInputPartitions(): Array[InputPartition] = {
+    val session = SparkSession.active
+    val conf = session.sessionState.conf
+    val settings = PartitionSettings(
+      targetBytes = conf.filesMaxPartitionBytes,
+      minimumPartitions =
+        conf.getConf(SQLConf.LEAF_NODE_DEFAULT_PARALLELISM).getOrElse(session.sparkContext.defaultParallelism))
+    PartitionPlanner.plan(blocks, settings).map(new RayInputPartition(_, table.lease): InputPartition).toArray
+  }
+
+  override def createReaderFactory(): PartitionReaderFactory = {
+    val ordinals = columns.fieldNames.map(dataset.schema.fieldIndex)
+    val request = BlockRead(dataset.id, dataset.agent, columns, ordinals, dataset.segmentBytes, limit)
+    new RayReaderFactory(request, table.lease)
+  }
+
+  override def estimateStatistics(): Statistics = {
+    val rows = sumIfKnown(blocks.map(_.rows))
+    val bytes = sumIfKnown(blocks.map(_.bytes)).map { all =>
+      val share = columns.defaultSize.toDouble / math.max(dataset.schema.defaultSize, 1)
+      math.ceil(all * math.min(share, 1.0)).toLong
+    }
+    new Statistics {
+      override def sizeInBytes(): OptionalLong = bytes.fold(OptionalLong.empty)(OptionalLong.of)
+      override def numRows(): OptionalLong =
+        rows.map(known => limit.fold(known)(math.min(known, _))).fold(OptionalLong.empty)(OptionalLong.of)
+    }
+  }
+
+  private def sumIfKnown(values: Seq[Option[Long]]): Option[Long] =
+    Option.when(values.forall(_.isDefined))(values.flatten.sum)
+}
+
+/** Blocks for one task. Holds the Dataset's lease on the driver. */
+private[exchange] final class RayInputPartition(
+    val planned: PlannedPartition,
+    @transient private val lease: DatasetLease)
+    extends InputPartition {
+  override def preferredLocations(): Array[String] = planned.hosts.toArray
+  override def toString: String = s"RayInputPartition($planned)"
+}

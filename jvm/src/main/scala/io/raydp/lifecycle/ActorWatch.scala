@@ -1,0 +1,87 @@
+package io.raydp.lifecycle
+
+import java.util.concurrent.ConcurrentHashMap
+
+import scala.jdk.CollectionConverters._
+import scala.util.{Failure, Success, Try}
+import scala.util.control.NonFatal
+
+import io.ray.api.{ObjectRef, Ray}
+import org.slf4j.LoggerFactory
+
+/**
+ * Waits in one thread for the answers of many actor calls. An actor's death is an answer too.
+ *
+ * Ray's Java API has no callback and its wait cannot be interrupted, so the wait is cut into short ones; a call that
+ * is added in the meantime joins the next.
+ */
+private[lifecycle] final class ActorWatch extends AutoCloseable {
+  private val log = LoggerFactory.getLogger(classOf[ActorWatch])
+  private val awaited = new ConcurrentHashMap[ObjectRef[Array[Byte]], Try[Array[Byte]] => Unit]
+  private val added = new Object
+  @volatile private var closed = false
+  private val thread = new Thread(() => watch(), "raydp-actor-watch")
+  thread.setDaemon(true)
+  thread.start()
+
+  /** Calls `answered` once, in the watch's thread. */
+  def add(ref: ObjectRef[Array[Byte]])(answered: Try[Array[Byte]] => Unit): Unit = {
+    awaited.put(ref, answered)
+    added.synchronized(added.notifyAll())
+  }
+
+  /** Stops waiting; answers that are still to come are dropped. No call to Ray is made any more when it returns. */
+  override def close(): Unit = {
+    closed = true
+    added.synchronized(added.notifyAll())
+    thread.join(ActorWatch.JoinMillis)
+    if (thread.isAlive) throw new IllegalStateException(s"Ray's wait did not return within ${ActorWatch.JoinMillis} ms")
+  }
+
+  private def watch(): Unit =
+    while (!closed) {
+      val refs = awaited.keySet.asScala.toVector
+      if (refs.isEmpty) awaitWork()
+      else
+        try Ray.wait(refs.asJava, 1, ActorWatch.WaitMillis, true).getReady.asScala.foreach(deliver)
+        catch {
+          case NonFatal(error) =>
+            if (!closed) log.warn("Waiting for Ray's actors failed and is tried again", error)
+            awaitWork()
+        }
+    }
+
+  private def awaitWork(): Unit = added.synchronized { if (!closed) added.wait(ActorWatch.WaitMillis.toLong) }
+
+  private def deliver(ref: ObjectRef[Array[Byte]]): Unit =
+    Option(awaited.remove(ref)).foreach { answered =>
+      val answer = Try(ref.get)
+      try answered(answer)
+      catch { case NonFatal(error) => log.error("An answer of an actor could not be handled", error) }
+    }
+}
+
+private[lifecycle] object ActorWatch {
+  private val WaitMillis = 250
+  private val JoinMillis = 5000L
+
+  /** Ray's account of an actor's end, or of a call that failed, in one line. */
+  def account(answer: Try[_]): String = answer match {
+    case Failure(error) => account(error)
+    case Success(_) => "it returned"
+  }
+
+  def account(error: Throwable): String = {
+    val causes = Iterator.iterate(error)(_.getCause).takeWhile(_ != null).take(MaximumCauses)
+    causes
+      .map(cause => Option(cause.getMessage).getOrElse(cause.getClass.getName))
+      .flatMap(_.linesIterator.map(_.trim).filter(_.nonEmpty))
+      .toVector
+      .distinct
+      .mkString(" ")
+      .take(MaximumLength)
+  }
+
+  private val MaximumCauses = 5
+  private val MaximumLength = 1500
+}

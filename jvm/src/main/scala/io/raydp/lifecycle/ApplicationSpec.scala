@@ -1,0 +1,171 @@
+package io.raydp.lifecycle
+
+import java.io.File
+import java.nio.file.{Files, Path}
+import java.security.SecureRandom
+import java.time.LocalDateTime
+import java.time.format.DateTimeFormatter
+import java.util.HexFormat
+
+import scala.jdk.CollectionConverters._
+
+import io.raydp.configuration.{RaydpConfiguration, Setting}
+import org.apache.spark.SparkConf
+import org.apache.spark.launcher.JavaModuleOptions
+import org.apache.spark.raydp.SparkCoreInternals
+
+/** Executors go to these bundles of a placement group in turn; -1 stands for whichever bundle has room. */
+final case class PlacementSpec(groupId: String, bundles: Vector[Int]) {
+  def bundleOf(executor: Int): Int = bundles((executor - 1) % bundles.size)
+}
+
+/**
+ * What each executor of an application is like.
+ *
+ * @param cores task slots
+ * @param demand Ray resources, by Ray's names: CPU, memory in bytes, GPU and custom ones
+ * @param javaOptions of the JVM, class path included; `{{EXECUTOR_ID}}` and `{{APP_ID}}` are still to be replaced in
+ *   the part that the user gave
+ * @param environment variables of the process
+ */
+final case class ExecutorSpec(
+    cores: Int,
+    demand: Map[String, Double],
+    javaOptions: Vector[String],
+    userJavaOptions: String,
+    environment: Map[String, String],
+    placement: Option[PlacementSpec]) {
+
+  def javaOptionsOf(applicationId: String, executor: Int): Vector[String] =
+    javaOptions ++ SparkCoreInternals.javaOptions(userJavaOptions, applicationId, executor)
+}
+
+/** What an application asks for, read once from its configuration. */
+final case class ApplicationSpec(
+    id: String,
+    initialExecutors: Int,
+    executor: ExecutorSpec,
+    policy: FleetPolicy)
+
+object ApplicationSpec {
+
+  /** JVM option of all our workers, see the file. */
+  private[lifecycle] val QuietLogging = "-Dlog4j2.configurationFile=classpath:io/raydp/lifecycle/worker-log4j2.xml"
+
+  private val AddedModuleOptions =
+    Vector("java.math", "java.text", "java.time").map(name => s"--add-opens=java.base/$name=ALL-UNNAMED")
+
+  /** Left out: it costs each JVM a good part of its start and warns, and only MLlib's BLAS uses it where present. */
+  private val VectorModule = "--add-modules=jdk.incubator.vector"
+  private val EnvironmentPrefix = "spark.executorEnv."
+  private val WholeUnit = 1.0
+
+  /**
+   * @param conf settings of the application
+   * @param contextExists whether a SparkContext of these settings exists already
+   * @throws io.raydp.configuration.ConfigurationException a key or value of ours is wrong
+   * @throws RayApplicationException the resources make no sense for Ray
+   */
+  def parse(conf: SparkConf, contextExists: Boolean): ApplicationSpec = {
+    RaydpConfiguration.check(conf.getAll)
+    val read = conf.getOption(_)
+    val resources = SparkCoreInternals.executorResources(conf, contextExists)
+    ApplicationSpec(
+      id = RaydpConfiguration.ApplicationId.find(read).getOrElse(generatedId()),
+      initialExecutors = SparkCoreInternals.initialExecutors(conf),
+      executor = ExecutorSpec(
+        cores = resources.cores,
+        demand = demand(conf, resources),
+        javaOptions = javaOptions(conf, resources),
+        userJavaOptions = Vector("spark.executor.defaultJavaOptions", "spark.executor.extraJavaOptions")
+          .flatMap(conf.getOption(_))
+          .map(withoutSupplement)
+          .filter(_.nonEmpty)
+          .mkString(" "),
+        environment = conf.getAll.collect {
+          case (key, value) if key.startsWith(EnvironmentPrefix) => key.stripPrefix(EnvironmentPrefix) -> value
+        }.toMap,
+        placement = placement(read)),
+      policy = FleetPolicy(
+        startTimeout = RaydpConfiguration.StartTimeout.get(read),
+        infeasibleTimeout = RaydpConfiguration.InfeasibleTimeout.get(read),
+        maxConsecutiveFailures = RaydpConfiguration.MaxConsecutiveFailures.get(read)))
+  }
+
+  /** A SparkContext puts its module options before the user's; ours stand on the command line already. */
+  private def withoutSupplement(options: String): String =
+    options
+      .replaceFirst("^\\s*-Djava\\.net\\.preferIPv6Addresses=\\w+", "")
+      .replace(JavaModuleOptions.defaultModuleOptions(), "")
+      .trim
+
+  /** Spark's own sum of memory and cores, with what the user asks for by Ray's names on top. */
+  private def demand(conf: SparkConf, resources: ExecutorResources): Map[String, Double] = {
+    val prefixes = RaydpConfiguration.ExecutorResourcePrefix +: RaydpConfiguration.LegacyExecutorResourcePrefixes
+    // The prefixes in reverse, so that our own name wins over those of RayDP 1.6.
+    val asked = for {
+      prefix <- prefixes.reverse
+      (key, value) <- conf.getAll.toVector if key.startsWith(prefix)
+    } yield rayName(key.stripPrefix(prefix)) -> amount(key, value)
+    val sum = Map(
+      "CPU" -> resources.cores.toDouble,
+      "memory" -> resources.memoryMiB.toDouble * (1 << 20)) ++ resources.custom ++ asked
+    sum.foreach { case (name, amount) =>
+      if (amount > WholeUnit && amount != math.rint(amount)) {
+        throw new RayApplicationException(FailureKind.InvalidConfiguration, LifecycleMessages.fractional(name, amount))
+      }
+    }
+    sum
+  }
+
+  private def rayName(name: String): String = name.toLowerCase match {
+    case "cpu" => "CPU"
+    case "gpu" => "GPU"
+    case "memory" => "memory"
+    case _ => name
+  }
+
+  private def amount(key: String, value: String): Double =
+    Setting[Double](key, "a number above 0", None, "", "", Setting.positiveDouble).get(Map(key -> value).get)
+
+  private def placement(read: String => Option[String]): Option[PlacementSpec] =
+    RaydpConfiguration.PlacementGroupId.find(read).map { id =>
+      PlacementSpec(id, RaydpConfiguration.PlacementGroupBundleIndexes.find(read).getOrElse(Vector(-1)))
+    }
+
+  private def javaOptions(conf: SparkConf, resources: ExecutorResources): Vector[String] = {
+    val read = conf.getOption(_)
+    val extra = RaydpConfiguration.ExecutorExtraClassPath.find(read) ++ conf.getOption("spark.executor.extraClassPath")
+    val own = RaydpConfiguration.ExecutorClassPath.find(read).getOrElse(ownClassPath)
+    val modules = RaydpConfiguration.ExecutorModuleOptions
+      .find(read)
+      .map(_.split(' ').toVector)
+      .getOrElse(
+        JavaModuleOptions.defaultModuleOptionArray().toVector.filterNot(_ == VectorModule) ++ AddedModuleOptions)
+    Vector(
+      "-cp",
+      (extra.toVector :+ own).mkString(File.pathSeparator),
+      s"-Xmx${resources.heapMiB}m",
+      QuietLogging) ++ modules.filter(_.nonEmpty)
+  }
+
+  /** This JVM's own class path, with its wildcards written out: another JVM need not expand them in the same order. */
+  private def ownClassPath: String =
+    System.getProperty("java.class.path").split(File.pathSeparator).filter(_.nonEmpty).flatMap(expanded).mkString(
+      File.pathSeparator)
+
+  private def expanded(entry: String): Vector[String] =
+    if (!entry.endsWith("*")) Vector(entry)
+    else {
+      val files = Files.newDirectoryStream(Path.of(entry.stripSuffix("*")), "*.jar")
+      try files.asScala.map(_.toString).toVector.sorted
+      finally files.close()
+    }
+
+  private def generatedId(): String = {
+    val random = new Array[Byte](3)
+    new SecureRandom().nextBytes(random)
+    val moment = LocalDateTime.now.format(DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss"))
+    s"raydp-$moment-${HexFormat.of().formatHex(random)}"
+  }
+}

@@ -1,0 +1,111 @@
+package io.raydp.lifecycle
+
+import java.util.concurrent.TimeUnit
+import java.util.concurrent.locks.ReentrantLock
+
+import com.fasterxml.jackson.databind.node.JsonNodeFactory
+
+/** How far an application has come. */
+sealed abstract class ApplicationPhase(val name: String)
+
+object ApplicationPhase {
+  case object Connecting extends ApplicationPhase("connecting")
+  case object Starting extends ApplicationPhase("starting")
+  case object Running extends ApplicationPhase("running")
+  case object Failed extends ApplicationPhase("failed")
+  case object Stopped extends ApplicationPhase("stopped")
+}
+
+/** One executor for people and programs that watch; `state` is a phase's name or "lost". */
+final case class ExecutorStatus(id: Int, state: String, place: Option[ExecutorPlace])
+
+/** Something that happened, with its wall-clock time. */
+final case class StatusEvent(millis: Long, text: String)
+
+/**
+ * What is known of an application, for those outside.
+ *
+ * @param sequence grows with every change
+ * @param executors those asked for or living, and the last few that were lost
+ */
+final case class ApplicationStatus(
+    sequence: Long,
+    application: String,
+    phase: ApplicationPhase,
+    desired: Int,
+    executors: Vector[ExecutorStatus],
+    failure: Option[RayApplicationException],
+    events: Vector[StatusEvent]) {
+
+  def registered: Int = executors.count(_.state == ExecutorPhase.Registered.name)
+
+  def json: String = {
+    val nodes = JsonNodeFactory.instance
+    val root = nodes.objectNode
+    root.put("sequence", sequence).put("application", application).put("phase", phase.name).put("desired", desired)
+    val list = root.putArray("executors")
+    executors.foreach { executor =>
+      val item = list.addObject.put("id", executor.id.toString).put("state", executor.state)
+      executor.place match {
+        case Some(place) =>
+          item.put("node", place.nodeId).put("host", place.host).put("pid", place.pid)
+          item.put("jvmStartMillis", place.jvmStartMillis).put("log", place.log)
+        case None => Vector("node", "host", "pid", "jvmStartMillis", "log").foreach(item.putNull)
+      }
+    }
+    failure match {
+      case Some(error) => root.putObject("failure").put("kind", error.kind).put("message", error.getMessage)
+      case None => root.putNull("failure")
+    }
+    val happened = root.putArray("events")
+    events.foreach(event => happened.addArray.add(event.millis).add(event.text))
+    root.toString
+  }
+}
+
+object ApplicationStatus {
+
+  /** What is told where there is no application. */
+  val none: ApplicationStatus =
+    ApplicationStatus(0, "", ApplicationPhase.Stopped, 0, Vector.empty, None, Vector.empty)
+}
+
+/** Holds the latest status; many may wait for the next. */
+final class StatusBoard(application: String, desired: Int) {
+  private val lock = new ReentrantLock
+  private val changed = lock.newCondition()
+  @volatile private var latest =
+    ApplicationStatus.none.copy(application = application, phase = ApplicationPhase.Connecting, desired = desired)
+
+  def current: ApplicationStatus = latest
+
+  /** Changes the status if `change` makes it another. */
+  def update(change: ApplicationStatus => ApplicationStatus): Unit = {
+    lock.lock()
+    try {
+      val next = change(latest)
+      if (next != latest) {
+        latest = next.copy(sequence = latest.sequence + 1, events = next.events.takeRight(StatusBoard.KeptEvents))
+        changed.signalAll()
+      }
+    } finally lock.unlock()
+  }
+
+  def happened(text: String): Unit =
+    update(status => status.copy(events = status.events :+ StatusEvent(System.currentTimeMillis, text)))
+
+  /** Blocks until `enough` holds or the time is over, and returns the status then. */
+  def await(timeoutMillis: Long)(enough: ApplicationStatus => Boolean): ApplicationStatus = {
+    val deadline = System.nanoTime + TimeUnit.MILLISECONDS.toNanos(timeoutMillis)
+    lock.lock()
+    try {
+      var remaining = deadline - System.nanoTime
+      while (!enough(latest) && remaining > 0) remaining = changed.awaitNanos(remaining)
+      latest
+    } finally lock.unlock()
+  }
+}
+
+object StatusBoard {
+  private val KeptEvents = 200
+}

@@ -1,0 +1,98 @@
+package io.raydp.lifecycle
+
+import java.io.{PrintWriter, StringWriter}
+import java.lang.management.ManagementFactory
+import java.nio.charset.StandardCharsets
+import java.nio.file.{Files, Path}
+import java.util.concurrent.atomic.AtomicReference
+
+import scala.jdk.CollectionConverters._
+import scala.util.control.NonFatal
+
+import io.ray.api.Ray
+import org.apache.spark.raydp.SparkCoreInternals
+
+/**
+ * What an executor finds in its process.
+ *
+ * @param host address of its node
+ * @param gpuIds the GPUs that Ray has assigned to it
+ * @param ended to be called with the reason when it ends by itself
+ */
+final case class ExecutorSurroundings(host: String, gpuIds: Vector[String], ended: ExecutorOutcome => Unit)
+
+/**
+ * The executor's side of its life: joins the driver, runs, and says how it ended.
+ *
+ * A process holds one executor and ends with it. Nothing that happens here leaves as an exception.
+ */
+final class ExecutorProcess {
+  private val located: Either[String, ExecutorPlace] =
+    try Right(ExecutorProcess.locate())
+    catch { case NonFatal(error) => Left(ExecutorProcess.stackTrace(error)) }
+  private val ended = new AtomicReference[Option[ExecutorOutcome]](None)
+
+  def place(): Array[Byte] = located.getOrElse(ExecutorPlace("", "", ProcessHandle.current.pid, 0, "")).encoded
+
+  def run(launch: Array[Byte]): Array[Byte] = {
+    val outcome =
+      try located match {
+          case Right(place) => runAt(place, ExecutorLaunch.decode(launch))
+          case Left(reason) => ExecutorOutcome(1, byApplication = false, s"Its node could not be found out: $reason")
+        }
+      catch {
+        // Whatever it is, also a class that is missing: it is the answer to the driver, which ends this process.
+        case error: Throwable => failed(error)
+      }
+    outcome.encoded
+  }
+
+  private def runAt(place: ExecutorPlace, launch: ExecutorLaunch): ExecutorOutcome = {
+    // Ray's worker threads have a loader of Ray's own; Spark resolves classes by the context's.
+    Thread.currentThread.setContextClassLoader(ClassLoader.getSystemClassLoader)
+    System.setProperty("raydp.node.id", place.nodeId)
+    launch.properties.foreach { case (key, value) => System.setProperty(key, value) }
+    val gpus = Ray.getRuntimeContext.getGpuIds.asScala.map(_.toString).toVector
+    val surroundings =
+      ExecutorSurroundings(place.host, gpus, outcome => { ended.compareAndSet(None, Some(outcome)); () })
+    SparkCoreInternals.runExecutor(launch, surroundings)
+    ended.get.getOrElse(ExecutorOutcome(0, byApplication = false, "It was stopped"))
+  }
+
+  private def failed(error: Throwable): ExecutorOutcome = {
+    val log = located.toOption.map(_.log).filter(_.nonEmpty).map(Path.of(_))
+    val tail = log.map(path => s"\nThe end of its log $path:\n${ExecutorProcess.tail(path)}").getOrElse("")
+    ExecutorOutcome(1, byApplication = false, s"It ended with ${ExecutorProcess.stackTrace(error)}$tail")
+  }
+}
+
+object ExecutorProcess {
+  private val TailBytes = 4096
+  private val TraceLines = 12
+
+  private def locate(): ExecutorPlace = {
+    val context = Ray.getRuntimeContext
+    val nodeId = context.getCurrentNodeId.toString
+    val node = context.getAllNodeInfo.asScala
+      .find(_.nodeId.toString == nodeId)
+      .getOrElse(throw new IllegalStateException(s"the cluster does not list this node: $nodeId"))
+    val pid = ProcessHandle.current.pid
+    val start = ManagementFactory.getRuntimeMXBean.getStartTime
+    val log = Option(System.getProperty("ray.logging.dir")).map { directory =>
+      Path.of(directory, s"java-worker-${context.getCurrentJobId}-$pid.log").toString
+    }
+    ExecutorPlace(nodeId, node.nodeAddress, pid, start, log.getOrElse(""))
+  }
+
+  private def stackTrace(error: Throwable): String = {
+    val text = new StringWriter
+    error.printStackTrace(new PrintWriter(text))
+    text.toString.linesIterator.take(TraceLines).mkString("\n")
+  }
+
+  private def tail(path: Path): String =
+    try {
+      val bytes = Files.readAllBytes(path)
+      new String(bytes.takeRight(TailBytes), StandardCharsets.UTF_8)
+    } catch { case NonFatal(error) => s"(it cannot be read: $error)" }
+}

@@ -1,0 +1,78 @@
+package io.raydp.lifecycle
+
+import scala.collection.mutable
+
+/** The handles that go with the executors of a snapshot, and what Spark is told about them. One thread uses it. */
+private[lifecycle] final class FleetMembers(spec: ApplicationSpec, cluster: RayCluster, post: FleetEvent => Unit) {
+  import FleetMembers.Member
+
+  private val members = mutable.Map.empty[Int, Member]
+  private val lostOnes = mutable.Queue.empty[ExecutorStatus]
+  private var link: Option[SchedulerLink] = None
+
+  def nonEmpty: Boolean = members.nonEmpty
+
+  def tasksFinished: Long = link.map(_.tasksFinished).getOrElse(0)
+
+  def placeOf(id: Int): String = members.get(id).flatMap(_.place).map(_.toString).getOrElse("no node yet")
+
+  /** The scheduler is there: executors that wait for it can join. */
+  def attach(scheduler: SchedulerLink): Unit = {
+    link = Some(scheduler)
+    members.keys.toVector.sorted.foreach(start)
+  }
+
+  def launch(id: Int): Unit = {
+    members(id) = Member(cluster.launch(id, post), None, started = false)
+    start(id)
+  }
+
+  def booted(id: Int, place: ExecutorPlace): Unit =
+    members.updateWith(id)(_.map(_.copy(place = Some(place))))
+
+  /** Ends an executor's process and tells Spark what became of it. */
+  def remove(id: Int, outcome: ExecutorOutcome): Unit = members.remove(id).foreach { member =>
+    member.remote.kill()
+    // A request that was withdrawn before it had a process is no loss.
+    if (member.place.isDefined || outcome.exitCode != 0) lostOnes += ExecutorStatus(id, "lost", member.place)
+    if (lostOnes.size > FleetMembers.KeptLost) lostOnes.dequeue()
+    link.foreach(_.executorLost(id, outcome))
+  }
+
+  /** As [[remove]], when nobody needs to be told any more. */
+  def forget(id: Int): Unit = members.remove(id).foreach(_.remote.kill())
+
+  /** Ends the executors that never joined, which therefore do not hear from Spark that they should. */
+  def killIdle(): Unit = members.filter(!_._2.started || link.isEmpty).keys.toVector.foreach(forget)
+
+  def killAll(): Unit = members.keys.toVector.foreach(forget)
+
+  def fail(error: RayApplicationException): Unit = link.foreach(_.failed(error))
+
+  def statuses(snapshot: FleetSnapshot): Vector[ExecutorStatus] =
+    lostOnes.toVector ++ snapshot.executors.map { executor =>
+      ExecutorStatus(executor.id, executor.phase.name, members.get(executor.id).flatMap(_.place))
+    }
+
+  private def start(id: Int): Unit = for {
+    scheduler <- link
+    member <- members.get(id) if !member.started
+  } {
+    member.remote.start(
+      ExecutorLaunch(
+        scheduler.driverUrl,
+        id,
+        spec.executor.cores,
+        spec.id,
+        FleetMembers.DefaultProfile,
+        scheduler.executorProperties))
+    members(id) = member.copy(started = true)
+  }
+}
+
+private[lifecycle] object FleetMembers {
+  private final case class Member(remote: RemoteExecutor, place: Option[ExecutorPlace], started: Boolean)
+
+  private val KeptLost = 20
+  private val DefaultProfile = 0
+}

@@ -1,0 +1,28 @@
+package io.raydp.lifecycle
+
+/** Why an application failed; `name` is what other languages see. */
+sealed abstract class FailureKind(val name: String)
+
+object FailureKind {
+  case object RayUnreachable extends FailureKind("ray_unreachable")
+  case object Infeasible extends FailureKind("infeasible")
+  case object StartFailed extends FailureKind("start_failed")
+  case object StartTimeout extends FailureKind("start_timeout")
+  case object AppMasterLost extends FailureKind("app_master_lost")
+  case object InvalidConfiguration extends FailureKind("invalid_configuration")
+  case object Stopped extends FailureKind("stopped")
+
+  val all: Vector[FailureKind] =
+    Vector(RayUnreachable, Infeasible, StartFailed, StartTimeout, AppMasterLost, InvalidConfiguration, Stopped)
+
+  def named(name: String): FailureKind =
+    all.find(_.name == name).getOrElse(throw new IllegalArgumentException(s"no such kind of failure: $name"))
+}
+
+/** The application cannot go on. The message says what is wrong, the likely cause and how to correct it. */
+final class RayApplicationException(val failure: FailureKind, message: String, cause: Option[Throwable] = None)
+    extends RuntimeException(message, cause.orNull) {
+
+  /** For callers over Py4J, which cannot match on Scala objects. */
+  def kind: String = failure.name
+}

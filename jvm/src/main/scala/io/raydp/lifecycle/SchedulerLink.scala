@@ -1,0 +1,28 @@
+package io.raydp.lifecycle
+
+/** What the lifecycle needs of Spark's scheduler backend. All methods may be called from any thread. */
+trait SchedulerLink {
+
+  /** Where executors find the driver. */
+  def driverUrl: String
+
+  /** Settings that an executor must know before it can ask the driver for the others; they may hold a secret. */
+  def executorProperties: Map[String, String]
+
+  /** How many tasks have finished so far in the application. */
+  def tasksFinished: Long
+
+  /** An executor is gone; its tasks run again elsewhere. */
+  def executorLost(id: Int, outcome: ExecutorOutcome): Unit
+
+  /** The application cannot go on: whatever waits for it must fail with this. */
+  def failed(error: RayApplicationException): Unit
+}
+
+/**
+ * What one executor needs by Spark's own settings.
+ *
+ * @param memoryMiB heap, overhead, off-heap and PySpark memory together
+ * @param custom other resources by Ray's names
+ */
+final case class ExecutorResources(cores: Int, heapMiB: Long, memoryMiB: Long, custom: Map[String, Double])

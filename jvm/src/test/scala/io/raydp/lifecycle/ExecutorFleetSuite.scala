@@ -1,0 +1,179 @@
+package io.raydp.lifecycle
+
+import java.util.concurrent.LinkedBlockingQueue
+import java.util.concurrent.atomic.AtomicLong
+
+import scala.jdk.CollectionConverters._
+
+import org.apache.spark.SparkConf
+import org.scalatest.funsuite.AnyFunSuite
+
+final class ExecutorFleetSuite extends AnyFunSuite {
+  private val patience = 30000L
+
+  private final class Application(executors: Int, val cluster: SimulatedRayCluster) extends SchedulerLink {
+    val spec: ApplicationSpec = ApplicationSpec
+      .parse(new SparkConf(false).set("spark.executor.instances", executors.toString), contextExists = false)
+      .copy(policy =
+        FleetPolicy(60000, 60000, maxConsecutiveFailures = 3, killGrace = 200, backOffBase = 10, backOffLimit = 20))
+    val board = new StatusBoard(spec.id, executors)
+    val fleet = new ExecutorFleet(spec, cluster, board)
+    val losses = new LinkedBlockingQueue[(Int, ExecutorOutcome)]
+    val failures = new LinkedBlockingQueue[RayApplicationException]
+    val finished = new AtomicLong
+
+    override def driverUrl: String = "spark://driver"
+    override def executorProperties: Map[String, String] = Map.empty
+    override def tasksFinished: Long = finished.get
+    override def executorLost(id: Int, outcome: ExecutorOutcome): Unit = losses.put((id, outcome))
+    override def failed(error: RayApplicationException): Unit = failures.put(error)
+
+    def begin(): Unit = {
+      fleet.start()
+      fleet.post(FleetEvent.Attached(this, executors))
+    }
+
+    def await(what: String)(holds: ApplicationStatus => Boolean): ApplicationStatus = {
+      val status = board.await(patience)(holds)
+      assert(holds(status), s"waited for: $what; there is: $status")
+      status
+    }
+
+    def awaitRegistered(count: Int): ApplicationStatus =
+      await(s"$count registered executors")(status =>
+        status.registered == count && status.executors.count(_.state != "lost") == count)
+  }
+
+  private def running(
+      executors: Int,
+      cluster: SimulatedRayCluster = new SimulatedRayCluster)(test: Application => Unit): Unit = {
+    val application = new Application(executors, cluster)
+    application.begin()
+    try test(application)
+    finally {
+      application.fleet.post(FleetEvent.Stop)
+      cluster.ids.foreach(cluster.end) // as Spark's message to stop makes them do
+      application.fleet.stop()
+    }
+    assert(cluster.living.isEmpty, "executors were left")
+    assert(cluster.closed.get == 1, "the cluster was not left once")
+  }
+
+  test("the executors at the start do not wait for the AppMaster") {
+    val cluster = new SimulatedRayCluster
+    cluster.mute.set(true)
+    running(3, cluster) { application =>
+      application.awaitRegistered(3)
+      cluster.mute.set(false)
+    }
+  }
+
+  test("an executor that dies is replaced by one with a new id, and Spark is told that it is not to blame") {
+    running(2) { application =>
+      application.awaitRegistered(2)
+      application.cluster.die(1)
+      application.await("executor 3")(_.executors.exists(executor =>
+        executor.id == 3 && executor.state == "registered"))
+      val (id, outcome) = application.losses.take()
+      assert(id == 1 && !outcome.byApplication && outcome.reason.contains("killed by the test"))
+    }
+  }
+
+  test("after an AppMaster's death another one decides, and nothing is doubled") {
+    running(2) { application =>
+      application.awaitRegistered(2)
+      application.cluster.mute.set(true)
+      application.cluster.die(2)
+      application.await("the loss")(_.executors.exists(executor => executor.id == 2 && executor.state == "lost"))
+      application.cluster.appMasters.last.die()
+      application.cluster.mute.set(false)
+      application.awaitRegistered(2)
+      assert(application.cluster.appMasters.size >= 2)
+      assert(application.cluster.requested.get == 3)
+    }
+  }
+
+  test("an AppMaster that cannot be kept alive ends the application") {
+    running(1) { application =>
+      application.awaitRegistered(1)
+      application.cluster.cursed.set(true)
+      application.cluster.appMasters.last.die()
+      val failure = application.await("the failure")(_.failure.isDefined).failure.get
+      assert(failure.kind == "app_master_lost")
+      assert(application.failures.take() eq failure)
+    }
+  }
+
+  test("more executors are requested, and those that are not needed any more are withdrawn") {
+    running(1, new SimulatedRayCluster(slots = 2)) { application =>
+      application.awaitRegistered(1)
+      application.fleet.post(FleetEvent.Desired(5))
+      application.await("5 in all")(_.executors.size == 5)
+      application.fleet.post(FleetEvent.Desired(1))
+      application.await("requests withdrawn")(status => status.executors.size == 2 && status.registered == 2)
+    }
+  }
+
+  test("an executor that Spark has stopped and that does not end is ended") {
+    running(2) { application =>
+      application.awaitRegistered(2)
+      application.fleet.post(FleetEvent.Desired(1))
+      application.fleet.post(FleetEvent.Doomed(Seq(1)))
+      application.await("executor 1 gone")(status => status.registered == 1)
+      assert(application.cluster.ids == Set(2))
+    }
+  }
+
+  test("what an executor says of its end reaches Spark, once") {
+    running(1) { application =>
+      application.awaitRegistered(1)
+      val outcome = ExecutorOutcome(1, byApplication = true, "System.exit was called")
+      application.fleet.post(FleetEvent.Ending(1, outcome))
+      application.fleet.post(FleetEvent.Ended(1, Left("the actor died")))
+      application.await("executor 2")(_.executors.exists(executor =>
+        executor.id == 2 && executor.state == "registered"))
+      assert(application.losses.asScala.toVector == Vector((1, outcome)))
+    }
+  }
+
+  test("executors that vanish again and again without any task done are blamed on the application in the end") {
+    running(1) { application =>
+      (1 to 5).foreach { id =>
+        application.await(s"executor $id")(_.executors.exists(executor =>
+          executor.id == id && executor.state == "registered"))
+        application.cluster.die(id)
+      }
+      application.await("executor 6")(_.executors.exists(executor =>
+        executor.id == 6 && executor.state == "registered"))
+      assert(application.losses.asScala.map(_._2.byApplication).toVector == Vector(false, false, false, true, true))
+      application.finished.set(1)
+      application.cluster.die(6)
+      application.await("executor 7")(_.executors.exists(executor =>
+        executor.id == 7 && executor.state == "registered"))
+      assert(!application.losses.asScala.last._2.byApplication)
+    }
+  }
+
+  test("two hundred executors, half of which die, are made good, with few calls") {
+    running(200) { application =>
+      application.awaitRegistered(200)
+      (1 to 100).foreach(application.cluster.die)
+      application.await("300 ids")(status => status.registered == 200 && status.executors.exists(_.id == 300))
+      assert(application.cluster.requested.get == 300)
+      assert(application.cluster.decisions.get < 600)
+    }
+  }
+
+  test("a stop waits for executors that end by themselves and ends the others") {
+    val cluster = new SimulatedRayCluster
+    running(2, cluster) { application =>
+      application.awaitRegistered(2)
+      val stopping = new Thread(() => application.fleet.stop())
+      stopping.start()
+      cluster.end(1)
+      stopping.join(patience)
+      assert(!stopping.isAlive)
+      assert(application.board.current.phase == ApplicationPhase.Stopped)
+    }
+  }
+}

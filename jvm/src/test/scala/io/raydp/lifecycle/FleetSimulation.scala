@@ -1,0 +1,68 @@
+package io.raydp.lifecycle
+
+import scala.util.Random
+
+/**
+ * A cluster and an application's driver in miniature: performs decisions as the driver does and has everything
+ * happen that can, in an order that a seed determines.
+ */
+final class FleetSimulation(seed: Long, policy: FleetPolicy) {
+  private val random = new Random(seed)
+  private var finished = 0L
+  var fleet: FleetSnapshot =
+    FleetSnapshot.initial(now = 0, desired = random.nextInt(6), demand = Some(Map("CPU" -> 1.0)), policy)
+  var failure: Option[Action.Fail] = None
+  var launchedIds: Vector[Int] = Vector.empty
+
+  /** One thing happens, then it is decided and done; some decisions never come, as when the AppMaster dies. */
+  def step(): Unit = if (failure.isEmpty) {
+    fleet = fleet.at(fleet.now + random.nextInt(2000).toLong)
+    happen(random.nextInt(10))
+    if (random.nextInt(5) > 0) decideAndPerform()
+  }
+
+  /** From now on whatever is asked for succeeds. */
+  def settle(desired: Int): Unit = {
+    fleet = fleet.desiring(desired).probeEnded(None).seeing(Vector(NodeResources("a", "10.0.0.1", Map("CPU" -> 8.0))))
+    (1 to 100).takeWhile(_ => failure.isEmpty).foreach { _ =>
+      fleet = fleet.at(fleet.now + policy.backOffLimit)
+      decideAndPerform()
+      if (failure.isEmpty) fleet.executors.filter(_.doom.isEmpty).foreach { executor =>
+        fleet = fleet.booted(executor.id).registered(executor.id)
+      }
+    }
+  }
+
+  private def decideAndPerform(): Unit = {
+    val decision = SnapshotCodec.decodeDecision(
+      SnapshotCodec.encode(Reconciler.decide(SnapshotCodec.decode(SnapshotCodec.encode(fleet)))))
+    decision.actions.foreach {
+      case Action.Launch(id) =>
+        assert(id == fleet.nextId, s"launch of $id, but ${fleet.nextId} is next")
+        launchedIds = launchedIds :+ id
+        fleet = fleet.launched
+      case Action.Kill(id, KillReason.NotRegistered) => fleet = fleet.lost(id, Loss.TimedOut("too slow"), finished)
+      case Action.Kill(id, KillReason.NoProcess) => fleet = fleet.lost(id, Loss.NoProcess("no process"), finished)
+      case Action.Kill(id, _) => fleet = fleet.lost(id, Loss.Intended, finished)
+      case Action.Probe(id) => fleet = fleet.lost(id, Loss.Intended, finished).probed
+      case fail: Action.Fail => failure = failure.orElse(Some(fail))
+    }
+  }
+
+  private def happen(kind: Int): Unit = kind match {
+    case 0 => fleet = fleet.desiring(random.nextInt(6))
+    case 1 | 2 => pick(_.phase == ExecutorPhase.Requested).foreach(id => fleet = fleet.booted(id))
+    case 3 | 4 => pick(_.phase == ExecutorPhase.Booting).foreach(id => fleet = fleet.registered(id))
+    case 5 => pick(_ => true).foreach(id => fleet = fleet.lost(id, Loss.Unexplained("killed"), finished))
+    case 6 => pick(_ => true).foreach(id => fleet = fleet.doomed(id, random.nextBoolean()))
+    case 7 => pick(_ => true).foreach(id => fleet = fleet.lost(id, Loss.Explained("ended"), finished))
+    case 8 => finished += 1
+    case 9 =>
+      if (fleet.probe == Probe.Running) fleet = fleet.probeEnded(Option.when(random.nextInt(3) == 0)("no process"))
+  }
+
+  private def pick(which: ObservedExecutor => Boolean): Option[Int] = {
+    val candidates = fleet.executors.filter(which).map(_.id)
+    Option.when(candidates.nonEmpty)(candidates(random.nextInt(candidates.size)))
+  }
+}

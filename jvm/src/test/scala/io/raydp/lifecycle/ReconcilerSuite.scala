@@ -1,0 +1,177 @@
+package io.raydp.lifecycle
+
+import org.scalatest.funsuite.AnyFunSuite
+
+final class ReconcilerSuite extends AnyFunSuite {
+  import Action.{Fail, Kill, Launch}
+  import ExecutorPhase._
+
+  private val policy = FleetPolicy(startTimeout = 120000, infeasibleTimeout = 20000, maxConsecutiveFailures = 3)
+  private val demand = Map("CPU" -> 2.0, "memory" -> 1.0 * (1L << 30))
+  private val small =
+    NodeResources("ab", "10.0.0.1", Map("CPU" -> 1.0, "memory" -> 8.0 * (1L << 30), "node:10.0.0.1" -> 1.0))
+  private val large = NodeResources("cd", "10.0.0.2", Map("CPU" -> 4.0, "memory" -> 8.0 * (1L << 30)))
+
+  private def fresh(desired: Int): FleetSnapshot = FleetSnapshot.initial(1000, desired, Some(demand), policy)
+  private def perform(fleet: FleetSnapshot): FleetSnapshot =
+    Reconciler.decide(fleet).actions.foldLeft(fleet) {
+      case (state, Launch(_)) => state.launched
+      case (state, Kill(id, _)) => state.lost(id, Loss.Intended, 0)
+      case (state, _: Fail | _: Action.Probe) => state
+    }
+
+  test("what is missing is launched with new ids") {
+    assert(Reconciler.decide(fresh(3)).actions == Vector(Launch(1), Launch(2), Launch(3)))
+    assert(Reconciler.decide(perform(fresh(3))).actions.isEmpty)
+  }
+
+  test("a lost executor is replaced at once, by another id") {
+    val fleet = perform(fresh(2)).booted(1).registered(1).booted(2).registered(2)
+    assert(Reconciler.decide(fleet.lost(1, Loss.Unexplained("killed"), 5)).actions == Vector(Launch(3)))
+  }
+
+  test("an AppMaster that knows nothing but the snapshot doubles nothing") {
+    val fleet = perform(fresh(4)).booted(1).registered(1)
+    val replaced = SnapshotCodec.decode(SnapshotCodec.encode(fleet))
+    assert(Reconciler.decide(replaced).actions.isEmpty)
+  }
+
+  test("scale-down withdraws requests first, then executors that boot, and never ends one that works") {
+    val fleet = perform(fresh(4)).booted(1).registered(1).booted(2).desiring(2)
+    assert(Reconciler.decide(fleet).actions == Vector(Kill(4, KillReason.Surplus), Kill(3, KillReason.Surplus)))
+    assert(Reconciler.decide(fleet.desiring(1)).actions.size == 3)
+    assert(Reconciler.decide(fleet.desiring(0)).actions.collect { case Kill(id, _) => id }.toSet == Set(2, 3, 4))
+  }
+
+  test("a doomed executor is ended when its grace is over, and replaced before that") {
+    val fleet = perform(fresh(1)).booted(1).registered(1).doomed(1, intended = true)
+    assert(Reconciler.decide(fleet).actions == Vector(Launch(2)))
+    assert(Reconciler.decide(fleet.launched).wakeAt.contains(1000 + policy.killGrace))
+    assert(Reconciler.decide(fleet.launched.at(1000 + policy.killGrace)).actions == Vector(Kill(1, KillReason.Overdue)))
+  }
+
+  test("failed starts are tried again with growing pauses, then the application fails with the last one's log") {
+    val one = perform(fresh(1)).lost(1, Loss.Explained("first"), 0)
+    assert(Reconciler.decide(one).actions == Vector(Launch(2)))
+    val two = one.launched.lost(2, Loss.Explained("second"), 0)
+    assert(Reconciler.decide(two) == Decision(Vector.empty, Some(1000 + policy.backOffBase)))
+    assert(Reconciler.decide(two.at(1000 + policy.backOffBase)).actions == Vector(Launch(3)))
+    val three = two.launched.lost(3, Loss.TimedOut("third\nlog"), 0)
+    Reconciler.decide(three).actions match {
+      case Vector(Fail(kind, message)) =>
+        assert(kind == FailureKind.StartTimeout)
+        assert(message.contains("3 in a row") && message.endsWith("third\nlog"))
+      case other => fail(s"expected a failure, got $other")
+    }
+  }
+
+  test("failed starts do not end an application in which an executor works") {
+    val fleet = (1 to 5).foldLeft(perform(fresh(2)).booted(1).registered(1)) { (state, _) =>
+      state.lost(state.executors.last.id, Loss.Explained("no"), 0).launched
+    }
+    assert(!Reconciler.decide(fleet).actions.exists(_.isInstanceOf[Fail]))
+  }
+
+  test("a registration ends the count of failed starts") {
+    val fleet = perform(fresh(2)).lost(2, Loss.Explained("no"), 0)
+    assert(fleet.failures.count == 1)
+    assert(fleet.booted(1).registered(1).failures == StartFailures.none)
+  }
+
+  test("an executor that does not register in time is given up") {
+    val fleet = perform(fresh(1)).booted(1)
+    assert(Reconciler.decide(fleet).wakeAt.contains(1000 + policy.startTimeout))
+    assert(Reconciler.decide(fleet.at(1000 + policy.startTimeout)).actions == Vector(Kill(1, KillReason.NotRegistered)))
+  }
+
+  test("a request that waits long is looked into, one at a time") {
+    val fleet = perform(fresh(2)).seeing(Vector(small, large))
+    assert(Reconciler.decide(fleet) == Decision(Vector.empty, Some(1000 + policy.startTimeout)))
+    val late = fleet.at(1000 + policy.startTimeout)
+    assert(Reconciler.decide(late).actions == Vector(Action.Probe(1)))
+    val probing = late.lost(1, Loss.Intended, 0).probed
+    assert(Reconciler.decide(probing).actions.isEmpty)
+    val answered = probing.probeEnded(None)
+    assert(Reconciler.decide(answered) == Decision(Vector(Launch(3)), Some(late.now + policy.startTimeout)))
+    assert(Reconciler.decide(answered.launched.at(late.now + policy.startTimeout)).actions == Vector(Action.Probe(2)))
+  }
+
+  test("room without a process ends the application at once, unless an executor works") {
+    val late = perform(fresh(1)).at(1000 + policy.startTimeout).lost(1, Loss.Intended, 0).probed
+    Reconciler.decide(late.probeEnded(Some("no process"))).actions match {
+      case Vector(Fail(FailureKind.StartTimeout, message)) => assert(message.endsWith("no process"))
+      case other => fail(s"expected a failure, got $other")
+    }
+    val working =
+      perform(fresh(2)).booted(2).registered(2).lost(1, Loss.Intended, 0).probed.probeEnded(Some("no process"))
+    assert(!Reconciler.decide(working).actions.exists(_.isInstanceOf[Fail]))
+  }
+
+  test("in a reserved place a request that waits long is a failure") {
+    val fleet = FleetSnapshot.initial(1000, 1, None, policy).launched.at(1000 + policy.startTimeout)
+    assert(Reconciler.decide(fleet).actions == Vector(Kill(1, KillReason.NoProcess)))
+    assert(fleet.lost(1, Loss.NoProcess("no process"), 0).failures.hopeless)
+  }
+
+  test("a demand that no node could hold fails after a while, naming the demand and each node") {
+    val fleet = perform(fresh(1)).seeing(Vector(small))
+    assert(Reconciler.decide(fleet) == Decision(Vector.empty, Some(21000)))
+    Reconciler.decide(fleet.at(21000)).actions match {
+      case Vector(Fail(FailureKind.Infeasible, message)) =>
+        assert(message.contains("CPU 2, memory 1024 MiB"))
+        assert(message.contains("10.0.0.1: CPU 1, memory 8192 MiB"))
+        assert(!message.contains("node:"))
+      case other => fail(s"expected a failure, got $other")
+    }
+  }
+
+  test("a node that joins in time makes the demand feasible") {
+    val fleet = perform(fresh(1)).seeing(Vector(small)).at(15000).seeing(Vector(small, large))
+    assert(Reconciler.decide(fleet.at(100000)).actions.isEmpty)
+    assert(fleet.at(16000).seeing(Vector(small)).infeasibleSince.contains(16000L))
+  }
+
+  test("executors that vanish without any work done are counted, and work ends the count") {
+    val working = perform(fresh(1)).booted(1).registered(1)
+    val one = working.lost(1, Loss.Unexplained("gone"), 0).launched.registered(2)
+    assert(one.silentLosses == 1)
+    val two = one.lost(2, Loss.Unexplained("gone"), 0).launched.registered(3)
+    assert(two.silentLosses == 2)
+    assert(two.lost(3, Loss.Unexplained("gone"), 7).silentLosses == 1)
+  }
+
+  test("events about executors that are not there change nothing") {
+    val fleet = perform(fresh(1))
+    assert(fleet.booted(9).registered(9).doomed(9, intended = true).lost(9, Loss.Explained("x"), 0) == fleet)
+    val failing = fleet.lost(1, Loss.Explained("x"), 0)
+    assert(failing.registered(1) == failing)
+  }
+
+  test("whatever happens, there are never more executors than desired, ids are never used twice, and all ends well") {
+    (1L to 2000L).foreach { seed =>
+      val simulation = new FleetSimulation(seed, policy)
+      (1 to 60).foreach { _ =>
+        val before = simulation.fleet
+        simulation.step()
+        val grown = simulation.fleet.kept.size > before.kept.size
+        assert(!grown || simulation.fleet.kept.size <= simulation.fleet.desired, s"too many, seed $seed")
+      }
+      assert(simulation.launchedIds == simulation.launchedIds.distinct.sorted, s"ids, seed $seed")
+      val desired = (seed % 5).toInt
+      if (simulation.failure.isEmpty) simulation.settle(desired)
+      val fleet = simulation.fleet
+      simulation.failure match {
+        case Some(fail) =>
+          assert(fail.kind == FailureKind.StartFailed || fail.kind == FailureKind.StartTimeout, s"seed $seed")
+          val failures = fleet.failures
+          assert(failures.hopeless || failures.count >= policy.maxConsecutiveFailures, s"failed too early, seed $seed")
+        case None =>
+          assert(fleet.executors.forall(_.doom.isEmpty), s"something doomed was left, seed $seed")
+          assert(
+            fleet.registeredCount >= desired && fleet.executors.forall(_.phase == Registered),
+            s"not converged, seed $seed")
+          assert(Reconciler.decide(fleet) == Decision(Vector.empty, None), s"not at rest, seed $seed")
+      }
+    }
+  }
+}

@@ -1,0 +1,89 @@
+package io.raydp.lifecycle
+
+import java.util.concurrent.{ConcurrentHashMap, CountDownLatch, TimeUnit}
+import java.util.concurrent.atomic.{AtomicBoolean, AtomicInteger}
+
+import scala.jdk.CollectionConverters._
+
+/**
+ * Stands where Ray stands: actors are entries in a table, and a test says what becomes of them. Everything on this
+ * side of Ray, the AppMaster's decision included, is the real thing.
+ */
+private[lifecycle] final class SimulatedRayCluster(slots: Int = Int.MaxValue) extends RayCluster {
+  final class Executor(val id: Int, val post: FleetEvent => Unit) extends RemoteExecutor {
+    val killed = new AtomicBoolean
+    val started = new AtomicBoolean
+    override def start(launch: ExecutorLaunch): Unit = {
+      started.set(true)
+      SimulatedRayCluster.this.join(this)
+    }
+    override def kill(): Unit = {
+      killed.set(true)
+      living.remove(id)
+    }
+  }
+
+  final class AppMaster(val generation: Int, val post: FleetEvent => Unit) extends RemoteAppMaster {
+    private val dead = new CountDownLatch(1)
+    override def decide(snapshot: FleetSnapshot, timeoutMillis: Long): Decision = {
+      decisions.incrementAndGet()
+      while (mute.get) {
+        if (dead.await(10, TimeUnit.MILLISECONDS)) throw new RemoteCallException("it died", new RuntimeException)
+      }
+      if (dead.getCount == 0) throw new RemoteCallException("it is dead", new RuntimeException)
+      AppMasterCall.result(AppMasterCall.answer(SnapshotCodec.encode(snapshot)))
+    }
+    override def kill(): Unit = dead.countDown()
+    def die(): Unit = {
+      dead.countDown()
+      post(FleetEvent.AppMasterLost(generation, "killed by the test"))
+    }
+  }
+
+  val living = new ConcurrentHashMap[Int, Executor]
+  val requested = new AtomicInteger
+  val decisions = new AtomicInteger
+  val closed = new AtomicInteger
+
+  /** While set, AppMasters do not answer. */
+  val mute = new AtomicBoolean
+
+  /** While set, AppMasters die as soon as they are started. */
+  val cursed = new AtomicBoolean
+  @volatile var appMasters: Vector[AppMaster] = Vector.empty
+  @volatile var joined: FleetEvent => Unit = _ => ()
+
+  def ids: Set[Int] = living.keySet.asScala.toSet
+
+  override def connect(): Unit = ()
+  override def nodes(): Vector[NodeResources] =
+    Vector(NodeResources("ab", "10.0.0.1", Map("CPU" -> 1e6, "memory" -> 1e18)))
+  override def hasRoom(demand: Map[String, Double]): Boolean = living.size < slots
+
+  override def launch(id: Int, post: FleetEvent => Unit): RemoteExecutor = {
+    requested.incrementAndGet()
+    val executor = new Executor(id, post)
+    living.put(id, executor)
+    if (living.size <= slots) post(FleetEvent.Booted(id, ExecutorPlace("ab", "10.0.0.1", id.toLong, 0, "")))
+    executor
+  }
+
+  override def startAppMaster(generation: Int, post: FleetEvent => Unit): RemoteAppMaster = {
+    val started = new AppMaster(generation, post)
+    appMasters = appMasters :+ started
+    if (cursed.get) started.die()
+    started
+  }
+
+  override def close(): Unit = closed.incrementAndGet()
+
+  def die(id: Int): Unit = Option(living.remove(id)).foreach(_.post(FleetEvent.Ended(id, Left("killed by the test"))))
+
+  def end(id: Int): Unit =
+    Option(living.remove(id)).foreach(_.post(FleetEvent.Ended(
+      id,
+      Right(ExecutorOutcome(0, byApplication = false, "stopped")))))
+
+  private def join(executor: Executor): Unit =
+    if (living.size <= slots) executor.post(FleetEvent.Registered(executor.id))
+}

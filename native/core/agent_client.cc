@@ -1,0 +1,265 @@
+#include "core/agent_client.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "core/array_layout.h"
+#include "core/error.h"
+
+namespace raydp {
+
+namespace {
+
+// The agent takes messages at once: one that does not for this long is stopped or dead.
+constexpr std::chrono::seconds kSendTimeout{30};
+
+std::string seconds_of(std::chrono::milliseconds wait) {
+  return std::to_string(static_cast<double>(wait.count()) / 1000.0) + " s";
+}
+
+std::string numbered(std::uint32_t segment) { return "segment " + std::to_string(segment); }
+
+[[noreturn]] void throw_refusal(const Refused& refused) {
+  throw Error(ErrorCode::unauthorized,
+              "the exchange agent refused the connection: " + refused.reason);
+}
+
+[[noreturn]] void throw_failure(const Failed& failed) {
+  throw Error(error_code_from(failed.code), "the exchange agent reports: " + failed.message);
+}
+
+}  // namespace
+
+AgentClient::AgentClient(const std::string& path, const Token& token,
+                         const std::string& application, std::chrono::milliseconds timeout)
+    : channel_(UnixSocket::connect(path, Deadline::after(timeout))) {
+  handshake(token, application, Deadline::after(timeout));
+}
+
+void AgentClient::handshake(const Token& token, const std::string& application, Deadline deadline) {
+  const PeerCredentials peer = channel_.peer();
+  // Never show the token to somebody else's process that squats on the path.
+  if (peer.uid != ::geteuid()) {
+    throw Error(
+        ErrorCode::unauthorized,
+        "the process that listens on the exchange agent's socket belongs to another user; uid " +
+            std::to_string(peer.uid));
+  }
+  send(Hello{.token = token, .application = application});
+  const Message answer = receive(deadline, "the exchange agent did not answer HELLO in time");
+  if (const auto* refused = std::get_if<Refused>(&answer)) throw_refusal(*refused);
+  if (!std::holds_alternative<Welcome>(answer)) {
+    throw Error(ErrorCode::protocol,
+                std::string("the exchange agent answered HELLO with ") + name_of(answer));
+  }
+}
+
+void AgentClient::cancel() noexcept {
+  cancelled_ = true;
+  channel_.shutdown();
+}
+
+// The connection ended under a call: says why, as far as it can be known.
+void AgentClient::report_closed(const Error& error) {
+  if (cancelled_) throw Error(ErrorCode::cancelled, "the connection was cancelled by this process");
+  throw error;
+}
+
+void AgentClient::send(const Message& message, int descriptor) {
+  try {
+    channel_.send(message, Deadline::after(kSendTimeout), descriptor);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::connection_closed || cancelled_) report_closed(error);
+    // The agent says why before it disconnects; that is worth more than "closed".
+    while (true) {
+      sort_answer(receive(Deadline::after(std::chrono::milliseconds(0)), error.what()));
+    }
+  }
+}
+
+Message AgentClient::receive(Deadline deadline, const char* what) {
+  std::optional<MessageChannel::Received> received;
+  try {
+    received = channel_.receive(deadline);
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::timeout) throw Error(ErrorCode::timeout, what);
+    report_closed(error);
+  }
+  if (!received) {
+    report_closed({ErrorCode::connection_closed,
+                   "the exchange agent closed the connection; it was stopped or has died"});
+  }
+  return std::move(received->message);
+}
+
+AgentClient::OwnSegment& AgentClient::find(std::uint32_t segment) {
+  return const_cast<OwnSegment&>(std::as_const(*this).find(segment));
+}
+
+const AgentClient::OwnSegment& AgentClient::find(std::uint32_t segment) const {
+  const auto found = segments_.find(segment);
+  if (found == segments_.end()) {
+    throw Error(ErrorCode::invalid_argument, numbered(segment) + " does not exist or was dropped");
+  }
+  return found->second;
+}
+
+std::uint32_t AgentClient::create_segment(std::uint64_t size) {
+  const FileDescriptor file = create_segment_file(size);
+  auto mapping = Mapping::map(file, size, memory_);
+  const std::uint32_t id = next_segment_;
+  if (id == kNoSegment) {
+    throw Error(ErrorCode::invalid_argument,
+                "the connection has no segment ids left; open another");
+  }
+  send(SegmentOffer{.segment = id, .size = size}, file.get());
+  ++next_segment_;
+  segments_.emplace(id, OwnSegment{.mapping = std::move(mapping)});
+  return id;
+}
+
+std::span<std::byte> AgentClient::segment_memory(std::uint32_t segment) const {
+  return find(segment).mapping->bytes();
+}
+
+void AgentClient::drop_segment(std::uint32_t segment) {
+  find(segment);
+  segments_.erase(segment);
+  send(DropSegment{.segment = segment});
+}
+
+void AgentClient::trim_segment(std::uint32_t segment, std::uint64_t from, std::uint64_t to) {
+  find(segment).mapping->discard(from, to);
+}
+
+AgentClient::OwnSegment& AgentClient::find_idle(std::uint32_t segment, const char* what) {
+  OwnSegment& own = find(segment);
+  if (own.use != Use::idle) {
+    throw Error(ErrorCode::invalid_argument,
+                own.use == Use::failed
+                    ? numbered(segment) + " held a block that failed; drop it and create another"
+                    : numbered(segment) + " still waits for an answer; cannot " + what);
+  }
+  return own;
+}
+
+void AgentClient::send_block(std::uint32_t segment, std::uint64_t conversion, std::uint64_t rows,
+                             std::vector<ArrayNode> nodes) {
+  OwnSegment& own = find_idle(segment, "send a block in it");
+  send(
+      Block{.segment = segment, .conversion = conversion, .rows = rows, .nodes = std::move(nodes)});
+  own.use = Use::block;
+}
+
+void AgentClient::request_read(const Read& request) {
+  OwnSegment& own = find_idle(request.segment, "read into it");
+  own.wanted_rows = request.max_rows;
+  send(request);
+  own.use = Use::read;
+}
+
+Ack AgentClient::await_ack(std::chrono::milliseconds timeout) {
+  const Message answer =
+      await(Use::block, timeout, "the exchange agent did not acknowledge a block");
+  if (const auto* failed = std::get_if<Failed>(&answer)) throw_failure(*failed);
+  return std::get<Ack>(answer);
+}
+
+ReadReply AgentClient::await_read(std::chrono::milliseconds timeout) {
+  Message answer = await(Use::read, timeout, "the exchange agent did not answer a read request");
+  if (const auto* failed = std::get_if<Failed>(&answer)) throw_failure(*failed);
+  if (const auto* grow = std::get_if<Grow>(&answer)) {
+    return {.segment = grow->segment, .grow = true, .needed_bytes = grow->needed, .nodes = {}};
+  }
+  auto& ready = std::get<Ready>(answer);
+  return {.segment = ready.segment,
+          .grow = false,
+          .from_row = ready.from_row,
+          .rows = ready.rows,
+          .total_rows = ready.total_rows,
+          .needed_bytes = 0,
+          .nodes = std::move(ready.nodes)};
+}
+
+Message AgentClient::await(Use use, std::chrono::milliseconds timeout, const char* what) {
+  std::deque<Message>& answers = use == Use::block ? block_answers_ : read_answers_;
+  const bool due = !answers.empty() || std::any_of(segments_.begin(), segments_.end(),
+                                                   [&](auto& s) { return s.second.use == use; });
+  if (!due) {
+    throw Error(ErrorCode::invalid_argument,
+                std::string("nothing is due from the exchange agent: ") +
+                    (use == Use::block ? "no block was sent" : "no read was requested"));
+  }
+  const Deadline deadline = Deadline::after(timeout);
+  const std::string late = std::string(what) + " within " + seconds_of(timeout);
+  while (answers.empty()) sort_answer(receive(deadline, late.c_str()));
+  Message answer = std::move(answers.front());
+  answers.pop_front();
+  return answer;
+}
+
+void AgentClient::sort_answer(Message message) {
+  if (const auto* ack = std::get_if<Ack>(&message)) {
+    const std::uint32_t segment = ack->segment;
+    accept_answer(segment, Use::block, std::move(message));
+  } else if (const auto* ready = std::get_if<Ready>(&message)) {
+    const std::uint32_t segment = ready->segment;
+    accept_answer(segment, Use::read, std::move(message));
+  } else if (const auto* grow = std::get_if<Grow>(&message)) {
+    const std::uint32_t segment = grow->segment;
+    accept_answer(segment, Use::read, std::move(message));
+  } else if (const auto* failed = std::get_if<Failed>(&message)) {
+    if (failed->segment == kNoSegment) {
+      channel_.shutdown();
+      throw_failure(*failed);
+    }
+    const auto found = segments_.find(failed->segment);
+    const Use use = found == segments_.end() ? Use::idle : found->second.use;
+    accept_answer(failed->segment, use, std::move(message));
+  } else if (const auto* refused = std::get_if<Refused>(&message)) {
+    // An agent that has its limit of connections says so and closes before it has read our HELLO.
+    channel_.shutdown();
+    throw_refusal(*refused);
+  } else {
+    channel_.shutdown();
+    throw Error(ErrorCode::protocol,
+                std::string("the exchange agent may not send this message: ") + name_of(message));
+  }
+}
+
+void AgentClient::accept_answer(std::uint32_t segment, Use expected, Message message) {
+  const auto found = segments_.find(segment);
+  // It crossed with our DROP_SEGMENT.
+  if (found == segments_.end() && segment < next_segment_) return;
+  try {
+    if (found == segments_.end() || found->second.use != expected ||
+        (expected != Use::block && expected != Use::read)) {
+      throw Error(ErrorCode::protocol, std::string("the exchange agent sent ") + name_of(message) +
+                                           " although nothing was asked of " + numbered(segment));
+    }
+    if (const auto* ready = std::get_if<Ready>(&message)) check_ready(found->second, *ready);
+  } catch (const Error&) {
+    channel_.shutdown();
+    throw;
+  }
+  const bool failed = std::holds_alternative<Failed>(message);
+  // After a failed block the agent may still be reading: its writer must not touch the memory
+  // again.
+  found->second.use = expected == Use::block && failed ? Use::failed : Use::idle;
+  (expected == Use::block ? block_answers_ : read_answers_).push_back(std::move(message));
+}
+
+void AgentClient::check_ready(const OwnSegment& segment, const Ready& ready) const {
+  if (ready.rows > segment.wanted_rows) {
+    throw Error(ErrorCode::protocol, "the exchange agent sent more rows than were asked for: " +
+                                         std::to_string(ready.rows) + " > " +
+                                         std::to_string(segment.wanted_rows));
+  }
+  check_buffers(ready.nodes, segment.mapping->bytes());
+}
+
+}  // namespace raydp

@@ -1,0 +1,145 @@
+// The client against an agent that misbehaves.
+
+#include "core/agent_client.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <functional>
+#include <thread>
+
+#include "core/error.h"
+#include "core/testing/agent_pair.h"
+
+namespace raydp {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::error_of;
+using testing::kPatience;
+
+// An agent that admits one client and then follows a script.
+class AgentClientTest : public ::testing::Test {
+ protected:
+  void run(const std::function<void(MessageChannel&)>& script) {
+    agent_ = std::thread([this, script] {
+      pollfd entry{.fd = listener_.descriptor(), .events = POLLIN, .revents = 0};
+      ::poll(&entry, 1, 20'000);
+      MessageChannel channel{UnixSocket(listener_.accept())};
+      channel.receive(Deadline::after(kPatience));
+      script(channel);
+    });
+  }
+
+  void TearDown() override {
+    if (agent_.joinable()) agent_.join();
+  }
+
+  AgentClient connect(std::chrono::milliseconds timeout = kPatience) const {
+    return AgentClient(path_.string(), {}, "tests", timeout);
+  }
+
+  // What a client that awaits a read of at most 10 rows into 4096 bytes makes of these answers.
+  Error verdict_on(const std::vector<Message>& answers) {
+    run([&](MessageChannel& channel) {
+      channel.send(Welcome{}, Deadline::after(kPatience));
+      for (int i = 0; i < 2; ++i) channel.receive(Deadline::after(kPatience));
+      for (const Message& answer : answers) channel.send(answer, Deadline::after(kPatience));
+      while (channel.receive(Deadline::after(kPatience))) {
+      }
+    });
+    AgentClient client = connect();
+    const std::uint32_t segment = client.create_segment(4096);
+    client.request_read({.segment = segment, .max_rows = 10, .columns = {0}});
+    return error_of([&] { client.await_read(kPatience); });
+  }
+
+  const testing::TemporaryDirectory directory_;
+  const std::filesystem::path path_ = directory_.path() / "agent.sock";
+  ListeningSocket listener_{path_};
+  std::thread agent_;
+};
+
+TEST_F(AgentClientTest, BuffersOutsideTheSegmentAreRefused) {
+  const ArrayNode bad{
+      .length = 1, .null_count = 0, .n_buffers = 2, .buffers = {{{}, {4096, 1}, {}}}};
+  EXPECT_EQ(verdict_on({Ready{.segment = 0, .rows = 1, .nodes = {bad}}}).code(),
+            ErrorCode::protocol);
+}
+
+TEST_F(AgentClientTest, MoreRowsThanWantedAreRefused) {
+  EXPECT_EQ(verdict_on({Ready{.segment = 0, .rows = 11, .nodes = {}}}).code(), ErrorCode::protocol);
+}
+
+TEST_F(AgentClientTest, AnswersToNothingAreRefused) {
+  EXPECT_EQ(verdict_on({Ack{.segment = 0}}).code(), ErrorCode::protocol);
+}
+
+TEST_F(AgentClientTest, AnswersAboutSegmentsThatNeverWereAreRefused) {
+  EXPECT_EQ(verdict_on({Grow{.segment = 1}}).code(), ErrorCode::protocol);
+}
+
+TEST_F(AgentClientTest, MessagesThatOnlyExecutorsSendAreRefused) {
+  EXPECT_EQ(verdict_on({Read{.columns = {}}}).code(), ErrorCode::protocol);
+}
+
+TEST_F(AgentClientTest, AFailureOfTheConnectionSpeaksForItself) {
+  const Error error = verdict_on({Failed{.segment = kNoSegment, .code = 7, .message = "no disk"}});
+  EXPECT_EQ(error.code(), ErrorCode::io);
+  EXPECT_STREQ(error.what(), "the exchange agent reports: no disk");
+}
+
+TEST_F(AgentClientTest, TheReasonIsFoundEvenWhenOnlySendingFails) {
+  run([&](MessageChannel& channel) {
+    channel.send(Welcome{}, Deadline::after(kPatience));
+    channel.send(
+        Failed{.code = static_cast<std::uint32_t>(ErrorCode::protocol), .message = "go away"},
+        Deadline::after(kPatience));
+    channel.shutdown();
+  });
+  AgentClient client = connect();
+  agent_.join();
+  const Error error = error_of([&] { client.create_segment(4096); });
+  EXPECT_EQ(error.code(), ErrorCode::protocol);
+  EXPECT_STREQ(error.what(), "the exchange agent reports: go away");
+}
+
+TEST_F(AgentClientTest, AnAgentThatDiesIsAClosedConnection) {
+  run([&](MessageChannel& channel) {
+    channel.send(Welcome{}, Deadline::after(kPatience));
+    for (int i = 0; i < 2; ++i) channel.receive(Deadline::after(kPatience));
+  });
+  AgentClient client = connect();
+  const std::uint32_t segment = client.create_segment(4096);
+  client.send_block(segment, 1, 0, {});
+  EXPECT_EQ(error_of([&] { client.await_ack(kPatience); }).code(), ErrorCode::connection_closed);
+}
+
+TEST_F(AgentClientTest, AnAgentThatDoesNotAnswerHelloIsATimeout) {
+  EXPECT_EQ(error_of([&] { connect(20ms); }).code(), ErrorCode::timeout);
+}
+
+TEST_F(AgentClientTest, AnotherAnswerToHelloIsAViolation) {
+  run([&](MessageChannel& channel) { channel.send(Ack{}, Deadline::after(kPatience)); });
+  EXPECT_EQ(error_of([&] { connect(); }).code(), ErrorCode::protocol);
+}
+
+TEST_F(AgentClientTest, CancelWakesWhoeverWaitsAndStaysInForce) {
+  run([&](MessageChannel& channel) {
+    channel.send(Welcome{}, Deadline::after(kPatience));
+    while (channel.receive(Deadline::after(kPatience))) {
+    }
+  });
+  AgentClient client = connect();
+  const std::uint32_t segment = client.create_segment(4096);
+  client.send_block(segment, 1, 0, {});
+  std::thread killer([&] { client.cancel(); });
+  EXPECT_EQ(error_of([&] { client.await_ack(kPatience); }).code(), ErrorCode::cancelled);
+  killer.join();
+  EXPECT_EQ(error_of([&] { client.create_segment(4096); }).code(), ErrorCode::cancelled);
+  // The task may still be writing: its memory must be there until the client ends.
+  client.segment_memory(segment)[4095] = std::byte{1};
+}
+
+}  // namespace
+}  // namespace raydp

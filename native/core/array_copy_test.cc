@@ -1,0 +1,169 @@
+#include "core/array_copy.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "core/array_layout.h"
+#include "core/error.h"
+#include "core/testing/sample_array.h"
+
+namespace raydp {
+namespace {
+
+using testing::make_batch;
+using testing::make_field;
+using testing::Random;
+using testing::render;
+using testing::SampleArray;
+
+const std::shared_ptr<MappedMemory> memory = std::make_shared<MappedMemory>();
+
+std::shared_ptr<Mapping> segment_of(std::int64_t bytes) {
+  const auto size = static_cast<std::uint64_t>(std::max<std::int64_t>(bytes, 1));
+  auto mapping = Mapping::map(create_segment_file(size), size, memory);
+  std::memset(mapping->bytes().data(), 0xA5, size);
+  return mapping;
+}
+
+ArrowArray array_of(std::int64_t length, std::int64_t null_count, std::span<const void*> buffers,
+                    std::span<ArrowArray*> children = {}) {
+  ArrowArray array{};
+  array.length = length;
+  array.null_count = null_count;
+  array.n_buffers = std::ssize(buffers);
+  array.buffers = buffers.data();
+  array.n_children = std::ssize(children);
+  array.children = children.data();
+  return array;
+}
+
+// Copies, checks as a peer would, exports, and compares value by value.
+void expect_faithful_copy(const Field& batch, const ArrowArray& array, RowRange rows) {
+  const std::int64_t size = bytes_needed(batch, array, rows);
+  const auto mapping = segment_of(size);
+  const std::vector<ArrayNode> nodes = copy_rows(batch, array, rows, mapping->bytes());
+  const auto count = static_cast<std::uint64_t>(rows.count);
+  check_nodes(batch, count, nodes, mapping->bytes());
+  ArrowArray copy{};
+  export_batch(batch, count, nodes, mapping, &copy);
+  for (std::int64_t row = 0; row < rows.count; ++row) {
+    ASSERT_EQ(render(batch, copy, row), render(batch, array, rows.from + row)) << row;
+  }
+  copy.release(&copy);
+}
+
+std::int64_t below(Random& random, std::int64_t limit) {
+  return std::uniform_int_distribution<std::int64_t>(0, limit - 1)(random);
+}
+
+TEST(ArrayCopy, RandomBatchesAndRangesArriveUnchanged) {
+  Random random(2024);
+  for (int round = 0; round < 400; ++round) {
+    std::vector<Field> columns;
+    for (std::int64_t i = below(random, 4); i >= 0; --i) {
+      columns.push_back(testing::random_field(random, "c" + std::to_string(i), 3));
+    }
+    const Field batch = make_batch(std::move(columns));
+    const std::int64_t length = below(random, 3) == 0 ? below(random, 3) : below(random, 200);
+    const SampleArray sample(batch, length, random, false);
+    check_batch(batch, sample.array());
+    const std::int64_t from = below(random, length + 1);
+    expect_faithful_copy(batch, sample.array(),
+                         {.from = from, .count = below(random, length - from + 1)});
+    if (::testing::Test::HasFatalFailure()) return;
+  }
+}
+
+TEST(ArrayCopy, EveryTypeArrivesUnchanged) {
+  Random random(3);
+  const Field batch = testing::every_type();
+  const SampleArray sample(batch, 1000, random, false);
+  for (const RowRange rows :
+       {RowRange{0, 1000}, RowRange{1, 998}, RowRange{63, 130}, RowRange{1000, 0}}) {
+    expect_faithful_copy(batch, sample.array(), rows);
+  }
+}
+
+TEST(ArrayCopy, MoreRowsNeverNeedLessAndTheFitIsTheLargest) {
+  Random random(4);
+  const Field batch = testing::every_type();
+  const SampleArray sample(batch, 300, random, false);
+  std::vector<std::int64_t> needed;
+  for (std::int64_t count = 0; count <= 250; ++count) {
+    needed.push_back(bytes_needed(batch, sample.array(), {.from = 50, .count = count}));
+    if (count == 0) continue;
+    ASSERT_GE(needed.back(), needed[static_cast<std::size_t>(count) - 1]);
+  }
+  for (std::int64_t capacity = needed[0] - 64; capacity <= needed.back() + 64; capacity += 64) {
+    const std::int64_t fitting = rows_that_fit(batch, sample.array(), {.from = 50, .count = 250},
+                                               static_cast<std::uint64_t>(capacity));
+    const auto index = static_cast<std::size_t>(fitting);
+    if (fitting > 0) {
+      EXPECT_LE(needed[index], capacity);
+    }
+    if (fitting < 250) {
+      EXPECT_GT(needed[index + 1], capacity);
+    }
+  }
+}
+
+TEST(ArrayCopy, RefusesASegmentThatIsTooSmall) {
+  Random random(5);
+  const Field batch = testing::every_type();
+  const SampleArray sample(batch, 10, random, false);
+  const RowRange rows{.from = 0, .count = 10};
+  const auto mapping = segment_of(bytes_needed(batch, sample.array(), rows) - 1);
+  EXPECT_THROW(copy_rows(batch, sample.array(), rows, mapping->bytes()), Error);
+}
+
+TEST(ArrayCopy, BitmapsWithoutNullsInTheRangeAreLeftOut) {
+  const Field batch = make_batch({make_field("number", "l")});
+  std::vector<std::uint8_t> bits(16, 0xFF);
+  bits[0] = 0xFE;  // only row 0 is null
+  const std::vector<std::int64_t> values(128, 5);
+  const void* buffers[] = {bits.data(), values.data()};
+  ArrowArray column = array_of(128, 1, buffers);
+  ArrowArray* children[] = {&column};
+  const void* none[] = {nullptr};
+  const ArrowArray array = array_of(128, 0, none, children);
+  const auto mapping = segment_of(4096);
+  auto nodes = copy_rows(batch, array, {.from = 1, .count = 100}, mapping->bytes());
+  EXPECT_TRUE(nodes[0].buffers[0].absent());
+  EXPECT_EQ(nodes[0].null_count, 0);
+  nodes = copy_rows(batch, array, {.from = 0, .count = 100}, mapping->bytes());
+  EXPECT_FALSE(nodes[0].buffers[0].absent());
+  EXPECT_EQ(nodes[0].null_count, 1);
+}
+
+TEST(ArrayCopy, ArraysWithoutRowsMayLackTheirBuffers) {
+  const Field batch = make_batch({make_field("text", "u")});
+  const void* buffers[] = {nullptr, nullptr, nullptr};
+  ArrowArray column = array_of(0, 0, buffers);
+  ArrowArray* children[] = {&column};
+  const ArrowArray array = array_of(0, 0, std::span(buffers).first<1>(), children);
+  expect_faithful_copy(batch, array, {.from = 0, .count = 0});
+}
+
+TEST(ArrayCopy, BatchesOfAnotherShapeAreRefused) {
+  Random random(6);
+  const Field batch = testing::every_type();
+  const SampleArray sample(batch, 10, random, false);
+  EXPECT_THROW(check_batch(make_batch({make_field("x", "i")}), sample.array()), Error);
+  EXPECT_THROW(check_batch(make_batch(std::vector<Field>(batch.children.size(), batch.children[3])),
+                           sample.array()),
+               Error);
+}
+
+TEST(ArrayCopy, StructArraysWithNullRowsAreNotBatches) {
+  const std::uint8_t some[] = {0xF0};
+  const void* buffers[] = {some};
+  ArrowArray array = array_of(4, -1, buffers);
+  array.offset = 4;
+  check_batch(make_batch({}), array);
+  array.offset = 3;
+  EXPECT_THROW(check_batch(make_batch({}), array), Error);
+}
+
+}  // namespace
+}  // namespace raydp

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/arrow_c_data.h"
+#include "core/arrow_schema.h"
+#include "core/message.h"
+#include "core/segment.h"
+
+namespace raydp {
+
+/// Buffers start at multiples of this many bytes in a segment.
+inline constexpr std::uint64_t kBufferAlignment = 64;
+
+/// Checks that nodes received from a peer describe a batch of this schema inside the segment: their
+/// number and order, lengths, null counts, each buffer's place, size and alignment, offsets that
+/// rise and stay inside the data, children long enough. After that, reading the batch cannot leave
+/// the segment (as long as the peer does not change it, which it may not before its answer). Throws
+/// `ErrorCode::protocol`, naming the column.
+void check_nodes(const Field& batch, std::uint64_t rows, std::span<const ArrayNode> nodes,
+                 std::span<const std::byte> segment);
+
+/// Checks what can be checked without a schema: that every buffer lies in the segment and no count
+/// is negative. Throws `ErrorCode::protocol`.
+void check_buffers(std::span<const ArrayNode> nodes, std::span<const std::byte> segment);
+
+/// Fills `out` with a struct array over the segment, without copying. `nodes` must have passed
+/// `check_nodes`. The array and each of its children, also when moved out, hold `mapping`; the
+/// release callback drops it and may run on any thread.
+void export_batch(const Field& batch, std::uint64_t rows, std::span<const ArrayNode> nodes,
+                  std::shared_ptr<const Mapping> mapping, ArrowArray* out);
+
+}  // namespace raydp

@@ -1,0 +1,245 @@
+#include "core/export_registry.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/array_layout.h"
+#include "core/error.h"
+
+namespace raydp {
+
+namespace {
+
+// Ended conversions are remembered, so that a straggler's block fails at once with the true reason.
+constexpr std::size_t kRememberedConversions = 1024;
+
+std::string numbered(std::uint64_t conversion) {
+  return "conversion " + std::to_string(conversion);
+}
+
+Error not_opened(std::uint64_t conversion) {
+  return {ErrorCode::invalid_argument,
+          numbered(conversion) + " was not opened on this exchange agent"};
+}
+
+}  // namespace
+
+void ExportedBlock::export_to(ArrowArray* out) const {
+  if (answer_->answered()) {
+    throw Error(
+        ErrorCode::invalid_argument,
+        "the block was already acknowledged or its conversion aborted, so its memory belongs to "
+        "the writer again; import it before ack()");
+  }
+  export_batch(*schema_, block_.rows, block_.nodes, answer_->mapping(), out);
+}
+
+void ExportedBlock::ack(std::uint32_t stream, std::uint64_t index) noexcept {
+  answer_->send(Ack{.segment = block_.segment,
+                    .conversion = block_.conversion,
+                    .stream = stream,
+                    .index = index});
+}
+
+void ExportRegistry::open(std::uint64_t conversion, Field schema) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_) throw Error(ErrorCode::cancelled, "the exchange agent is closed");
+    auto entry = std::make_shared<Export>();
+    entry->schema = std::make_shared<const Field>(std::move(schema));
+    if (!exports_.emplace(conversion, std::move(entry)).second) {
+      throw Error(ErrorCode::invalid_argument, numbered(conversion) + " was already opened");
+    }
+  }
+  for (Early& early : take_early(conversion)) {
+    try {
+      offer_checked(early.answer, std::move(early.block));
+    } catch (const Error& violation) {
+      early.answer->refuse(violation);
+    }
+  }
+}
+
+std::vector<ExportRegistry::Early> ExportRegistry::take_early(std::uint64_t conversion) {
+  const std::lock_guard lock(mutex_);
+  const auto first = std::stable_partition(early_.begin(), early_.end(), [&](const Early& e) {
+    return e.block.conversion != conversion;
+  });
+  std::vector<Early> taken(std::make_move_iterator(first), std::make_move_iterator(early_.end()));
+  early_.erase(first, early_.end());
+  return taken;
+}
+
+bool ExportRegistry::offer(std::unique_ptr<PendingAnswer> answer, Block block) {
+  const std::shared_ptr<PendingAnswer> shared = std::move(answer);
+  try {
+    return offer_checked(shared, std::move(block));
+  } catch (const Error& violation) {
+    shared->fail(violation.code(), violation.what());
+    throw;
+  }
+}
+
+bool ExportRegistry::offer_checked(const std::shared_ptr<PendingAnswer>& answer, Block block) {
+  std::unique_lock lock(mutex_);
+  auto found = exports_.find(block.conversion);
+  if (found == exports_.end() && !closed_) {
+    early_.push_back({answer, std::move(block), Deadline::after(open_grace_)});
+    return false;
+  }
+  if (found != exports_.end() && found->second->state == State::open) {
+    const std::shared_ptr<Export> entry = found->second;
+    lock.unlock();  // checking reads the segment, which takes a while
+    check_nodes(*entry->schema, block.rows, block.nodes, answer->mapping()->bytes());
+    lock.lock();
+    if (entry->state == State::open) {
+      entry->queue.push_back(
+          std::make_shared<ExportedBlock>(answer, std::move(block), entry->schema));
+      lock.unlock();
+      changed_.notify_all();
+      return true;
+    }
+    found = exports_.find(block.conversion);
+  }
+  std::string reason = "the exchange agent is closed";
+  if (found != exports_.end()) {
+    const Export& entry = *found->second;
+    reason = numbered(block.conversion) +
+             (entry.state == State::aborted ? " was aborted: " + entry.reason : " is finished");
+  }
+  lock.unlock();
+  answer->fail(ErrorCode::cancelled, reason);
+  return true;
+}
+
+ExportRegistry::Leaving ExportRegistry::end(std::uint64_t conversion, State state,
+                                            const std::string& reason) {
+  Leaving leaving;
+  std::vector<std::shared_ptr<Export>> forgotten;  // freed after the lock, see Leaving
+  const std::lock_guard lock(mutex_);
+  auto& known = exports_[conversion];
+  if (known == nullptr) known = std::make_shared<Export>();
+  const std::shared_ptr<Export> entry = known;
+  if (entry->state == state || entry->state == State::aborted) return leaving;
+  if (entry->state == State::open) ended_.push_back(conversion);
+  entry->state = state;
+  if (state == State::aborted) {
+    entry->reason = reason;
+    for (const auto& block : entry->queue) leaving.push_back(block->answer_);
+    for (const auto& taken : entry->taken) {
+      if (auto answer = taken.lock()) leaving.push_back(std::move(answer));
+    }
+    entry->queue.clear();
+    entry->taken.clear();
+  }
+  while (ended_.size() > kRememberedConversions) {
+    // Whoever still waits in next() holds the entry and sees its end.
+    const auto oldest = exports_.find(ended_.front());
+    forgotten.push_back(std::move(oldest->second));
+    exports_.erase(oldest);
+    ended_.pop_front();
+  }
+  return leaving;
+}
+
+void ExportRegistry::finish(std::uint64_t conversion) {
+  end(conversion, State::finished, "");
+  changed_.notify_all();
+  for (const Early& early : take_early(conversion)) {
+    early.answer->fail(ErrorCode::cancelled, numbered(conversion) + " is finished");
+  }
+}
+
+void ExportRegistry::abort(std::uint64_t conversion, const std::string& reason) {
+  Leaving leaving = end(conversion, State::aborted, reason);
+  changed_.notify_all();
+  for (const Early& early : take_early(conversion)) leaving.push_back(early.answer);
+  for (const auto& answer : leaving) {
+    answer->fail(ErrorCode::cancelled, numbered(conversion) + " was aborted: " + reason);
+  }
+}
+
+std::shared_ptr<ExportedBlock> ExportRegistry::next(std::uint64_t conversion, Deadline deadline) {
+  std::shared_ptr<Export> entry;  // outlives the lock, see Leaving
+  std::unique_lock lock(mutex_);
+  const auto found = exports_.find(conversion);
+  if (found == exports_.end()) throw not_opened(conversion);
+  entry = found->second;
+  const bool came = changed_.wait_until(
+      lock, deadline.time(), [&] { return !entry->queue.empty() || entry->state != State::open; });
+  if (entry->state == State::aborted) {
+    throw Error(ErrorCode::cancelled, numbered(conversion) + " was aborted: " + entry->reason);
+  }
+  if (!came) throw Error(ErrorCode::timeout, "no block came in time for " + numbered(conversion));
+  if (entry->queue.empty()) return nullptr;
+  std::shared_ptr<ExportedBlock> block = std::move(entry->queue.front());
+  entry->queue.pop_front();
+  std::erase_if(entry->taken, [](const auto& answer) { return answer.expired(); });
+  entry->taken.push_back(block->answer_);
+  return block;
+}
+
+template <class Predicate>
+void ExportRegistry::drop_if(Predicate belongs) {
+  Leaving leaving;
+  const std::lock_guard lock(mutex_);
+  for (auto& [conversion, entry] : exports_) {
+    std::erase_if(entry->queue, [&](const std::shared_ptr<ExportedBlock>& block) {
+      const bool drop = belongs(*block->answer_);
+      if (drop) leaving.push_back(block->answer_);
+      return drop;
+    });
+  }
+  std::erase_if(early_, [&](const Early& early) {
+    const bool drop = belongs(*early.answer);
+    if (drop) leaving.push_back(early.answer);
+    return drop;
+  });
+}
+
+void ExportRegistry::drop_connection(const ServerConnection* connection) {
+  drop_if([&](const PendingAnswer& answer) { return answer.connection() == connection; });
+}
+
+void ExportRegistry::drop_segment(const PeerSegment* segment) {
+  drop_if([&](const PendingAnswer& answer) { return answer.segment() == segment; });
+}
+
+Deadline ExportRegistry::fail_overdue() {
+  std::vector<Early> overdue;
+  Deadline next = Deadline::never();
+  {
+    const std::lock_guard lock(mutex_);
+    const auto first = std::stable_partition(early_.begin(), early_.end(),
+                                             [](const Early& e) { return !e.deadline.expired(); });
+    overdue.assign(std::make_move_iterator(first), std::make_move_iterator(early_.end()));
+    early_.erase(first, early_.end());
+    for (const Early& early : early_) {
+      if (early.deadline.time() < next.time()) next = early.deadline;
+    }
+  }
+  for (const Early& early : overdue) {
+    const Error error = not_opened(early.block.conversion);
+    early.answer->fail(error.code(), error.what());
+  }
+  return next;
+}
+
+void ExportRegistry::close() {
+  std::vector<std::uint64_t> conversions;
+  std::vector<Early> early;
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    early.swap(early_);
+    for (const auto& [conversion, entry] : exports_) conversions.push_back(conversion);
+  }
+  for (const std::uint64_t conversion : conversions) {
+    abort(conversion, "the exchange agent was closed");
+  }
+  for (const Early& waiting : early) {
+    waiting.answer->fail(ErrorCode::cancelled, "the exchange agent was closed");
+  }
+}
+
+}  // namespace raydp

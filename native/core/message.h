@@ -1,0 +1,142 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace raydp {
+
+/// The messages between an executor and its exchange agent. Little endian. A header of
+/// `kHeaderSize` bytes (magic u32, version u16, type u16, payload length u32), then the payload:
+/// the fields of the struct in order, strings and lists with a u32 count before them.
+inline constexpr std::uint32_t kMagic = 0x50445952;  // "RYDP" in memory
+inline constexpr std::uint16_t kVersion = 1;
+inline constexpr std::size_t kHeaderSize = 12;
+inline constexpr std::size_t kMaxPayload = 4U << 20U;
+
+/// Stands for "no buffer here" in `BufferRange::offset`.
+inline constexpr std::uint64_t kAbsent = ~std::uint64_t{0};
+/// Stands for "the connection as a whole" in `Failed::segment`.
+inline constexpr std::uint32_t kNoSegment = ~std::uint32_t{0};
+
+using Token = std::array<std::uint8_t, 32>;
+
+/// One buffer of an Arrow array: bytes from the start of the segment.
+struct BufferRange {
+  std::uint64_t offset = kAbsent;
+  std::uint64_t size = 0;
+
+  bool absent() const { return offset == kAbsent; }
+  bool operator==(const BufferRange&) const = default;
+};
+
+/// One node of an Arrow array tree. A batch is the pre-order list of its columns' nodes.
+struct ArrayNode {
+  std::int64_t length = 0;
+  std::int64_t null_count = 0;  // -1: not known
+  std::uint32_t n_buffers = 0;
+  std::array<BufferRange, 3> buffers{};
+
+  bool operator==(const ArrayNode&) const = default;
+};
+
+struct Hello {
+  Token token{};
+  std::string application{};
+  bool operator==(const Hello&) const = default;
+};
+struct Welcome {
+  bool operator==(const Welcome&) const = default;
+};
+struct Refused {
+  std::string reason{};
+  bool operator==(const Refused&) const = default;
+};
+/// The only message that carries a file descriptor.
+struct SegmentOffer {
+  std::uint32_t segment = 0;
+  std::uint64_t size = 0;
+  bool operator==(const SegmentOffer&) const = default;
+};
+struct DropSegment {
+  std::uint32_t segment = 0;
+  bool operator==(const DropSegment&) const = default;
+};
+struct Block {
+  std::uint32_t segment = 0;
+  std::uint64_t conversion = 0;
+  std::uint64_t rows = 0;
+  std::vector<ArrayNode> nodes{};
+  bool operator==(const Block&) const = default;
+};
+struct Ack {
+  std::uint32_t segment = 0;
+  std::uint64_t conversion = 0;
+  std::uint32_t stream = 0;
+  std::uint64_t index = 0;
+  bool operator==(const Ack&) const = default;
+};
+struct Read {
+  std::uint32_t segment = 0;
+  std::uint64_t dataset = 0;
+  std::uint32_t block = 0;
+  std::uint64_t from_row = 0;
+  std::uint64_t max_rows = 0;
+  std::vector<std::uint32_t> columns{};
+  bool operator==(const Read&) const = default;
+};
+struct Ready {
+  std::uint32_t segment = 0;
+  std::uint64_t from_row = 0;
+  std::uint64_t rows = 0;
+  std::uint64_t total_rows = 0;
+  std::vector<ArrayNode> nodes{};
+  bool operator==(const Ready&) const = default;
+};
+/// Not even one row fits the segment: `needed` bytes would do for one.
+struct Grow {
+  std::uint32_t segment = 0;
+  std::uint64_t needed = 0;
+  bool operator==(const Grow&) const = default;
+};
+struct Failed {
+  std::uint32_t segment = kNoSegment;
+  std::uint32_t code = 0;
+  std::string message{};
+  bool operator==(const Failed&) const = default;
+};
+
+/// The alternatives stand in the order of their type numbers, which start at 1.
+using Message = std::variant<Hello, Welcome, Refused, SegmentOffer, DropSegment, Block, Ack, Read,
+                             Ready, Grow, Failed>;
+
+struct Header {
+  std::uint16_t type = 0;
+  std::uint32_t payload_size = 0;
+};
+
+/// Header and payload in one buffer. Throws `ErrorCode::invalid_argument` when the payload would
+/// pass `kMaxPayload` (a batch with too many columns).
+std::vector<std::byte> encode(const Message& message);
+
+/// Throws `ErrorCode::protocol` for another magic, version or type, and for a payload too long.
+Header decode_header(std::span<const std::byte, kHeaderSize> bytes);
+
+/// Throws `ErrorCode::protocol` unless `payload` is exactly one message of this type.
+Message decode_payload(const Header& header, std::span<const std::byte> payload);
+
+/// Name of a message's type for log lines and errors.
+const char* name_of(const Message& message) noexcept;
+
+/// Nodes as one list of numbers, which is how they cross the JNI boundary: per node length, null
+/// count, number of buffers, then offset and size of each.
+std::vector<std::int64_t> flatten_nodes(const std::vector<ArrayNode>& nodes);
+
+/// The reverse; throws `ErrorCode::invalid_argument`.
+std::vector<ArrayNode> parse_flat_nodes(std::span<const std::int64_t> numbers);
+
+}  // namespace raydp

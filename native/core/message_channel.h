@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstddef>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/deadline.h"
+#include "core/file_descriptor.h"
+#include "core/message.h"
+#include "core/unix_socket.h"
+
+namespace raydp {
+
+/// Messages over a Unix socket. Any thread may send; one thread receives; `shutdown` may come from
+/// any thread and wakes all.
+class MessageChannel {
+ public:
+  struct Received {
+    Message message;
+    FileDescriptor descriptor;  ///< Only with `SegmentOffer`, and always with it.
+  };
+
+  explicit MessageChannel(UnixSocket socket);
+
+  /// Sends a whole message in one system call unless the socket is full. A message that could not
+  /// be sent completely leaves the stream useless, so the channel is shut down before the error
+  /// (`connection_closed`, `timeout`, `io`) is thrown. `invalid_argument` leaves it usable.
+  /// `descriptor` stays the caller's; negative means none.
+  void send(const Message& message, Deadline deadline, int descriptor = -1);
+
+  /// The next message, or nothing when the peer closed the connection between two messages. Throws
+  /// `protocol` for what is not a message or has a descriptor where none belongs, `timeout`, `io`.
+  std::optional<Received> receive(Deadline deadline);
+
+  void shutdown() noexcept { socket_.shutdown(); }
+  PeerCredentials peer() const { return socket_.peer(); }
+
+ private:
+  std::span<const std::byte> unread() const;
+  bool fill(std::size_t wanted, Deadline deadline);
+  FileDescriptor take_descriptor(const Message& message);
+
+  UnixSocket socket_;
+  std::mutex send_mutex_;
+  // The receiving thread's own.
+  std::vector<std::byte> buffer_;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+  std::vector<FileDescriptor> descriptors_;
+};
+
+}  // namespace raydp

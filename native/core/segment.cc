@@ -1,0 +1,110 @@
+#include "core/segment.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "core/error.h"
+
+namespace raydp {
+
+namespace {
+
+constexpr auto kLargestSegment = static_cast<std::uint64_t>(std::numeric_limits<off_t>::max());
+
+void check_size(std::uint64_t size, ErrorCode code) {
+  if (size == 0 || size > kLargestSegment) {
+    throw Error(code, "a shared memory segment must have between 1 byte and 2^63-1 bytes, not " +
+                          std::to_string(size));
+  }
+}
+
+}  // namespace
+
+Mapping::Mapping(std::byte* address, std::size_t size, std::shared_ptr<MappedMemory> counter)
+    : address_(address), size_(size), counter_(std::move(counter)) {
+  counter_->segments += 1;
+  counter_->bytes += size_;
+}
+
+Mapping::~Mapping() {
+  ::munmap(address_, size_);
+  counter_->segments -= 1;
+  counter_->bytes -= size_;
+}
+
+std::shared_ptr<Mapping> Mapping::map(const FileDescriptor& file, std::uint64_t size,
+                                      std::shared_ptr<MappedMemory> counter) {
+  void* address =
+      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file.get(), 0);
+  if (address == MAP_FAILED) {
+    throw_system_error(ErrorCode::out_of_memory,
+                       "cannot map a shared memory segment of " + std::to_string(size) + " bytes",
+                       errno);
+  }
+  try {
+    return std::shared_ptr<Mapping>(
+        new Mapping(static_cast<std::byte*>(address), size, std::move(counter)));
+  } catch (...) {
+    ::munmap(address, size);
+    throw;
+  }
+}
+
+void Mapping::discard(std::uint64_t begin, std::uint64_t end) {
+  if (begin > end || end > size_) {
+    throw Error(ErrorCode::invalid_argument,
+                "the range to discard must lie in the segment of " + std::to_string(size_) +
+                    " bytes: [" + std::to_string(begin) + ", " + std::to_string(end) + ")");
+  }
+  const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  const std::uint64_t first = (begin + page - 1) / page * page;
+  // The segment's end counts as a page boundary: the rest of its last page belongs to nobody.
+  const std::uint64_t last = end == size_ ? (end + page - 1) / page * page : end / page * page;
+  if (first >= last) return;
+  if (::madvise(address_ + first, last - first, MADV_REMOVE) != 0) {
+    throw_system_error(ErrorCode::io, "cannot give pages of a shared memory segment back", errno);
+  }
+}
+
+FileDescriptor create_segment_file(std::uint64_t size) {
+  check_size(size, ErrorCode::invalid_argument);
+  FileDescriptor file(::memfd_create("raydp-segment", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!file) throw_system_error(ErrorCode::io, "cannot create a shared memory segment", errno);
+  if (::ftruncate(file.get(), static_cast<off_t>(size)) != 0) {
+    throw_system_error(ErrorCode::out_of_memory,
+                       "cannot size a shared memory segment to " + std::to_string(size) + " bytes",
+                       errno);
+  }
+  if (::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0) {
+    throw_system_error(ErrorCode::io, "cannot seal a shared memory segment", errno);
+  }
+  return file;
+}
+
+std::shared_ptr<Mapping> map_peer_segment(const FileDescriptor& file, std::uint64_t size,
+                                          std::shared_ptr<MappedMemory> counter) {
+  check_size(size, ErrorCode::protocol);
+  const int seals = ::fcntl(file.get(), F_GET_SEALS);
+  if (seals < 0 || (seals & F_SEAL_SHRINK) == 0) {
+    throw Error(ErrorCode::protocol,
+                "the announced segment is not a memory file sealed against shrinking");
+  }
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) {
+    throw_system_error(ErrorCode::io, "cannot examine the announced segment", errno);
+  }
+  if (static_cast<std::uint64_t>(status.st_size) < size) {
+    throw Error(ErrorCode::protocol, "the announced segment is smaller than announced: " +
+                                         std::to_string(status.st_size) + " < " +
+                                         std::to_string(size) + " bytes");
+  }
+  return Mapping::map(file, size, std::move(counter));
+}
+
+}  // namespace raydp

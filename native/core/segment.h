@@ -1,0 +1,56 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "core/file_descriptor.h"
+
+namespace raydp {
+
+/// How much shared memory is mapped at this moment; counted so that a leak shows in a test.
+struct MappedMemory {
+  std::atomic<std::uint64_t> segments{0};
+  std::atomic<std::uint64_t> bytes{0};
+};
+
+/// A shared mapping of a whole segment. Unmapped by the destructor, on whichever thread drops the
+/// last reference; Arrow arrays made over a segment hold one.
+class Mapping {
+ public:
+  /// Maps `size` bytes of `file` for reading and writing. The descriptor stays the caller's and may
+  /// be closed at once. Pages are not populated: a segment may be far larger than what is written.
+  static std::shared_ptr<Mapping> map(const FileDescriptor& file, std::uint64_t size,
+                                      std::shared_ptr<MappedMemory> counter);
+
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+  ~Mapping();
+
+  std::span<std::byte> bytes() const noexcept { return {address_, size_}; }
+
+  /// Gives the physical pages that lie wholly in [begin, end) back to the system; they read as
+  /// zeros afterwards, in every process.
+  void discard(std::uint64_t begin, std::uint64_t end);
+
+ private:
+  Mapping(std::byte* address, std::size_t size, std::shared_ptr<MappedMemory> counter);
+
+  std::byte* address_;
+  std::size_t size_;
+  std::shared_ptr<MappedMemory> counter_;
+};
+
+/// An anonymous file of `size` bytes (memfd), sealed against shrinking and growing, so that nobody
+/// can take pages away under a mapping (SIGBUS) and nothing is left anywhere when the processes
+/// die.
+FileDescriptor create_segment_file(std::uint64_t size);
+
+/// Maps a segment that a peer created and announced with `size` bytes. Checks first that the
+/// descriptor is sealed against shrinking and holds that many bytes. Throws `ErrorCode::protocol`.
+std::shared_ptr<Mapping> map_peer_segment(const FileDescriptor& file, std::uint64_t size,
+                                          std::shared_ptr<MappedMemory> counter);
+
+}  // namespace raydp

@@ -1,0 +1,121 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "core/error.h"
+#include "core/message.h"
+#include "core/message_channel.h"
+#include "core/segment.h"
+
+namespace raydp {
+
+/// A segment that a peer shared, as the agent sees it.
+struct PeerSegment {
+  std::uint32_t id = 0;
+  std::shared_ptr<Mapping> mapping;
+  /// A block or a read request in it waits for an answer; the peer may not send another.
+  std::atomic<bool> busy{false};
+  /// The peer does not want to hear about it any more.
+  std::atomic<bool> dropped{false};
+};
+
+class ServerConnection;
+
+/// The answer that a peer waits for, about one segment. Exactly one is sent: the first, or a FAILED
+/// from the destructor. Any thread may answer; none of it throws, and none of it needs the GIL.
+class PendingAnswer {
+ public:
+  enum class Delivery { sent, answered_before, peer_gone };
+
+  PendingAnswer(std::shared_ptr<ServerConnection> connection, std::shared_ptr<PeerSegment> segment);
+  PendingAnswer(const PendingAnswer&) = delete;
+  PendingAnswer& operator=(const PendingAnswer&) = delete;
+  ~PendingAnswer();
+
+  /// Sends `message` unless an answer was sent before.
+  Delivery send(const Message& message) noexcept;
+  Delivery fail(ErrorCode code, std::string_view reason) noexcept;
+
+  bool answered() const noexcept { return answered_; }
+  std::uint32_t segment_id() const noexcept { return segment_->id; }
+  const std::shared_ptr<Mapping>& mapping() const noexcept { return segment_->mapping; }
+  const ServerConnection* connection() const noexcept { return connection_.get(); }
+  const PeerSegment* segment() const noexcept { return segment_.get(); }
+
+  /// The peer broke the protocol with what waits for this answer: tells it so and disconnects it.
+  void refuse(const Error& violation) noexcept;
+
+ private:
+  const std::shared_ptr<ServerConnection> connection_;
+  const std::shared_ptr<PeerSegment> segment_;
+  std::atomic<bool> answered_{false};
+};
+
+/// Where a connection takes what its peer sends. Called on the connection's own thread; what they
+/// throw counts as the peer's violation of the protocol.
+struct ConnectionEvents {
+  std::function<void(std::unique_ptr<PendingAnswer>, Block)> block;
+  std::function<void(std::unique_ptr<PendingAnswer>, Read)> read;
+  /// Everything not yet taken of this segment is void.
+  std::function<void(const PeerSegment*)> segment_dropped;
+};
+
+/// What a peer must show, and the limits it lives in.
+struct Admission {
+  Token token{};
+  std::string application;
+  std::chrono::milliseconds hello_timeout{10'000};
+  std::size_t max_segments = 64;
+};
+
+/// The agent's end of one executor's connection. `serve` runs on a thread of its own; all else may
+/// be called from any thread at any time, also after the peer is gone.
+class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
+ public:
+  explicit ServerConnection(UnixSocket socket) : channel_(std::move(socket)) {}
+
+  /// Checks who the peer is. Throws `Error` with the reason why it may not stay.
+  void admit(const Admission& admission);
+
+  /// Tells the peer why it may not stay, and disconnects it.
+  void reject(const std::string& reason) noexcept;
+
+  /// Welcomes the peer and handles its messages until it leaves. Throws `Error` for what the peer
+  /// did wrong, after telling it. The socket is shut down and the segments are forgotten at the end
+  /// in any case.
+  void serve(const Admission& admission, const ConnectionEvents& events,
+             const std::shared_ptr<MappedMemory>& memory);
+
+  /// False when the peer is gone, also when it is so slow that it was given up.
+  bool send(const Message& message) noexcept;
+
+  /// Ends the connection; `serve` returns soon.
+  void close() noexcept { channel_.shutdown(); }
+
+  /// "pid 123, uid 1000", for log lines.
+  std::string describe_peer() const;
+
+ private:
+  void handle(MessageChannel::Received received, const Admission& admission,
+              const ConnectionEvents& events, const std::shared_ptr<MappedMemory>& memory);
+  void add_segment(const SegmentOffer& offer, const FileDescriptor& file,
+                   const Admission& admission, const std::shared_ptr<MappedMemory>& memory);
+  std::unique_ptr<PendingAnswer> begin_use(std::uint32_t segment_id);
+
+  MessageChannel channel_;
+  PeerCredentials peer_;
+  // The serving thread's own; others hold the segments that they use.
+  std::unordered_map<std::uint32_t, std::shared_ptr<PeerSegment>> segments_;
+};
+
+}  // namespace raydp

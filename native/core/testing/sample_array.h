@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "core/arrow_c_data.h"
+#include "core/arrow_schema.h"
+
+namespace raydp::testing {
+
+using Random = std::mt19937_64;
+
+/// A field as `import_schema` would give it.
+Field make_field(const std::string& name, const std::string& format,
+                 std::vector<Field> children = {});
+
+/// The struct that stands for a batch of these columns.
+Field make_batch(std::vector<Field> columns);
+
+/// One field of every layout and width, nested and not.
+Field every_type();
+
+/// A field of random type.
+Field random_field(Random& random, const std::string& name, int depth);
+
+/// A random array as any producer might make it: sliced, with nulls or without a bitmap, with
+/// values in front of the first offset. Buffers have exactly the size they need, so that the
+/// address sanitizer sees every byte read beyond.
+class SampleArray {
+ public:
+  SampleArray(const Field& field, std::int64_t length, Random& random, bool nulls = true);
+  SampleArray(const SampleArray&) = delete;
+  SampleArray& operator=(const SampleArray&) = delete;
+
+  const ArrowArray& array() const { return array_; }
+
+ private:
+  std::vector<std::uint8_t>& add_buffer(std::int64_t bytes, Random& random);
+  std::int64_t add_offsets(std::int64_t rows, Random& random);
+
+  std::vector<std::unique_ptr<std::vector<std::uint8_t>>> storage_;
+  std::vector<const void*> buffers_;
+  std::vector<std::unique_ptr<SampleArray>> children_;
+  std::vector<ArrowArray*> child_pointers_;
+  ArrowArray array_{};
+};
+
+/// The value of one row, spelled out bit by bit with nothing but Arrow's definition in mind.
+std::string render(const Field& field, const ArrowArray& array, std::int64_t row);
+
+}  // namespace raydp::testing

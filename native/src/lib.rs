@@ -1,0 +1,22 @@
+//! The whole Rust part. rustc exports nothing of a cdylib but Rust items, so the C++ module's
+//! initialiser is forwarded from here.
+#![no_std]
+use core::ffi::c_void;
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo) -> ! {
+    loop {}
+}
+
+extern "C" {
+    /// `bindings/python_module.cc`; returns a new reference to the module, or null with a Python
+    /// error set.
+    fn raydp_native_pyinit() -> *mut c_void;
+}
+
+/// # Safety
+/// Called by Python's import machinery alone, with the GIL held.
+#[no_mangle]
+pub unsafe extern "C" fn PyInit__native() -> *mut c_void {
+    raydp_native_pyinit()
+}

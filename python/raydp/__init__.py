@@ -1,0 +1,48 @@
+"""Spark and Ray as one system.
+
+Importing this package is enough for ``SparkSession.builder.master("ray")`` to start Spark's executors
+inside the Ray cluster; nothing else is started, and Ray itself is imported only when it is needed
+(forked PySpark workers import this package too).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from typing import TYPE_CHECKING, Any
+
+from raydp import _context_hook
+
+if TYPE_CHECKING:
+    __version__: str
+    from raydp import errors as errors
+    from raydp import spark as spark
+    from raydp import utils as utils
+    from raydp._conversions import from_spark, to_spark
+    from raydp._session import init_spark, stop_spark
+
+__all__ = ["__version__", "errors", "from_spark", "init_spark", "spark", "stop_spark", "to_spark", "utils"]
+
+_HOME = {
+    "from_spark": "raydp._conversions",
+    "to_spark": "raydp._conversions",
+    "init_spark": "raydp._session",
+    "stop_spark": "raydp._session",
+}
+_MODULES = frozenset({"errors", "spark", "utils"})
+
+_context_hook.install()
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"raydp.{name}")
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    if name == "__version__":
+        return importlib.metadata.version("raydp")
+    raise AttributeError(f"module 'raydp' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,249 @@
+"""Keeps one exchange agent on each node that has executors, for as long as the application lives."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import logging
+import os
+import secrets
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from raydp._errors import ExchangeError
+from raydp._exchange.agent import AGENT_METHOD_GROUPS, ExchangeAgent
+from raydp._exchange.ray_failures import reason_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = ["Agent", "AgentDirectory", "Participant"]
+
+_logger = logging.getLogger(__name__)
+
+_NODE_CHARACTERS = 16
+# A Unix socket's path has at most 107 bytes; an application's id and a node's name need the rest.
+_LONGEST_BASE = 40
+_TOKEN_BYTES = 32
+_START_SECONDS = 120.0
+_CLOSE_SECONDS = 10.0
+_WATCH_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Agent:
+    """One running agent.
+
+    Attributes:
+        node: Ray's id of its node, hex.
+        handle: The actor.
+    """
+
+    node: str
+    handle: Any
+
+    @property
+    def key(self) -> str:
+        """The node's name in what the JVM reports."""
+        return self.node[:_NODE_CHARACTERS]
+
+
+class Participant(Protocol):
+    """Something that must know every agent: a conversion at work, or the Datasets that Spark reads."""
+
+    @property
+    def needs_idle_agents(self) -> bool:
+        """Whether agents must stay on nodes that have no executors any more."""
+
+    def agent_joined(self, agent: Agent) -> None:
+        """Prepare an agent that no executor knows yet; called once per agent, in any thread."""
+
+    def agent_lost(self, agent: Agent) -> None:
+        """Take note that an agent died; called once per agent, in any thread. Must not block."""
+
+
+class AgentDirectory:
+    """The agents of one application; owned by the driver, safe for any thread.
+
+    Args:
+        application: Id of the application.
+        executor_nodes: Returns the Ray node ids (hex) that have executors now.
+        await_change: Waits until the executors changed, or for the given seconds; raises when the
+            application has ended. It is called in a thread of its own.
+        timeout: Seconds that Ray may take to bring a block to a node.
+    """
+
+    def __init__(
+        self,
+        application: str,
+        *,
+        executor_nodes: Callable[[], Iterable[str]],
+        await_change: Callable[[float], None],
+        timeout: float,
+    ) -> None:
+        self.application = application
+        self.token = secrets.token_bytes(_TOKEN_BYTES)
+        self.folder = _socket_folder(application)
+        self._executor_nodes = executor_nodes
+        self._await_change = await_change
+        self._timeout = timeout
+        self._generations = itertools.count()
+        # Guards the three below; held while agents start, so that each participant meets each agent once.
+        self._lock = threading.RLock()
+        self._agents: dict[str, Agent] = {}
+        self._participants: list[Participant] = []
+        self._closed = False
+        self._watch: threading.Thread | None = None
+
+    def agents(self) -> list[Agent]:
+        """Return the agents that run now."""
+        with self._lock:
+            return list(self._agents.values())
+
+    def counters(self) -> list[dict[str, int]]:
+        """Return what each agent holds; see ``ExchangeAgent.counters``."""
+        return ray.get([agent.handle.counters.remote() for agent in self.agents()], timeout=_CLOSE_SECONDS)
+
+    def join(self, participant: Participant) -> None:
+        """Bring the agents up to date and let a participant meet them all, and those to come.
+
+        Raises:
+            ExchangeError: An agent could not be started, or the application has ended.
+        """
+        with self._lock:
+            self.refresh()
+            # A copy: an agent that turns out to be dead is removed on the way.
+            for agent in list(self._agents.values()):
+                self._introduce(agent, participant)
+            self._participants.append(participant)
+
+    def leave(self, participant: Participant) -> None:
+        """Forget a participant; an unknown one is no error."""
+        with self._lock:
+            if participant in self._participants:
+                self._participants.remove(participant)
+
+    def refresh(self) -> None:
+        """Start agents on nodes that have executors and no agent; end those that are alone."""
+        wanted = set(self._executor_nodes())
+        with self._lock:
+            if self._closed:
+                raise ExchangeError(f"The application has ended: {self.application}")
+            # An agent, even an idle one, would keep its node from being scaled down.
+            if not any(participant.needs_idle_agents for participant in self._participants):
+                self._end([self._agents.pop(node) for node in set(self._agents) - wanted])
+            self._start(sorted(wanted - set(self._agents)))
+            if self._agents and self._watch is None:
+                self._watch = threading.Thread(target=self._follow, name="raydp-exchange-nodes", daemon=True)
+                self._watch.start()
+
+    def close(self) -> None:
+        """End all agents, within bounds; may be called more than once."""
+        with self._lock:
+            self._closed = True
+            agents, self._agents = list(self._agents.values()), {}
+            self._participants.clear()
+        self._end(agents)
+
+    def _start(self, nodes: list[str]) -> None:
+        """Start agents, all at once, and publish each when all participants know it."""
+        created = [Agent(node, self._create(node)) for node in nodes]
+        for agent in created:
+            try:
+                self._bring_up(agent)
+            except ray.exceptions.RayError as error:
+                for other in created:
+                    if other.node not in self._agents:
+                        ray.kill(other.handle)
+                raise ExchangeError(
+                    f"The exchange agent of a node did not start. Is this version of raydp installed on the node, and "
+                    f"can it write to {self.folder.parent}? Node {agent.node}: {reason_of(error)}"
+                ) from error
+
+    def _bring_up(self, agent: Agent) -> None:
+        ray.get(agent.handle.counters.remote(), timeout=_START_SECONDS)
+        for participant in self._participants:
+            participant.agent_joined(agent)
+        ray.get(agent.handle.publish.remote(), timeout=_START_SECONDS)
+        self._agents[agent.node] = agent
+        agent.handle.lifetime.remote().future().add_done_callback(functools.partial(self._lifetime_over, agent))
+        _logger.info("Exchange agent started on node %s", agent.node)
+
+    def _create(self, node: str) -> Any:
+        remote: Any = ray.remote  # its annotations do not know concurrency groups
+        actor = remote(num_cpus=0, max_restarts=0, concurrency_groups=AGENT_METHOD_GROUPS)(ExchangeAgent).options(
+            # A name that says in Ray's dashboard what this is; the number keeps a successor's apart.
+            name=f"exchange-{node[:_NODE_CHARACTERS]}-{next(self._generations)}",
+            namespace=self.application,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
+        )
+        path = self.folder / f"{node[:_NODE_CHARACTERS]}.sock"
+        return actor.remote(os.fspath(path), self.token, self.application, self._timeout)
+
+    def _introduce(self, agent: Agent, participant: Participant) -> None:
+        try:
+            participant.agent_joined(agent)
+        except ray.exceptions.RayActorError:
+            # It died unnoticed: its successor meets the participants on its way up, this one here.
+            if self._agents.get(agent.node) is agent:
+                del self._agents[agent.node]
+                self._start([agent.node])
+            participant.agent_joined(self._agents[agent.node])
+
+    def _lifetime_over(self, agent: Agent, over: Any) -> None:
+        """Called in a thread of Ray's, which must not be kept."""
+        if over.exception() is not None and not self._closed:
+            threading.Thread(target=self._replace, args=(agent,), name="raydp-exchange-replace", daemon=True).start()
+
+    def _replace(self, agent: Agent) -> None:
+        # Without the lock, which is held for as long as an agent takes to start.
+        for participant in list(self._participants):
+            participant.agent_lost(agent)
+        with self._lock:
+            if self._closed:
+                return
+            _logger.warning(
+                "The exchange agent of node %s died; it is replaced if executors are left there", agent.node
+            )
+            if self._agents.get(agent.node) is agent:
+                del self._agents[agent.node]
+            self._refresh_quietly()
+
+    def _follow(self) -> None:
+        """Keep up with executors that come and go."""
+        while not self._closed:
+            try:
+                self._await_change(_WATCH_SECONDS)
+            except Exception as error:  # whatever it is, the JVM cannot be asked any more
+                if not self._closed:
+                    _logger.info("Executors of %s are not followed any more: %s", self.application, error)
+                return
+            self._refresh_quietly()
+
+    def _refresh_quietly(self) -> None:
+        try:
+            self.refresh()
+        except Exception as error:  # the next conversion meets it again, and reports it to the user
+            if not self._closed:
+                _logger.warning("Exchange agents could not be brought up to date: %s", error)
+
+    def _end(self, agents: list[Agent]) -> None:
+        if not agents:
+            return
+        if ray.is_initialized():
+            closing = [agent.handle.close.remote() for agent in agents]
+            ray.wait(closing, num_returns=len(closing), timeout=_CLOSE_SECONDS, fetch_local=False)
+            for agent in agents:
+                ray.kill(agent.handle)
+        _logger.info("Exchange agents ended: %d", len(agents))
+
+
+def _socket_folder(application: str) -> Path:
+    base = tempfile.gettempdir()
+    return Path(base if len(os.fsencode(base)) <= _LONGEST_BASE else "/tmp") / f"raydp-{os.getuid()}" / application

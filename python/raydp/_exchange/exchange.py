@@ -1,0 +1,112 @@
+"""One application's end of the exchange, as the rest of the package sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from raydp import _configuration
+from raydp._exchange.directory import AgentDirectory
+from raydp._exchange.driver_jvm import DriverJvm
+from raydp._exchange.executor_changes import ExecutorChanges
+from raydp._exchange.to_ray import ExportOptions, dataframe_to_dataset
+from raydp._exchange.to_spark import Blocks, HeldDatasets, blocks_to_dataframe
+from raydp._ray_internals import dataset_blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from py4j.java_gateway import JVMView
+    from pyspark.sql import DataFrame, SparkSession
+    from ray import ObjectRef
+    from ray.data import Dataset
+    from ray.data.dataset import MaterializedDataset
+
+__all__ = ["Exchange"]
+
+
+class Exchange:
+    """Agents, conversions and held blocks of one application; safe for any thread.
+
+    Nothing is started before the first conversion.
+
+    Args:
+        application_id: Id of the application.
+        jvm: The driver's JVM.
+        executor_nodes: Returns the Ray node ids (hex) that have executors now.
+        settings: Spark configuration of the application.
+        await_change: Waits until the executors changed, or for the given seconds; by default the driver's
+            JVM is asked.
+    """
+
+    def __init__(
+        self,
+        *,
+        application_id: str,
+        jvm: JVMView,
+        executor_nodes: Callable[[], Iterable[str]],
+        settings: Mapping[str, str] | None = None,
+        await_change: Callable[[float], None] | None = None,
+    ) -> None:
+        settings = settings or {}
+        self._block_bytes = _configuration.block_bytes(settings)
+        self._timeout = _configuration.exchange_timeout_seconds(settings)
+        self._jvm = DriverJvm(jvm)
+        self._directory = AgentDirectory(
+            application_id,
+            executor_nodes=executor_nodes,
+            await_change=await_change or ExecutorChanges(jvm),
+            timeout=self._timeout,
+        )
+        self._held = HeldDatasets(self._directory, self._jvm)
+
+    def to_dataset(
+        self, df: DataFrame, *, num_blocks: int | None = None, progress: bool | None = None
+    ) -> MaterializedDataset[Any]:
+        """Convert a DataFrame; see :func:`raydp.from_spark`."""
+        options = ExportOptions(num_blocks, self._block_bytes, self._timeout, progress)
+        return dataframe_to_dataset(df, options, directory=self._directory, jvm=self._jvm)
+
+    def dataset_to_dataframe(self, spark: SparkSession, dataset: Dataset) -> DataFrame:
+        """Convert a Dataset; see :func:`raydp.to_spark`."""
+        found = dataset_blocks(dataset)
+        return self._to_dataframe(spark, Blocks(found.refs, found.schema, found.rows, found.sizes))
+
+    def blocks_to_dataframe(
+        self, spark: SparkSession, schema: Any, blocks: Sequence[ObjectRef[Any]], *, locations: Any = None
+    ) -> DataFrame:
+        """Convert blocks of a Dataset.
+
+        Args:
+            spark: The session.
+            schema: Arrow schema of the blocks; anything else means that the blocks are asked.
+            blocks: References to Arrow tables or pandas frames.
+            locations: Not needed; Ray is asked where the blocks are.
+        """
+        del locations
+        return self._to_dataframe(spark, Blocks(list(blocks), schema if isinstance(schema, pa.Schema) else None))
+
+    def held_blocks(self) -> list[ObjectRef[Any]]:
+        """Return references to all blocks that DataFrames of this application read."""
+        return self._held.references()
+
+    def counters(self) -> list[dict[str, int]]:
+        """Return what each agent holds, for tests and diagnosis; see ``ExchangeAgent.counters``."""
+        return self._directory.counters()
+
+    def close(self) -> None:
+        """End the agents and drop the blocks of DataFrames; Datasets that were made stay. Idempotent."""
+        self._held.close()
+        self._directory.close()
+
+    def _to_dataframe(self, spark: SparkSession, blocks: Blocks) -> DataFrame:
+        return blocks_to_dataframe(
+            spark,
+            blocks,
+            held=self._held,
+            directory=self._directory,
+            jvm=self._jvm,
+            segment_bytes=self._block_bytes,
+            timeout=self._timeout,
+        )

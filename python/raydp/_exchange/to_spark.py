@@ -1,0 +1,239 @@
+"""Ray blocks to a Spark DataFrame."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import ray
+import ray.experimental
+
+from raydp._errors import ExchangeError, InvalidArgumentError
+from raydp._exchange.block_schemas import describe_blocks, unified_schema
+from raydp._exchange.canonical_types import canonical_schema
+from raydp._exchange.driver_jvm import BlockSource, ScanRequest
+from raydp._exchange.spark_types import spark_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
+    from ray import ObjectRef
+
+    from raydp._exchange.directory import Agent, AgentDirectory
+    from raydp._exchange.driver_jvm import DriverJvm
+
+__all__ = ["Blocks", "HeldDatasets", "blocks_to_dataframe"]
+
+_logger = logging.getLogger(__name__)
+_numbers = itertools.count(1)
+_CONTROL_SECONDS = 60.0
+_RELEASE_WAIT_SECONDS = 30.0
+_NOT_KNOWN = -1
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """What is to become a DataFrame.
+
+    Attributes:
+        refs: References to Arrow tables or pandas frames.
+        schema: Their Arrow schema, or ``None``: the blocks are asked.
+        rows: Rows of each, ``None`` where not known.
+        sizes: Bytes of each, ``None`` where not known.
+    """
+
+    refs: list[ObjectRef[Any]]
+    schema: pa.Schema | None = None
+    rows: list[int | None] | None = None
+    sizes: list[int | None] | None = None
+
+
+class HeldDatasets:
+    """The Datasets that Spark can read: references held here and at every agent until the JVM lets go.
+
+    Nothing of it hangs on Python objects of DataFrames: the JVM leases a Dataset for as long as a plan,
+    a table or a view there can still read it, and reports the end of each lease.
+    """
+
+    def __init__(self, directory: AgentDirectory, jvm: DriverJvm) -> None:
+        self._directory = directory
+        self._jvm = jvm
+        self._lock = threading.Lock()
+        self._held: dict[int, tuple[list[ObjectRef[Any]], pa.Schema]] = {}
+        self._joined = False
+        self._releasing: threading.Thread | None = None
+
+    @property
+    def needs_idle_agents(self) -> bool:
+        """Without executors on a node nobody there reads."""
+        return False
+
+    def hold(self, refs: list[ObjectRef[Any]], schema: pa.Schema) -> int:
+        """Hold blocks and let every agent serve them, cast to a canonical schema; returns their number."""
+        number = next(_numbers)
+        with self._lock:
+            self._held[number] = refs, schema
+            known, self._joined = self._joined, True
+        if known:
+            self._directory.refresh()
+            self._at_agents("serve", number, refs, schema)
+        else:
+            self._directory.join(self)
+        return number
+
+    def follow_leases(self) -> None:
+        """Release Datasets as the JVM ends their leases, from now until none is left."""
+        with self._lock:
+            if self._releasing is None:
+                self._releasing = threading.Thread(target=self._release_ended, name="raydp-release", daemon=True)
+                self._releasing.start()
+
+    def release(self, number: int) -> None:
+        """Drop the references to a Dataset's blocks, here and at the agents."""
+        with self._lock:
+            if self._held.pop(number, None) is None:
+                return
+        self._at_agents("forget", number)
+
+    def references(self) -> list[ObjectRef[Any]]:
+        """Return all references that are held."""
+        with self._lock:
+            return [ref for refs, _ in self._held.values() for ref in refs]
+
+    def count(self) -> int:
+        """Return how many Datasets are held."""
+        with self._lock:
+            return len(self._held)
+
+    def close(self) -> None:
+        """Drop everything; DataFrames that read it fail from now on."""
+        with self._lock:
+            held = len(self._held)
+            self._held.clear()
+        if held:
+            try:
+                self._jvm.release_all()  # wakes the thread that follows the leases
+            except ExchangeError as error:
+                _logger.info("The leases ended with the JVM: %s", error)
+
+    def agent_joined(self, agent: Agent) -> None:
+        """Let a new agent serve all Datasets."""
+        with self._lock:
+            held = dict(self._held)
+        calls = [agent.handle.serve.remote(number, refs, schema) for number, (refs, schema) in held.items()]
+        ray.get(calls, timeout=_CONTROL_SECONDS)
+
+    def agent_lost(self, agent: Agent) -> None:
+        """Nothing to do: tasks try again, and its successor is told by :meth:`agent_joined`."""
+
+    def _at_agents(self, method: str, *arguments: Any) -> None:
+        calls = [getattr(agent.handle, method).remote(*arguments) for agent in self._directory.agents()]
+        ready, late = ray.wait(calls, num_returns=len(calls), timeout=_CONTROL_SECONDS) if calls else ([], [])
+        for call in ready:
+            try:
+                ray.get(call)
+            except ray.exceptions.RayActorError as error:
+                _logger.info("An exchange agent died; its successor is told what is held: %s", error)
+        if late:
+            _logger.warning("Exchange agents did not answer within %.0f s: %d", _CONTROL_SECONDS, len(late))
+
+    def _release_ended(self) -> None:
+        while True:
+            try:
+                ended = self._jvm.await_released(_RELEASE_WAIT_SECONDS)
+            except Exception as error:  # the JVM is gone, and its leases with it
+                _logger.info("Leases are not followed any more: %s", error)
+                return
+            for number in ended:
+                self.release(number)
+            with self._lock:
+                if not self._held:
+                    self._releasing = None
+                    return
+
+
+def blocks_to_dataframe(
+    spark: SparkSession,
+    blocks: Blocks,
+    *,
+    held: HeldDatasets,
+    directory: AgentDirectory,
+    jvm: DriverJvm,
+    segment_bytes: int,
+    timeout: float,
+) -> DataFrame:
+    """Return a DataFrame that reads blocks where they lie, each time that it is used.
+
+    Args:
+        spark: The session.
+        blocks: What to read.
+        held: Holds the blocks for as long as anything in the JVM can read them.
+        directory: The agents.
+        jvm: The driver's JVM.
+        segment_bytes: Size of the shared memory that a task reads through.
+        timeout: Seconds that a task waits for its agent.
+
+    Raises:
+        InvalidArgumentError: There are neither blocks nor a schema, no columns, or several of the same name.
+        UnsupportedTypeError: A column has a type that Spark cannot hold.
+    """
+    nodes = _nodes_of(blocks.refs)
+    schema, rows, sizes = _described(blocks, nodes, directory, timeout)
+    hosts = _hosts_by_node()
+    number = held.hold(blocks.refs, schema)
+    try:
+        df = jvm.blocks_dataframe(
+            spark,
+            ScanRequest(
+                dataset=number,
+                application=directory.application,
+                agents_dir=str(directory.folder),
+                token=directory.token.hex(),
+                schema=spark_schema(schema).json(),
+                segment_bytes=segment_bytes,
+                timeout_s=round(timeout),
+                blocks=[
+                    BlockSource(count, size, [hosts[node] for node in places if node in hosts])
+                    for count, size, places in zip(rows, sizes, nodes, strict=True)
+                ],
+            ),
+        )
+    except BaseException:
+        held.release(number)
+        raise
+    held.follow_leases()
+    return df
+
+
+def _described(
+    blocks: Blocks, nodes: list[list[str]], directory: AgentDirectory, timeout: float
+) -> tuple[pa.Schema, list[int], list[int]]:
+    if blocks.schema is not None:
+        not_known = [None] * len(blocks.refs)
+        rows, sizes = blocks.rows or not_known, blocks.sizes or not_known
+        schema = canonical_schema(blocks.schema)
+        return schema, [_NOT_KNOWN if n is None else n for n in rows], [_NOT_KNOWN if n is None else n for n in sizes]
+    if not blocks.refs:
+        raise InvalidArgumentError(
+            "The Dataset has no blocks and no schema, so that the DataFrame's columns are not known. Give the schema "
+            "to raydp.spark.ray_dataset_to_spark_dataframe, or convert a Dataset that has at least an empty block"
+        )
+    directory.refresh()
+    found = describe_blocks(blocks.refs, nodes, directory.agents(), timeout)
+    schema = unified_schema([block.schema for block in found])
+    return schema, [block.rows for block in found], [block.size for block in found]
+
+
+def _nodes_of(refs: list[ObjectRef[Any]]) -> list[list[str]]:
+    if not refs:
+        return []
+    # Small blocks have no location: they travel with the reference.
+    locations = ray.experimental.get_object_locations(refs, timeout_ms=int(_CONTROL_SECONDS * 1000))
+    return [locations.get(ref, {}).get("node_ids", []) for ref in refs]
+
+
+def _hosts_by_node() -> dict[str, str]:
+    return {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}

@@ -1,0 +1,43 @@
+"""Daemon of PySpark's workers whose workers die with it.
+
+Spark forks Python workers from one daemon per executor. When an executor is killed, the daemon sees
+the end of its standard input and goes, but a worker in the middle of a task stays behind as an
+orphan. Here each forked worker asks the kernel to be killed together with its parent.
+
+The daemon itself must not ask for that: its parent is a *thread* of the executor's JVM, and the
+kernel would send the signal when that thread ends.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from typing import TYPE_CHECKING
+
+# The hook's only seat: PySpark offers spark.python.daemon.module, but no callback in a forked worker.
+# An upstream option to end workers with their daemon would replace this module.
+from pyspark import daemon
+
+if TYPE_CHECKING:
+    import socket
+
+_PR_SET_PDEATHSIG = 1
+
+_start_worker = daemon.worker
+_daemon_pid = os.getpid()
+
+
+def _worker_that_dies_with_the_daemon(sock: socket.socket, authenticated: bool) -> int:  # noqa: FBT001
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"prctl(PR_SET_PDEATHSIG) failed: {os.strerror(error)}")
+    if os.getppid() != _daemon_pid:  # the daemon went before prctl could take effect
+        os._exit(1)
+    return _start_worker(sock, authenticated)
+
+
+if __name__ == "__main__":
+    daemon.worker = _worker_that_dies_with_the_daemon
+    daemon.manager()

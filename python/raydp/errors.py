@@ -1,0 +1,29 @@
+"""The exceptions that raydp raises, for ``except`` clauses of programs."""
+
+from __future__ import annotations
+
+from raydp._errors import (
+    ClusterError,
+    DataLossError,
+    ExchangeError,
+    ExecutorStartError,
+    InvalidArgumentError,
+    MissingRequirementError,
+    NotADataFrameError,
+    RaydpError,
+    SessionError,
+    UnsupportedTypeError,
+)
+
+__all__ = [
+    "ClusterError",
+    "DataLossError",
+    "ExchangeError",
+    "ExecutorStartError",
+    "InvalidArgumentError",
+    "MissingRequirementError",
+    "NotADataFrameError",
+    "RaydpError",
+    "SessionError",
+    "UnsupportedTypeError",
+]

@@ -1,0 +1,55 @@
+"""Small functions that programs for RayDP 1.6 import from here; kept under that name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from raydp._block_division import divide_blocks
+from raydp._conversions import classic_dataframe
+from raydp._memory_size import parse_memory_size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyspark.sql import DataFrame
+
+__all__ = ["convert_to_spark", "df_type_check", "divide_blocks", "parse_memory_size", "random_split"]
+
+
+def convert_to_spark(df: Any) -> tuple[DataFrame, bool]:
+    """Return the Spark DataFrame behind ``df`` and whether ``df`` was one itself.
+
+    Args:
+        df: A Spark DataFrame, or a pandas-on-Spark frame.
+
+    Raises:
+        NotADataFrameError: ``df`` is something else.
+    """
+    frame = classic_dataframe(df)
+    return frame, frame is df
+
+
+def df_type_check(df: Any) -> bool:
+    """Return ``True`` for a Spark DataFrame or a pandas-on-Spark frame.
+
+    Raises:
+        NotADataFrameError: ``df`` is something else.
+    """
+    classic_dataframe(df)
+    return True
+
+
+def random_split(df: Any, weights: Sequence[float], seed: int | None = None) -> list[Any]:
+    """Split a frame at random into parts.
+
+    Args:
+        df: A Spark DataFrame, or a pandas-on-Spark frame.
+        weights: Relative sizes of the parts; they need not sum up to 1.
+        seed: Seed of the sampling.
+
+    Returns:
+        As many frames as weights, of the kind that was given.
+    """
+    frame, is_spark = convert_to_spark(df)
+    parts = frame.randomSplit(list(weights), seed)
+    return list(parts) if is_spark else [part.pandas_api() for part in parts]

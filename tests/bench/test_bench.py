@@ -1,0 +1,101 @@
+"""The benchmarks on a handful of rows: that they run and tell the truth about what they did, not how fast."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+BENCH = Path(__file__).parents[2] / "bench"
+ROWS = 2000
+FIELDS = {
+    "case",
+    "direction",
+    "aggregate",
+    "impl",
+    "seconds_median",
+    "seconds_min",
+    "seconds_max",
+    "rounds",
+    "rows",
+    "bytes",
+    "ratio_to_floor",
+    "peak_extra_bytes",
+    "peak_segment_bytes",
+}
+
+
+def run(program: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, str(BENCH / program), *arguments], capture_output=True, text=True, timeout=280, check=False
+    )
+    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_exchange(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    small = ["--rows", str(ROWS), "--executor-memory", "600m", "--driver-memory", "600m", "--store-mebibytes", "200"]
+    output = run("exchange.py", "--json", str(path), "--cases", "numeric8", "--rounds", "2", "--warm-ups", "0", *small)
+    rows: list[dict[str, Any]] = json.loads(path.read_text())
+
+    assert all(row.keys() == FIELDS for row in rows)
+    found = {(row["direction"], row["aggregate"], row["impl"]): row for row in rows}
+    assert len(found) == len(rows)
+    ways = {"floor", "raydp", "memcpy", "arrow", "parquet"}
+    subjects = [("from_spark", None), ("to_spark", "one_column"), ("to_spark", "all_columns")]
+    assert found.keys() == {(*subject, way) for subject in subjects for way in ways}
+    for row in rows:
+        assert (row["case"], row["rows"]) == ("numeric8", ROWS)
+        assert row["rounds"] == 2
+        assert 0 < row["seconds_min"] <= row["seconds_median"] <= row["seconds_max"]
+        assert row["ratio_to_floor"] > 0
+        assert row["impl"] != "floor" or row["ratio_to_floor"] == 1
+        assert 0 <= row["peak_segment_bytes"] <= row["peak_extra_bytes"]
+    # A value has eight bytes, and one bit more where the column has a validity bitmap.
+    assert ROWS * 8 <= found["to_spark", "one_column", "raydp"]["bytes"] < ROWS * 9
+    assert ROWS * 64 <= found["from_spark", None, "raydp"]["bytes"] < ROWS * 66
+    assert "from_spark / noop sink" in output
+    assert "to_spark / cached scan" in output
+
+
+def test_every_case_survives_the_way_there_and_back(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(BENCH)
+    from cases import CASES
+    from implementations import aggregate, column_bytes, expect_equal
+
+    import raydp
+
+    for full in CASES.values():
+        case = replace(full, partitions=3)
+        frame = case.frame(spark, 500, tmp_path)
+        dataset = raydp.from_spark(frame)
+        assert dataset.count() == 500, case.name
+        assert column_bytes(dataset, list(case.terms)) > 500, case.name
+        expect_equal(aggregate(raydp.to_spark(dataset, spark), case.terms), aggregate(frame, case.terms))
+
+
+@pytest.mark.slow
+def test_startup(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    output = run("startup.py", "--rounds", "1", "--warm-ups", "0", "--json", str(path))
+    result = json.loads(path.read_text())
+    for kind in ("plain", "raydp"):
+        times = result["kinds"][kind]
+        # What lies between the steps is bookkeeping of Python's.
+        assert sum(times["steps_median"].values()) == pytest.approx(times["seconds_median"], abs=0.2)
+        assert all(seconds > 0 for seconds in times["steps_median"].values())
+    assert result["ratio"] == result["kinds"]["raydp"]["seconds_median"] / result["kinds"]["plain"]["seconds_median"]
+    assert "executor 1 registered" in output
+    assert "raydp / plain local[1]" in output

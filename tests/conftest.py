@@ -1,0 +1,67 @@
+"""Shared by all tests: one Ray cluster and one Spark session on it, and Hypothesis' profiles."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyspark.sql import SparkSession
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+_QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
+settings.register_profile("dev", max_examples=25, deadline=None, suppress_health_check=_QUIET)
+settings.register_profile("ci", max_examples=60, deadline=None, suppress_health_check=_QUIET, derandomize=True)
+settings.register_profile("nightly", max_examples=2000, deadline=None, suppress_health_check=_QUIET)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+
+OBJECT_STORE_BYTES = 512 * 1024**2
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[Any]:
+    """A Ray cluster of one node with 4 CPUs for the whole run, not shared with anything else on the machine."""
+    import ray
+
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    )
+    context = ray.init(
+        "local",
+        num_cpus=4,
+        object_store_memory=OBJECT_STORE_BYTES,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="WARNING",
+    )
+    yield context
+    ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def spark(ray_cluster: Any) -> Iterator[SparkSession]:
+    """A session with two executors of one core each, for all tests that only use Spark."""
+    import raydp
+
+    session = raydp.init_spark(
+        "raydp tests",
+        num_executors=2,
+        executor_cores=1,
+        executor_memory="600m",
+        configs={
+            "spark.sql.shuffle.partitions": "2",
+            "spark.ui.enabled": "false",
+            "spark.sql.session.timeZone": "America/New_York",
+            "spark.log.level": "ERROR",
+        },
+    )
+    yield session
+    raydp.stop_spark()

@@ -1,0 +1,74 @@
+"""Wrong arguments are refused at once: a typed error, before Java or Ray is touched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import ray
+from hypothesis import given
+from hypothesis import strategies as st
+
+import raydp
+from raydp._errors import InvalidArgumentError
+from raydp._memory_size import parse_memory_size
+
+GOOD: dict[str, Any] = {"app_name": "t", "num_executors": 1, "executor_cores": 1, "executor_memory": "1g"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"executor_memory": "lots"}, ["memory size", "2g", "'lots'"]),
+        ({"executor_memory": -1}, ["memory size", "-1"]),
+        ({"executor_memory": True}, ["memory size", "bool"]),
+        ({"executor_memory": "100m"}, ["450m", "100m"]),
+        ({"executor_memory": 1024}, ["450m"]),
+        ({"num_executors": 0}, ["num_executors", "at least 1", "0"]),
+        ({"num_executors": "two"}, ["num_executors", "'two'"]),
+        ({"executor_cores": 0}, ["executor_cores", "0"]),
+        ({"executor_cores": 1.5}, ["executor_cores", "1.5"]),
+        ({"app_name": ""}, ["app_name"]),
+        ({"app_name": None}, ["app_name", "None"]),
+        ({"enable_hive": "yes"}, ["enable_hive", "'yes'"]),
+        ({"configs": ["spark.x=1"]}, ["configs", "list"]),
+        ({"configs": {"spark.raydp.exchange.blockSize": "huge"}}, ["memory size", "'huge'"]),
+        ({"configs": {"spark.raydp.exchange.blockSize": "1k"}}, ["block size", "blockSize"]),
+        ({"configs": {"spark.raydp.exchange.timeout": "-5"}}, ["seconds", "spark.raydp.exchange.timeout"]),
+        ({"configs": {"spark.raydp.progress": "maybe"}}, ["true nor false", "spark.raydp.progress", "maybe"]),
+        ({"placement_group_strategy": "CLOSE"}, ["strategy", "STRICT_PACK", "'CLOSE'"]),
+        ({"placement_group_bundle_indexes": [0]}, ["placement_group_bundle_indexes", "placement_group"]),
+        ({"placement_group": "mine"}, ["placement_group", "str"]),
+    ],
+)
+def test_wrong_argument_is_named(changes: dict[str, Any], words: list[str]) -> None:
+    was_running = ray.is_initialized()
+    with pytest.raises(InvalidArgumentError) as caught:
+        raydp.init_spark(**{**GOOD, **changes})
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+    assert ray.is_initialized() == was_running
+
+
+@given(st.integers(0, 10**6), st.sampled_from(["", "K", "m", "G", "t"]), st.sampled_from(["", "B", "b", "iB"]))
+def test_memory_sizes_are_powers_of_1024(number: int, unit: str, suffix: str) -> None:
+    factor = 1024 ** " kmgt".index(unit.lower() or " ")
+    assert parse_memory_size(f" {number} {unit}{suffix}") == number * factor
+    assert parse_memory_size(f"{number}{unit}{suffix}") == number * factor
+
+
+@given(st.text(max_size=12))
+def test_anything_else_than_a_size_is_refused(text: str) -> None:
+    try:
+        size = parse_memory_size(text)
+    except InvalidArgumentError as error:
+        message = str(error)
+    else:
+        assert size >= 0
+        assert any(character.isdigit() for character in text)
+        return
+    assert repr(text) in message
+
+
+def test_memory_sizes_of_raydp_1_6() -> None:
+    sizes = {"500MB": 500 << 20, "500M": 500 << 20, "10 KB": 10 << 10, "1.5G": 3 << 29, "2t": 2 << 40, "123": 123}
+    assert {text: parse_memory_size(text) for text in sizes} == sizes

@@ -1,0 +1,243 @@
+"""``from_spark``: blocks, their owner and their release, errors, interruption."""
+
+from __future__ import annotations
+
+import _thread
+import gc
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+import ray
+from pyspark.errors import PythonException
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+import raydp
+from raydp import _application
+from raydp.errors import ExchangeError, InvalidArgumentError, NotADataFrameError, UnsupportedTypeError
+from support.datasets import block_refs, eventually, store_bytes_used, table_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyspark.sql import DataFrame, SparkSession
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(spark: SparkSession) -> Iterator[None]:
+    yield
+    gc.collect()
+    directory = _application.current().exchange._directory
+    # A conversion, also a failed one, leaves no participant, no block on its way and no open job.
+    assert not [p for p in directory._participants if p.needs_idle_agents]
+    assert eventually(lambda: not _active_jobs(spark))
+
+
+def _active_jobs(spark: SparkSession) -> list[int]:
+    return list(spark.sparkContext.statusTracker().getActiveJobsIds())
+
+
+def numbers(spark: SparkSession, rows: int, partitions: int = 4) -> DataFrame:
+    return spark.range(0, rows, 1, partitions).selectExpr(
+        "id", "cast(id as double) / 2 as half", "cast(id as string) s"
+    )
+
+
+def agent_handles() -> list[Any]:
+    return [agent.handle for agent in _application.current().exchange._directory.agents()]
+
+
+def test_rows_come_in_the_order_of_the_partitions(spark: SparkSession) -> None:
+    dataset = raydp.from_spark(numbers(spark, 100_000))
+    table = table_of(dataset)
+    assert table.column("id").to_pylist() == list(range(100_000))
+    assert table.column("s")[99_999].as_py() == "99999"
+    assert dataset.count() == 100_000
+    assert dataset.size_bytes() == pytest.approx(table.nbytes, rel=0.2)
+
+
+def test_the_dataset_knows_its_blocks_without_running_anything(spark: SparkSession) -> None:
+    dataset = raydp.from_spark(numbers(spark, 1000))
+    (metadata, *_) = [entry.metadata for bundle in dataset.iter_internal_ref_bundles() for entry in bundle.blocks]
+    assert metadata.num_rows == 250
+    assert dataset.num_blocks() == 4
+    assert dataset.schema().base_schema == pa.schema([("id", pa.int64()), ("half", pa.float64()), ("s", pa.string())])
+
+
+def test_a_frame_without_rows_keeps_its_schema(spark: SparkSession) -> None:
+    schema = "a int, b array<struct<x: string, y: decimal(10, 2)>>, c timestamp"
+    df = spark.createDataFrame([], schema)
+    dataset = raydp.from_spark(df)
+    assert dataset.count() == 0
+    assert dataset.schema().names == ["a", "b", "c"]
+    assert dataset.take_all() == []
+    assert (
+        raydp.to_spark(dataset, spark).schema.simpleString() == spark.createDataFrame([], schema).schema.simpleString()
+    )
+
+
+def test_partitions_without_rows_make_no_blocks(spark: SparkSession) -> None:
+    df = numbers(spark, 1000, 8).where("id < 250")
+    dataset = raydp.from_spark(df)
+    assert dataset.num_blocks() == 2
+    assert dataset.sum("id") == sum(range(250))
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_the_number_of_blocks_can_be_asked_for(spark: SparkSession, count: int) -> None:
+    dataset = raydp.from_spark(numbers(spark, 1000, 4), num_blocks=count)
+    assert dataset.num_blocks() == count
+    assert sorted(table_of(dataset).column("id").to_pylist()) == list(range(1000))
+
+
+def test_large_partitions_become_several_blocks(spark: SparkSession) -> None:
+    # 200 MB in one partition, blocks of 64 MiB.
+    df = spark.range(0, 25_000_000, 1, 1)
+    dataset = raydp.from_spark(df)
+    assert dataset.num_blocks() >= 3
+    assert max(ray.get(ref).nbytes for ref in block_refs(dataset)) <= 65 << 20
+    assert dataset.count() == 25_000_000
+
+
+def test_cached_shuffled_and_python_frames(spark: SparkSession) -> None:
+    cached = numbers(spark, 10_000).cache()
+    assert raydp.from_spark(cached).sum("id") == sum(range(10_000))
+    cached.unpersist()
+    grouped = numbers(spark, 10_000).groupBy((F.col("id") % 10).alias("k")).agg(F.sum("half").alias("total"))
+    assert raydp.from_spark(grouped).sum("total") == sum(range(10_000)) / 2
+    double = F.udf(lambda value: value * 2, T.LongType())
+    assert raydp.from_spark(numbers(spark, 1000).select(double("id").alias("d"))).sum("d") == sum(range(1000)) * 2
+
+
+def test_blocks_belong_to_this_process_and_survive_the_agents(spark: SparkSession) -> None:
+    dataset = raydp.from_spark(numbers(spark, 200_000))
+    agents = agent_handles()
+    for agent in agents:
+        ray.kill(agent)
+    assert table_of(dataset).column("id").to_pylist() == list(range(200_000))
+    # Their successors serve the next conversion.
+    assert raydp.from_spark(numbers(spark, 100)).count() == 100
+    assert not set(agents) & set(agent_handles())
+
+
+def test_deleting_a_dataset_frees_its_blocks(spark: SparkSession) -> None:
+    df = spark.range(0, 8_000_000, 1, 2)
+    gc.collect()
+    before = store_bytes_used()
+    for _ in range(6):  # each takes 64 MB of the 512 that the store has
+        dataset = raydp.from_spark(df)
+        assert dataset.count() == 8_000_000
+    assert eventually(lambda: store_bytes_used() - before > 60e6)
+    del dataset
+    assert eventually(lambda: gc.collect() >= 0 and store_bytes_used() - before < 10e6)
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ("make_dt_interval(1)", r"column 'c', Spark type interval day to second"),
+        ("make_ym_interval(1)", r"column 'c', Spark type interval year to month"),
+        ("parse_json('{}')", r"column 'c', Spark type variant"),
+        ("collate('a', 'UNICODE')", r"column 'c', Spark type string collate UNICODE"),
+        ("map('k', array(named_struct('x', make_dt_interval(1))))", r"column 'c\.value\[\]\.x', Spark type interval"),
+        ("time'10:00:00'", r"column 'c', Spark type time\(6\)"),
+    ],
+)
+def test_unsupported_types_are_named_before_any_job(spark: SparkSession, column: str, message: str) -> None:
+    group = f"unsupported {column}"
+    spark.sparkContext.setJobGroup(group, group)
+    with pytest.raises(UnsupportedTypeError, match=message):
+        raydp.from_spark(spark.range(10).selectExpr("id", f"{column} as c"))
+    assert list(spark.sparkContext.statusTracker().getJobIdsForGroup(group)) == []
+
+
+def test_names_and_arguments_are_checked(spark: SparkSession) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"same name.*: id$"):
+        raydp.from_spark(spark.range(1).selectExpr("id", "id"))
+    with pytest.raises(InvalidArgumentError, match="no columns"):
+        raydp.from_spark(spark.range(1).select())
+    with pytest.raises(InvalidArgumentError, match=r"num_blocks.*: 0$"):
+        raydp.from_spark(spark.range(1), num_blocks=0)
+    with pytest.raises(NotADataFrameError, match="list"):
+        raydp.from_spark([1])  # type: ignore[arg-type]
+
+
+def test_an_error_of_the_users_code_stays_what_it_is(spark: SparkSession) -> None:
+    broken = F.udf(lambda value: 1 // (value - 500), T.LongType())
+    with pytest.raises(PythonException, match="ZeroDivisionError"):
+        raydp.from_spark(numbers(spark, 1000).select(broken("id").alias("b")))
+    assert raydp.from_spark(numbers(spark, 10)).count() == 10
+
+
+def _slowly(spark: SparkSession) -> DataFrame:
+    """A frame that sends some blocks soon and goes on for minutes."""
+
+    def wait(value: int) -> int:
+        time.sleep(0.001)
+        return value
+
+    return numbers(spark, 400_000, 40).select(F.udf(wait, T.LongType())("id").alias("id"))
+
+
+def _when_a_job_runs(spark: SparkSession, action: Any) -> threading.Thread:
+    def run() -> None:
+        assert eventually(lambda: bool(_active_jobs(spark)))
+        time.sleep(1.0)  # in the middle of it
+        action()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_an_interrupt_cancels_the_spark_job(spark: SparkSession) -> None:
+    helper = _when_a_job_runs(spark, _thread.interrupt_main)
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        raydp.from_spark(_slowly(spark))
+    assert time.monotonic() - started < 60
+    helper.join(10)
+    assert eventually(lambda: not _active_jobs(spark))
+    assert raydp.from_spark(numbers(spark, 10)).count() == 10
+
+
+def test_an_agent_that_dies_in_the_middle_fails_the_conversion_at_once(spark: SparkSession) -> None:
+    raydp.from_spark(numbers(spark, 10))
+    helper = _when_a_job_runs(spark, lambda: [ray.kill(handle) for handle in agent_handles()])
+    started = time.monotonic()
+    with pytest.raises(ExchangeError, match="exchange agent of a node died during the conversion"):
+        raydp.from_spark(_slowly(spark))
+    assert time.monotonic() - started < 60
+    helper.join(10)
+    assert raydp.from_spark(numbers(spark, 10)).count() == 10
+
+
+def test_a_failed_task_is_tried_again_without_half_a_block(spark: SparkSession, tmp_path: Any) -> None:
+    marker = tmp_path / "failed once"
+
+    def fail_once(value: int) -> int:
+        if value == 700 and not marker.exists():
+            marker.touch()
+            raise RuntimeError("the first attempt fails for the test")
+        return value
+
+    df = numbers(spark, 1000, 2).select(F.udf(fail_once, T.LongType())("id").alias("id"))
+    assert table_of(raydp.from_spark(df)).column("id").to_pylist() == list(range(1000))
+    assert marker.exists()
+
+
+def test_conversions_at_the_same_time(spark: SparkSession) -> None:
+    results: dict[int, int] = {}
+
+    def convert(index: int) -> None:
+        results[index] = raydp.from_spark(numbers(spark, 1000 * (index + 1))).sum("id")
+
+    threads = [threading.Thread(target=convert, args=(index,)) for index in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert results == {index: sum(range(1000 * (index + 1))) for index in range(4)}

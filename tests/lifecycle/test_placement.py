@@ -1,0 +1,49 @@
+"""Placement groups: one made for the application, or one that the program gives, as programs for RayDP 1.6 do."""
+
+from __future__ import annotations
+
+import pytest
+
+from support import programs
+
+pytestmark = pytest.mark.timeout(600)  # each starts clusters and JVMs of its own
+
+
+def test_a_group_for_the_application_goes_with_it() -> None:
+    outcome = programs.run(
+        """
+        start_ray()
+        from ray.util.placement_group import placement_group_table
+        spark = raydp.init_spark("t", 1, 1, "500M", placement_group_strategy="PACK")
+        say("during:", spark.range(0, 10, numPartitions=10).count(),
+            [group["state"] for group in placement_group_table().values()])
+        raydp.stop_spark()
+        say("after:", [group["state"] for group in placement_group_table().values()])
+        """
+    )
+    assert outcome.code == 0, outcome.everything
+    assert outcome.output.splitlines() == ["during: 10 ['CREATED']", "after: ['REMOVED']"], outcome.everything
+
+
+def test_a_given_group_is_used_and_kept() -> None:
+    outcome = programs.run(
+        """
+        start_ray()
+        from ray.util.placement_group import placement_group_table
+        group = ray.util.placement_group([{"CPU": 1, "memory": raydp.utils.parse_memory_size("500M")}])
+        ray.get(group.ready(), timeout=60)
+        try:
+            raydp.init_spark("t", 1, 3, "500M", placement_group=group)
+        except raydp.errors.InvalidArgumentError as error:
+            say("refused:", error)
+        spark = raydp.init_spark("t", 1, 1, "500M", placement_group=group, placement_group_bundle_indexes=[0])
+        say("count:", spark.range(0, 10, numPartitions=10).count())
+        raydp.stop_spark()
+        say("kept:", placement_group_table(group)["state"])
+        """
+    )
+    assert outcome.code == 0, outcome.everything
+    assert "refused: An executor does not fit bundle 0" in outcome.output, outcome.everything
+    assert "CPU: needed 3, there 1" in outcome.output
+    assert "count: 10\nkept: CREATED\n" in outcome.output, outcome.everything
+    assert "bundle 524288000 bytes" in outcome.errors, outcome.everything

@@ -1,0 +1,59 @@
+"""The wheel in an empty virtual environment, on a machine that can run Java but build nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.tool_path import BUILD_TOOLS, path_without
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = """
+import ray, raydp
+ray.init(num_cpus=2)
+s = raydp.init_spark('t', 1, 1, '1g')
+ds = ray.data.from_spark(s.range(10**6))
+print(ds.count(), ds.to_spark(s).count())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_four_lines_run_where_nothing_can_be_built(distributions: Any, tmp_path: Path) -> None:
+    python = install(distributions.wheel, tmp_path / "venv")
+    environment = {
+        "PATH": path_without(BUILD_TOOLS, tmp_path / "bin"),
+        "HOME": str(tmp_path),
+        "LANG": "C.UTF-8",
+        "RAY_ADDRESS": "local",  # a cluster of its own, whatever else runs on this machine
+    }
+    done = subprocess.run(
+        [python, "-c", PROGRAM],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "1000000 1000000", done.stdout + done.stderr
+
+
+def install(wheel: Path, folder: Path) -> Path:
+    """Make a virtual environment and install the wheel with its dependencies; uv links them from its cache."""
+    uv = Path(sys.executable).with_name("uv")
+    python = folder / "bin" / "python"
+    lock = ROOT / "ci" / "requirements.lock"
+    for command in (
+        [uv, "venv", "--quiet", "--python", sys.executable, folder],
+        [uv, "pip", "install", "--quiet", "--python", python, "--constraint", lock, wheel],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ, timeout=600)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return python

@@ -1,0 +1,138 @@
+"""Values of Ray's blocks become canonical ones exactly, or an error says which do not. No cluster needed."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from raydp._errors import DataLossError, InvalidArgumentError, UnsupportedTypeError
+from raydp._exchange.canonical_types import canonical_schema
+from raydp._exchange.columns import canonical_columns, struct_arrays
+from raydp._exchange.spark_types import arrow_schema, spark_schema
+from support.arrow_data import FOREIGN_TYPES, Blocks, blocks, canonical_types, rows_of
+
+
+@given(st.lists(canonical_types(), min_size=1, max_size=4))
+def test_canonical_types_and_spark_types_are_one_to_one(types: list[pa.DataType]) -> None:
+    schema = pa.schema([(f"c{index}", type_) for index, type_ in enumerate(types)])
+    assert canonical_schema(schema) == schema
+    assert arrow_schema(spark_schema(schema)) == schema
+
+
+@given(blocks(foreign=True))
+def test_foreign_schemas_become_canonical(found: Blocks) -> None:
+    assert canonical_schema(found.schema) == found.canonical
+
+
+@given(st.booleans().flatmap(lambda foreign: blocks(foreign=foreign)))
+def test_columns_keep_their_values(found: Blocks) -> None:
+    for table in found.tables:
+        columns = canonical_columns(table, list(found.canonical))
+        pieces = struct_arrays(columns, found.canonical.names, table.num_rows)
+        batches = [pa.RecordBatch.from_struct_array(piece) for piece in pieces]
+        result = pa.Table.from_batches(batches)
+        assert result.schema.equals(found.canonical)
+        expected = Blocks(found.schema, found.canonical, [table]).expected
+        assert rows_of(result) == rows_of(expected)
+
+
+@given(st.integers(0, 5), st.integers(2**63, 2**64 - 1), st.integers(0, 5))
+def test_too_large_unsigned_numbers_are_named(before: int, value: int, after: int) -> None:
+    table = pa.table({"n": pa.array([1] * before + [value] + [None] * after, pa.uint64())})
+    with pytest.raises(DataLossError, match=rf"column 'n', type uint64, type for Spark int64, for example {value}$"):
+        canonical_columns(table, [pa.field("n", pa.int64())])
+
+
+@given(st.integers(-(2**62), 2**62).filter(lambda nanos: nanos % 1000))
+def test_nanoseconds_are_never_cut(nanos: int) -> None:
+    table = pa.table({"t": pa.array([[0], None, [nanos]], pa.list_(pa.timestamp("ns")))})
+    with pytest.raises(DataLossError, match=r"column 't\[\]', type timestamp\[ns\]"):
+        canonical_columns(table, list(canonical_schema(table.schema)))
+
+
+def test_every_foreign_type_is_listed_once() -> None:
+    for found, canonical in FOREIGN_TYPES.items():
+        assert canonical_schema(pa.schema([("c", found)])).field("c").type == canonical
+
+
+@pytest.mark.parametrize(
+    ("type_", "shown"),
+    [
+        (pa.dictionary(pa.int8(), pa.string()), "dictionary"),
+        (pa.time64("us"), "time64"),
+        (pa.duration("s"), "duration"),
+        (pa.string_view(), "string_view"),
+        (pa.decimal256(40, 2), "decimal256"),
+        (pa.decimal128(5, -2), "decimal128"),
+        (pa.month_day_nano_interval(), "month_day_nano_interval"),
+        (pa.sparse_union([pa.field("a", pa.int8())]), "sparse_union"),
+        (pa.list_view(pa.int8()), "list_view"),
+        (pa.uuid(), "uuid"),
+    ],
+)
+def test_unsupported_types_name_the_column_and_the_type(type_: pa.DataType, shown: str) -> None:
+    nested = pa.struct([("deep", pa.list_(pa.map_(pa.string(), type_)))])
+    with pytest.raises(UnsupportedTypeError, match=rf"column 'c\.deep\[\]\.value', Arrow type .*{shown}"):
+        canonical_schema(pa.schema([("c", nested)]))
+
+
+def test_repeated_and_missing_columns_are_refused() -> None:
+    with pytest.raises(InvalidArgumentError, match="no columns"):
+        canonical_schema(pa.schema([]))
+    with pytest.raises(InvalidArgumentError, match=r"same name.*: a$"):
+        canonical_schema(pa.schema([("a", pa.int8()), ("a", pa.int16()), ("b", pa.int8())]))
+    with pytest.raises(InvalidArgumentError, match=r"column 's', fields x$"):
+        canonical_schema(pa.schema([("s", pa.struct([("x", pa.int8()), ("x", pa.int8())]))]))
+
+
+def test_a_block_that_repeats_a_wanted_column_is_refused() -> None:
+    twice = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
+    with pytest.raises(InvalidArgumentError, match=r"same name.*: a$"):
+        canonical_columns(twice, [pa.field("a", pa.int64())])
+
+
+def test_a_column_that_a_block_lacks_is_null() -> None:
+    (column,) = canonical_columns(pa.table({"a": [1, 2]}), [pa.field("b", pa.struct([("x", pa.string())]))])
+    assert column.to_pylist() == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("values", "target"),
+    [
+        (pa.array(["1"]), pa.int64()),
+        (pa.array(["2020-01-01"]), pa.date32()),
+        (pa.array([1.0]), pa.float32()),
+        (pa.array([[1]]), pa.int64()),
+        (pa.array([dt.date(2020, 1, 1)]), pa.timestamp("us")),
+    ],
+)
+def test_blocks_of_another_type_are_refused_instead_of_guessed(values: pa.Array, target: pa.DataType) -> None:
+    with pytest.raises(UnsupportedTypeError, match="another type than the Dataset's schema says"):
+        canonical_columns(pa.table({"a": values}), [pa.field("a", target)])
+
+
+def test_whole_floats_of_pandas_go_back_to_integers_and_others_do_not() -> None:
+    wanted = [pa.field("a", pa.int64())]
+    (column,) = canonical_columns(pa.table({"a": [1.0, None]}), wanted)
+    assert column.to_pylist() == [1, None]
+    with pytest.raises(DataLossError, match=r"column 'a'.*for example 1\.5$"):
+        canonical_columns(pa.table({"a": [1.0, 1.5]}), wanted)
+
+
+def test_no_columns_keep_the_number_of_rows() -> None:
+    (piece,) = struct_arrays([], [], 7)
+    assert len(piece) == 7
+
+
+@pytest.mark.parametrize("skip", [0, 1, 3])
+def test_slices_of_structs_with_untyped_nulls_stay_whole(skip: int) -> None:
+    inner = pa.struct([("nothing", pa.null())])
+    found = pa.array([{"s": {"nothing": None}, "n": n} for n in range(4)], pa.struct([("s", inner), ("n", pa.uint8())]))
+    wanted = pa.field("c", pa.struct([("s", inner), ("n", pa.int16())]))
+    (column,) = canonical_columns(pa.table({"c": found.slice(skip)}), [wanted])
+    column.validate(full=True)
+    assert column.to_pylist() == found.slice(skip).to_pylist()

@@ -1,0 +1,96 @@
+"""An exchange agent without Spark: the executor's end is the native test client."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import ray
+
+from raydp._exchange.directory import Agent, AgentDirectory
+from raydp._native import connect_for_test
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
+__all__ = ["Recorder", "TestApplication", "application", "write"]
+
+_numbers = itertools.count()
+
+
+@dataclass
+class Recorder:
+    """A participant that writes down whom it met."""
+
+    joined: list[Agent] = field(default_factory=list)
+    lost: list[Agent] = field(default_factory=list)
+    needs_idle_agents: bool = False
+
+    def agent_joined(self, agent: Agent) -> None:
+        self.joined.append(agent)
+
+    def agent_lost(self, agent: Agent) -> None:
+        self.lost.append(agent)
+
+
+class TestApplication:
+    """An application whose executors are threads of the test."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        self.nodes: list[str] = [ray.get_runtime_context().get_node_id()]
+        self.changed = threading.Semaphore(0)
+        self.ended = False
+        self.name = f"raydp-test-{next(_numbers)}"
+        self.directory = AgentDirectory(
+            self.name, executor_nodes=lambda: self.nodes, await_change=self._await_change, timeout=20
+        )
+
+    def agent(self) -> Agent:
+        """Return the one agent, started if needed."""
+        self.directory.refresh()
+        (agent,) = self.directory.agents()
+        return agent
+
+    def socket(self) -> str:
+        """Return where executors look for it."""
+        return str(self.directory.folder / f"{self.nodes[0][:16]}.sock")
+
+    def connect(self, token: bytes | None = None) -> Any:
+        """Connect as an executor does."""
+        return connect_for_test(self.socket(), token or self.directory.token, self.name)
+
+    def _await_change(self, timeout: float) -> None:
+        self.changed.acquire(timeout=timeout)
+        if self.ended:
+            raise ConnectionError("the application has ended")
+
+    def close(self) -> None:
+        self.ended = True
+        self.changed.release()
+        self.directory.close()
+
+
+@contextlib.contextmanager
+def application() -> Iterator[TestApplication]:
+    """An application that is ended behind the test."""
+    created = TestApplication()
+    try:
+        yield created
+    finally:
+        created.close()
+
+
+def write(client: Any, segment: int, conversion: int, table: pa.Table) -> tuple[int, int]:
+    """Send one block as an executor does; returns stream and index of its acknowledgement."""
+    (batch,) = table.combine_chunks().to_batches()
+    nodes = client.write_batch(segment, batch.to_struct_array())
+    client.send_block(segment, conversion, batch.num_rows, nodes)
+    _, stream, index = client.await_ack(20.0)
+    return stream, index

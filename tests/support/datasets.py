@@ -1,0 +1,39 @@
+"""Looking into Ray's Datasets and store from tests."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import ray
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["block_refs", "eventually", "store_bytes_used", "table_of"]
+
+
+def block_refs(dataset: ray.data.Dataset) -> list[ray.ObjectRef[Any]]:
+    """Return references to the blocks of a Dataset, in order."""
+    return [entry.ref for bundle in dataset.iter_internal_ref_bundles() for entry in bundle.blocks]
+
+
+def table_of(dataset: ray.data.Dataset) -> pa.Table:
+    """Return all rows of a Dataset of Arrow blocks as one table."""
+    return pa.concat_tables(ray.get(block_refs(dataset)))
+
+
+def store_bytes_used() -> float:
+    """Return how many bytes of Ray's object store are in use."""
+    return ray.cluster_resources()["object_store_memory"] - ray.available_resources().get("object_store_memory", 0.0)
+
+
+def eventually(condition: Callable[[], bool], *, within: float = 20.0) -> bool:
+    """Tell whether something that other processes do becomes true in time."""
+    deadline = time.monotonic() + within
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
