@@ -172,6 +172,12 @@ RAYDP_NATIVE(void, disconnect)(JNIEnv* env, jclass, jlong connection) {
   });
 }
 
+RAYDP_NATIVE(jboolean, isAgentGone)(JNIEnv* env, jclass, jlong connection) {
+  return guarded(env, [&]() -> jboolean {
+    return connections().get(connection)->agent_gone() ? JNI_TRUE : JNI_FALSE;
+  });
+}
+
 RAYDP_NATIVE(jlong, createSegment)(JNIEnv* env, jclass, jlong connection, jlong size) {
   return guarded(env, [&]() -> jlong {
     return connections().get(connection)->create_segment(not_negative(size, "the segment's size"));

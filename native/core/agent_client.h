@@ -41,6 +41,9 @@ class AgentClient {
   /// call. From any thread; the segments stay mapped until the destructor.
   void cancel() noexcept;
 
+  /// Whether the agent has closed the connection or died, as far as is known without waiting.
+  bool agent_gone() const noexcept { return channel_.peer_closed(); }
+
   /// Creates, seals, maps and announces a segment of `size` bytes; returns its id. Physical memory
   /// is only taken by pages that are touched. Throws `out_of_memory`, `connection_closed`.
   std::uint32_t create_segment(std::uint64_t size);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <atomic>
 #include <functional>
 #include <thread>
 
@@ -59,6 +60,20 @@ class AgentClientTest : public ::testing::Test {
   ListeningSocket listener_{path_};
   std::thread agent_;
 };
+
+TEST_F(AgentClientTest, AnAgentThatEndedIsNoticedWithoutWaiting) {
+  std::atomic<bool> end = false;
+  run([&](MessageChannel& channel) {
+    channel.send(Welcome{}, Deadline::after(kPatience));
+    end.wait(false);
+  });
+  const AgentClient client = connect();
+  EXPECT_FALSE(client.agent_gone());
+  end = true;
+  end.notify_all();
+  agent_.join();
+  EXPECT_TRUE(client.agent_gone());
+}
 
 TEST_F(AgentClientTest, BuffersOutsideTheSegmentAreRefused) {
   const ArrayNode bad{

@@ -36,6 +36,7 @@ class MessageChannel {
 
   void shutdown() noexcept { socket_.shutdown(); }
   PeerCredentials peer() const { return socket_.peer(); }
+  bool peer_closed() const noexcept { return socket_.peer_closed(); }
 
  private:
   std::span<const std::byte> unread() const;

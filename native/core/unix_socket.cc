@@ -207,6 +207,11 @@ PeerCredentials UnixSocket::peer() const {
   return {.pid = credentials.pid, .uid = credentials.uid};
 }
 
+bool UnixSocket::peer_closed() const noexcept {
+  pollfd entry{.fd = socket_.get(), .events = POLLRDHUP, .revents = 0};
+  return ::poll(&entry, 1, 0) > 0;
+}
+
 ListeningSocket::ListeningSocket(const std::filesystem::path& path) : path_(path) {
   // The socket is bound under another name and renamed once it listens: a connection attempt sees
   // either nothing, the stale file, or a socket that works.

@@ -46,6 +46,10 @@ class UnixSocket {
 
   PeerCredentials peer() const;
 
+  /// Whether the peer has closed its end (or died), even if bytes of it are still to be received.
+  /// Does not wait.
+  bool peer_closed() const noexcept;
+
  private:
   void wait(short events, Deadline deadline, const char* what);
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -19,7 +20,7 @@ from raydp.errors import InvalidArgumentError, UnsupportedTypeError
 from support.datasets import eventually, store_bytes_used
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, Row, SparkSession
 
 
 def held() -> int:
@@ -39,6 +40,20 @@ def released(spark: SparkSession, count: int) -> bool:
         return held() <= count
 
     return eventually(looked)
+
+
+def kill_agents() -> None:
+    for agent in _application.current().exchange._directory.agents():
+        ray.kill(agent.handle)
+
+
+def open_blocks() -> int:
+    return sum(held["open_blocks"] for held in _application.current().exchange.counters())
+
+
+def sums_in_group(df: DataFrame, group: str) -> Row:
+    df.sparkSession.sparkContext.setJobGroup(group, group)
+    return df.agg(*[F.sum(name) for name in df.columns]).collect()[0]
 
 
 def test_columns_rows_and_reuse(spark: SparkSession) -> None:
@@ -157,10 +172,30 @@ def test_derived_frames_keep_the_blocks_and_their_end_frees_them(spark: SparkSes
 
 def test_frames_are_readable_after_the_agents_died(spark: SparkSession) -> None:
     df = raydp.to_spark(ray.data.range(1000, override_num_blocks=4), spark)
-    assert df.count() == 1000
-    for agent in _application.current().exchange._directory.agents():
-        ray.kill(agent.handle)
+    assert df.agg(F.max("id")).collect()[0][0] == 999
+    kill_agents()
     assert df.agg(F.sum("id")).collect()[0][0] == sum(range(1000))
+
+
+def test_no_task_fails_when_the_agents_die_under_reads(spark: SparkSession) -> None:
+    rows, blocks = 2_000_000, 16
+    refs = [ray.put(pa.table({f"c{i}": pa.array(range(rows), pa.int64()) for i in range(4)}))] * blocks
+    df = raydp.spark.ray_dataset_to_spark_dataframe(spark, None, refs)
+    assert eventually(lambda: open_blocks() == 0)
+    with ThreadPoolExecutor(1) as jobs:
+        reading = jobs.submit(sums_in_group, df, "agents die under reads")
+        assert eventually(lambda: open_blocks() > 0)
+        assert not reading.done()
+        kill_agents()
+        assert set(reading.result(timeout=120)) == {blocks * rows * (rows - 1) // 2}
+    tracker = spark.sparkContext.statusTracker()
+    stages = [
+        tracker.getStageInfo(stage)
+        for job in tracker.getJobIdsForGroup("agents die under reads")
+        for stage in tracker.getJobInfo(job).stageIds
+    ]
+    assert sum(stage.numCompletedTasks for stage in stages) > 0
+    assert sum(stage.numFailedTasks for stage in stages) == 0
 
 
 def test_only_needed_columns_are_read(spark: SparkSession) -> None:

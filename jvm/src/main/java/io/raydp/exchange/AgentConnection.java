@@ -63,6 +63,11 @@ public final class AgentConnection implements AutoCloseable {
     return path;
   }
 
+  /** Whether the agent has closed this connection or died; does not wait. */
+  boolean isAgentGone() {
+    return NativeExchange.isAgentGone(open());
+  }
+
   /** Lends an idle segment of at least {@code bytes} bytes, or a new one in the place of idle ones that are too small. */
   public MappedSegment lend(long bytes) {
     MappedSegment best = null;

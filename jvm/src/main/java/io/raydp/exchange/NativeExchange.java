@@ -18,6 +18,9 @@ final class NativeExchange {
   /** Wakes a blocked await of another thread, closes the socket and unmaps every segment of the connection. */
   static native void disconnect(long connection);
 
+  /** Whether the agent has closed the connection or died, as far as is known without waiting. */
+  static native boolean isAgentGone(long connection);
+
   /** Creates, seals and maps a segment of {@code size} bytes and shares it with the agent; returns its id. */
   static native long createSegment(long connection, long size);
 

@@ -65,15 +65,14 @@ final class AgentConnectionPool(idleMillis: Long) {
       Option.when(index >= 0)(idle.remove(index).connection)
     }
     found.filter { connection =>
-      try {
-        connection.settle(address.timeoutMillis)
-        true
-      } catch {
-        case NonFatal(_) =>
-          // It died while it lay idle, as connections do when their agent ends; a new one is as good.
-          discard(connection)
-          false
-      }
+      val usable =
+        try {
+          connection.settle(address.timeoutMillis)
+          !connection.isAgentGone
+        } catch { case NonFatal(_) => false }
+      // It died while it lay idle, as connections do when their agent ends; a new one is as good.
+      if (!usable) discard(connection)
+      usable
     }
   }
 
@@ -92,7 +91,10 @@ final class AgentConnectionPool(idleMillis: Long) {
     def attempt(): AgentConnection =
       try AgentConnection.open(path, address.token, address.application, address.timeoutMillis)
       catch {
-        case refused: ExchangeException if refused.code == ExchangeErrorCode.CONNECTION_REFUSED =>
+        // An agent that is just dying still takes connections, and closes them.
+        case refused: ExchangeException
+            if refused.code == ExchangeErrorCode.CONNECTION_REFUSED ||
+              refused.code == ExchangeErrorCode.CONNECTION_CLOSED =>
           val left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime())
           if (left <= 0) {
             throw new ExchangeException(

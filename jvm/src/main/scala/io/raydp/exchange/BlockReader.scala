@@ -1,5 +1,7 @@
 package io.raydp.exchange
 
+import scala.annotation.tailrec
+
 import org.apache.spark.TaskContext
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.connector.read.{InputPartition, PartitionReader, PartitionReaderFactory}
@@ -37,17 +39,18 @@ private[exchange] final class RayReaderFactory(read: BlockRead, @transient priva
 
 /**
  * Reads the row ranges of one partition. While Spark works on the columns in one segment, the agent already fills the
- * other. A batch is valid until the next one is asked for.
+ * other. A batch is valid until the next one is asked for. Reading changes nothing, so that what an agent took with it
+ * when it died is asked of its successor.
  */
 private[exchange] final class BlockReader(read: BlockRead, ranges: Seq[RowRange], context: TaskContext)
     extends PartitionReader[ColumnarBatch] {
-  private lazy val lease = new ConnectionLease(read.agent, context)
-  private var connected = false
+  private var lease: Option[ConnectionLease] = None
   private var todo = ranges.toList
   private var rowsLeft = read.limit.getOrElse(Long.MaxValue)
-  private var requested: Option[(RowRange, MappedSegment)] = None
+  private var requested: Option[MappedSegment] = None
   private var reading: Option[MappedSegment] = None
   private var batch: Option[ColumnarBatch] = None
+  private var agentsLost = 0
 
   context.addTaskCompletionListener[Unit](_ => close())
 
@@ -59,11 +62,13 @@ private[exchange] final class BlockReader(read: BlockRead, ranges: Seq[RowRange]
 
   override def get(): ColumnarBatch = batch.getOrElse(throw new NoSuchElementException("next() has not returned true"))
 
-  override def close(): Unit = if (connected) {
-    connected = false
-    reading.foreach(lease.connection.giveBack)
-    requested.foreach { case (_, segment) => lease.connection.abandonRead(segment) }
-    lease.release()
+  override def close(): Unit = {
+    lease.foreach { held =>
+      reading.foreach(held.connection.giveBack)
+      requested.foreach(held.connection.abandonRead)
+      held.release()
+    }
+    forgetLease()
   }
 
   /** Without columns only the number of rows matters, which needs no data where the driver knows it. */
@@ -77,26 +82,25 @@ private[exchange] final class BlockReader(read: BlockRead, ranges: Seq[RowRange]
     case _ => nextBatch()
   }
 
-  private def nextBatch(): Option[ColumnarBatch] = {
-    if (requested.isEmpty) request()
-    requested match {
-      case None => None
-      case Some((range, segment)) =>
-        val reply = lease.guarded(lease.connection.awaitRead(lease.timeoutMillis))
-        requested = None
-        if (reply(BlockReader.Status) == BlockReader.Grow) {
-          lease.connection.drop(segment)
-          request(reply(BlockReader.NeededBytes))
-          nextBatch()
-        } else {
-          receive(range, segment, reply)
-        }
-    }
+  @tailrec
+  private def nextBatch(): Option[ColumnarBatch] = todo match {
+    case Nil => None
+    case range :: others =>
+      val reply = receive(range)
+      val rows = reply(BlockReader.Rows)
+      todo = rowsAfter(range, rows, reply(BlockReader.TotalRows)) ++: others
+      rowsLeft -= rows
+      if (rows > 0) {
+        lookAhead()
+        val columns = SegmentColumnVector.columns(read.columns, reading.get.address, reply, BlockReader.Nodes)
+        Some(new ColumnarBatch(columns.toArray[ColumnVector], Math.toIntExact(rows)))
+      } else if (rowsLeft == 0) None
+      else nextBatch()
   }
 
-  private def receive(range: RowRange, segment: MappedSegment, reply: Array[Long]): Option[ColumnarBatch] = {
-    val rows = reply(BlockReader.Rows)
-    val available = reply(BlockReader.TotalRows) - range.fromRow
+  /** What is left of a range of which so many rows came. */
+  private def rowsAfter(range: RowRange, rows: Long, totalRows: Long): Option[RowRange] = {
+    val available = totalRows - range.fromRow
     val wanted = range.rows.getOrElse(available)
     if (wanted > available || (rows == 0 && wanted > 0)) {
       throw new ExchangeException(
@@ -104,32 +108,74 @@ private[exchange] final class BlockReader(read: BlockRead, ranges: Seq[RowRange]
         "A block of the Ray Dataset has fewer rows than its metadata says. Convert the Dataset again. " +
           s"Dataset: ${read.dataset}, block: ${range.block}, rows: $available, expected: $wanted")
     }
-    todo =
-      if (rows < wanted) RowRange(range.block, range.fromRow + rows, Some(wanted - rows)) :: todo.tail else todo.tail
-    rowsLeft -= rows
-    // The batch handed out before this one is done with, so its segment can be filled meanwhile.
-    reading.foreach(lease.connection.giveBack)
-    reading = Some(segment)
-    if (rowsLeft > 0) request()
-    if (rows == 0) nextBatch()
-    else {
-      val columns = SegmentColumnVector.columns(read.columns, segment.address, reply, BlockReader.Nodes)
-      Some(new ColumnarBatch(columns.toArray[ColumnVector], Math.toIntExact(rows)))
+    Option.when(rows < wanted)(RowRange(range.block, range.fromRow + rows, Some(wanted - rows)))
+  }
+
+  /** The reply to the request for `range`, whose rows then lie in the segment `reading`. */
+  @tailrec
+  private def receive(range: RowRange, bytes: Long = read.segmentBytes): Array[Long] = {
+    val reply =
+      try {
+        val reply = guarded { held =>
+          if (requested.isEmpty) request(held, range, bytes)
+          held.connection.awaitRead(held.timeoutMillis)
+        }
+        // The batch before this one is done with, so its segment can be filled next.
+        reading.foreach(lease.get.connection.giveBack)
+        reading = requested
+        requested = None
+        Some(reply)
+      } catch {
+        case lost: ExchangeException
+            if lost.code == ExchangeErrorCode.CONNECTION_CLOSED && agentsLost < BlockReader.MostAgentsLost =>
+          agentsLost += 1
+          lease.foreach(_.abandon())
+          forgetLease()
+          None
+      }
+    reply match {
+      case Some(answer) if answer(BlockReader.Status) != BlockReader.Grow => answer
+      case Some(answer) =>
+        reading.foreach(lease.get.connection.drop)
+        reading = None
+        receive(range, answer(BlockReader.NeededBytes))
+      case None => receive(range, bytes)
     }
   }
 
-  /** Asks for the next rows in an idle segment, unless there are none. */
-  private def request(bytes: Long = read.segmentBytes): Unit = todo.headOption.foreach { range =>
-    connected = true
-    val segment = lease.connection.lend(math.max(bytes, read.segmentBytes))
+  /** Asks for the rows after those that were received, if any are wanted. */
+  private def lookAhead(): Unit = if (rowsLeft > 0) todo.headOption.foreach { range =>
+    try guarded(request(_, range, read.segmentBytes))
+    catch {
+      // The rows at hand are still good; the next wait meets the same end and asks the agent's successor.
+      case lost: ExchangeException if lost.code == ExchangeErrorCode.CONNECTION_CLOSED =>
+    }
+  }
+
+  private def request(held: ConnectionLease, range: RowRange, bytes: Long): Unit = {
+    val segment = held.connection.lend(math.max(bytes, read.segmentBytes))
     val rows = math.min(range.rows.getOrElse(Long.MaxValue), rowsLeft)
-    lease.connection.requestRead(segment, read.dataset, range.block, range.fromRow, rows, read.ordinals)
-    requested = Some((range, segment))
+    held.connection.requestRead(segment, read.dataset, range.block, range.fromRow, rows, read.ordinals)
+    requested = Some(segment)
+  }
+
+  private def guarded[T](body: ConnectionLease => T): T = {
+    if (lease.isEmpty) lease = Some(new ConnectionLease(read.agent, context))
+    lease.get.guarded(body(lease.get))
+  }
+
+  private def forgetLease(): Unit = {
+    lease = None
+    reading = None
+    requested = None
   }
 }
 
 private[exchange] object BlockReader {
   private val MaximumBatchRows = 1L << 20
+
+  /** A block that kills every agent which reads it must not be asked for without end. */
+  private val MostAgentsLost = 3
 
   // The reply of AgentConnection.awaitRead: segment id, status, from row, rows, total rows, needed bytes, nodes.
   private val Status = 1
