@@ -217,11 +217,21 @@ RAYDP_NATIVE(void, sendBlock)
   });
 }
 
-RAYDP_NATIVE(jlongArray, awaitAck)(JNIEnv* env, jclass, jlong connection, jint timeout_millis) {
+RAYDP_NATIVE(jlongArray, awaitAccepted)
+(JNIEnv* env, jclass, jlong connection, jint timeout_millis) {
   return guarded(env, [&] {
-    const raydp::Ack ack =
-        connections().get(connection)->await_ack(std::chrono::milliseconds(timeout_millis));
-    return java_numbers(env, {ack.segment, ack.stream, signed_number(ack.index)});
+    const raydp::Accepted accepted =
+        connections().get(connection)->await_accepted(std::chrono::milliseconds(timeout_millis));
+    return java_numbers(env, {accepted.segment, signed_number(accepted.index)});
+  });
+}
+
+RAYDP_NATIVE(jlong, awaitAck)(JNIEnv* env, jclass, jlong connection, jint timeout_millis) {
+  return guarded(env, [&]() -> jlong {
+    return connections()
+        .get(connection)
+        ->await_ack(std::chrono::milliseconds(timeout_millis))
+        .segment;
   });
 }
 

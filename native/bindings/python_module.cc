@@ -127,7 +127,7 @@ void bind_server(py::module_& module) {
       .def_property_readonly("rows", &ExportedBlock::rows)
       .def_property_readonly("conversion", &ExportedBlock::conversion)
       .def("__arrow_c_array__", &export_block, py::arg("requested_schema") = py::none())
-      .def("ack", &ExportedBlock::ack, py::arg("stream"), py::arg("index"), ReleaseGil());
+      .def("ack", &ExportedBlock::ack, ReleaseGil());
 
   py::class_<ReadRequest>(module, "ReadRequest", py::release_gil_before_calling_cpp_dtor())
       .def_property_readonly("dataset", [](const ReadRequest& r) { return r.read().dataset; })
@@ -221,10 +221,16 @@ void bind_test_client(py::module_& module) {
           },
           py::arg("segment"), py::arg("conversion"), py::arg("rows"), py::arg("nodes"))
       .def(
+          "await_accepted",
+          [](AgentClient& client, double timeout) {
+            const raydp::Accepted accepted = client.await_accepted(milliseconds(timeout));
+            return std::make_pair(accepted.segment, accepted.index);
+          },
+          py::arg("timeout"), ReleaseGil())
+      .def(
           "await_ack",
           [](AgentClient& client, double timeout) {
-            const raydp::Ack ack = client.await_ack(milliseconds(timeout));
-            return std::make_tuple(ack.segment, ack.stream, ack.index);
+            return client.await_ack(milliseconds(timeout)).segment;
           },
           py::arg("timeout"), ReleaseGil())
       .def(

@@ -49,8 +49,8 @@ class AgentAdmission : public testing::AgentPair {
     server_->exports().open(next_conversion_, batch_);
     auto client = connect();
     send_block(*client, next_conversion_);
-    next(next_conversion_++)->ack(0, 0);
-    client->await_ack(kPatience);
+    next(next_conversion_++)->ack();
+    await_stored(*client);
     client.reset();
     await_connections(0);
   }
@@ -139,6 +139,9 @@ TEST_F(AgentAdmission, ViolationsEndTheConnectionWithTheReason) {
   }
   expect_healthy();
   EXPECT_EQ(log().size(), violations.size());
+  // The block that had been accepted before its writer went wrong.
+  EXPECT_EQ(server_->memory().segments, 1U);
+  server_->exports().abort(1, "enough");
   EXPECT_EQ(server_->memory().segments, 0U);
 }
 

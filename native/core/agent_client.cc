@@ -162,9 +162,15 @@ void AgentClient::request_read(const Read& request) {
   own.use = Use::read;
 }
 
+Accepted AgentClient::await_accepted(std::chrono::milliseconds timeout) {
+  const Message answer = await(Use::block, timeout, "the exchange agent did not accept a block");
+  if (const auto* failed = std::get_if<Failed>(&answer)) throw_failure(*failed);
+  return std::get<Accepted>(answer);
+}
+
 Ack AgentClient::await_ack(std::chrono::milliseconds timeout) {
   const Message answer =
-      await(Use::block, timeout, "the exchange agent did not acknowledge a block");
+      await(Use::accepted, timeout, "the exchange agent did not acknowledge a block");
   if (const auto* failed = std::get_if<Failed>(&answer)) throw_failure(*failed);
   return std::get<Ack>(answer);
 }
@@ -186,13 +192,13 @@ ReadReply AgentClient::await_read(std::chrono::milliseconds timeout) {
 }
 
 Message AgentClient::await(Use use, std::chrono::milliseconds timeout, const char* what) {
-  std::deque<Message>& answers = use == Use::block ? block_answers_ : read_answers_;
+  std::deque<Message>& answers = answers_[use];
   const bool due = !answers.empty() || std::any_of(segments_.begin(), segments_.end(),
                                                    [&](auto& s) { return s.second.use == use; });
   if (!due) {
     throw Error(ErrorCode::invalid_argument,
                 std::string("nothing is due from the exchange agent: ") +
-                    (use == Use::block ? "no block was sent" : "no read was requested"));
+                    (use == Use::read ? "no read was requested" : "no block was sent or accepted"));
   }
   const Deadline deadline = Deadline::after(timeout);
   const std::string late = std::string(what) + " within " + seconds_of(timeout);
@@ -203,9 +209,12 @@ Message AgentClient::await(Use use, std::chrono::milliseconds timeout, const cha
 }
 
 void AgentClient::sort_answer(Message message) {
-  if (const auto* ack = std::get_if<Ack>(&message)) {
-    const std::uint32_t segment = ack->segment;
+  if (const auto* accepted = std::get_if<Accepted>(&message)) {
+    const std::uint32_t segment = accepted->segment;
     accept_answer(segment, Use::block, std::move(message));
+  } else if (const auto* ack = std::get_if<Ack>(&message)) {
+    const std::uint32_t segment = ack->segment;
+    accept_answer(segment, Use::accepted, std::move(message));
   } else if (const auto* ready = std::get_if<Ready>(&message)) {
     const std::uint32_t segment = ready->segment;
     accept_answer(segment, Use::read, std::move(message));
@@ -235,9 +244,12 @@ void AgentClient::accept_answer(std::uint32_t segment, Use expected, Message mes
   const auto found = segments_.find(segment);
   // It crossed with our DROP_SEGMENT.
   if (found == segments_.end() && segment < next_segment_) return;
+  const bool accepted = std::holds_alternative<Accepted>(message);
+  // The conversion was aborted while the agent accepted the block.
+  if (accepted && found != segments_.end() && found->second.use == Use::failed) return;
   try {
-    if (found == segments_.end() || found->second.use != expected ||
-        (expected != Use::block && expected != Use::read)) {
+    if (found == segments_.end() || found->second.use != expected || expected == Use::idle ||
+        expected == Use::failed) {
       throw Error(ErrorCode::protocol, std::string("the exchange agent sent ") + name_of(message) +
                                            " although nothing was asked of " + numbered(segment));
     }
@@ -247,10 +259,14 @@ void AgentClient::accept_answer(std::uint32_t segment, Use expected, Message mes
     throw;
   }
   const bool failed = std::holds_alternative<Failed>(message);
-  // After a failed block the agent may still be reading: its writer must not touch the memory
-  // again.
-  found->second.use = expected == Use::block && failed ? Use::failed : Use::idle;
-  (expected == Use::block ? block_answers_ : read_answers_).push_back(std::move(message));
+  if (accepted) {
+    found->second.use = Use::accepted;
+  } else {
+    // After a failed block the agent may still be reading: its writer must not touch the memory
+    // again.
+    found->second.use = failed && expected != Use::read ? Use::failed : Use::idle;
+  }
+  answers_[expected].push_back(std::move(message));
 }
 
 void AgentClient::check_ready(const OwnSegment& segment, const Ready& ready) const {

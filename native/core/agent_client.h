@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -58,13 +59,16 @@ class AgentClient {
   void trim_segment(std::uint32_t segment, std::uint64_t from, std::uint64_t to);
 
   /// Hands the batch that `nodes` describe to the agent. The segment must not be written or used
-  /// again until its acknowledgement came.
+  /// again until it was accepted and acknowledged.
   void send_block(std::uint32_t segment, std::uint64_t conversion, std::uint64_t rows,
                   std::vector<ArrayNode> nodes);
 
-  /// The next acknowledgement, of any segment. Throws the agent's failure (its code, or
-  /// `remote_failed`), after which the segment can only be dropped, as the agent may still read it;
-  /// `timeout`; `invalid_argument` when none is due.
+  /// The next word that a block will be stored, of any segment. Throws the agent's failure (its
+  /// code, or `remote_failed`), after which the segment can only be dropped, as the agent may still
+  /// read it; `timeout`; `invalid_argument` when none is due.
+  Accepted await_accepted(std::chrono::milliseconds timeout);
+
+  /// The next acknowledgement of an accepted block, of any segment. Throws like `await_accepted`.
   Ack await_ack(std::chrono::milliseconds timeout);
 
   /// Asks for rows of a block to be copied into a segment.
@@ -78,7 +82,7 @@ class AgentClient {
   const MappedMemory& memory() const noexcept { return *memory_; }
 
  private:
-  enum class Use { idle, block, read, failed };
+  enum class Use { idle, block, accepted, read, failed };
 
   struct OwnSegment {
     std::shared_ptr<Mapping> mapping;
@@ -103,8 +107,8 @@ class AgentClient {
   const std::shared_ptr<MappedMemory> memory_ = std::make_shared<MappedMemory>();
   std::unordered_map<std::uint32_t, OwnSegment> segments_;
   std::uint32_t next_segment_ = 0;
-  std::deque<Message> block_answers_;
-  std::deque<Message> read_answers_;
+  /// Answers that came and were not awaited yet, by what their segment was used for.
+  std::map<Use, std::deque<Message>> answers_;
 };
 
 }  // namespace raydp

@@ -127,7 +127,8 @@ TEST_F(AgentClientTest, AnAgentThatDiesIsAClosedConnection) {
   AgentClient client = connect();
   const std::uint32_t segment = client.create_segment(4096);
   client.send_block(segment, 1, 0, {});
-  EXPECT_EQ(error_of([&] { client.await_ack(kPatience); }).code(), ErrorCode::connection_closed);
+  EXPECT_EQ(error_of([&] { client.await_accepted(kPatience); }).code(),
+            ErrorCode::connection_closed);
 }
 
 TEST_F(AgentClientTest, AnAgentThatDoesNotAnswerHelloIsATimeout) {
@@ -149,7 +150,7 @@ TEST_F(AgentClientTest, CancelWakesWhoeverWaitsAndStaysInForce) {
   const std::uint32_t segment = client.create_segment(4096);
   client.send_block(segment, 1, 0, {});
   std::thread killer([&] { client.cancel(); });
-  EXPECT_EQ(error_of([&] { client.await_ack(kPatience); }).code(), ErrorCode::cancelled);
+  EXPECT_EQ(error_of([&] { client.await_accepted(kPatience); }).code(), ErrorCode::cancelled);
   killer.join();
   EXPECT_EQ(error_of([&] { client.create_segment(4096); }).code(), ErrorCode::cancelled);
   // The task may still be writing: its memory must be there until the client ends.

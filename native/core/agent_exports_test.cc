@@ -26,12 +26,13 @@ TEST_F(AgentExports, ABlockArrivesAndItsAcknowledgementComesBack) {
   block->export_to(&array);
   EXPECT_EQ(array.length, 25);
   array.release(&array);
-  block->ack(3, 14);
-  block->ack(9, 9);
-  const Ack ack = client->await_ack(kPatience);
-  EXPECT_EQ(ack, (Ack{.segment = segment, .conversion = 7, .stream = 3, .index = 14}));
+  EXPECT_EQ(client->await_accepted(kPatience), (Accepted{.segment = segment, .index = 0}));
+  EXPECT_EQ(error_of([&] { client->await_ack(10ms); }).code(), ErrorCode::timeout);
+  block->ack();
+  block->ack();
+  EXPECT_EQ(client->await_ack(kPatience), Ack{.segment = segment});
   EXPECT_EQ(error_of([&] { block->export_to(&array); }).code(), ErrorCode::invalid_argument);
-  EXPECT_EQ(error_of([&] { client->await_ack(10ms); }).code(), ErrorCode::invalid_argument);
+  EXPECT_EQ(error_of([&] { await_stored(*client, 10ms); }).code(), ErrorCode::invalid_argument);
 }
 
 TEST_F(AgentExports, SegmentsAreReused) {
@@ -42,8 +43,8 @@ TEST_F(AgentExports, SegmentsAreReused) {
     client->send_block(filled.segment, 1, 10, filled.nodes);
     EXPECT_EQ(error_of([&] { client->send_block(filled.segment, 1, 10, filled.nodes); }).code(),
               ErrorCode::invalid_argument);
-    next(1)->ack(0, i);
-    EXPECT_EQ(client->await_ack(kPatience).index, i);
+    next(1)->ack();
+    EXPECT_EQ(await_stored(*client).index, i);
   }
   EXPECT_EQ(server_->memory().segments, 1U);
   client->drop_segment(filled.segment);
@@ -58,15 +59,15 @@ TEST_F(AgentExports, FinishedMeansNothingMoreOnceTheQueueIsEmpty) {
   auto client = connect();
   send_block(*client, 1);
   send_block(*client, 2);
-  next(2)->ack(0, 0);  // so the one before it is in its queue
+  next(2)->ack();  // so the one before it is in its queue
   server_->exports().finish(1);
-  next(1)->ack(0, 1);
+  next(1)->ack();
   EXPECT_EQ(next(1), nullptr);
   EXPECT_EQ(next(1), nullptr);
-  client->await_ack(kPatience);
-  client->await_ack(kPatience);
+  for (int i = 0; i < 2; ++i) client->await_accepted(kPatience);
+  for (int i = 0; i < 2; ++i) client->await_ack(kPatience);
   send_block(*client, 1);
-  const Error late = error_of([&] { client->await_ack(kPatience); });
+  const Error late = error_of([&] { await_stored(*client); });
   EXPECT_EQ(late.code(), ErrorCode::cancelled);
   EXPECT_NE(std::string(late.what()).find("is finished"), std::string::npos);
 }
@@ -76,7 +77,7 @@ TEST_F(AgentExports, ABlockThatIsDroppedFailsItsWriter) {
   auto client = connect();
   const std::uint32_t segment = send_block(*client, 1);
   next(1).reset();
-  EXPECT_EQ(error_of([&] { client->await_ack(kPatience); }).code(), ErrorCode::remote_failed);
+  EXPECT_EQ(error_of([&] { await_stored(*client); }).code(), ErrorCode::remote_failed);
   // Its reader may not be done with it, so the memory must not be written again.
   EXPECT_EQ(error_of([&] { client->send_block(segment, 1, 0, {}); }).code(),
             ErrorCode::invalid_argument);
@@ -92,11 +93,11 @@ TEST_F(AgentExports, AnAbortFailsQueuedTakenAndLaterBlocksAndTheConsumer) {
   server_->exports().abort(1, "the job was cancelled");
   server_->exports().abort(1, "again");
   for (int i = 0; i < 2; ++i) {
-    const Error failure = error_of([&] { client->await_ack(kPatience); });
+    const Error failure = error_of([&] { await_stored(*client); });
     EXPECT_EQ(failure.code(), ErrorCode::cancelled);
     EXPECT_NE(std::string(failure.what()).find("the job was cancelled"), std::string::npos);
   }
-  taken->ack(0, 0);  // too late, and says nothing
+  taken->ack();  // too late, and says nothing
   EXPECT_EQ(error_of([&] { next(1); }).code(), ErrorCode::cancelled);
   EXPECT_EQ(error_of([&] { server_->exports().open(1, batch_); }).code(),
             ErrorCode::invalid_argument);
@@ -117,18 +118,19 @@ TEST_F(AgentExports, WaitsEndAtTheirDeadline) {
   EXPECT_EQ(error_of([&] { next(2); }).code(), ErrorCode::invalid_argument);
   auto client = connect();
   send_block(*client, 1);
+  EXPECT_EQ(client->await_accepted(kPatience).index, 0U);
   EXPECT_EQ(error_of([&] { client->await_ack(10ms); }).code(), ErrorCode::timeout);
-  next(1)->ack(0, 0);
-  EXPECT_EQ(client->await_ack(kPatience).index, 0U);
+  next(1)->ack();
+  client->await_ack(kPatience);
 }
 
 TEST_F(AgentExports, ABlockWaitsForItsConversionToBeOpened) {
   auto client = connect();
   send_block(*client, 5);
-  EXPECT_EQ(error_of([&] { client->await_ack(20ms); }).code(), ErrorCode::timeout);
+  EXPECT_EQ(error_of([&] { await_stored(*client, 20ms); }).code(), ErrorCode::timeout);
   server_->exports().open(5, batch_);
-  next(5)->ack(0, 1);
-  EXPECT_EQ(client->await_ack(kPatience).index, 1U);
+  next(5)->ack();
+  EXPECT_EQ(await_stored(*client).index, 0U);
 }
 
 TEST_F(AgentExports, AConversionThatIsNeverOpenedFailsItsBlocks) {
@@ -137,15 +139,15 @@ TEST_F(AgentExports, AConversionThatIsNeverOpenedFailsItsBlocks) {
   start(std::move(options));
   auto client = connect();
   send_block(*client, 5);
-  EXPECT_EQ(error_of([&] { client->await_ack(kPatience); }).code(), ErrorCode::invalid_argument);
+  EXPECT_EQ(error_of([&] { await_stored(*client); }).code(), ErrorCode::invalid_argument);
 }
 
 TEST_F(AgentExports, FinishingWhatWasNeverOpenedFailsWhatWaits) {
   auto client = connect();
   send_block(*client, 5);
-  EXPECT_EQ(error_of([&] { client->await_ack(20ms); }).code(), ErrorCode::timeout);
+  EXPECT_EQ(error_of([&] { await_stored(*client, 20ms); }).code(), ErrorCode::timeout);
   server_->exports().finish(5);
-  EXPECT_EQ(error_of([&] { client->await_ack(kPatience); }).code(), ErrorCode::cancelled);
+  EXPECT_EQ(error_of([&] { await_stored(*client); }).code(), ErrorCode::cancelled);
   EXPECT_EQ(next(5), nullptr);
 }
 
@@ -161,9 +163,9 @@ TEST_F(AgentExports, ManyConversionsAreForgottenOldestFirst) {
 TEST_F(AgentExports, AnAbortBeforeTheOpeningFailsWhatWaits) {
   auto client = connect();
   send_block(*client, 5);
-  EXPECT_EQ(error_of([&] { client->await_ack(20ms); }).code(), ErrorCode::timeout);
+  EXPECT_EQ(error_of([&] { await_stored(*client, 20ms); }).code(), ErrorCode::timeout);
   server_->exports().abort(5, "never mind");
-  EXPECT_EQ(error_of([&] { client->await_ack(kPatience); }).code(), ErrorCode::cancelled);
+  EXPECT_EQ(error_of([&] { await_stored(*client); }).code(), ErrorCode::cancelled);
 }
 
 TEST_F(AgentExports, ABlockThatLeavesItsSegmentEndsTheConnectionAndIsLogged) {
@@ -172,7 +174,7 @@ TEST_F(AgentExports, ABlockThatLeavesItsSegmentEndsTheConnectionAndIsLogged) {
   auto filled = fill(*client);
   filled.nodes[1].buffers[2].offset = 1ULL << 40U;
   client->send_block(filled.segment, 1, 10, filled.nodes);
-  const Error failure = error_of([&] { client->await_ack(kPatience); });
+  const Error failure = error_of([&] { await_stored(*client); });
   EXPECT_EQ(failure.code(), ErrorCode::protocol);
   EXPECT_NE(std::string(failure.what()).find("column text"), std::string::npos);
   await_connections(0);
@@ -188,43 +190,33 @@ TEST_F(AgentExports, AnEarlyBlockIsCheckedWhenItsConversionOpens) {
   auto filled = fill(*client);
   filled.nodes[0].length = -1;
   client->send_block(filled.segment, 1, 10, filled.nodes);
-  EXPECT_EQ(error_of([&] { client->await_ack(20ms); }).code(), ErrorCode::timeout);
+  EXPECT_EQ(error_of([&] { await_stored(*client, 20ms); }).code(), ErrorCode::timeout);
   server_->exports().open(1, batch_);
-  EXPECT_EQ(error_of([&] { client->await_ack(kPatience); }).code(), ErrorCode::protocol);
+  EXPECT_EQ(error_of([&] { await_stored(*client); }).code(), ErrorCode::protocol);
   await_connections(0);
 }
 
-TEST_F(AgentExports, AConnectionThatEndsTakesItsQueuedBlocksAlong) {
+TEST_F(AgentExports, AcceptedBlocksOutliveTheirConnectionAndKeepTheirPlace) {
   server_->exports().open(1, batch_);
   auto kept = connect();
   auto gone = connect();
   send_block(*gone, 1, 1);
+  EXPECT_EQ(gone->await_accepted(kPatience).index, 0U);
   const auto taken = next(1);
-  send_block(*gone, 1, 2);
+  gone->drop_segment(send_block(*gone, 1, 2));
   gone.reset();
   await_connections(1);
-  // A block that was taken stays readable, because it holds the mapping.
   ArrowArray array{};
   taken->export_to(&array);
-  EXPECT_EQ(server_->memory().segments, 1U);
   EXPECT_FALSE(testing::render(batch_, array, 0).empty());
-  taken->ack(0, 0);
+  taken->ack();
   send_block(*kept, 1, 3);
+  EXPECT_EQ(kept->await_accepted(kPatience).index, 2U);
+  EXPECT_EQ(next(1)->rows(), 2U);
   EXPECT_EQ(next(1)->rows(), 3U);
   array.release(&array);
   kept.reset();
   await_connections(0);
-}
-
-TEST_F(AgentExports, DroppingASegmentWithdrawsItsQueuedBlock) {
-  server_->exports().open(1, batch_);
-  auto client = connect();
-  client->drop_segment(send_block(*client, 1, 1));
-  send_block(*client, 1, 2);
-  // Order on one connection: the second block is here, so the drop was handled.
-  std::uint64_t rows = 0;
-  while (rows != 2) rows = next(1)->rows();
-  EXPECT_EQ(error_of([&] { client->await_ack(kPatience); }).code(), ErrorCode::remote_failed);
 }
 
 TEST_F(AgentExports, ClosingFailsEveryoneAndForgetsEverything) {
@@ -236,7 +228,7 @@ TEST_F(AgentExports, ClosingFailsEveryoneAndForgetsEverything) {
   server_->close();
   server_->close();
   consumer.join();
-  const ErrorCode code = error_of([&] { client->await_ack(kPatience); }).code();
+  const ErrorCode code = error_of([&] { await_stored(*client); }).code();
   EXPECT_EQ(code, ErrorCode::cancelled);
   EXPECT_EQ(server_->connections(), 0U);
   EXPECT_EQ(server_->memory().segments, 1U);
@@ -254,14 +246,13 @@ TEST_F(AgentExports, ManyWritersAndConsumersAtOnce) {
   server_->exports().open(1, batch_);
   std::atomic<std::uint64_t> acknowledged{0};
   std::vector<std::thread> consumers;
-  for (std::uint32_t stream = 0; stream < 2; ++stream) {
-    consumers.emplace_back([&, stream] {
-      std::uint64_t index = 0;
+  for (int consumer = 0; consumer < 2; ++consumer) {
+    consumers.emplace_back([&] {
       while (const auto block = next(1)) {
         ArrowArray array{};
         block->export_to(&array);
         EXPECT_EQ(array.length, static_cast<std::int64_t>(block->rows()));
-        block->ack(stream, index++);
+        block->ack();
         array.release(&array);
       }
     });
@@ -280,6 +271,7 @@ TEST_F(AgentExports, ManyWritersAndConsumersAtOnce) {
         }
         if (writer % 4 == 3 && i == kBlocks / 2) return;
         client->send_block(slots[slot].segment, 1, 10, slots[slot].nodes);
+        EXPECT_EQ(client->await_accepted(kPatience).segment, slots[slot].segment);
         slot = 1;
       }
       for (int i = 0; i < 2; ++i) client->await_ack(kPatience), ++acknowledged;

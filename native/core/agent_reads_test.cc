@@ -161,10 +161,10 @@ TEST_F(AgentReads, AnswersOfBothKindsOnOneConnectionAreSorted) {
   const std::uint32_t segment = client->create_segment(1 << 16);
   client->request_read(request(segment));
   const std::uint32_t block = send_block(*client, 1);
-  next(1)->ack(0, 8);
+  next(1)->ack();
   next_read()->reply(batch_, sample_.array(), 0, 100);
   EXPECT_EQ(client->await_read(kPatience).segment, segment);
-  EXPECT_EQ(client->await_ack(kPatience).segment, block);
+  EXPECT_EQ(await_stored(*client).segment, block);
 }
 
 TEST_F(AgentReads, ManyReadersAtOnce) {

@@ -137,11 +137,7 @@ void AgentServer::serve(const std::shared_ptr<ServerConnection>& connection) {
           [this](std::unique_ptr<PendingAnswer> answer, Read read) {
             reads_.push(std::make_unique<ReadRequest>(std::move(answer), std::move(read)));
           },
-      .segment_dropped =
-          [this](const PeerSegment* segment) {
-            exports_.drop_segment(segment);
-            reads_.drop_segment(segment);
-          }};
+      .segment_dropped = [this](const PeerSegment* segment) { reads_.drop_segment(segment); }};
   connected_ += 1;
   try {
     connection->serve(options_.admission, events, memory_);
@@ -151,7 +147,7 @@ void AgentServer::serve(const std::shared_ptr<ServerConnection>& connection) {
       log("closed the connection of " + connection->describe_peer() + ": " + problem.what());
     }
   }
-  exports_.drop_connection(connection.get());
+  // Blocks stay: their task may have succeeded, and what they lie in is mapped here as well.
   reads_.drop_connection(connection.get());
   connected_ -= 1;
 }

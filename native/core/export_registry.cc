@@ -34,11 +34,9 @@ void ExportedBlock::export_to(ArrowArray* out) const {
   export_batch(*schema_, block_.rows, block_.nodes, answer_->mapping(), out);
 }
 
-void ExportedBlock::ack(std::uint32_t stream, std::uint64_t index) noexcept {
-  answer_->send(Ack{.segment = block_.segment,
-                    .conversion = block_.conversion,
-                    .stream = stream,
-                    .index = index});
+void ExportedBlock::ack() noexcept {
+  const std::lock_guard accepted(accepting_);
+  answer_->send(Ack{.segment = block_.segment});
 }
 
 void ExportRegistry::open(std::uint64_t conversion, Field schema) {
@@ -93,10 +91,14 @@ bool ExportRegistry::offer_checked(const std::shared_ptr<PendingAnswer>& answer,
     check_nodes(*entry->schema, block.rows, block.nodes, answer->mapping()->bytes());
     lock.lock();
     if (entry->state == State::open) {
-      entry->queue.push_back(
-          std::make_shared<ExportedBlock>(answer, std::move(block), entry->schema));
+      const auto accepted =
+          std::make_shared<ExportedBlock>(answer, std::move(block), entry->schema);
+      const std::lock_guard accepting(accepted->accepting_);
+      entry->queue.push_back(accepted);
+      const std::uint64_t index = entry->accepted++;
       lock.unlock();
       changed_.notify_all();
+      answer->announce(Accepted{.segment = answer->segment_id(), .index = index});
       return true;
     }
     found = exports_.find(block.conversion);
@@ -177,32 +179,6 @@ std::shared_ptr<ExportedBlock> ExportRegistry::next(std::uint64_t conversion, De
   std::erase_if(entry->taken, [](const auto& answer) { return answer.expired(); });
   entry->taken.push_back(block->answer_);
   return block;
-}
-
-template <class Predicate>
-void ExportRegistry::drop_if(Predicate belongs) {
-  Leaving leaving;
-  const std::lock_guard lock(mutex_);
-  for (auto& [conversion, entry] : exports_) {
-    std::erase_if(entry->queue, [&](const std::shared_ptr<ExportedBlock>& block) {
-      const bool drop = belongs(*block->answer_);
-      if (drop) leaving.push_back(block->answer_);
-      return drop;
-    });
-  }
-  std::erase_if(early_, [&](const Early& early) {
-    const bool drop = belongs(*early.answer);
-    if (drop) leaving.push_back(early.answer);
-    return drop;
-  });
-}
-
-void ExportRegistry::drop_connection(const ServerConnection* connection) {
-  drop_if([&](const PendingAnswer& answer) { return answer.connection() == connection; });
-}
-
-void ExportRegistry::drop_segment(const PeerSegment* segment) {
-  drop_if([&](const PendingAnswer& answer) { return answer.segment() == segment; });
 }
 
 Deadline ExportRegistry::fail_overdue() {

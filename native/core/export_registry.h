@@ -20,7 +20,8 @@
 namespace raydp {
 
 /// A checked record batch that lies in a peer's segment, and the acknowledgement its writer waits
-/// for. Dropped without `ack`, the writer gets FAILED. Thread-safe.
+/// for. Keeps the segment mapped, also when its writer is gone. Dropped without `ack`, the writer
+/// gets FAILED. Thread-safe.
 class ExportedBlock {
  public:
   ExportedBlock(std::shared_ptr<PendingAnswer> answer, Block block,
@@ -35,9 +36,9 @@ class ExportedBlock {
   /// that is stable until the acknowledgement. Throws `invalid_argument` once an answer was sent.
   void export_to(ArrowArray* out) const;
 
-  /// Tells the writer where the block went, and that the segment is its own again. Does nothing the
+  /// Tells the writer that the block is stored and the segment its own again. Does nothing the
   /// second time, after an abort, or when the writer is gone.
-  void ack(std::uint32_t stream, std::uint64_t index) noexcept;
+  void ack() noexcept;
 
  private:
   friend class ExportRegistry;
@@ -45,6 +46,7 @@ class ExportedBlock {
   std::shared_ptr<PendingAnswer> answer_;
   Block block_;
   std::shared_ptr<const Field> schema_;
+  std::mutex accepting_;  // held until ACCEPTED is out, so that no ACK overtakes it
 };
 
 /// The conversions of this agent and their queues of blocks. A conversion is unknown, then open,
@@ -66,17 +68,14 @@ class ExportRegistry {
   /// throws it. May come at any time and any number of times.
   void abort(std::uint64_t conversion, const std::string& reason);
 
-  /// The next block; nothing when the conversion is finished and its queue empty. Throws `timeout`,
+  /// The next block, in the order of the indexes that their writers were told, which start at 0;
+  /// nothing when the conversion is finished and its queue empty. Throws `timeout`,
   /// `cancelled` after an abort, `invalid_argument` for a conversion that was never opened.
   std::shared_ptr<ExportedBlock> next(std::uint64_t conversion, Deadline deadline);
 
   /// Takes a block from a connection; false when it now waits for its conversion to be opened, so
   /// that `fail_overdue` is due later. Throws `protocol` when it does not match its schema.
   bool offer(std::unique_ptr<PendingAnswer> answer, Block block);
-
-  /// Drops what was not taken yet of a connection or of one of its segments.
-  void drop_connection(const ServerConnection* connection);
-  void drop_segment(const PeerSegment* segment);
 
   /// Fails the blocks whose conversion was not opened in time; returns when to come back.
   Deadline fail_overdue();
@@ -92,6 +91,7 @@ class ExportRegistry {
     std::string reason;  // of the abort
     std::shared_ptr<const Field> schema;
     std::deque<std::shared_ptr<ExportedBlock>> queue;
+    std::uint64_t accepted = 0;  // blocks that were ever queued
     std::vector<std::weak_ptr<PendingAnswer>> taken;
   };
 
@@ -107,9 +107,6 @@ class ExportRegistry {
   bool offer_checked(const std::shared_ptr<PendingAnswer>& answer, Block block);
   Leaving end(std::uint64_t conversion, State state, const std::string& reason);
   std::vector<Early> take_early(std::uint64_t conversion);
-  template <class Predicate>
-  void drop_if(Predicate belongs);
-
   const std::chrono::milliseconds open_grace_;
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -29,8 +29,10 @@ void visit_fields(Fields& f, M& m) {
     f(m.segment);
   } else if constexpr (std::is_same_v<T, Block>) {
     f(m.segment), f(m.conversion), f(m.rows), f(m.nodes);
+  } else if constexpr (std::is_same_v<T, Accepted>) {
+    f(m.segment), f(m.index);
   } else if constexpr (std::is_same_v<T, Ack>) {
-    f(m.segment), f(m.conversion), f(m.stream), f(m.index);
+    f(m.segment);
   } else if constexpr (std::is_same_v<T, Read>) {
     f(m.segment), f(m.dataset), f(m.block), f(m.from_row), f(m.max_rows), f(m.columns);
   } else if constexpr (std::is_same_v<T, Ready>) {
@@ -199,8 +201,8 @@ Message decode_payload(const Header& header, std::span<const std::byte> payload)
 
 const char* name_of(const Message& message) noexcept {
   constexpr std::array<const char*, std::variant_size_v<Message>> kNames{
-      "HELLO", "WELCOME", "REFUSED", "SEGMENT", "DROP_SEGMENT", "BLOCK",
-      "ACK",   "READ",    "READY",   "GROW",    "FAILED"};
+      "HELLO",    "WELCOME", "REFUSED", "SEGMENT", "DROP_SEGMENT", "BLOCK",
+      "ACCEPTED", "ACK",     "READ",    "READY",   "GROW",         "FAILED"};
   return message.valueless_by_exception() ? "NOTHING" : kNames[message.index()];
 }
 

@@ -73,11 +73,16 @@ struct Block {
   std::vector<ArrayNode> nodes{};
   bool operator==(const Block&) const = default;
 };
+/// The block is in good order and has its place among those of its conversion: it will be stored,
+/// whatever becomes of its writer.
+struct Accepted {
+  std::uint32_t segment = 0;
+  std::uint64_t index = 0;
+  bool operator==(const Accepted&) const = default;
+};
+/// The block is stored: the segment is its writer's again.
 struct Ack {
   std::uint32_t segment = 0;
-  std::uint64_t conversion = 0;
-  std::uint32_t stream = 0;
-  std::uint64_t index = 0;
   bool operator==(const Ack&) const = default;
 };
 struct Read {
@@ -111,8 +116,8 @@ struct Failed {
 };
 
 /// The alternatives stand in the order of their type numbers, which start at 1.
-using Message = std::variant<Hello, Welcome, Refused, SegmentOffer, DropSegment, Block, Ack, Read,
-                             Ready, Grow, Failed>;
+using Message = std::variant<Hello, Welcome, Refused, SegmentOffer, DropSegment, Block, Accepted,
+                             Ack, Read, Ready, Grow, Failed>;
 
 struct Header {
   std::uint16_t type = 0;

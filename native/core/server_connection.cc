@@ -46,6 +46,10 @@ PendingAnswer::Delivery PendingAnswer::send(const Message& message) noexcept {
   return connection_->send(message) ? Delivery::sent : Delivery::peer_gone;
 }
 
+void PendingAnswer::announce(const Message& message) noexcept {
+  if (!segment_->dropped) connection_->send(message);
+}
+
 PendingAnswer::Delivery PendingAnswer::fail(ErrorCode code, std::string_view reason) noexcept {
   if (answered_) return Delivery::answered_before;
   return send(failure(segment_->id, code, reason));

@@ -46,6 +46,9 @@ class PendingAnswer {
   Delivery send(const Message& message) noexcept;
   Delivery fail(ErrorCode code, std::string_view reason) noexcept;
 
+  /// Sends a message that comes before the answer.
+  void announce(const Message& message) noexcept;
+
   bool answered() const noexcept { return answered_; }
   std::uint32_t segment_id() const noexcept { return segment_->id; }
   const std::shared_ptr<Mapping>& mapping() const noexcept { return segment_->mapping; }
@@ -66,7 +69,7 @@ class PendingAnswer {
 struct ConnectionEvents {
   std::function<void(std::unique_ptr<PendingAnswer>, Block)> block;
   std::function<void(std::unique_ptr<PendingAnswer>, Read)> read;
-  /// Everything not yet taken of this segment is void.
+  /// Requests not yet taken of this segment are void.
   std::function<void(const PeerSegment*)> segment_dropped;
 };
 

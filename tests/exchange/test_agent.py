@@ -39,7 +39,7 @@ def test_blocks_go_to_the_caller_and_outlive_the_agent(app: TestApplication) -> 
     segment = client.create_segment(SEGMENT_BYTES)
     # The same segment is filled again and again: each block must have been copied before its acknowledgement.
     for index in range(5):
-        assert write(client, segment, 1, TABLE.slice(100 * index, 100)) == (0, index)
+        assert write(client, segment, 1, TABLE.slice(100 * index, 100)) == index
     ray.get(agent.handle.finish.remote(1))
     refs = list(stream)
     assert len(refs) == 5

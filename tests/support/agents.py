@@ -87,10 +87,11 @@ def application() -> Iterator[TestApplication]:
         created.close()
 
 
-def write(client: Any, segment: int, conversion: int, table: pa.Table) -> tuple[int, int]:
-    """Send one block as an executor does; returns stream and index of its acknowledgement."""
+def write(client: Any, segment: int, conversion: int, table: pa.Table) -> int:
+    """Send one block as an executor does, wait until it is stored, and return its place in the agent's stream."""
     (batch,) = table.combine_chunks().to_batches()
     nodes = client.write_batch(segment, batch.to_struct_array())
     client.send_block(segment, conversion, batch.num_rows, nodes)
-    _, stream, index = client.await_ack(20.0)
-    return stream, index
+    accepted, index = client.await_accepted(20.0)
+    assert client.await_ack(20.0) == accepted == segment
+    return index

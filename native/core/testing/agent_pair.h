@@ -89,6 +89,13 @@ class AgentPair : public ::testing::Test {
     return filled.segment;
   }
 
+  /// Waits until a block was accepted and stored, and returns what it was accepted as.
+  static Accepted await_stored(AgentClient& client, std::chrono::milliseconds timeout = kPatience) {
+    const Accepted accepted = client.await_accepted(timeout);
+    EXPECT_EQ(client.await_ack(timeout).segment, accepted.segment);
+    return accepted;
+  }
+
   std::shared_ptr<ExportedBlock> next(std::uint64_t conversion) const {
     return server_->exports().next(conversion, Deadline::after(kPatience));
   }

@@ -102,14 +102,11 @@ class ExchangeAgent:
 
     @ray.method(concurrency_group="streams", num_returns="streaming")
     def stream(self, conversion: int) -> Iterator[pa.Table]:
-        """Yield the blocks of a conversion as they come; the position in this stream is a block's index."""
-        index = 0
+        """Yield the blocks of a conversion as they come; the place in this stream is what their tasks were told."""
         while (block := self._next_block(conversion)) is not None:
             # Ray copies the table into its store before this resumes: then the segment is free again.
             yield pa.Table.from_batches([pa.record_batch(block)])
-            with contextlib.suppress(NativeError):  # the task is gone; Spark's result will not name its block
-                block.ack(0, index)
-            index += 1
+            block.ack()
 
     @ray.method(concurrency_group="control")
     def finish(self, conversion: int) -> None:

@@ -58,10 +58,9 @@ class ExportRequest:
 
 @dataclass(frozen=True)
 class BlockOfPartition:
-    """Where a block of a DataFrame's partition went: position in an agent's stream, rows and bytes."""
+    """Where a block of a DataFrame's partition went: place in an agent's stream, rows and bytes."""
 
     node: str
-    stream: int
     index: int
     rows: int
     bytes: int

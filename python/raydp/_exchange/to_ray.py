@@ -84,7 +84,7 @@ def dataframe_to_dataset(
     return _dataset([block for blocks in partitions for block in blocks], refs, schema)
 
 
-_Position = tuple[str, int, int]
+_Position = tuple[str, int]
 
 
 @dataclass
@@ -195,7 +195,7 @@ class _Conversion:
             report = self._reports.get()
             if isinstance(report, _Failed):
                 raise report.error
-        return {(stream.agent.key, 0, index): ref for stream in self._streams for index, ref in enumerate(stream.refs)}
+        return {(stream.agent.key, index): ref for stream in self._streams for index, ref in enumerate(stream.refs)}
 
     def cancel(self, df: DataFrame, jvm: DriverJvm, error: BaseException) -> None:
         """End the job and the streams and drop the blocks; within bounds, and never with an error of its own."""
@@ -244,14 +244,14 @@ def _dataset(
     if not blocks:
         # Ray Data takes the schema from a block, so that a frame without rows needs an empty one.
         return dataset_of_blocks([ray.put(schema.empty_table())], [0], [0], schema)
-    missing = [block for block in blocks if (block.node, block.stream, block.index) not in refs]
+    missing = [block for block in blocks if (block.node, block.index) not in refs]
     if missing:
         raise ExchangeError(
             f"Spark reported blocks that no agent stored; this is a defect of raydp. {len(missing)} of {len(blocks)}, "
             f"for example {missing[0]}"
         )
     return dataset_of_blocks(
-        [refs[block.node, block.stream, block.index] for block in blocks],
+        [refs[block.node, block.index] for block in blocks],
         [block.rows for block in blocks],
         [block.bytes for block in blocks],
         schema,

@@ -4,7 +4,9 @@ import java.lang.ref.Cleaner;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -32,10 +34,14 @@ public final class AgentConnection implements AutoCloseable {
     }
   }
 
+  /** A block that was sent and not reclaimed. */
+  private record Unstored(MappedSegment segment, long conversion, boolean reusable) {}
+
   private final String path;
   private final Handle handle;
   private final Cleaner.Cleanable cleanable;
   private final List<MappedSegment> idle = new ArrayList<>();
+  private final Map<Long, Unstored> unstored = new HashMap<>();
 
   /** Segments with a read on its way that nobody awaits any more. */
   private final Deque<MappedSegment> abandonedReads = new ArrayDeque<>();
@@ -104,17 +110,45 @@ public final class AgentConnection implements AutoCloseable {
     NativeExchange.trimSegment(open(), segment.id(), from, to);
   }
 
-  void sendBlock(MappedSegment segment, long conversion, long rows, long[] nodes) {
+  /**
+   * Sends the block in a lent segment. {@link #reclaim} takes the segment back.
+   *
+   * @param reusable whether the segment is to be lent again afterwards
+   */
+  void sendBlock(MappedSegment segment, long conversion, long rows, long[] nodes, boolean reusable) {
+    unstored.put(segment.id(), new Unstored(segment, conversion, reusable));
     NativeExchange.sendBlock(open(), segment.id(), conversion, rows, nodes);
   }
 
-  /** Waits for {segment id, stream, index}. */
-  long[] awaitAck(int timeoutMillis) {
+  /** Waits until the agent promises to store a block: {segment id, index in the agent's stream}. */
+  long[] awaitAccepted(int timeoutMillis) {
     long connection = beginAwait();
     try {
-      return NativeExchange.awaitAck(connection, timeoutMillis);
+      return NativeExchange.awaitAccepted(connection, timeoutMillis);
     } finally {
       endAwait();
+    }
+  }
+
+  /** How many blocks were sent whose segments have not been reclaimed. */
+  int unstoredBlocks() {
+    return unstored.size();
+  }
+
+  /** Waits until the agent has stored one of the blocks, which were all accepted, and takes its segment back. */
+  void reclaim(int timeoutMillis) {
+    long id;
+    long connection = beginAwait();
+    try {
+      id = NativeExchange.awaitAck(connection, timeoutMillis);
+    } finally {
+      endAwait();
+    }
+    Unstored block = unstored.remove(id);
+    if (block.reusable) {
+      giveBack(block.segment);
+    } else {
+      drop(block.segment);
     }
   }
 
@@ -137,11 +171,17 @@ public final class AgentConnection implements AutoCloseable {
     abandonedReads.add(segment);
   }
 
-  /** Takes the replies to abandoned reads, so that the next user finds every segment idle and no reply but its own. */
-  void settle(int timeoutMillis) {
+  /**
+   * Waits for what earlier users left behind, so that nothing of it meets the next one: replies to abandoned reads, and
+   * blocks of other conversions than {@code conversion}. Blocks of the same one may still be on their way.
+   */
+  void settle(long conversion, int timeoutMillis) {
     while (!abandonedReads.isEmpty()) {
       awaitRead(timeoutMillis);
       giveBack(abandonedReads.poll());
+    }
+    while (unstored.values().stream().anyMatch(block -> block.conversion != conversion)) {
+      reclaim(timeoutMillis);
     }
   }
 

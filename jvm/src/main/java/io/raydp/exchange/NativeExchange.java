@@ -32,11 +32,14 @@ final class NativeExchange {
   /** Gives the physical pages between the two offsets back to the system; they read as zero afterwards. */
   static native void trimSegment(long connection, long segmentId, long fromOffset, long toOffset);
 
-  /** Hands a filled segment to the agent; it must not be written before its acknowledgement came. */
+  /** Hands a filled segment to the agent; it must not be written before it was accepted and acknowledged. */
   static native void sendBlock(long connection, long segmentId, long conversion, long rows, long[] nodes);
 
-  /** Waits for the next acknowledgement: {segment id, stream, index}. */
-  static native long[] awaitAck(long connection, int timeoutMillis);
+  /** Waits for the next word that a block will be stored: {segment id, index in the agent's stream}. */
+  static native long[] awaitAccepted(long connection, int timeoutMillis);
+
+  /** Waits until the agent has stored an accepted block and returns its segment's id. */
+  static native long awaitAck(long connection, int timeoutMillis);
 
   /** Asks for rows of a block's columns to be copied into a segment. */
   static native void requestRead(

@@ -28,13 +28,17 @@ final class AgentConnectionPool(idleMillis: Long) {
     executor
   }
 
-  /** A connection to this node's agent, for the caller alone until it is released or discarded. */
-  def acquire(address: AgentAddress): AgentConnection = {
+  /**
+   * A connection to this node's agent, for the caller alone until it is released or discarded.
+   *
+   * @param conversion what the caller will send blocks for; the only one of which blocks may still be on their way
+   */
+  def acquire(address: AgentAddress, conversion: Option[Long]): AgentConnection = {
     val path = address.socketHere().toString
-    takeIdle(address, path).getOrElse(connect(address, path))
+    takeIdle(address, path, conversion).getOrElse(connect(address, path))
   }
 
-  /** Gives back a connection in good order, whose lent segments were all given back or abandoned. */
+  /** Gives back a connection in good order, whose lent segments were all given back, abandoned or sent and accepted. */
   def release(connection: AgentConnection, address: AgentAddress): Unit =
     if (connection.isCancelled) discard(connection)
     else {
@@ -56,7 +60,7 @@ final class AgentConnectionPool(idleMillis: Long) {
     stale.foreach(_.connection.close())
   }
 
-  private def takeIdle(address: AgentAddress, path: String): Option[AgentConnection] = {
+  private def takeIdle(address: AgentAddress, path: String, conversion: Option[Long]): Option[AgentConnection] = {
     val found = synchronized {
       val index = idle.lastIndexWhere { entry =>
         entry.connection.path == path && entry.address.application == address.application &&
@@ -67,7 +71,7 @@ final class AgentConnectionPool(idleMillis: Long) {
     found.filter { connection =>
       val usable =
         try {
-          connection.settle(address.timeoutMillis)
+          connection.settle(conversion.getOrElse(NoConversion), address.timeoutMillis)
           !connection.isAgentGone
         } catch { case NonFatal(_) => false }
       // It died while it lay idle, as connections do when their agent ends; a new one is as good.
@@ -126,6 +130,7 @@ object AgentConnectionPool {
 
   /** How long a task waits for the agent of a node that joined the cluster a moment ago. */
   private val AgentStartMillis = 30000L
+  private val NoConversion = -1L
   private val RetryMillis = 500L
   private val IdleMillis = 30000L
 

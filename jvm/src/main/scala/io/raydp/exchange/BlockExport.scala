@@ -65,7 +65,7 @@ object BlockExport {
     partitions.foreach { partition =>
       val blocks = array.addArray()
       partition.blocks.foreach { block =>
-        blocks.addObject().put("node", partition.node).put("stream", block.stream).put("index", block.index)
+        blocks.addObject().put("node", partition.node).put("index", block.index)
           .put("rows", block.rows).put("bytes", block.bytes)
       }
     }

@@ -3,12 +3,13 @@ package io.raydp.exchange
 import java.nio.ByteBuffer
 
 /**
- * Where a stored block is to be found: the item of a stream that the agent of a node returns to the driver.
+ * Where a block is to be found.
  *
+ * @param index its place in the stream that the agent of its node returns to the driver
  * @param rows rows in the block
  * @param bytes Arrow bytes of the block
  */
-private[exchange] final case class BlockPosition(stream: Int, index: Long, rows: Long, bytes: Long)
+private[exchange] final case class BlockPosition(index: Long, rows: Long, bytes: Long)
 
 /** The blocks of one partition, in order, as a task reports them. */
 private[exchange] final case class PartitionBlocks(node: String, blocks: Seq[BlockPosition]) {
@@ -17,20 +18,20 @@ private[exchange] final case class PartitionBlocks(node: String, blocks: Seq[Blo
     val name = node.getBytes("UTF-8")
     val buffer = ByteBuffer.allocate(8 + name.length + blocks.size * PartitionBlocks.PositionBytes)
     buffer.putInt(name.length).put(name).putInt(blocks.size)
-    blocks.foreach(b => buffer.putInt(b.stream).putLong(b.index).putLong(b.rows).putLong(b.bytes))
+    blocks.foreach(b => buffer.putLong(b.index).putLong(b.rows).putLong(b.bytes))
     buffer.array()
   }
 }
 
 private[exchange] object PartitionBlocks {
-  private val PositionBytes = 4 + 3 * 8
+  private val PositionBytes = 3 * 8
 
   def decode(bytes: Array[Byte]): PartitionBlocks = {
     val buffer = ByteBuffer.wrap(bytes)
     val name = new Array[Byte](buffer.getInt())
     buffer.get(name)
     val blocks = Vector.fill(buffer.getInt()) {
-      BlockPosition(buffer.getInt(), buffer.getLong(), buffer.getLong(), buffer.getLong())
+      BlockPosition(buffer.getLong(), buffer.getLong(), buffer.getLong())
     }
     PartitionBlocks(new String(name, "UTF-8"), blocks)
   }

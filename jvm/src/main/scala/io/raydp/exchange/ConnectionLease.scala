@@ -7,13 +7,18 @@ import org.apache.spark.{TaskContext, TaskKilledException}
 /**
  * A connection in the hands of one task, whose owner ends the lease at the latest when the task completes. Killing the
  * task wakes it from a wait.
+ *
+ * @param conversion what the task sends blocks for
  */
-private[exchange] final class ConnectionLease(address: AgentAddress, context: TaskContext) {
+private[exchange] final class ConnectionLease(
+    address: AgentAddress,
+    context: TaskContext,
+    conversion: Option[Long] = None) {
   private val pool = AgentConnectionPool.shared
   private var held = true
   private var failed = false
 
-  val connection: AgentConnection = pool.acquire(address)
+  val connection: AgentConnection = pool.acquire(address, conversion)
 
   context.addTaskInterruptListener((_, _) => cancel())
 

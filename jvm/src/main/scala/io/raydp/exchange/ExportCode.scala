@@ -3,6 +3,7 @@ package io.raydp.exchange
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.{Attribute, UnsafeRow}
 import org.apache.spark.sql.catalyst.expressions.codegen.{CodeGenerator, CodegenContext, ExprCode, FalseLiteral}
+import org.apache.spark.sql.catalyst.util.{ArrayData, MapData}
 import org.apache.spark.sql.types._
 
 import io.raydp.exchange.columns._
@@ -25,13 +26,11 @@ private[exchange] final class ExportCode(ctx: CodegenContext, columns: Seq[Attri
       name => s"$name = $partitionExport.writer();",
       forceInline = true)
   private val columnWriters = columns.zipWithIndex.map { case (column, ordinal) =>
-    val className = writerClass(column.dataType).getName
-    ctx.addMutableState(
-      className,
-      "column",
-      name => s"$name = ($className) $writer.column($ordinal);",
-      forceInline = columns.size <= MaximumFields)
+    newWriter(column.dataType, s"$writer.column($ordinal)")
   }
+
+  /** Whether nested values are written by code of their own, which suits the types that it meets there. */
+  private val unfoldsNested = columns.map(column => nodeCount(column.dataType)).sum <= MaximumUnfolded
 
   /** The loop that exports the partition: all rows by `produced`, then one row that says where they went. */
   def exportAll(produced: String, consume: String => String): String = {
@@ -107,9 +106,88 @@ private[exchange] final class ExportCode(ctx: CodegenContext, columns: Seq[Attri
 
   private def put(ordinal: Int, index: String, isNull: String, value: String, nullable: Boolean): String = {
     val column = columnWriters(ordinal)
-    val putValue = putMethod(columns(ordinal).dataType).fold(s"$column.putNull($index);")(name =>
-      s"$column.$name($index, $value);")
+    val putValue = valuePuts(ordinal)(index, value)
     if (nullable) s"if ($isNull) { $column.putNull($index); } else { $putValue }" else putValue
+  }
+
+  /** Per column, the statement that writes a value at an index. */
+  private lazy val valuePuts: Seq[(String, String) => String] =
+    columns.zip(columnWriters).map { case (column, writer) => valuePut(column.dataType, writer) }
+
+  private def valuePut(dataType: DataType, column: String): (String, String) => String = dataType match {
+    case struct: StructType if unfoldsNested => putStruct(struct, column)
+    case array: ArrayType if unfoldsNested => putArray(array, column)
+    case map: MapType if unfoldsNested => putMap(map, column)
+    case other => (index, value) =>
+        putMethod(other).fold(s"$column.putNull($index);")(name => s"$column.$name($index, $value);")
+  }
+
+  private def putStruct(struct: StructType, column: String): (String, String) => String = {
+    val puts = struct.zipWithIndex.map { case (field, i) =>
+      val writer = newWriter(field.dataType, s"$column.field($i)")
+      putFrom(field.dataType, field.nullable, writer, s"$i", "index")
+    }
+    newMethod("putStruct", classOf[InternalRow], puts.mkString("\n"))
+  }
+
+  private def putArray(array: ArrayType, column: String): (String, String) => String = {
+    val writer = newWriter(array.elementType, s"$column.element()")
+    newMethod(
+      "putArray",
+      classOf[ArrayData],
+      s"""
+         |int length = source.numElements();
+         |int start = $column.begin(index, length);
+         |if (!$column.copyElements(source, start)) {
+         |  for (int i = 0; i < length; i++) {
+         |    ${putFrom(array.elementType, array.containsNull, writer, "i", "start + i")}
+         |  }
+         |}
+       """.stripMargin)
+  }
+
+  private def putMap(map: MapType, column: String): (String, String) => String = {
+    val key = newWriter(map.keyType, s"$column.key()")
+    val value = newWriter(map.valueType, s"$column.value()")
+    val putKeys = newMethod("putKeys", classOf[ArrayData], putEach(map.keyType, nullable = false, key))
+    val putValues = newMethod("putValues", classOf[ArrayData], putEach(map.valueType, map.valueContainsNull, value))
+    newMethod(
+      "putMap",
+      classOf[MapData],
+      s"""
+         |int start = $column.begin(index, source.numElements());
+         |${putKeys("start", "source.keyArray()")}
+         |${putValues("start", "source.valueArray()")}
+       """.stripMargin)
+  }
+
+  private def putEach(dataType: DataType, nullable: Boolean, writer: String): String =
+    s"""
+       |for (int i = 0; i < source.numElements(); i++) {
+       |  ${putFrom(dataType, nullable, writer, "i", "index + i")}
+       |}
+     """.stripMargin
+
+  /** Writes the value, or null, at `ordinal` of the variable `source`. */
+  private def putFrom(dataType: DataType, nullable: Boolean, writer: String, ordinal: String, index: String): String = {
+    val putValue = valuePut(dataType, writer)(index, CodeGenerator.getValue("source", dataType, ordinal))
+    if (nullable) s"if (source.isNullAt($ordinal)) { $writer.putNull($index); } else { $putValue }" else putValue
+  }
+
+  /** A method that writes the value `source` at `index`, as a call; the JIT compiler inlines what is small. */
+  private def newMethod(prefix: String, source: Class[_], body: String): (String, String) => String = {
+    val name = ctx.freshName(prefix)
+    val method = ctx.addNewFunction(name, s"private void $name(int index, ${source.getName} source) {\n$body\n}")
+    (index, value) => s"$method($index, $value);"
+  }
+
+  private def newWriter(dataType: DataType, origin: String): String = {
+    val className = writerClass(dataType).getName
+    ctx.addMutableState(
+      className,
+      "column",
+      name => s"$name = ($className) $origin;",
+      forceInline = columns.size <= MaximumFields)
   }
 }
 
@@ -120,6 +198,17 @@ private[exchange] object ExportCode {
 
   /** A class file holds 65,535 constants; columns beyond this number are kept in arrays. */
   private val MaximumFields = 2000
+
+  /** With more columns and nested parts than this, one generated class would grow too large. */
+  private val MaximumUnfolded = 500
+
+  /** The number of writers for a column of this type. */
+  private def nodeCount(dataType: DataType): Int = dataType match {
+    case StructType(fields) => 1 + fields.map(field => nodeCount(field.dataType)).sum
+    case ArrayType(element, _) => 1 + nodeCount(element)
+    case MapType(key, value, _) => 1 + nodeCount(key) + nodeCount(value)
+    case _ => 1
+  }
 
   private def writerClass(dataType: DataType): Class[_ <: ColumnWriter] = dataType match {
     case BooleanType => classOf[BooleanColumn]

@@ -22,7 +22,7 @@ private[exchange] final case class ExportTask(
 
 /** The export of one partition by one task attempt. A partition without rows never connects to the agent. */
 final class PartitionExport private[exchange] (task: ExportTask, context: TaskContext) {
-  private lazy val lease = new ConnectionLease(task.request.agent, context)
+  private lazy val lease = new ConnectionLease(task.request.agent, context, Some(task.request.conversion))
   private var ring: Option[SegmentRing] = None
 
   /** Where the task's rows go. */
@@ -40,7 +40,10 @@ final class PartitionExport private[exchange] (task: ExportTask, context: TaskCo
     finish()
   }
 
-  /** Sends what is left, waits until all is stored and returns the row that tells the driver where. */
+  /**
+   * Sends what is left and returns the row that tells the driver where it went. The agent has promised by then to store
+   * it: while it does, this slot's next task may fill the other segment.
+   */
   def finish(): UnsafeRow = {
     writer.finish()
     val partition = ring.fold(PartitionBlocks("", Nil)) { segments =>

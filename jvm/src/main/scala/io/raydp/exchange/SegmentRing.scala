@@ -17,15 +17,21 @@ private[exchange] final class SegmentRing(
     timeoutMillis: Int) extends BlockSink {
   import SegmentRing._
 
-  private final class Underway(val segment: MappedSegment, val order: Int, val rows: Long, val bytes: Long)
+  private final class Sent(val order: Int, val rows: Long, val bytes: Long)
 
-  private val underway = mutable.HashMap.empty[Long, Underway]
-  private val stored = mutable.TreeMap.empty[Int, BlockPosition]
+  private val unaccepted = mutable.HashMap.empty[Long, Sent]
+  private val accepted = mutable.TreeMap.empty[Int, BlockPosition]
   private var sent = 0
   private var waited = 0L
 
   override def acquire(bytes: Long): MappedSegment = {
-    while (underway.size >= Segments) takeAcknowledgement()
+    // Those of the task before this one count as well.
+    while (connection.unstoredBlocks >= Segments) {
+      val began = System.nanoTime()
+      takeAcceptances()
+      connection.reclaim(timeoutMillis)
+      waited += System.nanoTime() - began
+    }
     connection.lend(bytes)
   }
 
@@ -35,31 +41,28 @@ private[exchange] final class SegmentRing(
     val segment = mapped(lent)
     val bytes = touched.totalBytes
     trim(segment, touched)
-    underway(segment.id) = new Underway(segment, sent, rows, bytes)
+    unaccepted(segment.id) = new Sent(sent, rows, bytes)
     sent += 1
-    connection.sendBlock(segment, conversion, rows, nodes)
+    // A segment that was made for one oversized row would otherwise stay that large.
+    connection.sendBlock(segment, conversion, rows, nodes, bytes <= 2 * blockBytes)
   }
 
-  /** Waits until the agent has stored every block; their positions in the order they were sent. */
+  /** Waits until the agent has promised to store every block; their positions in the order they were sent. */
   def finish(): Seq[BlockPosition] = {
-    while (underway.nonEmpty) takeAcknowledgement()
-    stored.values.toVector
+    takeAcceptances()
+    accepted.values.toVector
   }
 
-  /** Nanoseconds spent waiting for the agent. */
+  /** Nanoseconds spent waiting for the object store. */
   def waitedNanos: Long = waited
 
-  private def takeAcknowledgement(): Unit = {
-    val began = System.nanoTime()
-    val acknowledgement = connection.awaitAck(timeoutMillis)
-    val id = acknowledgement(0)
-    waited += System.nanoTime() - began
-    val block = underway.remove(id).getOrElse(throw new ExchangeException(
+  private def takeAcceptances(): Unit = while (unaccepted.nonEmpty) {
+    val acceptance = connection.awaitAccepted(timeoutMillis)
+    val id = acceptance(0)
+    val block = unaccepted.remove(id).getOrElse(throw new ExchangeException(
       ExchangeErrorCode.PROTOCOL,
-      s"The exchange agent acknowledged a block that was not sent. Segment: $id, agent: ${connection.path}"))
-    stored(block.order) = BlockPosition(acknowledgement(1).toInt, acknowledgement(2), block.rows, block.bytes)
-    // A segment that was made for one oversized row would otherwise stay that large.
-    if (block.bytes > 2 * blockBytes) connection.drop(block.segment) else connection.giveBack(block.segment)
+      s"The exchange agent accepted a block that was not sent. Segment: $id, agent: ${connection.path}"))
+    accepted(block.order) = BlockPosition(acceptance(1), block.rows, block.bytes)
   }
 
   private def trim(segment: MappedSegment, touched: ByteRanges): Unit = {

@@ -28,21 +28,34 @@ public final class ListColumn extends ColumnWriter {
     element.bind(segmentAddress);
   }
 
+  public ColumnWriter element() {
+    return element;
+  }
+
   public void putArray(int index, ArrayData value) {
     int length = value.numElements();
-    int start = elements.count;
-    requireRoom(elements, length);
-    elements.count = start + length;
-    boolean copied =
-        value instanceof UnsafeArrayData unsafe
-            && element instanceof FixedWidthColumn fixed
-            && fixed.putAllFrom(unsafe, start);
-    if (!copied) {
+    int start = begin(index, length);
+    if (!copyElements(value, start)) {
       for (int i = 0; i < length; i++) {
         element.write(value, i, start + i);
       }
     }
+  }
+
+  /** Makes room for a list; returns the index at which its elements are to be written. */
+  public int begin(int index, int length) {
+    int start = elements.count;
+    requireRoom(elements, length);
+    elements.count = start + length;
     endAt(index, start + length);
+    return start;
+  }
+
+  /** Copies all elements at once where their layout is Arrow's; returns whether it did. */
+  public boolean copyElements(ArrayData value, int start) {
+    return value instanceof UnsafeArrayData unsafe
+        && element instanceof FixedWidthColumn fixed
+        && fixed.putAllFrom(unsafe, start);
   }
 
   private void endAt(int index, int end) {

@@ -36,18 +36,32 @@ public final class MapColumn extends ColumnWriter {
     value.bind(segmentAddress);
   }
 
+  public ColumnWriter key() {
+    return key;
+  }
+
+  public ColumnWriter value() {
+    return value;
+  }
+
   public void putMap(int index, MapData map) {
     int length = map.numElements();
-    int start = entries.count;
-    requireRoom(entries, length);
-    entries.count = start + length;
+    int start = begin(index, length);
     ArrayData keys = map.keyArray();
     ArrayData values = map.valueArray();
     for (int i = 0; i < length; i++) {
       key.write(keys, i, start + i);
       value.write(values, i, start + i);
     }
+  }
+
+  /** Makes room for a map; returns the index at which its keys and values are to be written. */
+  public int begin(int index, int length) {
+    int start = entries.count;
+    requireRoom(entries, length);
+    entries.count = start + length;
     endAt(index, start + length);
+    return start;
   }
 
   private void endAt(int index, int end) {

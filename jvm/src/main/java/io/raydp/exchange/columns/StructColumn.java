@@ -20,6 +20,10 @@ public final class StructColumn extends ColumnWriter {
     }
   }
 
+  public ColumnWriter field(int ordinal) {
+    return fields[ordinal];
+  }
+
   public void putStruct(int index, InternalRow value) {
     for (int i = 0; i < fields.length; i++) {
       fields[i].write(value, i, index);
