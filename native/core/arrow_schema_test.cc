@@ -70,7 +70,7 @@ TEST(ArrowSchema, ReleasesWhatIsLeftAfterAChildWasMovedOut) {
 TEST(ArrowSchema, OtherTypesAreRefusedWithTheirColumn) {
   for (const char* format :
        {"",    "C",   "e",          "U",   "Z",    "vu",   "tss:", "tsn:UTC", "tdm", "ttu",
-        "tDu", "tiM", "d:50,2,256", "d:5", "w:16", "+w:3", "+L",   "+us:0,1", "+r",  "+vl"}) {
+        "tDn", "tiM", "d:50,2,256", "d:5", "w:16", "+w:3", "+L",   "+us:0,1", "+r",  "+vl"}) {
     const std::string message =
         refusal(make_batch({make_field("ok", "i"), raw("outer", "+s", {raw("inner", format)})}));
     EXPECT_NE(message.find("column outer.inner"), std::string::npos) << format << ": " << message;

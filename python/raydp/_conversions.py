@@ -10,7 +10,7 @@ from raydp import _application, _configuration
 from raydp._errors import InvalidArgumentError, NotADataFrameError, SessionError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from pyspark.sql import DataFrame, SparkSession
     from ray.data.dataset import MaterializedDataset
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["blocks_to_dataframe", "classic_dataframe", "from_spark", "to_spark"]
 
 
-def from_spark(df: DataFrame, *, num_blocks: int | None = None) -> MaterializedDataset[Any]:
+def from_spark(
+    df: DataFrame,
+    *,
+    num_blocks: int | None = None,
+    tensor_columns: Collection[str] | Mapping[str, tuple[int, ...]] | None = None,
+) -> MaterializedDataset[Any]:
     """Turn a Spark DataFrame into a Ray Dataset.
 
     Runs the DataFrame's plan once; its rows go through shared memory into Ray's object store as Arrow
@@ -29,14 +34,20 @@ def from_spark(df: DataFrame, *, num_blocks: int | None = None) -> MaterializedD
         df: A DataFrame (or a pandas-on-Spark frame) of the running session on Ray.
         num_blocks: How many blocks to make; by default as many as the data needs at
             ``spark.raydp.exchange.blockSize`` (64 MiB) each, and at least one per partition with rows.
+        tensor_columns: Names of columns that become tensor columns, which Ray Data hands to NumPy, Torch and TensorFlow
+            as one array of shape (rows, ...); by default all of Spark's vectors and matrices. Arrays of numbers can be
+            named as well; vectors and matrices that are not named keep the form of Spark's storage, a struct. All rows
+            need one shape, which the data tells, or a dict of shapes by name. A null row is NaN in such an array.
 
     Returns:
         The Dataset, materialized.
 
     Raises:
         NotADataFrameError: ``df`` is something else.
-        InvalidArgumentError: ``num_blocks`` is not a positive number, or column names repeat.
+        InvalidArgumentError: ``num_blocks`` is not a positive number, column names repeat, or ``tensor_columns`` names
+            what cannot be a tensor column.
         UnsupportedTypeError: A column has a type that Arrow blocks cannot hold; no job was started.
+        DataLossError: The rows of a tensor column differ in shape, or numbers in them are null.
         SessionError: The session was stopped, is a Spark Connect one, or is not on Ray.
         ExchangeError: The conversion failed on its way, e.g. because a node died.
     """
@@ -45,7 +56,10 @@ def from_spark(df: DataFrame, *, num_blocks: int | None = None) -> MaterializedD
         raise InvalidArgumentError(f"num_blocks must be a whole number of at least 1; got: {num_blocks!r}")
     application = _application_of(frame.sparkSession)
     return application.exchange.to_dataset(
-        frame, num_blocks=num_blocks, progress=_configuration.progress(application.settings)
+        frame,
+        num_blocks=num_blocks,
+        progress=_configuration.progress(application.settings),
+        tensor_columns=tensor_columns,
     )
 
 

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 import raydp
 import raydp.spark
 from raydp._exchange.spark_types import arrow_schema, spark_schema
-from support.arrow_data import Blocks, blocks, canonical_types, plain_rows, rows_of
+from support.arrow_data import canonical_types, plain_rows, rows_of
 from support.datasets import table_of
+from support.foreign_data import Blocks, blocks
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

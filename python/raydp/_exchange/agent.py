@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from ray import ObjectRef
 
+    from raydp._exchange.tensor_columns import Shape, TensorTables
+
 __all__ = ["AGENT_METHOD_GROUPS", "AgentNode", "BlockDescription", "ExchangeAgent"]
 
 # Threads of the actor per kind of call, so that conversions at work never keep a control call waiting.
@@ -87,6 +89,7 @@ class ExchangeAgent:
         _make_private(self._path.parent)
         self._server = AgentServer(os.fspath(self._hidden), token, application)
         self._reader = BlockReader(self._server, threads=_READ_THREADS, timeout=timeout)
+        self._tensors: dict[int, TensorTables] = {}
         self._ended = threading.Event()
 
     @ray.method(concurrency_group="control")
@@ -96,16 +99,20 @@ class ExchangeAgent:
         return AgentNode(ray.get_runtime_context().get_node_id(), os.getpid())
 
     @ray.method(concurrency_group="control")
-    def begin(self, conversion: int, schema: pa.Schema) -> None:
-        """Accept blocks of a conversion from now on."""
+    def begin(self, conversion: int, schema: pa.Schema, tensors: TensorTables | None = None) -> None:
+        """Accept blocks of a conversion from now on, and make tensor columns of some of theirs."""
+        if tensors is not None:
+            self._tensors[conversion] = tensors
         self._server.open_export(conversion, schema)
 
     @ray.method(concurrency_group="streams", num_returns="streaming")
     def stream(self, conversion: int) -> Iterator[pa.Table]:
         """Yield the blocks of a conversion as they come; the place in this stream is what their tasks were told."""
+        tensors = self._tensors.get(conversion)
         while (block := self._next_block(conversion)) is not None:
             # Ray copies the table into its store before this resumes: then the segment is free again.
-            yield pa.Table.from_batches([pa.record_batch(block)])
+            table = pa.Table.from_batches([pa.record_batch(block)])
+            yield table if tensors is None else tensors.table(table)
             block.ack()
 
     @ray.method(concurrency_group="control")
@@ -114,8 +121,15 @@ class ExchangeAgent:
         self._server.finish_export(conversion)
 
     @ray.method(concurrency_group="control")
+    def tensor_shapes(self, conversion: int) -> dict[str, Shape]:
+        """Return the shapes of the tensor columns of a conversion whose stream has ended."""
+        tensors = self._tensors.pop(conversion, None)
+        return {} if tensors is None else tensors.shapes
+
+    @ray.method(concurrency_group="control")
     def abort(self, conversion: int, reason: str) -> None:
         """End the stream of a conversion now and tell the tasks why; unknown ones are no error."""
+        self._tensors.pop(conversion, None)
         self._server.abort_export(conversion, reason)
 
     @ray.method(concurrency_group="control")

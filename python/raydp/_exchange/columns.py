@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from raydp._errors import DataLossError, InvalidArgumentError, UnsupportedTypeError
-from raydp._exchange.canonical_types import canonical_schema, child_path
+from raydp._exchange.canonical_types import (
+    CALENDAR_INTERVAL,
+    NANOSECOND_TIME,
+    canonical_schema,
+    child_path,
+    list_of,
+)
+from raydp._exchange.encodings import decoded, is_encoded, unsliced
+from raydp._exchange.vectors import DENSE_FORMS, stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,6 +28,9 @@ _MOST_BYTES_IN_32_BIT_OFFSETS = 2**31 - 1
 # Below this size per piece a reader would spend its time on requests instead of on values.
 _SMALLEST_MEAN_BATCH_BYTES = 1 << 20
 _LONGEST_EXAMPLE = 100
+_NANOSECONDS_PER_DAY = 86_400_000_000_000
+_INTERVAL_PARTS = np.dtype([("months", "<i4"), ("days", "<i4"), ("nanoseconds", "<i8")])
+_DIMENSIONS_OF_STORAGE = dict(DENSE_FORMS.values())
 
 
 def canonical_column(column: pa.ChunkedArray, target: pa.DataType, path: str) -> pa.ChunkedArray:
@@ -32,11 +45,11 @@ def canonical_column(column: pa.ChunkedArray, target: pa.DataType, path: str) ->
         DataLossError: A value does not fit; the message has its place and the value.
         UnsupportedTypeError: The block's type is neither the target nor narrower.
     """
-    if column.type.equals(target):
-        return column
-    _check_way(column.type, target, path)
-    pieces = [piece for chunk in column.chunks for piece in _cast(chunk, target, path)]
-    return pa.chunked_array(pieces, type=target)
+    result = column if column.type.equals(target) else _converted(column, target, path)
+    if _has_limits(target):
+        for chunk in result.chunks:
+            _check_limits(chunk, path)
+    return result
 
 
 def canonical_columns(table: pa.Table, fields: Sequence[pa.Field]) -> list[pa.ChunkedArray]:
@@ -82,6 +95,28 @@ def struct_arrays(columns: Sequence[pa.ChunkedArray], names: Sequence[str], rows
     return [batch.to_struct_array() for batch in batches]
 
 
+def _converted(column: pa.ChunkedArray, target: pa.DataType, path: str) -> pa.ChunkedArray:
+    dimensions = _DIMENSIONS_OF_STORAGE.get(target, 0)
+    if dimensions and not pa.types.is_struct(column.type) and not pa.types.is_null(column.type):
+        lists = pa.float64()
+        for _ in range(dimensions):
+            lists = list_of(lists)
+        return _stored(canonical_column(column, lists, path), target, path)
+    _check_way(column.type, target, path)
+    chunks = [decoded(chunk) for chunk in column.chunks] if is_encoded(column.type) else column.chunks
+    return pa.chunked_array([piece for chunk in chunks for piece in _cast(chunk, target, path)], type=target)
+
+
+def _stored(lists: pa.ChunkedArray, target: pa.DataType, path: str) -> pa.ChunkedArray:
+    try:
+        return pa.chunked_array([stored(chunk, target) for chunk in lists.chunks], type=target)
+    except ValueError as error:
+        raise DataLossError(
+            f"A column of vectors or matrices has a value that Spark's cannot hold. Fill it or drop its row in the "
+            f"Dataset before the conversion: column {path!r}, {error}"
+        ) from error
+
+
 def _check_way(type_: pa.DataType, target: pa.DataType, path: str) -> None:
     """Refuse what Arrow would do without a check (narrower floats) or by guessing (parse a string)."""
     field = pa.field(path, target)
@@ -100,9 +135,8 @@ def _check_way(type_: pa.DataType, target: pa.DataType, path: str) -> None:
 
 
 def _cast(array: pa.Array, target: pa.DataType, path: str) -> Iterator[pa.Array]:
-    if array.offset and _has_untyped_nulls(array.type):
-        # Arrow 26 makes broken arrays when it casts slices of structs that hold columns of type null.
-        array = array.take(pa.array(range(len(array)), pa.int64()))
+    if _has_untyped_nulls(array.type):
+        array = unsliced(array)
     try:
         yield array.cast(target)
     except pa.ArrowInvalid as error:
@@ -113,6 +147,43 @@ def _cast(array: pa.Array, target: pa.DataType, path: str) -> Iterator[pa.Array]
             yield from _cast(array.slice(middle), target, path)
             return
         raise _data_loss(array, target, path, error) from error
+
+
+def _has_limits(type_: pa.DataType) -> bool:
+    """Tell whether a type has values beyond those of its Spark type, which no cast looks for."""
+    if type_ in (NANOSECOND_TIME, CALENDAR_INTERVAL):
+        return True
+    return any(_has_limits(type_.field(index).type) for index in range(type_.num_fields))
+
+
+def _check_limits(array: pa.Array, path: str) -> None:
+    type_ = array.type
+    if type_ == NANOSECOND_TIME:
+        nanos = array.view(pa.int64())
+        _refuse(nanos, pc.or_(pc.less(nanos, 0), pc.greater_equal(nanos, _NANOSECONDS_PER_DAY)), path, "a time of day")
+    elif type_ == CALENDAR_INTERVAL:
+        end = array.offset + len(array)
+        parts = np.frombuffer(array.buffers()[1] or b"", _INTERVAL_PARTS, count=end)[array.offset :]
+        wrong = pc.and_(array.is_valid(), pa.array(parts["nanoseconds"] % 1000 != 0))
+        _refuse(array, wrong, path, "an interval of whole microseconds")
+    elif pa.types.is_struct(type_):
+        for field, child in zip(type_, array.flatten(), strict=True):
+            if _has_limits(field.type):
+                _check_limits(child, child_path(path, field.name))
+    elif pa.types.is_map(type_):
+        for name, child in (("key", array.keys), ("value", array.items)):
+            if _has_limits(child.type):
+                _check_limits(child, child_path(path, name))
+    elif pa.types.is_list(type_) and _has_limits(type_):
+        _check_limits(array.flatten(), child_path(path, "[]"))
+
+
+def _refuse(values: pa.Array, wrong: pa.Array, path: str, meaning: str) -> None:
+    if pc.any(wrong).as_py():
+        raise DataLossError(
+            f"A column has values that Spark's type cannot hold exactly, since each must be {meaning}. Mend them in "
+            f"the Dataset before the conversion: column {path!r}, for example {values.filter(wrong)[0]}"
+        )
 
 
 def _has_untyped_nulls(type_: pa.DataType) -> bool:

@@ -15,13 +15,15 @@ from raydp._exchange.to_spark import Blocks, HeldDatasets, blocks_to_dataframe
 from raydp._ray_internals import dataset_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from py4j.java_gateway import JVMView
     from pyspark.sql import DataFrame, SparkSession
     from ray import ObjectRef
     from ray.data import Dataset
     from ray.data.dataset import MaterializedDataset
+
+    from raydp._exchange.tensor_columns import Shape
 
 __all__ = ["Exchange"]
 
@@ -62,10 +64,15 @@ class Exchange:
         self._held = HeldDatasets(self._directory, self._jvm)
 
     def to_dataset(
-        self, df: DataFrame, *, num_blocks: int | None = None, progress: bool | None = None
+        self,
+        df: DataFrame,
+        *,
+        num_blocks: int | None = None,
+        progress: bool | None = None,
+        tensor_columns: Collection[str] | Mapping[str, Shape] | None = None,
     ) -> MaterializedDataset[Any]:
         """Convert a DataFrame; see :func:`raydp.from_spark`."""
-        options = ExportOptions(num_blocks, self._block_bytes, self._timeout, progress)
+        options = ExportOptions(num_blocks, self._block_bytes, self._timeout, progress, tensor_columns)
         return dataframe_to_dataset(df, options, directory=self._directory, jvm=self._jvm)
 
     def dataset_to_dataframe(self, spark: SparkSession, dataset: Dataset) -> DataFrame:

@@ -11,15 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 from pyspark import InheritableThread
+from pyspark.errors import PySparkValueError
+from ray.data import DataContext
 
-from raydp._errors import ExchangeError
+from raydp._errors import ExchangeError, RaydpError, UnsupportedTypeError
 from raydp._exchange.driver_jvm import BlockOfPartition, ExportRequest
 from raydp._exchange.ray_failures import reason_of
 from raydp._exchange.spark_types import arrow_schema
+from raydp._exchange.tensor_columns import TensorTables, chosen_tensors, shapes_of_agents, tensor_schema
 from raydp._progress import Progress
 from raydp._ray_internals import dataset_of_blocks
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     import pyarrow as pa
     from pyspark.sql import DataFrame
     from ray import ObjectRef
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
 
     from raydp._exchange.directory import Agent, AgentDirectory
     from raydp._exchange.driver_jvm import DriverJvm
+    from raydp._exchange.tensor_columns import Shape, TensorColumn
 
 __all__ = ["ExportOptions", "dataframe_to_dataset"]
 
@@ -46,12 +52,15 @@ class ExportOptions:
         block_bytes: Size that blocks aim at, bytes.
         timeout: Seconds without any progress after which the conversion gives up.
         progress: Whether to draw a bar; ``None``: when standard error is a terminal.
+        tensor_columns: Columns to make tensor columns of; see
+            :func:`~raydp._exchange.tensor_columns.chosen_tensors`.
     """
 
     num_blocks: int | None
     block_bytes: int
     timeout: float
     progress: bool | None
+    tensor_columns: Collection[str] | Mapping[str, Shape] | None = None
 
 
 def dataframe_to_dataset(
@@ -63,12 +72,15 @@ def dataframe_to_dataset(
     cancelled and what had arrived is freed.
 
     Raises:
-        InvalidArgumentError: The DataFrame has no columns, or several of the same name.
+        InvalidArgumentError: The DataFrame has no columns, or several of the same name, or a column cannot become a
+            tensor column.
         UnsupportedTypeError: A column has a type that cannot cross; no job was started.
+        DataLossError: Rows of a tensor column differ in shape, or hold nulls.
         ExchangeError: The conversion failed on its way, e.g. because a node died.
     """
-    schema = arrow_schema(df.schema)
-    conversion = _Conversion(next(_numbers), schema)
+    schema = _schema_of(df)
+    tensors = chosen_tensors(schema, options.tensor_columns)
+    conversion = _Conversion(next(_numbers), schema, tensors)
     with Progress("from_spark", unit=" blocks", enabled=options.progress) as progress:
         try:
             directory.join(conversion)
@@ -81,7 +93,18 @@ def dataframe_to_dataset(
             raise
         finally:
             directory.leave(conversion)
-    return _dataset([block for blocks in partitions for block in blocks], refs, schema)
+    return _dataset([block for blocks in partitions for block in blocks], refs, conversion.dataset_schema())
+
+
+def _schema_of(df: DataFrame) -> pa.Schema:
+    try:
+        return arrow_schema(df.schema)
+    except PySparkValueError as error:
+        # Its types are behind the JVM's, which has for example timestamps of nanoseconds.
+        raise UnsupportedTypeError(
+            f"A column has a type that PySpark itself does not know. Cast it, a timestamp of nanoseconds for example to "
+            f"TIMESTAMP_NTZ: {error}"
+        ) from error
 
 
 _Position = tuple[str, int]
@@ -117,9 +140,12 @@ class _Conversion:
     The threads that run the job and drain the streams only report; the caller's thread decides.
     """
 
-    def __init__(self, number: int, schema: pa.Schema) -> None:
+    def __init__(self, number: int, schema: pa.Schema, tensors: list[TensorColumn]) -> None:
         self._number = number
         self._schema = schema
+        self._tensors = tensors
+        self._tensor_form = DataContext.get_current().arrow_fixed_shape_tensor_format
+        self._shapes: dict[str, Shape] = {}
         self._streams: list[_Stream] = []
         self._reports: queue.SimpleQueue[_JobDone | _Failed | _BlockCame] = queue.SimpleQueue()
 
@@ -130,7 +156,8 @@ class _Conversion:
 
     def agent_joined(self, agent: Agent) -> None:
         """Let an agent accept blocks of this conversion, and drain them."""
-        ray.get(agent.handle.begin.remote(self._number, self._schema), timeout=_CONTROL_SECONDS)
+        tensors = TensorTables(self._tensors, self._tensor_form) if self._tensors else None
+        ray.get(agent.handle.begin.remote(self._number, self._schema, tensors), timeout=_CONTROL_SECONDS)
         stream = _Stream(agent, agent.handle.stream.remote(self._number))
         self._streams.append(stream)
         name = f"raydp-export-{self._number}-{agent.key}"
@@ -195,7 +222,14 @@ class _Conversion:
             report = self._reports.get()
             if isinstance(report, _Failed):
                 raise report.error
+        if self._tensors:
+            asked = [stream.agent.handle.tensor_shapes.remote(self._number) for stream in self._streams]
+            self._shapes = shapes_of_agents(ray.get(asked, timeout=_CONTROL_SECONDS))
         return {(stream.agent.key, index): ref for stream in self._streams for index, ref in enumerate(stream.refs)}
+
+    def dataset_schema(self) -> pa.Schema:
+        """Return the schema of the blocks, once they are all there."""
+        return tensor_schema(self._schema, self._tensors, self._shapes, self._tensor_form)
 
     def cancel(self, df: DataFrame, jvm: DriverJvm, error: BaseException) -> None:
         """End the job and the streams and drop the blocks; within bounds, and never with an error of its own."""
@@ -220,15 +254,24 @@ class _Conversion:
         except ray.exceptions.RayActorError:
             self._reports.put(_Failed(_agent_died(stream.agent)))
         except Exception as error:  # handed to the caller's thread, which raises it
-            failure = ExchangeError(
-                f"An exchange agent could not store a block; its log in Ray's session folder has more: node "
-                f"{stream.agent.node}, {reason_of(error)}"
-            )
-            failure.__cause__ = error
-            self._reports.put(_Failed(failure))
+            self._reports.put(_Failed(_could_not_store(stream.agent, error)))
         finally:
             stream.generator = None
             stream.over.set()
+
+
+def _could_not_store(agent: Agent, error: Exception) -> RaydpError:
+    cause = getattr(error, "cause", None)
+    failure = (
+        cause
+        if isinstance(cause, RaydpError)
+        else ExchangeError(
+            f"An exchange agent could not store a block; its log in Ray's session folder has more: node {agent.node}, "
+            f"{reason_of(error)}"
+        )
+    )
+    failure.__cause__ = error
+    return failure
 
 
 def _agent_died(agent: Agent) -> ExchangeError:

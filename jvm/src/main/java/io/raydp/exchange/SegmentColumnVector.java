@@ -5,15 +5,19 @@ import java.math.BigInteger;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.BinaryType;
 import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.Decimal;
 import org.apache.spark.sql.types.MapType;
 import org.apache.spark.sql.types.NullType;
 import org.apache.spark.sql.types.StringType;
 import org.apache.spark.sql.types.StructType;
+import org.apache.spark.sql.types.UserDefinedType;
+import org.apache.spark.sql.types.VariantType;
 import org.apache.spark.sql.vectorized.ColumnVector;
 import org.apache.spark.sql.vectorized.ColumnarArray;
 import org.apache.spark.sql.vectorized.ColumnarMap;
 import org.apache.spark.unsafe.Platform;
+import org.apache.spark.unsafe.types.CalendarInterval;
 import org.apache.spark.unsafe.types.UTF8String;
 
 /**
@@ -70,6 +74,14 @@ public final class SegmentColumnVector extends ColumnVector {
       int nulls = cursor.nulls();
       long validity = cursor.buffer();
       return new SegmentColumnVector(type, validity, 0, 0, nulls, fields(struct, cursor));
+    } else if (type instanceof VariantType) {
+      cursor.beginNode(1);
+      int nulls = cursor.nulls();
+      long validity = cursor.buffer();
+      SegmentColumnVector value = column(DataTypes.BinaryType, cursor);
+      return new SegmentColumnVector(type, validity, 0, 0, nulls, value, column(DataTypes.BinaryType, cursor));
+    } else if (type instanceof UserDefinedType<?> userDefined) {
+      return column(userDefined.sqlType(), cursor);
     } else if (type instanceof ArrayType array) {
       cursor.beginNode(2);
       int nulls = cursor.nulls();
@@ -187,6 +199,17 @@ public final class SegmentColumnVector extends ColumnVector {
     byte[] bytes = new byte[offset(row + 1) - start];
     Platform.copyMemory(null, values + start, bytes, Platform.BYTE_ARRAY_OFFSET, bytes.length);
     return bytes;
+  }
+
+  @Override
+  public CalendarInterval getInterval(int row) {
+    if (isNullAt(row)) {
+      return null;
+    }
+    long address = values + ((long) row << 4);
+    // The agent has refused parts of microseconds.
+    return new CalendarInterval(
+        Platform.getInt(null, address), Platform.getInt(null, address + 4), Platform.getLong(null, address + 8) / 1000);
   }
 
   @Override

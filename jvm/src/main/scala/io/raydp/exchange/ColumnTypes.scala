@@ -34,17 +34,17 @@ private[exchange] object ColumnTypes {
       checkType(s"$path.key", key)
       checkType(s"$path.value", value)
     case struct: StructType => struct.fields.foreach(field => checkType(s"$path.${field.name}", field.dataType))
-    case text: StringType if text.collationId == StringType.collationId =>
+    case userDefined: UserDefinedType[_] => checkType(path, userDefined.sqlType)
     case BooleanType | ByteType | ShortType | IntegerType | LongType | FloatType | DoubleType | BinaryType | DateType |
-        TimestampType | TimestampNTZType | NullType | _: DecimalType =>
+        TimestampType | TimestampNTZType | CalendarIntervalType | NullType | _: DecimalType | _: StringType |
+        _: TimeType | _: DayTimeIntervalType | _: YearMonthIntervalType | _: VariantType =>
     case other =>
       throw new UnsupportedTypeException(
         s"A column's type has no counterpart in a Ray Dataset. ${advice(other)} Column: $path, type: ${other.sql}")
   }
 
   private def advice(dataType: DataType): String = dataType match {
-    case _: StringType => "Text with a collation: cast it with `CAST(c AS STRING COLLATE UTF8_BINARY)` first."
-    case _: UserDefinedType[_] => "Convert it to arrays or numbers first, a vector for example with vector_to_array."
+    case _: SpatialType => "Convert it to well-known binary first, with ST_AsBinary(c)."
     case _ => "Cast it to a supported type, for example to STRING, or drop it."
   }
 }

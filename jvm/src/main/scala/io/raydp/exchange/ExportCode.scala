@@ -118,6 +118,7 @@ private[exchange] final class ExportCode(ctx: CodegenContext, columns: Seq[Attri
     case struct: StructType if unfoldsNested => putStruct(struct, column)
     case array: ArrayType if unfoldsNested => putArray(array, column)
     case map: MapType if unfoldsNested => putMap(map, column)
+    case userDefined: UserDefinedType[_] => valuePut(userDefined.sqlType, column)
     case other => (index, value) =>
         putMethod(other).fold(s"$column.putNull($index);")(name => s"$column.$name($index, $value);")
   }
@@ -207,6 +208,7 @@ private[exchange] object ExportCode {
     case StructType(fields) => 1 + fields.map(field => nodeCount(field.dataType)).sum
     case ArrayType(element, _) => 1 + nodeCount(element)
     case MapType(key, value, _) => 1 + nodeCount(key) + nodeCount(value)
+    case userDefined: UserDefinedType[_] => nodeCount(userDefined.sqlType)
     case _ => 1
   }
 
@@ -218,6 +220,9 @@ private[exchange] object ExportCode {
     case _: MapType => classOf[MapColumn]
     case _: StructType => classOf[StructColumn]
     case NullType => classOf[NullColumn]
+    case CalendarIntervalType => classOf[CalendarIntervalColumn]
+    case _: VariantType => classOf[VariantColumn]
+    case userDefined: UserDefinedType[_] => writerClass(userDefined.sqlType)
     case _ => classOf[FixedWidthColumn]
   }
 
@@ -227,7 +232,7 @@ private[exchange] object ExportCode {
     case BooleanType => Some("putBoolean")
     case ByteType => Some("putByte")
     case ShortType => Some("putShort")
-    case IntegerType | DateType => Some("putInt")
+    case IntegerType | DateType | _: YearMonthIntervalType => Some("putInt")
     case FloatType => Some("putFloat")
     case DoubleType => Some("putDouble")
     case _: DecimalType => Some("putDecimal")
@@ -236,6 +241,8 @@ private[exchange] object ExportCode {
     case _: ArrayType => Some("putArray")
     case _: MapType => Some("putMap")
     case _: StructType => Some("putStruct")
+    case CalendarIntervalType => Some("putInterval")
+    case _: VariantType => Some("putVariant")
     case _ => Some("putLong")
   }
 }

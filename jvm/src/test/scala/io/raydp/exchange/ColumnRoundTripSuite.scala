@@ -9,7 +9,7 @@ import org.apache.spark.sql.catalyst.expressions.{GenericInternalRow, UnsafeProj
 import org.apache.spark.sql.execution.vectorized.{OffHeapColumnVector, OnHeapColumnVector, WritableColumnVector}
 import org.apache.spark.sql.types._
 import org.apache.spark.sql.vectorized.{ColumnVector, ColumnarBatch}
-import org.apache.spark.unsafe.types.UTF8String
+import org.apache.spark.unsafe.types.{CalendarInterval, UTF8String}
 import org.scalatest.funsuite.AnyFunSuite
 
 import io.raydp.exchange.columns.BlockWriter
@@ -147,6 +147,18 @@ class ColumnRoundTripSuite extends AnyFunSuite {
     assert(failure.getMessage.contains("price") && failure.getMessage.contains("decimal(4,2)"))
   }
 
+  test("calendar intervals keep the longest time that Arrow holds, and longer ones are refused") {
+    val schema = new StructType().add("wait", CalendarIntervalType)
+    val longest = Long.MaxValue / 1000
+    val ends = Seq(longest, -longest, 1L, -1L).map(micros => row(new CalendarInterval(Int.MinValue, Int.MaxValue, micros)))
+    roundTrip(schema, ends :+ row(null), 1000L)
+    Seq(longest + 1, -longest - 1).foreach { micros =>
+      val tooLong = Seq(row(new CalendarInterval(0, 0, micros)))
+      val failure = intercept[ArithmeticException](roundTrip(schema, tooLong, 1000L))
+      assert(failure.getMessage.contains("column: wait"))
+    }
+  }
+
   test("a row larger than a block gets a block of its own") {
     val schema = new StructType().add("number", LongType).add("text", StringType)
     val sizes = Seq(10, 1000000, 10, 10, 2000000, 3000000, 0, 10)
@@ -182,6 +194,10 @@ object ColumnRoundTripSuite {
     DoubleType,
     DateType,
     TimestampType,
+    TimeType(9),
+    YearMonthIntervalType(),
+    CalendarIntervalType,
+    CalendarIntervalType,
     DecimalType(10, 2),
     DecimalType(38, 4))
 
@@ -195,6 +211,7 @@ object ColumnRoundTripSuite {
     case float: Float => vector.putFloat(row, float)
     case double: Double => vector.putDouble(row, double)
     case decimal: Decimal => vector.putDecimal(row, decimal, vector.dataType.asInstanceOf[DecimalType].precision)
+    case interval: CalendarInterval => vector.putInterval(row, interval)
     case text: UTF8String =>
       vector.putByteArray(row, text.getBytes)
       ()

@@ -4,11 +4,12 @@ import java.math.{BigDecimal, BigInteger}
 
 import scala.util.Random
 
+import org.apache.spark.mllib.linalg.VectorUDT
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.GenericInternalRow
 import org.apache.spark.sql.catalyst.util.{ArrayBasedMapData, GenericArrayData}
 import org.apache.spark.sql.types._
-import org.apache.spark.unsafe.types.UTF8String
+import org.apache.spark.unsafe.types.{CalendarInterval, UTF8String, VariantVal}
 
 /** Random schemas of every type that the exchange carries, and rows of Spark's internal values for them. */
 final class RandomRows(seed: Long) {
@@ -45,11 +46,18 @@ final class RandomRows(seed: Long) {
       case ByteType => random.nextInt().toByte
       case ShortType => random.nextInt().toShort
       case IntegerType | DateType => random.nextInt()
-      case LongType | TimestampType | TimestampNTZType => random.nextLong()
+      case LongType | TimestampType | TimestampNTZType | _: DayTimeIntervalType => random.nextLong()
+      case _: YearMonthIntervalType => random.nextInt()
+      case _: TimeType => random.nextLong(86400000000000L)
+      case CalendarIntervalType =>
+        val limit = Long.MaxValue / 1000
+        new CalendarInterval(random.nextInt(), random.nextInt(), random.between(-limit, limit + 1))
+      case _: VariantType => new VariantVal(bytes(), bytes())
+      case userDefined: UserDefinedType[_] => value(userDefined.sqlType, nullable = false)
       case FloatType => if (random.nextInt(8) == 0) Float.NaN else random.nextFloat()
       case DoubleType => if (random.nextInt(8) == 0) Double.NegativeInfinity else random.nextGaussian()
       case decimal: DecimalType => decimalValue(decimal)
-      case StringType => UTF8String.fromString(text())
+      case _: StringType => UTF8String.fromString(text())
       case BinaryType => bytes()
       case ArrayType(element, containsNull) =>
         new GenericArrayData(Array.fill[Any](length())(value(element, containsNull)))
@@ -98,6 +106,13 @@ object RandomRows {
     DateType,
     TimestampType,
     TimestampNTZType,
+    TimeType(6),
+    DayTimeIntervalType(),
+    YearMonthIntervalType(),
+    CalendarIntervalType,
+    VariantType,
+    StringType("UNICODE_CI"),
+    new VectorUDT,
     NullType)
   private val keys: IndexedSeq[DataType] = IndexedSeq(StringType, IntegerType, LongType, BinaryType, DecimalType(30, 5))
 }

@@ -4,8 +4,10 @@ import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.BinaryType;
 import org.apache.spark.sql.types.BooleanType;
 import org.apache.spark.sql.types.ByteType;
+import org.apache.spark.sql.types.CalendarIntervalType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DateType;
+import org.apache.spark.sql.types.DayTimeIntervalType;
 import org.apache.spark.sql.types.DecimalType;
 import org.apache.spark.sql.types.DoubleType;
 import org.apache.spark.sql.types.FloatType;
@@ -17,8 +19,12 @@ import org.apache.spark.sql.types.ShortType;
 import org.apache.spark.sql.types.StringType;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
+import org.apache.spark.sql.types.TimeType;
 import org.apache.spark.sql.types.TimestampNTZType;
 import org.apache.spark.sql.types.TimestampType;
+import org.apache.spark.sql.types.UserDefinedType;
+import org.apache.spark.sql.types.VariantType;
+import org.apache.spark.sql.types.YearMonthIntervalType;
 
 /** Builds the tree of writers of a schema that {@code io.raydp.exchange.ColumnTypes} has already accepted. */
 final class ColumnWriters {
@@ -58,6 +64,12 @@ final class ColumnWriters {
       return new StructColumn(space, extent, fields(space, extent, path + ".", struct));
     } else if (type instanceof NullType) {
       return new NullColumn(space, extent);
+    } else if (type instanceof CalendarIntervalType) {
+      return new CalendarIntervalColumn(space, extent, path);
+    } else if (type instanceof VariantType) {
+      return new VariantColumn(space, extent, path);
+    } else if (type instanceof UserDefinedType<?> userDefined) {
+      return of(space, extent, path, userDefined.sqlType());
     } else {
       return new FixedWidthColumn(space, extent, kindOf(type, path));
     }
@@ -68,9 +80,13 @@ final class ColumnWriters {
       return FixedWidthColumn.Kind.BYTE;
     } else if (type instanceof ShortType) {
       return FixedWidthColumn.Kind.SHORT;
-    } else if (type instanceof IntegerType || type instanceof DateType) {
+    } else if (type instanceof IntegerType || type instanceof DateType || type instanceof YearMonthIntervalType) {
       return FixedWidthColumn.Kind.INT;
-    } else if (type instanceof LongType || type instanceof TimestampType || type instanceof TimestampNTZType) {
+    } else if (type instanceof LongType
+        || type instanceof TimestampType
+        || type instanceof TimestampNTZType
+        || type instanceof TimeType
+        || type instanceof DayTimeIntervalType) {
       return FixedWidthColumn.Kind.LONG;
     } else if (type instanceof FloatType) {
       return FixedWidthColumn.Kind.FLOAT;

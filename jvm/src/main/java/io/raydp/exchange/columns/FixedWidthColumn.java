@@ -6,7 +6,7 @@ import org.apache.spark.sql.execution.vectorized.WritableColumnVector;
 import org.apache.spark.sql.vectorized.ColumnVector;
 import org.apache.spark.unsafe.Platform;
 
-/** A column of numbers, dates or timestamps: one value of 1, 2, 4 or 8 bytes per slot. */
+/** A column of numbers, dates, times, timestamps or ANSI intervals: one value of 1, 2, 4 or 8 bytes per slot. */
 public final class FixedWidthColumn extends ColumnWriter {
   /** How a value is read from a row. */
   enum Kind {
