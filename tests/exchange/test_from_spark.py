@@ -102,6 +102,23 @@ def test_large_partitions_become_several_blocks(spark: SparkSession) -> None:
     assert dataset.count() == 25_000_000
 
 
+@pytest.mark.parametrize("width", [3, 150])
+@pytest.mark.parametrize("strings", [False, True])
+def test_columns_of_cached_frames(spark: SparkSession, width: int, strings: bool) -> None:
+    # Spark's own cache hands out columns for the first of these four only.
+    columns = [F.when(F.col("id") % 7 != i % 7, F.col("id") * i).alias(f"c{i}") for i in range(width)]
+    cached = spark.range(5000).select("id", *columns, *([F.hex("id").alias("s")] if strings else []))
+    cached = cached.repartition(3).cache()
+    try:
+        for frame in (cached, cached.drop("s"), cached.drop("s").select("c1", "id").where("id > 100")):
+            converted = table_of(raydp.from_spark(frame))
+            expected = frame.toArrow()
+            assert converted.column_names == expected.column_names
+            assert converted.sort_by("id").to_pylist() == expected.sort_by("id").to_pylist()
+    finally:
+        cached.unpersist()
+
+
 def test_cached_shuffled_and_python_frames(spark: SparkSession) -> None:
     cached = numbers(spark, 10_000).cache()
     assert raydp.from_spark(cached).sum("id") == sum(range(10_000))

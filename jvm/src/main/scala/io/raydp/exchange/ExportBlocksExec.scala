@@ -5,7 +5,9 @@ import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeSet}
 import org.apache.spark.sql.catalyst.expressions.codegen.{CodegenContext, ExprCode}
 import org.apache.spark.sql.execution._
+import org.apache.spark.sql.execution.columnar.InMemoryTableScanExec
 import org.apache.spark.sql.execution.metric.{SQLMetric, SQLMetrics}
+import org.apache.spark.sql.vectorized.ColumnarBatch
 
 /**
  * Writes its child's rows as Arrow blocks into shared memory. As part of whole-stage code generation it consumes the
@@ -56,18 +58,35 @@ private[exchange] final case class ExportBlocksExec(child: SparkPlan, request: E
     evaluateVariables(input) + generated.get.writeRow(input, row)
 
   /** The child's columns where it has them in batches: those are copied as they are, without rows in between. */
-  private def columnarSource: Option[SparkPlan] = child match {
-    case WholeStageCodegenExec(ColumnarToRowExec(InputAdapter(source))) => Some(source)
-    case ColumnarToRowExec(source) => Some(source)
-    case source if source.supportsColumnar => Some(source)
+  private def columnarSource: Option[() => RDD[ColumnarBatch]] = child match {
+    case WholeStageCodegenExec(ColumnarToRowExec(InputAdapter(source))) => Some(() => source.executeColumnar())
+    case ColumnarToRowExec(source) => Some(() => source.executeColumnar())
+    case source if source.supportsColumnar => Some(() => source.executeColumnar())
+    case InputAdapter(scan: InMemoryTableScanExec) => cachedColumns(scan)
+    case scan: InMemoryTableScanExec => cachedColumns(scan)
     case _ => None
+  }
+
+  /**
+   * The columns of a cached frame. Spark itself makes rows of them when there are too many for a generated class, or
+   * when any other column of the frame needs rows.
+   */
+  private def cachedColumns(scan: InMemoryTableScanExec): Option[() => RDD[ColumnarBatch]] = {
+    val cache = scan.relation.cacheBuilder
+    Option.when(cache.serializer.supportsColumnarOutput(scan.schema)) { () =>
+      cache.serializer.convertCachedBatchToColumnarBatch(
+        cache.cachedColumnBuffers,
+        scan.relation.output,
+        scan.attributes,
+        conf)
+    }
   }
 
   override def supportCodegen: Boolean = columnarSource.isEmpty
 
-  override protected def doExecute(): RDD[InternalRow] = columnarSource.fold(exportChild()) { source =>
+  override protected def doExecute(): RDD[InternalRow] = columnarSource.fold(exportChild()) { batchesOf =>
     val exportTask = task
-    source.executeColumnar().mapPartitions(batches => Iterator.single(exportTask.open().writeBatches(batches)))
+    batchesOf().mapPartitions(batches => Iterator.single(exportTask.open().writeBatches(batches)))
   }
 
   private def exportChild(): RDD[InternalRow] = child match {
