@@ -25,6 +25,7 @@ _YEAR_1, _YEAR_9999 = -719_162, 2_932_896  # days since 1970
 _MICROSECONDS_OF_NANOSECONDS = (2**63 - 1) // 1000
 _CALENDAR_INTERVAL = pa.month_day_nano_interval()
 
+
 def _simple_types() -> st.SearchStrategy[pa.DataType]:
     decimals = st.integers(1, 38).flatmap(lambda p: st.integers(0, p).map(lambda s: pa.decimal128(p, s)))
     return st.one_of(
@@ -154,12 +155,12 @@ def rows_of(table: pa.Table) -> list[str]:
 
 
 def _plain_values(array: pa.Array) -> list[Any]:
-    """Values with times as numbers. Not by kernels on nested arrays: they are part of what is tested, and have defects."""
+    """Values with times as numbers; without kernels on nested arrays, some of which have defects."""
     type_ = array.type
     if pa.types.is_null(type_):
         return [None] * len(array)
     if pa.types.is_temporal(type_) and type_ != _CALENDAR_INTERVAL:
-        return array.view(pa.int32() if type_.bit_width == 32 else pa.int64()).to_pylist()  # noqa: PLR2004
+        return array.view(pa.int32() if type_.bit_width == 32 else pa.int64()).to_pylist()
     if pa.types.is_struct(type_):
         names = [field.name for field in type_]
         fields = [_plain_values(array.field(index)) for index in range(type_.num_fields)]

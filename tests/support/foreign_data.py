@@ -122,7 +122,9 @@ def _nested(make: Callable[[pa.DataType], pa.DataType], kind: Kind, size: int | 
 def _struct(kind: Kind) -> Kind:
     def lay_out(rows: list[Any]) -> pa.Array:
         children = [kind.lay_out([(row or {}).get("a") for row in rows]), pa.array([0] * len(rows), pa.int8())]
-        return pa.StructArray.from_arrays(children, ["a", "zero"], mask=pa.array([row is None for row in rows], pa.bool_()))
+        return pa.StructArray.from_arrays(
+            children, ["a", "zero"], mask=pa.array([row is None for row in rows], pa.bool_())
+        )
 
     inner = values(kind.canonical, nulls=False) if kind.contents is None else kind.contents
     contents = st.fixed_dictionaries({"a": st.none() | inner if kind.nulls else inner, "zero": st.just(0)})
@@ -168,7 +170,8 @@ def _variable_tensor(dimensions: int) -> Kind:
     def lay_out(rows: list[Any]) -> pa.Array:
         arrays = [None if row is None else _as_tensor(row, dimensions) for row in rows]
         storage = [
-            None if array is None else {"data": array.reshape(-1).tolist(), "shape": list(array.shape)} for array in arrays
+            None if array is None else {"data": array.reshape(-1).tolist(), "shape": list(array.shape)}
+            for array in arrays
         ]
         return found.wrap_array(pa.array(storage, found.storage_type))
 
@@ -190,7 +193,9 @@ def _filled(sizes: tuple[int, ...]) -> st.SearchStrategy[Any]:
     return st.lists(_filled(sizes[1:]), min_size=sizes[0], max_size=sizes[0])
 
 
-def _stored(found: pa.BaseExtensionType, canonical: pa.DataType, contents: st.SearchStrategy[Any] | None = None) -> Kind:
+def _stored(
+    found: pa.BaseExtensionType, canonical: pa.DataType, contents: st.SearchStrategy[Any] | None = None
+) -> Kind:
     def lay_out(rows: list[Any]) -> pa.Array:
         return pa.ExtensionArray.from_storage(found, pa.array(rows, found.storage_type))
 
@@ -301,7 +306,7 @@ def _can_be_taken(type_: pa.DataType) -> bool:
 
 @dataclass(frozen=True)
 class Blocks:
-    """Blocks of one Dataset: their schema, the canonical schema that it must become, and the tables as found and wanted."""
+    """Blocks of one Dataset as they are found, and what must become of them."""
 
     schema: pa.Schema
     canonical: pa.Schema
@@ -317,7 +322,7 @@ class Blocks:
 
 @st.composite
 def blocks(draw: st.DrawFn, *, foreign: bool = False, max_blocks: int = 4, max_rows: int = 12) -> Blocks:
-    """Up to four blocks of one random schema, each in one to three chunks, some of which are slices of longer arrays."""
+    """Up to four blocks of one random schema, in one to three chunks each, some of them slices of longer arrays."""
     names = draw(st.lists(column_names(), min_size=1, max_size=4, unique_by=str.lower))
     same = canonical_types().map(lambda type_: _plain(type_, type_))
     columns = [draw(kinds() if foreign else same) for _ in names]

@@ -107,7 +107,8 @@ def list_of(element: pa.DataType | pa.Field) -> pa.DataType:
 
 
 def map_of(key: pa.DataType | pa.Field, value: pa.DataType | pa.Field) -> pa.DataType:
-    return pa.map_(_child("key", key).with_nullable(False), _child("value", value))
+    key_field = _child("key", key)
+    return pa.map_(pa.field("key", key_field.type, nullable=False, metadata=key_field.metadata), _child("value", value))
 
 
 def check_column_names(names: Iterable[str], owner: str) -> None:
@@ -208,7 +209,9 @@ def _canonical_decimal(type_: pa.DataType, path: str) -> pa.DataType:
         precision = min(precision, _MOST_DIGITS)
     if scale <= precision <= _MOST_DIGITS:
         return pa.decimal128(precision, scale)
-    raise unsupported("Arrow", str(type_), path, f"Spark's decimals have {_MOST_DIGITS} digits; cast or drop the column")
+    raise unsupported(
+        "Arrow", str(type_), path, f"Spark's decimals have {_MOST_DIGITS} digits; cast or drop the column"
+    )
 
 
 def _canonical_map(type_: pa.MapType, path: str) -> pa.DataType:

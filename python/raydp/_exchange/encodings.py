@@ -64,8 +64,10 @@ def decoded(array: pa.Array) -> pa.Array:
 
 
 def unsliced(array: pa.Array) -> pa.Array:
-    """Return the same values without offsets into longer nested arrays, which Arrow 26 casts wrongly if they hold nulls
-    without a type."""
+    """Return the same values without offsets into longer nested arrays.
+
+    Arrow 26 casts those wrongly if they hold nulls without a type.
+    """
     if pa.types.is_null(array.type):
         return pa.nulls(len(array))
     return _rebuilt(array, unsliced) if array.type.num_fields else array
@@ -121,7 +123,7 @@ def _widened(values: pa.Array) -> pa.Array:
 
 
 def _is_list_view(type_: pa.DataType) -> bool:
-    return pa.types.is_list_view(type_) or pa.types.is_large_list_view(type_)
+    return bool(pa.types.is_list_view(type_) or pa.types.is_large_list_view(type_))
 
 
 def _validity(array: pa.Array) -> pa.Buffer | None:

@@ -1,4 +1,4 @@
-"""What Arrow fields say about Spark beside their type: Spark's own field metadata, and types that Arrow does not tell apart.
+"""What Arrow fields say beside their type: Spark's field metadata, and Spark types that Arrow does not tell apart.
 
 The keys of Spark's metadata and of variants are those of Spark's own conversion to Arrow, so that tables of
 ``DataFrame.toArrow()`` mean the same.
@@ -94,12 +94,12 @@ def is_variant(type_: pa.StructType) -> bool:
     """Tell whether a struct is tagged as one of Spark's variants."""
     if [field.name for field in type_] != ["value", "metadata"]:
         return False
-    tag = (type_.field(1).metadata or {}).get(b"variant")
+    tag: bytes | None = (type_.field(1).metadata or {}).get(b"variant")
     return tag == _VARIANT[b"variant"] and all(_is_binary(field.type) for field in type_)
 
 
 def _is_binary(type_: pa.DataType) -> bool:
-    return pa.types.is_binary(type_) or pa.types.is_large_binary(type_) or pa.types.is_binary_view(type_)
+    return type_ in (pa.binary(), pa.large_binary(), pa.binary_view())
 
 
 def _is_transient(key: bytes) -> bool:

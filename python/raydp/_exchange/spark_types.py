@@ -97,9 +97,7 @@ def spark_schema(schema: pa.Schema) -> spark_types.StructType:
     return spark_types.StructType([_spark_field(field) for field in schema])
 
 
-def _arrow_field(
-    name: str, type_: spark_types.DataType, path: str, metadata: dict[str, Any] | None = None
-) -> pa.Field:
+def _arrow_field(name: str, type_: spark_types.DataType, path: str, metadata: dict[str, Any] | None = None) -> pa.Field:
     kept = {key: value for key, value in (metadata or {}).items() if key != _CHAR_VARCHAR}
     return pa.field(name, _to_arrow(type_, path), metadata=arrow_metadata(kept, _type_json(type_)))
 

@@ -121,6 +121,11 @@ class TensorTables:
         else:
             flat = _list_numbers(column, array, valid, shape)
         type_ = _tensor_type(column, shape, self._form)
+        if array.null_count and isinstance(type_, pa.FixedShapeTensorType):
+            raise DataLossError(
+                f"A column has null rows, which Ray Data does not read from Arrow's own tensors. Fill them, or use "
+                f"another DataContext.arrow_fixed_shape_tensor_format: column {column.name!r}"
+            )
         numbers = pa.array(flat) if flat.dtype == np.bool_ else _wrapped(flat, column.value_type)
         validity = array.is_valid().buffers()[1] if array.null_count else None
         return type_.wrap_array(_storage(type_.storage_type, numbers, math.prod(shape), len(array), validity))
@@ -164,8 +169,8 @@ def _tensor_column(field: pa.Field, shape: Any) -> TensorColumn:
         value, dimensions = value.value_type, dimensions + 1
     if not dimensions or not (pa.types.is_floating(value) or pa.types.is_integer(value) or pa.types.is_boolean(value)):
         raise InvalidArgumentError(
-            f"Only vectors, matrices and (nested) arrays of numbers can become a tensor column. Cast the column, or take "
-            f"it out of tensor_columns: column {field.name!r}, type {field.type}"
+            f"Only vectors, matrices and (nested) arrays of numbers can become a tensor column. Cast the column, or "
+            f"take it out of tensor_columns: column {field.name!r}, type {field.type}"
         )
     if shape is not None and not _is_shape(shape, dimensions):
         raise InvalidArgumentError(
@@ -249,7 +254,7 @@ def _list_numbers(
 
 def _tensor_type(column: TensorColumn, shape: Shape, form: FixedShapeTensorFormat) -> pa.BaseExtensionType:
     native = form is FixedShapeTensorFormat.ARROW_NATIVE
-    if native and not pa.types.is_boolean(column.value_type) and math.prod(shape):
+    if native and not pa.types.is_boolean(column.value_type) and all(shape):
         return pa.fixed_shape_tensor(column.value_type, shape)
     # As Ray does for what NumPy cannot read from Arrow's own type.
     return (FixedShapeTensorFormat.V2 if native else form).to_type()(shape, column.value_type)
@@ -270,7 +275,7 @@ def _storage(type_: pa.DataType, numbers: pa.Array, size: int, rows: int, validi
 
 def _differ(name: str, one: Shape, other: Shape) -> DataLossError:
     return DataLossError(
-        f"A tensor column needs rows of one shape, and this one has several. Pad them, keep them as lists (vectors with "
-        f"pyspark.ml.functions.vector_to_array), or give the column's shape in tensor_columns: column {name!r}, shapes "
+        f"A tensor column needs rows of one shape, and this one has several. Pad them, keep them as lists (vectors "
+        f"with pyspark.ml.functions.vector_to_array), or mend the shape in tensor_columns: column {name!r}, shapes "
         f"{one} and {other}"
     )

@@ -1,4 +1,4 @@
-"""Tensor columns of Ray's blocks as nested lists, in C order: Ray's own extension types and Arrow's fixed-shape tensors."""
+"""Tensor columns of Ray's blocks as nested lists, in C order: Ray's extension types, Arrow's fixed-shape tensors."""
 
 from __future__ import annotations
 
@@ -82,7 +82,9 @@ def _of_variable_shape(storage: pa.StructArray, dimensions: int) -> pa.Array:
     sizes = np.ones((len(shapes), dimensions), np.int64)
     counts = shapes.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
     rows = np.repeat(np.arange(len(shapes)), counts)
-    places = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(dimensions - counts, counts)
+    places = (
+        np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(dimensions - counts, counts)
+    )
     sizes[rows, places] = shapes.flatten().to_numpy(zero_copy_only=False)
     lengths = []  # of the lists on each level
     for dimension in range(dimensions):

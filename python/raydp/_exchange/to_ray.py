@@ -102,8 +102,8 @@ def _schema_of(df: DataFrame) -> pa.Schema:
     except PySparkValueError as error:
         # Its types are behind the JVM's, which has for example timestamps of nanoseconds.
         raise UnsupportedTypeError(
-            f"A column has a type that PySpark itself does not know. Cast it, a timestamp of nanoseconds for example to "
-            f"TIMESTAMP_NTZ: {error}"
+            f"A column has a type that PySpark itself does not know. Cast it, a timestamp of nanoseconds for example "
+            f"to TIMESTAMP_NTZ: {error}"
         ) from error
 
 
@@ -147,6 +147,7 @@ class _Conversion:
         self._tensor_form = DataContext.get_current().arrow_fixed_shape_tensor_format
         self._shapes: dict[str, Shape] = {}
         self._streams: list[_Stream] = []
+        self._ending = threading.Event()
         self._reports: queue.SimpleQueue[_JobDone | _Failed | _BlockCame] = queue.SimpleQueue()
 
     @property
@@ -207,6 +208,7 @@ class _Conversion:
 
     def finish(self, timeout: float) -> dict[_Position, ObjectRef[Any]]:
         """End all streams and return what came out of them, by position."""
+        self._ending.set()
         calls = [stream.agent.handle.finish.remote(self._number) for stream in self._streams]
         for stream, call in zip(self._streams, calls, strict=True):
             try:
@@ -233,6 +235,7 @@ class _Conversion:
 
     def cancel(self, df: DataFrame, jvm: DriverJvm, error: BaseException) -> None:
         """End the job and the streams and drop the blocks; within bounds, and never with an error of its own."""
+        self._ending.set()
         reason = f"The conversion was cancelled: {type(error).__name__}"
         try:
             jvm.cancel_export(df.sparkSession, self._number)
@@ -251,6 +254,9 @@ class _Conversion:
                 stream.refs.append(ref)
                 self._reports.put(_BlockCame())
             ray.get(stream.generator.completed(), timeout=_CONTROL_SECONDS)
+            if not self._ending.is_set():
+                # What an agent raises comes as the last reference of its stream.
+                ray.get(stream.refs[-1:], timeout=_CONTROL_SECONDS)
         except ray.exceptions.RayActorError:
             self._reports.put(_Failed(_agent_died(stream.agent)))
         except Exception as error:  # handed to the caller's thread, which raises it

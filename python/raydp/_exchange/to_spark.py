@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import ray
 import ray.experimental
 
-from raydp._errors import ExchangeError, InvalidArgumentError
+from raydp._errors import ExchangeError, InvalidArgumentError, UnsupportedTypeError
 from raydp._exchange.block_schemas import describe_blocks, unified_schema
 from raydp._exchange.canonical_types import canonical_schema
 from raydp._exchange.driver_jvm import BlockSource, ScanRequest
@@ -20,6 +20,7 @@ from raydp._exchange.spark_types import spark_schema
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
     from ray import ObjectRef
 
     from raydp._exchange.directory import Agent, AgentDirectory
@@ -32,6 +33,7 @@ _numbers = itertools.count(1)
 _CONTROL_SECONDS = 60.0
 _RELEASE_WAIT_SECONDS = 30.0
 _NOT_KNOWN = -1
+_TIMES_ENABLED = "spark.sql.timeType.enabled"
 
 
 @dataclass(frozen=True)
@@ -182,6 +184,8 @@ def blocks_to_dataframe(
     """
     nodes = _nodes_of(blocks.refs)
     schema, rows, sizes = _described(blocks, nodes, directory, timeout)
+    frame_schema = spark_schema(schema)
+    _check_times(spark, frame_schema)
     hosts = _hosts_by_node()
     number = held.hold(blocks.refs, schema)
     try:
@@ -192,7 +196,7 @@ def blocks_to_dataframe(
                 application=directory.application,
                 agents_dir=str(directory.folder),
                 token=directory.token.hex(),
-                schema=spark_schema(schema).json(),
+                schema=frame_schema.json(),
                 segment_bytes=segment_bytes,
                 timeout_s=round(timeout),
                 blocks=[
@@ -206,6 +210,14 @@ def blocks_to_dataframe(
         raise
     held.follow_leases()
     return df
+
+
+def _check_times(spark: SparkSession, schema: StructType) -> None:
+    if '"time(' in schema.json() and spark.conf.get(_TIMES_ENABLED, "false") != "true":
+        raise UnsupportedTypeError(
+            f"A column holds times of day, and Spark's type for them is switched off. Set {_TIMES_ENABLED} to true in "
+            f"the session, or drop the column: {schema.simpleString()}"
+        )
 
 
 def _described(

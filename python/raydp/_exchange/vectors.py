@@ -113,7 +113,7 @@ def _write_vectors(vectors: pa.StructArray, valid: npt.NDArray[np.bool_], out: n
     numbers = _numbers(values.flatten())
     counts = _counts(values)
     all_dense = bool(dense[valid].all())
-    of_dense = slice(None) if all_dense else np.repeat(dense, counts)
+    of_dense = np.repeat(dense, counts)
     out[valid & dense] = numbers[of_dense].reshape(-1, out.shape[1])
     if not all_dense:
         places = _numbers(vectors.field("indices").flatten())
@@ -123,7 +123,9 @@ def _write_vectors(vectors: pa.StructArray, valid: npt.NDArray[np.bool_], out: n
 
 def _write_matrices(matrices: pa.StructArray, valid: npt.NDArray[np.bool_], out: npt.NDArray[np.float64]) -> None:
     dense = _is_dense(matrices)
-    by_rows = _numbers(matrices.field("isTransposed"))
+    by_rows = np.asarray(
+        matrices.field("isTransposed").fill_null(pa.scalar(value=False)).to_numpy(zero_copy_only=False)
+    )
     values = matrices.field("values")
     numbers = _numbers(values.flatten())
     counts = _counts(values)
