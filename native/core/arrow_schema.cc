@@ -27,7 +27,7 @@ bool is_decimal128(std::string_view format) {
 }
 
 std::optional<TypeLayout> layout_of(std::string_view format) {
-  static constexpr std::array<std::pair<std::string_view, TypeLayout>, 17> kTypes{{
+  static constexpr std::array<std::pair<std::string_view, TypeLayout>, 16> kTypes{{
       {"n", {Layout::null}},
       {"b", {Layout::boolean}},
       {"c", {Layout::fixed_width, 1}},
@@ -39,7 +39,6 @@ std::optional<TypeLayout> layout_of(std::string_view format) {
       {"tdD", {Layout::fixed_width, 4}},
       {"ttn", {Layout::fixed_width, 8}},
       {"tDu", {Layout::fixed_width, 8}},
-      {"tin", {Layout::fixed_width, 16}},
       {"u", {Layout::variable_width}},
       {"z", {Layout::variable_width}},
       {"+l", {Layout::list}},

@@ -56,6 +56,22 @@ def test_nanoseconds_are_never_cut(nanos: int) -> None:
         canonical_columns(table, list(canonical_schema(table.schema)))
 
 
+def test_parts_of_microseconds_in_intervals_are_never_cut() -> None:
+    found = pa.array([None, (1, 2, 3_000), (1, 2, 3_001)], pa.month_day_nano_interval())
+    table = pa.table({"t": pa.StructArray.from_arrays([found], ["i"])})
+    with pytest.raises(DataLossError, match=r"column 't', an interval has parts of a microsecond.*3001"):
+        canonical_columns(table, list(canonical_schema(table.schema)))
+
+
+@pytest.mark.parametrize(
+    "nanos", [-1, 86_400_000_000_000, 2**62], ids=["before midnight", "at the next midnight", "far beyond"]
+)
+def test_times_beyond_a_day_are_refused(nanos: int) -> None:
+    times = pa.array([[0], [None, nanos]], pa.list_(pa.time64("ns")))
+    with pytest.raises(DataLossError, match=rf"column 't\[\]', for example {nanos}$"):
+        canonical_columns(pa.table({"t": times}), [pa.field("t", times.type)])
+
+
 @pytest.mark.parametrize("kind", FOREIGN_KINDS, ids=lambda kind: str(kind.found))
 @given(data=st.data())
 @settings(max_examples=5)

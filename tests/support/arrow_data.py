@@ -22,8 +22,6 @@ __all__ = ["canonical_types", "column_names", "plain_rows", "rows_of", "values"]
 _EXACT = Context(prec=60)
 _MICROSECONDS_PER_DAY = 86_400_000_000
 _YEAR_1, _YEAR_9999 = -719_162, 2_932_896  # days since 1970
-_MICROSECONDS_OF_NANOSECONDS = (2**63 - 1) // 1000
-_CALENDAR_INTERVAL = pa.month_day_nano_interval()
 
 
 def _simple_types() -> st.SearchStrategy[pa.DataType]:
@@ -45,7 +43,6 @@ def _simple_types() -> st.SearchStrategy[pa.DataType]:
                 pa.timestamp("us"),
                 pa.time64("ns"),
                 pa.duration("us"),
-                _CALENDAR_INTERVAL,
                 pa.null(),
             ]
         ),
@@ -110,10 +107,6 @@ def _values(type_: pa.DataType) -> st.SearchStrategy[Any]:
         return st.integers(0, 86_400_000_000_000 - 1)
     if pa.types.is_duration(type_):
         return st.integers(-(2**63), 2**63 - 1)
-    if type_ == _CALENDAR_INTERVAL:
-        part = st.integers(-(2**31), 2**31 - 1)
-        micros = st.integers(-_MICROSECONDS_OF_NANOSECONDS, _MICROSECONDS_OF_NANOSECONDS)
-        return st.tuples(part, part, micros.map(lambda value: value * 1000))
     return _nested_values(type_)
 
 
@@ -159,7 +152,7 @@ def _plain_values(array: pa.Array) -> list[Any]:
     type_ = array.type
     if pa.types.is_null(type_):
         return [None] * len(array)
-    if pa.types.is_temporal(type_) and type_ != _CALENDAR_INTERVAL:
+    if pa.types.is_temporal(type_):
         return array.view(pa.int32() if type_.bit_width == 32 else pa.int64()).to_pylist()
     if pa.types.is_struct(type_):
         names = [field.name for field in type_]

@@ -15,6 +15,7 @@ import pyarrow as pa
 from hypothesis import strategies as st
 from ray.data.extensions import ArrowTensorType, ArrowTensorTypeV2, ArrowVariableShapedTensorType
 
+from raydp._exchange.encodings import CALENDAR_INTERVAL
 from support.arrow_data import canonical_types, column_names, values
 
 if TYPE_CHECKING:
@@ -205,7 +206,20 @@ def _stored(
 _UTC = pa.timestamp("us", "UTC")
 _TEXT = _plain(pa.large_string(), pa.string())
 _UNSIGNED = _plain(pa.uint64(), pa.int64(), st.integers(0, 2**63 - 1))
-_INTERVAL = _plain(pa.month_day_nano_interval(), pa.month_day_nano_interval())
+_INTERVAL = Kind(
+    pa.month_day_nano_interval(),
+    CALENDAR_INTERVAL,
+    lambda rows: pa.array(
+        [row and (row["months"], row["days"], row["microseconds"] * 1000) for row in rows], pa.month_day_nano_interval()
+    ),
+    st.fixed_dictionaries(
+        {
+            "months": st.integers(-(2**31), 2**31 - 1),
+            "days": st.integers(-(2**31), 2**31 - 1),
+            "microseconds": st.integers(-((2**63) // 1000) + 1, (2**63) // 1000 - 1),
+        }
+    ),
+)
 
 # One of each type that has a line in docs/types.md, and some in others.
 FOREIGN_KINDS: list[Kind] = [
@@ -262,6 +276,7 @@ FOREIGN_KINDS: list[Kind] = [
     _runs(_nested(pa.list_, _UNSIGNED)),
     _list_view(_UNSIGNED),
     _list_view(_plain(pa.string_view(), pa.string())),
+    _INTERVAL,
     _nested(pa.large_list, _INTERVAL),
     _stored(pa.uuid(), pa.binary(), st.binary(min_size=16, max_size=16)),
     _stored(pa.json_(), pa.string()),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from raydp._errors import InvalidArgumentError, UnsupportedTypeError
-from raydp._exchange.encodings import STORED_EXTENSIONS
+from raydp._exchange.encodings import CALENDAR_INTERVAL, STORED_EXTENSIONS
 from raydp._exchange.field_metadata import VARIANT_TYPE, is_variant, kept_metadata, user_defined_class
 from raydp._exchange.tensors import is_tensor, tensor_value
 from raydp._exchange.vectors import DENSE_FORMS
@@ -39,7 +39,6 @@ UTC_MICROSECONDS = pa.timestamp("us", tz="UTC")
 PLAIN_MICROSECONDS = pa.timestamp("us")
 NANOSECOND_TIME = pa.time64("ns")
 DURATION = pa.duration("us")
-CALENDAR_INTERVAL = pa.month_day_nano_interval()
 
 _SIMPLE = (
     pa.null(),
@@ -55,7 +54,6 @@ _SIMPLE = (
     pa.date32(),
     NANOSECOND_TIME,
     DURATION,
-    CALENDAR_INTERVAL,
 )
 
 # Widened to the next type that holds every value; uint64 has none, so that its values are checked.
@@ -77,9 +75,15 @@ _CANONICAL_OF_ARROW: dict[pa.DataType, pa.DataType] = {
     pa.duration("s"): DURATION,
     pa.duration("ms"): DURATION,
     pa.duration("ns"): DURATION,
+    pa.month_day_nano_interval(): CALENDAR_INTERVAL,
 }
-# Spark's times of day have 0 to 9 digits of a second; those of whole nanoseconds need not say so.
-_TIME_OF_UNIT = {pa.time32("s"): "time(0)", pa.time32("ms"): "time(3)", pa.time64("us"): "time(6)"}
+# What a field must say about its Spark type from then on. Times of day have 0 to 9 digits of a second.
+_NAMED_TYPE = {
+    pa.time32("s"): "time(0)",
+    pa.time32("ms"): "time(3)",
+    pa.time64("us"): "time(6)",
+    pa.month_day_nano_interval(): "interval",
+}
 
 _MOST_DIGITS = 38
 _LONGEST_TYPE_NAME = 200
@@ -146,7 +150,7 @@ def _canonical_field(field: pa.Field, path: str) -> pa.Field:
     return pa.field(
         field.name,
         _to_canonical(field.type, path, user_defined_class(field.metadata)),
-        metadata=kept_metadata(field.metadata, _TIME_OF_UNIT.get(field.type)),
+        metadata=kept_metadata(field.metadata, _NAMED_TYPE.get(field.type)),
     )
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from raydp._errors import DataLossError, InvalidArgumentError, UnsupportedTypeError
 from raydp._exchange.canonical_types import (
-    CALENDAR_INTERVAL,
     NANOSECOND_TIME,
     canonical_schema,
     child_path,
@@ -29,7 +27,6 @@ _MOST_BYTES_IN_32_BIT_OFFSETS = 2**31 - 1
 _SMALLEST_MEAN_BATCH_BYTES = 1 << 20
 _LONGEST_EXAMPLE = 100
 _NANOSECONDS_PER_DAY = 86_400_000_000_000
-_INTERVAL_PARTS = np.dtype([("months", "<i4"), ("days", "<i4"), ("nanoseconds", "<i8")])
 _DIMENSIONS_OF_STORAGE = dict(DENSE_FORMS.values())
 
 
@@ -103,8 +100,20 @@ def _converted(column: pa.ChunkedArray, target: pa.DataType, path: str) -> pa.Ch
             lists = list_of(lists)
         return _stored(canonical_column(column, lists, path), target, path)
     _check_way(column.type, target, path)
-    chunks = [decoded(chunk) for chunk in column.chunks] if is_encoded(column.type) else column.chunks
+    chunks = _decoded(column, path) if is_encoded(column.type) else column.chunks
     return pa.chunked_array([piece for chunk in chunks for piece in _cast(chunk, target, path)], type=target)
+
+
+def _decoded(column: pa.ChunkedArray, path: str) -> list[pa.Array]:
+    try:
+        return [decoded(chunk) for chunk in column.chunks]
+    except pa.ArrowException:
+        raise
+    except ValueError as error:
+        raise DataLossError(
+            f"A column has values that Spark's type cannot hold exactly. Round or drop them in the Dataset before the "
+            f"conversion: column {path!r}, {error}"
+        ) from error
 
 
 def _stored(lists: pa.ChunkedArray, target: pa.DataType, path: str) -> pa.ChunkedArray:
@@ -151,7 +160,7 @@ def _cast(array: pa.Array, target: pa.DataType, path: str) -> Iterator[pa.Array]
 
 def _has_limits(type_: pa.DataType) -> bool:
     """Tell whether a type has values beyond those of its Spark type, which no cast looks for."""
-    if type_ in (NANOSECOND_TIME, CALENDAR_INTERVAL):
+    if type_ == NANOSECOND_TIME:
         return True
     return any(_has_limits(type_.field(index).type) for index in range(type_.num_fields))
 
@@ -161,11 +170,6 @@ def _check_limits(array: pa.Array, path: str) -> None:
     if type_ == NANOSECOND_TIME:
         nanos = array.view(pa.int64())
         _refuse(nanos, pc.or_(pc.less(nanos, 0), pc.greater_equal(nanos, _NANOSECONDS_PER_DAY)), path, "a time of day")
-    elif type_ == CALENDAR_INTERVAL:
-        end = array.offset + len(array)
-        parts = np.frombuffer(array.buffers()[1] or b"", _INTERVAL_PARTS, count=end)[array.offset :]
-        wrong = pc.and_(array.is_valid(), pa.array(parts["nanoseconds"] % 1000 != 0))
-        _refuse(array, wrong, path, "an interval of whole microseconds")
     elif pa.types.is_struct(type_):
         for field, child in zip(type_, array.flatten(), strict=True):
             if _has_limits(field.type):

@@ -1,4 +1,4 @@
-"""Arrow's other ways to lay out values, undone: dictionaries, run-end encoding, views and extension types.
+"""Arrow's other ways to lay out values, undone: dictionaries, run-end encoding, views, intervals, extension types.
 
 What comes out has types that Arrow can cast to the canonical ones. Strings and binaries get 64-bit offsets
 on the way, since a short dictionary may stand for more than 2 GiB.
@@ -16,7 +16,7 @@ from raydp._exchange.tensors import is_tensor, nested_lists
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["STORED_EXTENSIONS", "decoded", "is_encoded", "unsliced"]
+__all__ = ["CALENDAR_INTERVAL", "STORED_EXTENSIONS", "decoded", "is_encoded", "unsliced"]
 
 # Extension type -> what its storage means to Spark.
 STORED_EXTENSIONS: dict[str, pa.DataType] = {
@@ -24,6 +24,8 @@ STORED_EXTENSIONS: dict[str, pa.DataType] = {
     "arrow.json": pa.string(),
     "arrow.bool8": pa.bool_(),
 }
+CALENDAR_INTERVAL = pa.struct([("months", pa.int32()), ("days", pa.int32()), ("microseconds", pa.int64())])
+_ARROW_INTERVAL = np.dtype([("months", "<i4"), ("days", "<i4"), ("nanoseconds", "<i8")])
 _WIDE = {pa.string(): pa.large_string(), pa.binary(): pa.large_binary()}
 _VIEWS = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
 
@@ -33,6 +35,7 @@ def is_encoded(type_: pa.DataType) -> bool:
     if (
         isinstance(type_, pa.BaseExtensionType)
         or type_ in _VIEWS
+        or type_ == pa.month_day_nano_interval()
         or pa.types.is_dictionary(type_)
         or pa.types.is_run_end_encoded(type_)
         or _is_list_view(type_)
@@ -42,7 +45,11 @@ def is_encoded(type_: pa.DataType) -> bool:
 
 
 def decoded(array: pa.Array) -> pa.Array:
-    """Return the same values without any such encoding, at any depth."""
+    """Return the same values without any such encoding, at any depth.
+
+    Raises:
+        ValueError: An interval has parts of a microsecond.
+    """
     type_ = array.type
     if not is_encoded(type_):
         return array
@@ -53,6 +60,8 @@ def decoded(array: pa.Array) -> pa.Array:
         return storage.cast(pa.bool_()) if type_.extension_name == "arrow.bool8" else storage
     if type_ in _VIEWS:
         return array.cast(_VIEWS[type_])
+    if type_ == pa.month_day_nano_interval():
+        return _interval_parts(array)
     if pa.types.is_dictionary(type_):
         values = _widened(decoded(array.dictionary))
         return values.take(array.indices)
@@ -109,6 +118,19 @@ def _listed_view(array: pa.Array) -> pa.Array:
     return pa.Array.from_buffers(
         pa.large_list(child.type), len(array), [_validity(array), pa.py_buffer(offsets)], children=[child]
     )
+
+
+def _interval_parts(array: pa.Array) -> pa.StructArray:
+    end = array.offset + len(array)
+    parts = np.frombuffer(array.buffers()[1] or b"", _ARROW_INTERVAL, count=end)[array.offset :]
+    null = array.is_null().to_numpy(zero_copy_only=False)
+    micros, rest = np.divmod(parts["nanoseconds"], 1000)
+    lossy = np.flatnonzero((rest != 0) & ~null)
+    if len(lossy):
+        message = f"an interval has parts of a microsecond, for example {array[int(lossy[0])]}"
+        raise ValueError(message)
+    children = [pa.array(np.ascontiguousarray(numbers)) for numbers in (parts["months"], parts["days"], micros)]
+    return pa.StructArray.from_arrays(children, fields=list(CALENDAR_INTERVAL), mask=pa.array(null))
 
 
 def _runs(array: pa.Array) -> pa.Array:

@@ -57,6 +57,7 @@ _ARROW_OF_SPARK: dict[type[spark_types.DataType], pa.DataType] = {
     spark_types.DayTimeIntervalType: DURATION,
     # Arrow has a type for them, but PyArrow has none: Ray could neither show nor compute nor save them.
     spark_types.YearMonthIntervalType: pa.int32(),
+    # And PyArrow's type of this one has no counterpart in NumPy, which stops Dataset.to_pandas.
     spark_types.CalendarIntervalType: CALENDAR_INTERVAL,
     spark_types.VariantType: VARIANT_TYPE,
 }
@@ -77,7 +78,6 @@ _SPARK_OF_ARROW: dict[pa.DataType, spark_types.DataType] = {
     PLAIN_MICROSECONDS: spark_types.TimestampNTZType(),
     NANOSECOND_TIME: spark_types.TimeType(_MOST_TIME_DIGITS),
     DURATION: spark_types.DayTimeIntervalType(),
-    CALENDAR_INTERVAL: spark_types.CalendarIntervalType(),
 }
 
 
@@ -112,8 +112,9 @@ def _type_json(type_: spark_types.DataType) -> Any:
         spark_types.TimeType,
         spark_types.DayTimeIntervalType,
         spark_types.YearMonthIntervalType,
+        spark_types.CalendarIntervalType,
     )
-    if isinstance(type_, says_more) and type_ != _SPARK_OF_ARROW[_ARROW_OF_SPARK[type(type_)]]:
+    if isinstance(type_, says_more) and type_ != _SPARK_OF_ARROW.get(_ARROW_OF_SPARK[type(type_)]):
         return type_.simpleString()
     return None
 

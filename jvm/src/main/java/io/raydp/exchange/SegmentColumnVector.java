@@ -4,6 +4,7 @@ import java.math.BigDecimal;
 import java.math.BigInteger;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.BinaryType;
+import org.apache.spark.sql.types.CalendarIntervalType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.Decimal;
@@ -17,7 +18,6 @@ import org.apache.spark.sql.vectorized.ColumnVector;
 import org.apache.spark.sql.vectorized.ColumnarArray;
 import org.apache.spark.sql.vectorized.ColumnarMap;
 import org.apache.spark.unsafe.Platform;
-import org.apache.spark.unsafe.types.CalendarInterval;
 import org.apache.spark.unsafe.types.UTF8String;
 
 /**
@@ -75,11 +75,9 @@ public final class SegmentColumnVector extends ColumnVector {
       long validity = cursor.buffer();
       return new SegmentColumnVector(type, validity, 0, 0, nulls, fields(struct, cursor));
     } else if (type instanceof VariantType) {
-      cursor.beginNode(1);
-      int nulls = cursor.nulls();
-      long validity = cursor.buffer();
-      SegmentColumnVector value = column(DataTypes.BinaryType, cursor);
-      return new SegmentColumnVector(type, validity, 0, 0, nulls, value, column(DataTypes.BinaryType, cursor));
+      return parts(type, cursor, DataTypes.BinaryType, DataTypes.BinaryType);
+    } else if (type instanceof CalendarIntervalType) {
+      return parts(type, cursor, DataTypes.IntegerType, DataTypes.IntegerType, DataTypes.LongType);
     } else if (type instanceof UserDefinedType<?> userDefined) {
       return column(userDefined.sqlType(), cursor);
     } else if (type instanceof ArrayType array) {
@@ -109,6 +107,18 @@ public final class SegmentColumnVector extends ColumnVector {
       long validity = cursor.buffer();
       return new SegmentColumnVector(type, validity, 0, cursor.buffer(), nulls);
     }
+  }
+
+  /** A type whose values Spark puts together from those of children. */
+  private static SegmentColumnVector parts(DataType type, NodeCursor cursor, DataType... partTypes) {
+    cursor.beginNode(1);
+    int nulls = cursor.nulls();
+    long validity = cursor.buffer();
+    SegmentColumnVector[] parts = new SegmentColumnVector[partTypes.length];
+    for (int i = 0; i < parts.length; i++) {
+      parts[i] = column(partTypes[i], cursor);
+    }
+    return new SegmentColumnVector(type, validity, 0, 0, nulls, parts);
   }
 
   /** Does nothing: the segment is not the vector's to release. */
@@ -199,17 +209,6 @@ public final class SegmentColumnVector extends ColumnVector {
     byte[] bytes = new byte[offset(row + 1) - start];
     Platform.copyMemory(null, values + start, bytes, Platform.BYTE_ARRAY_OFFSET, bytes.length);
     return bytes;
-  }
-
-  @Override
-  public CalendarInterval getInterval(int row) {
-    if (isNullAt(row)) {
-      return null;
-    }
-    long address = values + ((long) row << 4);
-    // The agent has refused parts of microseconds.
-    return new CalendarInterval(
-        Platform.getInt(null, address), Platform.getInt(null, address + 4), Platform.getLong(null, address + 8) / 1000);
   }
 
   @Override

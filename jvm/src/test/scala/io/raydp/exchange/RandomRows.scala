@@ -49,9 +49,7 @@ final class RandomRows(seed: Long) {
       case LongType | TimestampType | TimestampNTZType | _: DayTimeIntervalType => random.nextLong()
       case _: YearMonthIntervalType => random.nextInt()
       case _: TimeType => random.nextLong(86400000000000L)
-      case CalendarIntervalType =>
-        val limit = Long.MaxValue / 1000
-        new CalendarInterval(random.nextInt(), random.nextInt(), random.between(-limit, limit + 1))
+      case CalendarIntervalType => new CalendarInterval(random.nextInt(), random.nextInt(), random.nextLong())
       case _: VariantType => new VariantVal(bytes(), bytes())
       case userDefined: UserDefinedType[_] => value(userDefined.sqlType, nullable = false)
       case FloatType => if (random.nextInt(8) == 0) Float.NaN else random.nextFloat()

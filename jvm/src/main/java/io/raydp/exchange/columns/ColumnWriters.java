@@ -65,7 +65,7 @@ final class ColumnWriters {
     } else if (type instanceof NullType) {
       return new NullColumn(space, extent);
     } else if (type instanceof CalendarIntervalType) {
-      return new CalendarIntervalColumn(space, extent, path);
+      return new CalendarIntervalColumn(space, extent);
     } else if (type instanceof VariantType) {
       return new VariantColumn(space, extent, path);
     } else if (type instanceof UserDefinedType<?> userDefined) {
