@@ -60,6 +60,7 @@ def spark(ray_cluster: Any) -> Iterator[SparkSession]:
             "spark.sql.shuffle.partitions": "2",
             "spark.ui.enabled": "false",
             "spark.sql.session.timeZone": "America/New_York",
+            "spark.sql.timeType.enabled": "true",
             "spark.log.level": "ERROR",
         },
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
@@ -16,6 +17,10 @@ from raydp._exchange.columns import canonical_columns, struct_arrays
 from raydp._exchange.spark_types import arrow_schema, spark_schema
 from support.arrow_data import canonical_types, rows_of
 from support.foreign_data import FOREIGN_KINDS, Blocks, Kind, blocks
+from support.spark_data import schemas, spark_types
+
+if TYPE_CHECKING:
+    from pyspark.sql import types as T
 
 
 @given(st.lists(canonical_types(), min_size=1, max_size=4))
@@ -23,6 +28,11 @@ def test_canonical_types_and_spark_types_are_one_to_one(types: list[pa.DataType]
     schema = pa.schema([(f"c{index}", type_) for index, type_ in enumerate(types)])
     assert canonical_schema(schema) == schema
     assert arrow_schema(spark_schema(schema)) == schema
+
+
+@given(schemas(spark_types()))
+def test_spark_schemas_come_back_with_every_detail(schema: T.StructType) -> None:
+    assert spark_schema(canonical_schema(arrow_schema(schema))) == schema
 
 
 @given(blocks(foreign=True))

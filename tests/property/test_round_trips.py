@@ -1,27 +1,28 @@
 """Spark to Ray to Spark, and Ray to Spark to Ray, give back what went in.
 
-Up to what ``docs`` state: a time zone's name becomes UTC, unsigned, half-wide and 64-bit-offset types
-are widened to the ones that Spark has, and every column becomes nullable.
+Up to what ``docs/types.md`` states: a time zone's name becomes UTC, what Ray's blocks hold beside Spark's types
+is decoded and widened to them, and every column becomes nullable.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import ray
 from hypothesis import given, note
 from hypothesis import strategies as st
 
 import raydp
 import raydp.spark
-from raydp._exchange.spark_types import arrow_schema, spark_schema
-from support.arrow_data import canonical_types, plain_rows, rows_of
+from raydp._exchange.spark_types import arrow_schema
+from support.arrow_data import rows_of
 from support.datasets import table_of
 from support.foreign_data import Blocks, blocks
+from support.spark_data import schemas, spark_rows, spark_types
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import types as T
 
 
 @given(found=st.booleans().flatmap(lambda foreign: blocks(foreign=foreign)))
@@ -48,25 +49,25 @@ def test_ray_to_spark_reads_any_columns_in_any_order(spark: SparkSession, found:
 
 
 @st.composite
-def _frames(draw: st.DrawFn) -> tuple[pa.Schema, list[tuple[Any, ...]], int]:
-    types = draw(st.lists(canonical_types(max_leaves=4), min_size=1, max_size=4))
-    schema = pa.schema([(f"c{index}", type_) for index, type_ in enumerate(types)])
-    rows = draw(st.lists(st.tuples(*[plain_rows(type_) for type_ in types]), max_size=12))
+def _frames(draw: st.DrawFn) -> tuple[T.StructType, list[tuple[Any, ...]], int]:
+    schema = draw(schemas(spark_types(with_values=True, max_leaves=4), max_fields=4))
+    rows = draw(st.lists(st.tuples(*[spark_rows(field.dataType) for field in schema]), max_size=12))
     return schema, rows, draw(st.integers(1, 5))
 
 
 @given(frame=_frames())
-def test_spark_to_ray_to_spark(spark: SparkSession, frame: tuple[pa.Schema, list[tuple[Any, ...]], int]) -> None:
+def test_spark_to_ray_to_spark(spark: SparkSession, frame: tuple[T.StructType, list[tuple[Any, ...]], int]) -> None:
     schema, rows, partitions = frame
+    note(f"schema: {schema}")
     # More partitions than rows leave some of them empty.
-    df = spark.createDataFrame(rows, spark_schema(schema)).repartition(partitions).cache()
+    df = spark.createDataFrame(rows, schema).repartition(partitions).cache()
     try:
-        dataset = raydp.from_spark(df)
+        dataset = raydp.from_spark(df, tensor_columns=[])
         back = raydp.to_spark(dataset, spark)
-        assert back.schema == spark_schema(schema)
+        assert back.schema == schema
         assert _collected(back) == _collected(df)
         # Spark's own way to Arrow is another implementation of the same mapping.
-        assert rows_of(table_of(dataset)) == rows_of(df.toArrow().cast(schema))
+        assert rows_of(table_of(dataset)) == rows_of(df.toArrow().cast(arrow_schema(schema)))
     finally:
         df.unpersist()
 
