@@ -111,8 +111,7 @@ class ExchangeAgent:
         tensors = self._tensors.get(conversion)
         while (block := self._next_block(conversion)) is not None:
             # Ray copies the table into its store before this resumes: then the segment is free again.
-            table = pa.Table.from_batches([pa.record_batch(block)])
-            yield table if tensors is None else tensors.table(table)
+            yield _table_of(block, tensors)
             block.ack()
 
     @ray.method(concurrency_group="control")
@@ -183,6 +182,11 @@ class ExchangeAgent:
                     return None
                 if error.code != "timeout":
                     raise
+
+
+def _table_of(block: Any, tensors: TensorTables | None) -> pa.Table:
+    table = pa.Table.from_batches([pa.record_batch(block)])
+    return table if tensors is None else tensors.table(table)
 
 
 def _make_private(folder: Path) -> None:

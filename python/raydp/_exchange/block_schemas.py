@@ -64,9 +64,20 @@ def unified_schema(schemas: Sequence[pa.Schema]) -> pa.Schema:
     """
     distinct = list(dict.fromkeys(canonical_schema(schema) for schema in schemas))
     try:
-        return canonical_schema(pa.unify_schemas(distinct, promote_options="permissive"))
+        return _with_common_metadata(
+            canonical_schema(pa.unify_schemas(distinct, promote_options="permissive")), distinct
+        )
     except pa.ArrowTypeError as error:
         raise UnsupportedTypeError(
             f"The blocks of the Dataset have different types for one column. Give all blocks the same type, for "
             f"example with map_batches: {error}"
         ) from error
+
+
+def _with_common_metadata(unified: pa.Schema, schemas: Sequence[pa.Schema]) -> pa.Schema:
+    """Leave out what not all blocks say of a column, such as the digits of its times."""
+    for index, field in enumerate(unified):
+        said = [schema.field(field.name).metadata for schema in schemas if field.name in schema.names]
+        if any(metadata != said[0] for metadata in said):
+            unified = unified.set(index, field.remove_metadata())
+    return unified

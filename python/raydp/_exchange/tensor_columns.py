@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from ray.data.extensions import FixedShapeTensorFormat
 
 from raydp._errors import DataLossError, InvalidArgumentError
 from raydp._exchange.field_metadata import spark_metadata, user_defined_class
@@ -22,6 +21,7 @@ from raydp._exchange.vectors import DENSE_FORMS, MATRIX_TYPE, VECTOR_TYPE, matri
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    from ray.data.extensions import FixedShapeTensorFormat
 
 __all__ = ["Shape", "TensorColumn", "TensorTables", "chosen_tensors", "shapes_of_agents", "tensor_schema"]
 
@@ -253,11 +253,11 @@ def _list_numbers(
 
 
 def _tensor_type(column: TensorColumn, shape: Shape, form: FixedShapeTensorFormat) -> pa.BaseExtensionType:
-    native = form is FixedShapeTensorFormat.ARROW_NATIVE
+    native = form is type(form).ARROW_NATIVE
     if native and not pa.types.is_boolean(column.value_type) and all(shape):
         return pa.fixed_shape_tensor(column.value_type, shape)
     # As Ray does for what NumPy cannot read from Arrow's own type.
-    return (FixedShapeTensorFormat.V2 if native else form).to_type()(shape, column.value_type)
+    return (type(form).V2 if native else form).to_type()(shape, column.value_type)
 
 
 def _wrapped(flat: npt.NDArray[Any], type_: pa.DataType) -> pa.Array:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import ray
 from pyspark import InheritableThread
 from pyspark.errors import PySparkValueError
-from ray.data import DataContext
 
 from raydp._errors import ExchangeError, RaydpError, UnsupportedTypeError
 from raydp._exchange.driver_jvm import BlockOfPartition, ExportRequest
@@ -141,6 +140,8 @@ class _Conversion:
     """
 
     def __init__(self, number: int, schema: pa.Schema, tensors: list[TensorColumn]) -> None:
+        from ray.data import DataContext  # takes a second, which programs without Datasets do without
+
         self._number = number
         self._schema = schema
         self._tensors = tensors
