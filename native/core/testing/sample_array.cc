@@ -59,8 +59,8 @@ Field make_batch(std::vector<Field> columns) {
 
 Field every_type() {
   std::vector<Field> columns;
-  for (const char* format :
-       {"n", "b", "c", "s", "i", "l", "f", "g", "tdD", "ttn", "tDu", "u", "z", "d:38,10", "tsu:UTC", "tsu:"}) {
+  for (const char* format : {"n", "b", "c", "s", "i", "l", "f", "g", "tdD", "ttn", "tDu", "u", "z",
+                             "d:38,10", "tsu:UTC", "tsu:"}) {
     columns.push_back(make_field(std::string("column ") + format, format));
   }
   Field text = make_field("element", "u");

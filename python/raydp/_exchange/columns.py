@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from raydp._errors import DataLossError, InvalidArgumentError, UnsupportedTypeError
 from raydp._exchange.canonical_types import (
@@ -168,8 +168,13 @@ def _has_limits(type_: pa.DataType) -> bool:
 def _check_limits(array: pa.Array, path: str) -> None:
     type_ = array.type
     if type_ == NANOSECOND_TIME:
-        nanos = array.view(pa.int64())
-        _refuse(nanos, pc.or_(pc.less(nanos, 0), pc.greater_equal(nanos, _NANOSECONDS_PER_DAY)), path, "a time of day")
+        nanos = array.view(pa.int64()).fill_null(0).to_numpy()
+        wrong = np.flatnonzero((nanos < 0) | (nanos >= _NANOSECONDS_PER_DAY))
+        if len(wrong):
+            raise DataLossError(
+                f"A column has times that are not of one day, from midnight to midnight. Mend them in the Dataset "
+                f"before the conversion: column {path!r}, for example {nanos[wrong[0]]} ns"
+            )
     elif pa.types.is_struct(type_):
         for field, child in zip(type_, array.flatten(), strict=True):
             if _has_limits(field.type):
@@ -180,14 +185,6 @@ def _check_limits(array: pa.Array, path: str) -> None:
                 _check_limits(child, child_path(path, name))
     elif pa.types.is_list(type_) and _has_limits(type_):
         _check_limits(array.flatten(), child_path(path, "[]"))
-
-
-def _refuse(values: pa.Array, wrong: pa.Array, path: str, meaning: str) -> None:
-    if pc.any(wrong).as_py():
-        raise DataLossError(
-            f"A column has values that Spark's type cannot hold exactly, since each must be {meaning}. Mend them in "
-            f"the Dataset before the conversion: column {path!r}, for example {values.filter(wrong)[0]}"
-        )
 
 
 def _has_untyped_nulls(type_: pa.DataType) -> bool:

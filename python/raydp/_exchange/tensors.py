@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,8 +42,16 @@ def nested_lists(array: pa.ExtensionArray) -> pa.Array:
     if type_.extension_name == "arrow.fixed_shape_tensor":
         return _of_arrow_tensors(array)
     if not type_.shape:
-        return _text(pc.list_element(array.storage, 0))
+        return _only_numbers(array.storage)
     return _outer_lists(array.storage, tuple(type_.shape))
+
+
+def _only_numbers(storage: pa.Array) -> pa.Array:
+    flat = _text(storage.flatten())
+    if not storage.null_count:
+        return flat
+    valid = storage.is_valid().to_numpy(zero_copy_only=False)
+    return flat.take(pa.array(np.cumsum(valid) - 1, mask=~valid))
 
 
 def _outer_lists(storage: pa.Array, shape: Sequence[int]) -> pa.Array:
