@@ -101,7 +101,9 @@ def test_spark_types(
 
 
 def test_operations_of_ray_data_keep_the_types(spark: SparkSession) -> None:
-    columns = [f"{expression} c{i}" for i, (expression, name, *_) in enumerate(SPARK_TYPES) if name != "struct<>"]
+    # NumPy and pandas get times as Python's, which have no nanoseconds.
+    shown = [row[0] for row in SPARK_TYPES if row[1] != "time(9)"]
+    columns = [f"{expression} c{i}" for i, expression in enumerate(shown)]
     df = spark.range(6).selectExpr("id", *columns)
     dataset = raydp.from_spark(df.coalesce(1)).limit(4)
     same = dataset.map_batches(lambda table: table, batch_format="pyarrow").repartition(1)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pyspark.sql import types as T
 
 
-@given(found=st.booleans().flatmap(lambda foreign: blocks(foreign=foreign)))
+@given(found=st.booleans().flatmap(lambda foreign: blocks(foreign=foreign, stored=True)))
 def test_ray_to_spark_to_ray(spark: SparkSession, found: Blocks) -> None:
     note(f"canonical schema: {found.canonical}")
     refs = [ray.put(table) for table in found.tables]

@@ -44,7 +44,7 @@ private[exchange] object ColumnTypes {
   }
 
   private def advice(dataType: DataType): String = dataType match {
-    case _: SpatialType => "Convert it to well-known binary first, with ST_AsBinary(c)."
+    case _: GeometryType | _: GeographyType => "Convert it to well-known binary first, with ST_AsBinary(c)."
     case _ => "Cast it to a supported type, for example to STRING, or drop it."
   }
 }
