@@ -19,15 +19,29 @@ if TYPE_CHECKING:
     from raydp import spark as spark
     from raydp import utils as utils
     from raydp._conversions import from_spark, to_spark
+    from raydp._registration import register, unregister
     from raydp._session import init_spark, stop_spark
 
-__all__ = ["__version__", "errors", "from_spark", "init_spark", "spark", "stop_spark", "to_spark", "utils"]
+__all__ = [
+    "__version__",
+    "errors",
+    "from_spark",
+    "init_spark",
+    "register",
+    "spark",
+    "stop_spark",
+    "to_spark",
+    "unregister",
+    "utils",
+]
 
 _HOME = {
     "from_spark": "raydp._conversions",
     "to_spark": "raydp._conversions",
     "init_spark": "raydp._session",
     "stop_spark": "raydp._session",
+    "register": "raydp._registration",
+    "unregister": "raydp._registration",
 }
 _MODULES = frozenset({"errors", "spark", "utils"})
 

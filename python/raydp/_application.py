@@ -313,6 +313,8 @@ def _defaults(cluster: RayCluster, settings: Mapping[str, str]) -> dict[str, str
         "spark.raydp.executor.classPath": jars,
         "spark.driver.host": cluster.node_address,
         "spark.driver.bindAddress": cluster.node_address,
+        # What raydp.register names; loaded when a query first mentions it.
+        "spark.sql.catalog.ray": "io.raydp.exchange.RayCatalog",
     }
     return {key: value for key, value in defaults.items() if key not in settings}
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
     from ray.data.dataset import MaterializedDataset
 
-__all__ = ["blocks_to_dataframe", "classic_dataframe", "from_spark", "to_spark"]
+__all__ = ["blocks_to_dataframe", "checked_dataset", "classic_dataframe", "from_spark", "to_spark"]
 
 
 def from_spark(
@@ -81,11 +81,10 @@ def to_spark(ds: ray.data.Dataset, spark: SparkSession | None = None) -> DataFra
         UnsupportedTypeError: A column has a type that Spark cannot hold.
         SessionError: No session on Ray runs, or ``spark`` is another one.
     """
-    if not isinstance(ds, ray.data.Dataset):
-        raise NotADataFrameError(f"to_spark takes a ray.data.Dataset; got {type(ds).__name__}: {ds!r}")
+    dataset = checked_dataset("to_spark", ds)
     session = spark if spark is not None else _active_session()
     application = _application_of(session)
-    return application.exchange.dataset_to_dataframe(session, ds)
+    return application.exchange.dataset_to_dataframe(session, dataset)
 
 
 def blocks_to_dataframe(
@@ -97,6 +96,13 @@ def blocks_to_dataframe(
     """Turn blocks of a Ray Dataset into a Spark DataFrame; what ``Dataset.to_spark`` calls."""
     application = _application_of(spark)
     return application.exchange.blocks_to_dataframe(spark, schema, list(blocks), locations=locations)
+
+
+def checked_dataset(function: str, ds: Any) -> ray.data.Dataset:
+    """Return what a program gave to a function of ours, if it is a Dataset."""
+    if not isinstance(ds, ray.data.Dataset):
+        raise NotADataFrameError(f"{function} takes a ray.data.Dataset; got {type(ds).__name__}: {ds!r}")
+    return ds
 
 
 def classic_dataframe(df: Any) -> DataFrame:

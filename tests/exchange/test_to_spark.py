@@ -17,7 +17,7 @@ import raydp
 import raydp.spark
 from raydp import _application
 from raydp.errors import InvalidArgumentError, UnsupportedTypeError
-from support.datasets import eventually, store_bytes_used
+from support.datasets import collect_garbage, eventually, store_bytes_used
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row, SparkSession
@@ -25,11 +25,6 @@ if TYPE_CHECKING:
 
 def held() -> int:
     return _application.current().exchange._held.count()
-
-
-def collect_garbage(spark: SparkSession) -> None:
-    gc.collect()
-    spark.sparkContext._jvm.System.gc()
 
 
 def released(spark: SparkSession, count: int) -> bool:
@@ -219,3 +214,14 @@ def test_names_are_checked(spark: SparkSession) -> None:
     twice = pa.schema([("a", pa.int64()), ("a", pa.int64())])
     with pytest.raises(InvalidArgumentError, match=r"same name.*: a$"):
         raydp.spark.ray_dataset_to_spark_dataframe(spark, twice, [ray.put(pa.table({"a": [1]}))])
+
+
+def test_the_last_frame_frees_the_blocks_by_itself(spark: SparkSession) -> None:
+    assert released(spark, 0)
+    before = store_bytes_used()
+    df = raydp.to_spark(ray.data.from_arrow(pa.table({"n": pa.array(range(4 << 20), pa.int64())})), spark)
+    assert df.where("n > 0").count() == (4 << 20) - 1
+    assert eventually(lambda: store_bytes_used() - before > 30e6)
+    del df
+    gc.collect()  # PySpark's frames are in reference cycles
+    assert eventually(lambda: held() == 0 and store_bytes_used() - before < 5e6)

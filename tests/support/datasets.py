@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,9 @@ import ray
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["block_refs", "eventually", "store_bytes_used", "table_of"]
+    from pyspark.sql import SparkSession
+
+__all__ = ["block_refs", "collect_garbage", "eventually", "store_bytes_used", "table_of"]
 
 
 def block_refs(dataset: ray.data.Dataset) -> list[ray.ObjectRef[Any]]:
@@ -27,6 +30,12 @@ def table_of(dataset: ray.data.Dataset) -> pa.Table:
 def store_bytes_used() -> float:
     """Return how many bytes of Ray's object store are in use."""
     return ray.cluster_resources()["object_store_memory"] - ray.available_resources().get("object_store_memory", 0.0)
+
+
+def collect_garbage(spark: SparkSession) -> None:
+    """Run both garbage collectors, so that DataFrames nobody refers to end their leases."""
+    gc.collect()
+    spark.sparkContext._jvm.System.gc()
 
 
 def eventually(condition: Callable[[], bool], *, within: float = 20.0) -> bool:

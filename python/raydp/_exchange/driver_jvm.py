@@ -130,9 +130,28 @@ class DriverJvm:
             )
         return _spark_internals.dataframe_of(java_dataframe, spark)
 
+    def register_blocks(self, name: str, request: ScanRequest) -> None:
+        """Let queries read blocks under a name; the JVM leases the Dataset until it is unregistered and unused."""
+        with _python_errors():
+            self._jvm.io.raydp.exchange.RayBlocks.register(name, json.dumps(asdict(request)))
+
+    def unregister(self, name: str) -> bool:
+        """Take a name back; ``False`` when it was none."""
+        with _python_errors():
+            return bool(self._jvm.io.raydp.exchange.RayBlocks.unregister(name))
+
+    def registered(self) -> list[str]:
+        """Return the names of all registered Datasets, sorted."""
+        with _python_errors():
+            return list(self._jvm.io.raydp.exchange.RayBlocks.registered())
+
     def await_released(self, timeout: float) -> list[int]:
         """Return Datasets whose lease ended, after at most ``timeout`` seconds."""
         return list(self._jvm.io.raydp.exchange.RayBlocks.awaitReleased(int(timeout * 1000)))
+
+    def collect_garbage(self) -> None:
+        """Have the JVM look for leases that nothing refers to any more."""
+        self._jvm.java.lang.System.gc()
 
     def release_all(self) -> None:
         """End all leases; reads that are under way fail."""

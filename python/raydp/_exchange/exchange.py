@@ -11,7 +11,7 @@ from raydp._exchange.directory import AgentDirectory
 from raydp._exchange.driver_jvm import DriverJvm
 from raydp._exchange.executor_changes import ExecutorChanges
 from raydp._exchange.to_ray import ExportOptions, dataframe_to_dataset
-from raydp._exchange.to_spark import Blocks, HeldDatasets, blocks_to_dataframe
+from raydp._exchange.to_spark import Blocks, HeldDatasets, Reading
 from raydp._ray_internals import dataset_blocks
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class Exchange:
             timeout=self._timeout,
         )
         self._held = HeldDatasets(self._directory, self._jvm)
+        self._reading = Reading(self._held, self._directory, self._jvm, self._block_bytes, self._timeout)
 
     def to_dataset(
         self,
@@ -77,8 +78,19 @@ class Exchange:
 
     def dataset_to_dataframe(self, spark: SparkSession, dataset: Dataset) -> DataFrame:
         """Convert a Dataset; see :func:`raydp.to_spark`."""
-        found = dataset_blocks(dataset)
-        return self._to_dataframe(spark, Blocks(found.refs, found.schema, found.rows, found.sizes))
+        return self._reading.dataframe(spark, _blocks_of(dataset))
+
+    def register(self, dataset: Dataset, name: str) -> None:
+        """Let queries read a Dataset under a name; see :func:`raydp.register`."""
+        self._reading.register(name, _blocks_of(dataset))
+
+    def unregister(self, name: str) -> bool:
+        """Take a name back; ``False`` when it was none."""
+        return self._reading.unregister(name)
+
+    def registered(self) -> list[str]:
+        """Return the names of all registered Datasets, sorted."""
+        return self._jvm.registered()
 
     def blocks_to_dataframe(
         self, spark: SparkSession, schema: Any, blocks: Sequence[ObjectRef[Any]], *, locations: Any = None
@@ -92,7 +104,8 @@ class Exchange:
             locations: Not needed; Ray is asked where the blocks are.
         """
         del locations
-        return self._to_dataframe(spark, Blocks(list(blocks), schema if isinstance(schema, pa.Schema) else None))
+        found = Blocks(list(blocks), schema if isinstance(schema, pa.Schema) else None)
+        return self._reading.dataframe(spark, found)
 
     def held_blocks(self) -> list[ObjectRef[Any]]:
         """Return references to all blocks that DataFrames of this application read."""
@@ -107,13 +120,7 @@ class Exchange:
         self._held.close()
         self._directory.close()
 
-    def _to_dataframe(self, spark: SparkSession, blocks: Blocks) -> DataFrame:
-        return blocks_to_dataframe(
-            spark,
-            blocks,
-            held=self._held,
-            directory=self._directory,
-            jvm=self._jvm,
-            segment_bytes=self._block_bytes,
-            timeout=self._timeout,
-        )
+
+def _blocks_of(dataset: Dataset) -> Blocks:
+    found = dataset_blocks(dataset)
+    return Blocks(found.refs, found.schema, found.rows, found.sizes)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import json
 import logging
 import threading
+import time
+import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import ray
 import ray.experimental
+from pyspark.sql.types import StructType
 
 from raydp._errors import ExchangeError, InvalidArgumentError, UnsupportedTypeError
 from raydp._exchange.block_schemas import describe_blocks, unified_schema
@@ -18,20 +23,24 @@ from raydp._exchange.driver_jvm import BlockSource, ScanRequest
 from raydp._exchange.spark_types import spark_schema
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
-    from pyspark.sql.types import StructType
     from ray import ObjectRef
 
     from raydp._exchange.directory import Agent, AgentDirectory
     from raydp._exchange.driver_jvm import DriverJvm
 
-__all__ = ["Blocks", "HeldDatasets", "blocks_to_dataframe"]
+__all__ = ["Blocks", "HeldDatasets", "Reading"]
 
 _logger = logging.getLogger(__name__)
 _numbers = itertools.count(1)
 _CONTROL_SECONDS = 60.0
-_RELEASE_WAIT_SECONDS = 30.0
+_RELEASE_WAIT_SECONDS = 1.0
+# A collection costs the driver's JVM a pause, so that each one that frees nothing doubles the time to the next.
+_COLLECTION_SECONDS = 1.0
+_LONGEST_COLLECTION_SECONDS = 1800.0
 _NOT_KNOWN = -1
 _TIMES_ENABLED = "spark.sql.timeType.enabled"
 
@@ -67,6 +76,7 @@ class HeldDatasets:
         self._held: dict[int, tuple[list[ObjectRef[Any]], pa.Schema]] = {}
         self._joined = False
         self._releasing: threading.Thread | None = None
+        self._given_up = 0
 
     @property
     def needs_idle_agents(self) -> bool:
@@ -92,6 +102,10 @@ class HeldDatasets:
             if self._releasing is None:
                 self._releasing = threading.Thread(target=self._release_ended, name="raydp-release", daemon=True)
                 self._releasing.start()
+
+    def given_up(self) -> None:
+        """Take note that a reader of a Dataset is gone, so that leases may be garbage; callable from a finalizer."""
+        self._given_up += 1
 
     def release(self, number: int) -> None:
         """Drop the references to a Dataset's blocks, here and at the agents."""
@@ -143,8 +157,15 @@ class HeldDatasets:
             _logger.warning("Exchange agents did not answer within %.0f s: %d", _CONTROL_SECONDS, len(late))
 
     def _release_ended(self) -> None:
+        looked_at, delay, due = 0, _COLLECTION_SECONDS, 0.0
         while True:
+            if looked_at != self._given_up:
+                looked_at, delay, due = self._given_up, _COLLECTION_SECONDS, time.monotonic()
             try:
+                # An idle JVM does not collect garbage by itself, and blocks can be worth more than its own heap.
+                if looked_at and time.monotonic() >= due:
+                    self._jvm.collect_garbage()
+                    delay, due = min(2 * delay, _LONGEST_COLLECTION_SECONDS), time.monotonic() + delay
                 ended = self._jvm.await_released(_RELEASE_WAIT_SECONDS)
             except Exception as error:  # the JVM is gone, and its leases with it
                 _logger.info("Leases are not followed any more: %s", error)
@@ -157,66 +178,81 @@ class HeldDatasets:
                     return
 
 
-def blocks_to_dataframe(
-    spark: SparkSession,
-    blocks: Blocks,
-    *,
-    held: HeldDatasets,
-    directory: AgentDirectory,
-    jvm: DriverJvm,
-    segment_bytes: int,
-    timeout: float,
-) -> DataFrame:
-    """Return a DataFrame that reads blocks where they lie, each time that it is used.
+@dataclass(frozen=True)
+class Reading:
+    """What all Datasets that Spark reads have in common.
 
-    Args:
-        spark: The session.
-        blocks: What to read.
-        held: Holds the blocks for as long as anything in the JVM can read them.
+    Attributes:
+        held: Holds blocks for as long as anything in the JVM can read them.
         directory: The agents.
         jvm: The driver's JVM.
         segment_bytes: Size of the shared memory that a task reads through.
         timeout: Seconds that a task waits for its agent.
-
-    Raises:
-        InvalidArgumentError: There are neither blocks nor a schema, no columns, or several of the same name.
-        UnsupportedTypeError: A column has a type that Spark cannot hold.
     """
-    nodes = _nodes_of(blocks.refs)
-    schema, rows, sizes = _described(blocks, nodes, directory, timeout)
-    frame_schema = spark_schema(schema)
-    _check_times(spark, frame_schema)
-    hosts = _hosts_by_node()
-    number = held.hold(blocks.refs, schema)
-    try:
-        df = jvm.blocks_dataframe(
-            spark,
-            ScanRequest(
+
+    held: HeldDatasets
+    directory: AgentDirectory
+    jvm: DriverJvm
+    segment_bytes: int
+    timeout: float
+
+    def dataframe(self, spark: SparkSession, blocks: Blocks) -> DataFrame:
+        """Return a DataFrame that reads blocks where they lie, each time that it is used.
+
+        Raises:
+            InvalidArgumentError: There are neither blocks nor a schema, no columns, or several of the same name.
+            UnsupportedTypeError: A column has a type that Spark cannot hold.
+        """
+        with self._leased(blocks) as request:
+            _check_times(spark, request.schema)
+            df = self.jvm.blocks_dataframe(spark, request)
+        weakref.finalize(df, self.held.given_up).atexit = False
+        return df
+
+    def register(self, name: str, blocks: Blocks) -> None:
+        """Let queries read blocks under a name; raises as :meth:`dataframe` does."""
+        with self._leased(blocks) as request:
+            self.jvm.register_blocks(name, request)
+        self.held.given_up()  # the name may have been another Dataset's
+
+    def unregister(self, name: str) -> bool:
+        """Take a name back; ``False`` when it was none."""
+        known = self.jvm.unregister(name)
+        self.held.given_up()
+        return known
+
+    @contextlib.contextmanager
+    def _leased(self, blocks: Blocks) -> Iterator[ScanRequest]:
+        """Hold blocks until the JVM, which is asked for a lease meanwhile, lets go of them."""
+        nodes = _nodes_of(blocks.refs)
+        schema, rows, sizes = _described(blocks, nodes, self.directory, self.timeout)
+        hosts = _hosts_by_node()
+        number = self.held.hold(blocks.refs, schema)
+        try:
+            yield ScanRequest(
                 dataset=number,
-                application=directory.application,
-                agents_dir=str(directory.folder),
-                token=directory.token.hex(),
-                schema=frame_schema.json(),
-                segment_bytes=segment_bytes,
-                timeout_s=round(timeout),
+                application=self.directory.application,
+                agents_dir=str(self.directory.folder),
+                token=self.directory.token.hex(),
+                schema=spark_schema(schema).json(),
+                segment_bytes=self.segment_bytes,
+                timeout_s=round(self.timeout),
                 blocks=[
                     BlockSource(count, size, [hosts[node] for node in places if node in hosts])
                     for count, size, places in zip(rows, sizes, nodes, strict=True)
                 ],
-            ),
-        )
-    except BaseException:
-        held.release(number)
-        raise
-    held.follow_leases()
-    return df
+            )
+        except BaseException:
+            self.held.release(number)
+            raise
+        self.held.follow_leases()
 
 
-def _check_times(spark: SparkSession, schema: StructType) -> None:
-    if '"time(' in schema.json() and spark.conf.get(_TIMES_ENABLED, "false") != "true":
+def _check_times(spark: SparkSession, schema: str) -> None:
+    if '"time(' in schema and spark.conf.get(_TIMES_ENABLED, "false") != "true":
         raise UnsupportedTypeError(
             f"A column holds times of day, and Spark's type for them is switched off. Set {_TIMES_ENABLED} to true in "
-            f"the session, or drop the column: {schema.simpleString()}"
+            f"the session, or drop the column: {StructType.fromJson(json.loads(schema)).simpleString()}"
         )
 
 

@@ -165,24 +165,12 @@ object RaydpConfiguration {
     values.keys.toVector.sorted.filter(_.startsWith(Prefix)).foreach { key =>
       if (!known(key) && !key.startsWith(ExecutorResourcePrefix)) {
         throw new ConfigurationException(
-          s"There is no such setting; did you mean ${nearest(key, known)}? Unknown: $key")
+          s"There is no such setting; did you mean ${nearest(key, known).mkString}? Unknown: $key")
       }
     }
     settings.foreach(_.find(values.get))
   }
 
-  private def nearest(key: String, known: Set[String]): String =
-    (known + (ExecutorResourcePrefix + "<name>")).toVector.sorted.minBy(distance(key.toLowerCase, _))
-
-  /** Levenshtein distance, ignoring the case of the second argument. */
-  private def distance(first: String, second: String): Int = {
-    val target = second.toLowerCase
-    val initial = (0 to target.length).toVector
-    first.foldLeft(initial) { (row, letter) =>
-      target.indices.foldLeft(Vector(row.head + 1)) { (next, i) =>
-        val substituted = row(i) + (if (letter == target(i)) 0 else 1)
-        next :+ math.min(math.min(next.last + 1, row(i + 1) + 1), substituted)
-      }
-    }.last
-  }
+  private def nearest(key: String, known: Set[String]): Option[String] =
+    Spelling.nearest(key, known + (ExecutorResourcePrefix + "<name>"))
 }

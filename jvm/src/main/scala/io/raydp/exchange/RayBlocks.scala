@@ -17,11 +17,25 @@ object RayBlocks {
    * blocks until [[awaitReleased]] has named the Dataset.
    */
   def dataFrame(spark: SparkSession, requestJson: String): DataFrame = {
-    val dataset = RayDataset.parse(requestJson)
-    val table = new RayTable(dataset, DatasetLease.begin(dataset.id))
+    val table = lease(requestJson)
+    val dataset = table.dataset
     tables.put(dataset.id, new WeakReference(table))
     try spark.read.format(RayTableProvider.ShortName).option(RayTableProvider.DatasetOption, dataset.id).load()
     finally java.lang.ref.Reference.reachabilityFence(table)
+  }
+
+  /** Gives a Dataset a name that queries can use until [[unregister]]; another one's name is taken over. */
+  def register(name: String, requestJson: String): Unit = RegisteredDatasets.register(name, lease(requestJson))
+
+  /** Takes a name back; false when it was none. What was made of the Dataset can still read it. */
+  def unregister(name: String): Boolean = RegisteredDatasets.unregister(name)
+
+  /** The names of all registered Datasets, sorted. */
+  def registered(): Array[String] = RegisteredDatasets.names.toArray
+
+  private def lease(requestJson: String): RayTable = {
+    val dataset = RayDataset.parse(requestJson)
+    new RayTable(dataset, DatasetLease.begin(dataset.id))
   }
 
   /** The table of a Dataset that some DataFrame still refers to. */
@@ -38,5 +52,8 @@ object RayBlocks {
   }
 
   /** Lets go of every Dataset; reading one of them afterwards fails. */
-  def releaseAll(): Unit = DatasetLease.endAll()
+  def releaseAll(): Unit = {
+    RegisteredDatasets.clear()
+    DatasetLease.endAll()
+  }
 }

@@ -9,7 +9,7 @@ import org.apache.spark.sql.sources.DataSourceRegister
 import org.apache.spark.sql.types.StructType
 import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
-/** The data source "ray": `spark.read.format("ray").option("dataset", number)`. */
+/** The data source "ray": `spark.read.format("ray").load(name)` of a Dataset that `raydp.register` named. */
 final class RayTableProvider extends TableProvider with DataSourceRegister {
   import RayTableProvider._
 
@@ -24,17 +24,27 @@ final class RayTableProvider extends TableProvider with DataSourceRegister {
     table(new CaseInsensitiveStringMap(properties))
 
   private def table(options: CaseInsensitiveStringMap): RayTable = {
-    val number = Option(options.get(DatasetOption)).getOrElse(throw new IllegalArgumentException(
-      s"""The data source "$ShortName" needs the option "$DatasetOption". Use raydp.to_spark(dataset), which sets it."""))
+    def option(key: String): Option[String] = Option(options.get(key))
+    option(DatasetOption).map(numbered).orElse(option(NameOption).map(RegisteredDatasets.table)).getOrElse(
+      throw new IllegalArgumentException(
+        s"""The data source "$ShortName" needs the name of a Dataset: name it with raydp.register(dataset, "name") """ +
+          s"""and read it with spark.read.format("$ShortName").load("name"), or use raydp.to_spark(dataset)."""))
+  }
+
+  private def numbered(number: String): RayTable =
     number.toLongOption.flatMap(RayBlocks.table).getOrElse(throw new IllegalArgumentException(
       "Spark holds no such Ray Dataset: it was released with the last DataFrame over it, or never converted. Use " +
         s"raydp.to_spark(dataset). Option $DatasetOption: $number"))
-  }
 }
 
 private[exchange] object RayTableProvider {
   val ShortName = "ray"
+
+  /** A Dataset's number, which `raydp.to_spark` sets. */
   val DatasetOption = "dataset"
+
+  /** A registered Dataset's name: the argument of `load`. */
+  val NameOption = "path"
 }
 
 /** A Ray Dataset as a table. Holds the Dataset's lease. */
