@@ -76,9 +76,22 @@ public final class AgentConnection implements AutoCloseable {
 
   /** Lends an idle segment of at least {@code bytes} bytes, or a new one in the place of idle ones that are too small. */
   public MappedSegment lend(long bytes) {
+    return lend(bytes, Long.MAX_VALUE);
+  }
+
+  /**
+   * Lends a segment of about {@code bytes} bytes. A larger one will not do: an agent fills what it is given, while the
+   * segments of exports are mostly room that nobody touches.
+   */
+  public MappedSegment lendForRead(long bytes) {
+    return lend(bytes, sizeFor(bytes));
+  }
+
+  private MappedSegment lend(long bytes, long most) {
     MappedSegment best = null;
     for (MappedSegment candidate : idle) {
-      if (candidate.size() >= bytes && (best == null || candidate.size() < best.size())) {
+      boolean fits = candidate.size() >= bytes && candidate.size() <= most;
+      if (fits && (best == null || candidate.size() < best.size())) {
         best = candidate;
       }
     }
@@ -89,10 +102,14 @@ public final class AgentConnection implements AutoCloseable {
     if (!idle.isEmpty()) {
       drop(idle.remove(idle.size() - 1));
     }
-    // Powers of two, so that the segments of one conversion suit the next one's slightly larger layout.
-    long size = Math.max(Long.highestOneBit(Math.max(bytes, 1) * 2 - 1), 4096);
+    long size = sizeFor(bytes);
     long id = NativeExchange.createSegment(open(), size);
     return new MappedSegment(id, size, NativeExchange.segmentAddress(open(), id));
+  }
+
+  /** Powers of two, so that the segments of one conversion suit the next one's slightly larger layout. */
+  private static long sizeFor(long bytes) {
+    return Math.max(Long.highestOneBit(Math.max(bytes, 1) * 2 - 1), 4096);
   }
 
   /** Takes a lent segment back, its pages still warm. */

@@ -6,13 +6,17 @@ import java.util.concurrent.{ScheduledThreadPoolExecutor, TimeUnit}
 import scala.collection.mutable
 import scala.util.control.NonFatal
 
+import org.apache.spark.SparkEnv
+
 /**
  * The idle connections of this JVM. A task slot that comes back finds its connection again and, with it, segments
  * whose pages are warm: touching a fresh segment for the first time costs more than writing a block.
  *
  * @param idleMillis how long a connection may lie idle before it is closed and its memory returned
+ * @param mostIdle how many connections are kept: as many as tasks that can run at once, so that idle and busy ones
+ *   together have no more segments than busy ones alone could have
  */
-final class AgentConnectionPool(idleMillis: Long) {
+final class AgentConnectionPool(idleMillis: Long, mostIdle: => Int) {
   import AgentConnectionPool._
 
   private val idle = mutable.ArrayBuffer.empty[Idle]
@@ -43,7 +47,11 @@ final class AgentConnectionPool(idleMillis: Long) {
     if (connection.isCancelled) discard(connection)
     else {
       val entry = new Idle(connection, address)
-      synchronized { idle += entry }
+      val surplus = synchronized {
+        idle += entry
+        Option.when(idle.size > mostIdle)(idle.remove(0))
+      }
+      surplus.foreach(_.connection.close())
       evictor.schedule((() => evict(entry)): Runnable, idleMillis, TimeUnit.MILLISECONDS)
       ()
     }
@@ -135,5 +143,10 @@ object AgentConnectionPool {
   private val IdleMillis = 30000L
 
   /** The pool of this JVM. */
-  val shared: AgentConnectionPool = new AgentConnectionPool(IdleMillis)
+  val shared: AgentConnectionPool = new AgentConnectionPool(IdleMillis, taskSlots())
+
+  private def taskSlots(): Int = Option(SparkEnv.get).fold(Runtime.getRuntime.availableProcessors) { env =>
+    val cores = env.conf.getInt("spark.executor.cores", Runtime.getRuntime.availableProcessors)
+    math.max(1, cores / env.conf.getInt("spark.task.cpus", 1))
+  }
 }

@@ -32,10 +32,13 @@ private[exchange] final class ConnectionLease(
   /** Closes the connection: the agent forgets what the task had begun. */
   def abandon(): Unit = end(pool.discard)
 
-  /** Runs `body`; when the task was killed meanwhile, it fails as Spark wants a killed task to fail. */
+  /** Runs `body`; when the task was killed before or meanwhile, it fails as Spark wants a killed task to fail. */
   def guarded[T](body: => T): T =
-    try body
-    catch {
+    try {
+      // Otherwise a task that never has to wait would go on to its end.
+      if (context.isInterrupted()) throw new TaskKilledException("killed before it exchanged data with Ray")
+      body
+    } catch {
       case NonFatal(failure) =>
         failed = true
         throw if (context.isInterrupted()) new TaskKilledException("killed while it exchanged data with Ray")

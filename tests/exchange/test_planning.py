@@ -1,0 +1,75 @@
+"""What Spark's planner knows of a Ray Dataset: how it is divided among tasks, its size, what need not be read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+import ray
+import ray.data
+from pyspark.sql import functions as F
+
+import raydp
+import raydp.spark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyspark.sql import DataFrame, SparkSession
+
+
+@pytest.fixture
+def eight_megabyte_partitions(spark: SparkSession) -> Iterator[None]:
+    spark.conf.set("spark.sql.files.maxPartitionBytes", "8m")
+    yield
+    spark.conf.unset("spark.sql.files.maxPartitionBytes")
+
+
+def plan(df: DataFrame) -> str:
+    return str(df._jdf.queryExecution().executedPlan().toString())
+
+
+def numbers(rows: int) -> pa.Table:
+    return pa.table({"n": pa.array(range(rows), pa.int64()), "m": pa.array(range(rows), pa.int64())})
+
+
+@pytest.mark.usefixtures("eight_megabyte_partitions")
+def test_large_blocks_are_divided_and_small_ones_joined(spark: SparkSession) -> None:
+    rows = 2 << 20  # 32 MB in one block
+    large = raydp.spark.ray_dataset_to_spark_dataframe(spark, None, [ray.put(numbers(rows))])
+    assert large.rdd.getNumPartitions() == 4
+    assert large.select(F.sum("n"), F.count("n"), F.countDistinct("n")).first() == (rows * (rows - 1) // 2, rows, rows)
+    small = raydp.spark.ray_dataset_to_spark_dataframe(spark, None, [ray.put(numbers(100)) for _ in range(60)])
+    assert small.rdd.getNumPartitions() == spark.sparkContext.defaultParallelism
+    assert small.count() == 6000
+
+
+def test_tasks_are_sent_to_where_the_blocks_are(spark: SparkSession) -> None:
+    address = ray.nodes()[0]["NodeManagerAddress"]
+    df = raydp.spark.ray_dataset_to_spark_dataframe(spark, None, [ray.put(numbers(100_000))])
+    rdd = df._jdf.queryExecution().toRdd()
+    locations = rdd.preferredLocations(rdd.partitions()[0])
+    assert locations.mkString(",") == address
+
+
+def test_sizes_decide_what_is_broadcast(spark: SparkSession) -> None:
+    large = raydp.to_spark(ray.data.from_arrow(numbers(1 << 20)), spark)
+    other = raydp.to_spark(ray.data.from_arrow(numbers(1 << 20)), spark)
+    few = raydp.to_spark(ray.data.from_arrow(numbers(1000)), spark)
+    assert "BroadcastHashJoin" in plan(large.join(few, "n"))
+    assert "SortMergeJoin" in plan(large.join(other, "n"))
+    # Half of the columns are half of the bytes: 8 MB, which is below Spark's 10.
+    assert "BroadcastHashJoin" in plan(large.join(other.select("n"), "n"))
+    assert large.join(few, "n").count() == 1000
+
+
+def test_limits_and_columns_are_pushed_down(spark: SparkSession) -> None:
+    # Reading a block behind the limit, or the other column, would fail.
+    wanted = pa.table({"n": pa.array(range(10), pa.uint64()), "m": pa.array([2**64 - 1] * 10, pa.uint64())})
+    unreadable = pa.table({"n": pa.array([2**64 - 1] * 10, pa.uint64()), "m": pa.array([1] * 10, pa.uint64())})
+    df = raydp.to_spark(ray.data.from_arrow([wanted, unreadable]), spark)
+    limited = df.select("n").limit(3)
+    assert "limit 3" in plan(limited)
+    assert [row.n for row in limited.collect()] == [0, 1, 2]
+    assert df.count() == 20
