@@ -14,7 +14,7 @@ from raydp._memory_size import MEBIBYTE, parse_memory_size
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["banner", "block_bytes", "check", "exchange_timeout_seconds", "progress"]
+__all__ = ["banner", "block_bytes", "check", "exchange_timeout_seconds", "fault_tolerant", "progress"]
 
 _TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
 _MINIMUM_EXECUTOR_MEMORY = 450 * MEBIBYTE
@@ -37,6 +37,11 @@ BLOCK_SIZE = _Setting(
 EXCHANGE_TIMEOUT = _Setting(
     "spark.raydp.exchange.timeout", "600", "Seconds without any progress after which a conversion gives up."
 )
+FAULT_TOLERANT = _Setting(
+    "spark.raydp.exchange.faultTolerant",
+    "true",
+    "Have Spark make blocks again that were lost with a node, for as long as the application lives.",
+)
 
 
 def _value(settings: Mapping[str, str], setting: _Setting) -> str:
@@ -58,6 +63,11 @@ def progress(settings: Mapping[str, str]) -> bool | None:
 def banner(settings: Mapping[str, str]) -> bool:
     """Return whether to print the line about the Spark UI."""
     return _boolean(settings, BANNER)
+
+
+def fault_tolerant(settings: Mapping[str, str]) -> bool:
+    """Return whether blocks that were lost with a node are made again."""
+    return _boolean(settings, FAULT_TOLERANT)
 
 
 def block_bytes(settings: Mapping[str, str]) -> int:
@@ -92,6 +102,7 @@ def check(settings: Mapping[str, str]) -> None:
     banner(settings)
     block_bytes(settings)
     exchange_timeout_seconds(settings)
+    fault_tolerant(settings)
     memory = settings.get("spark.executor.memory")
     if memory is not None:
         # Spark reads a bare number as mebibytes here.

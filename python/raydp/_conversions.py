@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
     from ray.data.dataset import MaterializedDataset
 
-__all__ = ["blocks_to_dataframe", "checked_dataset", "classic_dataframe", "from_spark", "to_spark"]
+__all__ = ["blocks_to_dataframe", "checked_dataset", "classic_dataframe", "convert", "from_spark", "to_spark"]
 
 
 def from_spark(
@@ -28,7 +28,9 @@ def from_spark(
 
     Runs the DataFrame's plan once; its rows go through shared memory into Ray's object store as Arrow
     tables, in the order of the DataFrame's partitions. This process owns the blocks: they outlive the
-    executors and :func:`raydp.stop_spark`, and are freed with the Dataset.
+    executors and :func:`raydp.stop_spark`, and are freed with the Dataset. Blocks that are lost with a node of
+    the cluster are made again by Spark when they are next read, as long as the application lives and unless it was
+    started with ``fault_tolerant_mode=False``.
 
     Args:
         df: A DataFrame (or a pandas-on-Spark frame) of the running session on Ray.
@@ -51,6 +53,17 @@ def from_spark(
         SessionError: The session was stopped, is a Spark Connect one, or is not on Ray.
         ExchangeError: The conversion failed on its way, e.g. because a node died.
     """
+    return convert(df, num_blocks=num_blocks, tensor_columns=tensor_columns)
+
+
+def convert(
+    df: DataFrame,
+    *,
+    num_blocks: int | None,
+    tensor_columns: Collection[str] | Mapping[str, tuple[int, ...]] | None = None,
+    recoverable: bool | None = None,
+) -> MaterializedDataset[Any]:
+    """Turn a DataFrame into a Dataset; ``recoverable``: as the application was told, or whether lost blocks return."""
     frame = classic_dataframe(df)
     if num_blocks is not None and (isinstance(num_blocks, bool) or not isinstance(num_blocks, int) or num_blocks < 1):
         raise InvalidArgumentError(f"num_blocks must be a whole number of at least 1; got: {num_blocks!r}")
@@ -60,6 +73,7 @@ def from_spark(
         num_blocks=num_blocks,
         progress=_configuration.progress(application.settings),
         tensor_columns=tensor_columns,
+        recoverable=recoverable,
     )
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from raydp._errors import ExchangeError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from ray import ObjectRef
     from ray.data import Dataset
@@ -26,6 +26,7 @@ __all__ = [
     "dataset_blocks",
     "dataset_of_blocks",
     "is_client_connected",
+    "referenced",
     "session_directory",
 ]
 
@@ -114,6 +115,19 @@ def arrow_table(block: object) -> pa.Table:
     if not isinstance(table, pa.Table):
         raise ExchangeError(f"Ray gave a block in a form that is not known: {type(table).__name__}")
     return table
+
+
+def referenced(objects: Iterable[str]) -> set[str]:
+    """Return which of these objects (ids, hex) anything in the cluster, or the lineage of such, still refers to.
+
+    Why: what it takes to make lost blocks again (plans, shuffle files) must go when the last reference to the blocks
+    does, which may be in another process. A callback for objects that go out of scope would replace it.
+    """
+    from ray._private.worker import global_worker
+
+    worker: Any = global_worker
+    counts: dict[bytes, Any] = worker.core_worker.get_all_reference_counts()
+    return {one for one in objects if one.encode() in counts}
 
 
 def session_directory() -> str:

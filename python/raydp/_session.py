@@ -58,7 +58,8 @@ def init_spark(
         executor_memory: Heap of each executor: bytes, or a string such as ``"500MB"`` or ``"4g"``; at
             least 450 MiB. Ray is asked for Spark's overhead, off-heap and PySpark memory on top.
         enable_hive: Use Hive's catalog and functions.
-        fault_tolerant_mode: Accepted for compatibility: blocks always outlive executors and Spark.
+        fault_tolerant_mode: Have Spark make blocks again that were lost with a node of the cluster, for as long as
+            the application lives. Blocks outlive executors and Spark either way.
         placement_group_strategy: ``"PACK"``, ``"SPREAD"``, ``"STRICT_PACK"`` or ``"STRICT_SPREAD"``: reserve one
             bundle per executor, arranged so, and remove them with the application.
         placement_group: An existing placement group to run the executors in.
@@ -77,7 +78,8 @@ def init_spark(
     """
     global _running
     settings = _settings(num_executors, executor_cores, executor_memory, configs)
-    _flag("fault_tolerant_mode", fault_tolerant_mode)
+    if not _flag("fault_tolerant_mode", fault_tolerant_mode):
+        settings["spark.raydp.exchange.faultTolerant"] = "false"
     settings |= _placement_settings(placement_group_strategy, placement_group, placement_group_bundle_indexes)
     request = _Request(_name(app_name), _flag("enable_hive", enable_hive), settings)
     _configuration.check(settings)

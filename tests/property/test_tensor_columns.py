@@ -18,7 +18,7 @@ from raydp._errors import DataLossError, InvalidArgumentError
 from raydp._exchange.canonical_types import canonical_schema
 from raydp._exchange.columns import canonical_columns
 from raydp._exchange.spark_types import arrow_schema, spark_schema
-from raydp._exchange.tensor_columns import TensorTables, chosen_tensors, shapes_of_agents, tensor_schema
+from raydp._exchange.tensor_columns import BlockForm, TensorTables, chosen_tensors, shapes_of_agents
 
 FORMS = list(FixedShapeTensorFormat)
 NUMBERS = st.floats(allow_nan=False, width=32)
@@ -40,7 +40,8 @@ def _tensors(
     columns = chosen_tensors(tables[0].schema, asked)
     agent = TensorTables(columns, form)
     made = [agent.table(table) for table in tables]
-    promised = tensor_schema(tables[0].schema, columns, shapes_of_agents([agent.shapes]), form)
+    decided = BlockForm(tables[0].schema, tuple(columns), form)
+    promised = decided.with_shapes(shapes_of_agents([agent.shapes])).stored_schema()
     assert all(table.schema.equals(promised, check_metadata=True) for table in made)
     return made
 

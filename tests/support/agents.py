@@ -31,6 +31,9 @@ class Recorder:
     lost: list[Agent] = field(default_factory=list)
     needs_idle_agents: bool = False
 
+    def needs(self, agent: Agent) -> bool:
+        return self.needs_idle_agents and agent in self.joined
+
     def agent_joined(self, agent: Agent) -> None:
         self.joined.append(agent)
 

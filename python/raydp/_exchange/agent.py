@@ -13,6 +13,7 @@ import socket
 import stat
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ import ray
 
 from raydp._errors import ExchangeError
 from raydp._exchange.block_reader import BlockReader
+from raydp._exchange.rebuilds import LostBlock, Rebuilds
 from raydp._native import AgentServer
 from raydp._native import ExchangeError as NativeError
 from raydp._ray_internals import arrow_table
@@ -33,10 +35,10 @@ if TYPE_CHECKING:
 
     from raydp._exchange.tensor_columns import Shape, TensorTables
 
-__all__ = ["AGENT_METHOD_GROUPS", "AgentNode", "BlockDescription", "ExchangeAgent"]
+__all__ = ["AGENT_METHOD_GROUPS", "AgentNode", "BlockDescription", "ExchangeAgent", "Stored"]
 
 # Threads of the actor per kind of call, so that conversions at work never keep a control call waiting.
-AGENT_METHOD_GROUPS = {"control": 4, "streams": 32, "lifetime": 1}
+AGENT_METHOD_GROUPS = {"control": 4, "streams": 32, "lifetime": 2}
 _READ_THREADS = 4
 # A wait for the next block is as long as a Spark stage; this only bounds one native call.
 _WAIT_SECONDS = 60.0
@@ -51,6 +53,14 @@ class AgentNode:
 
     node_id: str
     pid: int
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How many blocks of a conversion an agent stored, and the shapes of their tensor columns by name."""
+
+    blocks: int
+    shapes: dict[str, Shape]
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,9 @@ class BlockDescription:
 class ExchangeAgent:
     """The actor class; see the module's description.
 
+    A process of it starts with nothing. The directory opens the first one; when that is lost, Ray starts another, maybe
+    on another node, which only yields the blocks of former conversions that Ray asks for again.
+
     It is reachable for executors only after :meth:`publish`: until then the socket has another name, so
     that no task finds an agent which does not know yet what is going on.
 
@@ -84,62 +97,95 @@ class ExchangeAgent:
     def __init__(self, socket_path: str, token: bytes, application: str, timeout: float) -> None:
         self._path = Path(socket_path)
         self._hidden = self._path.with_suffix(f".{os.getpid()}")
-        _make_private(self._path.parent.parent)
-        _remove_dead_applications(self._path.parent.parent, keep=self._path.parent.name)
-        _make_private(self._path.parent)
-        self._server = AgentServer(os.fspath(self._hidden), token, application)
-        self._reader = BlockReader(self._server, threads=_READ_THREADS, timeout=timeout)
+        self._token, self._application, self._timeout = token, application, timeout
+        self._server: AgentServer | None = None
+        self._reader: BlockReader | None = None
+        self._begun: set[int] = set()
         self._tensors: dict[int, TensorTables] = {}
+        self._stored: Counter[int] = Counter()
+        self._rebuilds = Rebuilds()
         self._ended = threading.Event()
 
     @ray.method(concurrency_group="control")
-    def publish(self) -> AgentNode:
+    def open(self, node_id: str) -> AgentNode:
+        """Begin to listen, if this is the node that the agent was meant for; return where it is."""
+        here = AgentNode(ray.get_runtime_context().get_node_id(), os.getpid())
+        if here.node_id == node_id:
+            _make_private(self._path.parent.parent)
+            _remove_dead_applications(self._path.parent.parent, keep=self._path.parent.name)
+            _make_private(self._path.parent)
+            self._server = AgentServer(os.fspath(self._hidden), self._token, self._application)
+            self._reader = BlockReader(self._server, threads=_READ_THREADS, timeout=self._timeout)
+        return here
+
+    @ray.method(concurrency_group="control")
+    def publish(self) -> None:
         """Let executors find this agent."""
         self._hidden.replace(self._path)
-        return AgentNode(ray.get_runtime_context().get_node_id(), os.getpid())
 
     @ray.method(concurrency_group="control")
     def begin(self, conversion: int, schema: pa.Schema, tensors: TensorTables | None = None) -> None:
         """Accept blocks of a conversion from now on, and make tensor columns of some of theirs."""
         if tensors is not None:
             self._tensors[conversion] = tensors
-        self._server.open_export(conversion, schema)
+        self._opened()[0].open_export(conversion, schema)
+        self._begun.add(conversion)
 
     @ray.method(concurrency_group="streams", num_returns="streaming")
-    def stream(self, conversion: int) -> Iterator[pa.Table]:
-        """Yield the blocks of a conversion as they come; the place in this stream is what their tasks were told."""
+    def stream(self, conversion: int) -> Iterator[pa.Table | None]:
+        """Yield the blocks of a conversion as they come; the place in this stream is what their tasks were told.
+
+        When Ray calls it once more, because blocks were lost, it yields the same blocks as Spark makes them again,
+        and ``None`` in the place of those that nobody needs.
+        """
+        if conversion not in self._begun:
+            yield from self._rebuilds.blocks(conversion)
+            return
+        self._begun.discard(conversion)
         tensors = self._tensors.get(conversion)
         while (block := self._next_block(conversion)) is not None:
             # Ray copies the table into its store before this resumes: then the segment is free again.
             yield _table_of(block, tensors)
             block.ack()
+            self._stored[conversion] += 1
+
+    @ray.method(concurrency_group="lifetime", max_task_retries=-1)
+    def await_rebuild(self) -> int | None:
+        """Return a conversion whose stream Ray calls once more and that waits for :meth:`rebuilt`; ``None``: ended."""
+        return self._rebuilds.await_asked()
+
+    @ray.method(concurrency_group="control")
+    def rebuilt(self, conversion: int, answer: list[LostBlock] | str) -> None:
+        """Give blocks of a conversion that were made again, in the order of the stream, or the reason why not."""
+        self._rebuilds.answer(conversion, answer)
 
     @ray.method(concurrency_group="control")
     def finish(self, conversion: int) -> None:
         """End the stream of a conversion after the blocks that have come; unknown ones are no error."""
-        self._server.finish_export(conversion)
+        self._opened()[0].finish_export(conversion)
 
     @ray.method(concurrency_group="control")
-    def tensor_shapes(self, conversion: int) -> dict[str, Shape]:
-        """Return the shapes of the tensor columns of a conversion whose stream has ended."""
+    def stored(self, conversion: int) -> Stored:
+        """Return what became of a conversion whose stream has ended, once."""
         tensors = self._tensors.pop(conversion, None)
-        return {} if tensors is None else tensors.shapes
+        return Stored(self._stored.pop(conversion, 0), {} if tensors is None else tensors.shapes)
 
     @ray.method(concurrency_group="control")
     def abort(self, conversion: int, reason: str) -> None:
         """End the stream of a conversion now and tell the tasks why; unknown ones are no error."""
         self._tensors.pop(conversion, None)
-        self._server.abort_export(conversion, reason)
+        self._stored.pop(conversion, None)
+        self._opened()[0].abort_export(conversion, reason)
 
     @ray.method(concurrency_group="control")
     def serve(self, dataset: int, refs: list[ObjectRef[Any]], schema: pa.Schema) -> None:
         """Let tasks read these blocks, as the canonical schema, until :meth:`forget`."""
-        self._reader.serve(dataset, refs, schema)
+        self._opened()[1].serve(dataset, refs, schema)
 
     @ray.method(concurrency_group="control")
     def forget(self, dataset: int) -> None:
         """Drop the references to a Dataset's blocks; unknown ones are no error."""
-        self._reader.forget(dataset)
+        self._opened()[1].forget(dataset)
 
     @ray.method(concurrency_group="control")
     def describe(self, refs: list[ObjectRef[Any]]) -> list[BlockDescription]:
@@ -149,13 +195,19 @@ class ExchangeAgent:
     @ray.method(concurrency_group="control")
     def counters(self) -> dict[str, int]:
         """Return what this agent holds; all zero (but connections) when nothing is going on."""
-        segments, segment_bytes = self._server.segments()
+        server, reader = self._opened()
+        segments, segment_bytes = server.segments()
         return {
-            "connections": self._server.connections(),
+            "connections": server.connections(),
             "segments": segments,
             "segment_bytes": segment_bytes,
-            **self._reader.counters(),
+            **reader.counters(),
         }
+
+    @ray.method(concurrency_group="control")
+    def process(self) -> int:
+        """Return the id of this process, for diagnosis."""
+        return os.getpid()
 
     @ray.method(concurrency_group="lifetime")
     def lifetime(self) -> None:
@@ -165,18 +217,25 @@ class ExchangeAgent:
     @ray.method(concurrency_group="control")
     def close(self) -> None:
         """Disconnect everybody and remove the socket; may be called more than once."""
-        self._server.close()
-        self._reader.close(_CLOSE_SECONDS)
-        self._hidden.unlink(missing_ok=True)
-        self._path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # another node's agent, on this same machine, still uses the folder
-            self._path.parent.rmdir()
+        if self._server is not None and self._reader is not None:
+            self._server.close()
+            self._reader.close(_CLOSE_SECONDS)
+            self._hidden.unlink(missing_ok=True)
+            self._path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # another node's agent, on this same machine, still uses the folder
+                self._path.parent.rmdir()
+        self._rebuilds.close()
         self._ended.set()
+
+    def _opened(self) -> tuple[AgentServer, BlockReader]:
+        if self._server is None or self._reader is None:
+            raise ExchangeError("This process of an exchange agent replaced one that was lost, and takes no new work")
+        return self._server, self._reader
 
     def _next_block(self, conversion: int) -> Any:
         while True:
             try:
-                return self._server.next_block(conversion, _WAIT_SECONDS)
+                return self._opened()[0].next_block(conversion, _WAIT_SECONDS)
             except NativeError as error:
                 if error.code == "cancelled":
                     return None

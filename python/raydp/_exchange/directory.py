@@ -9,6 +9,7 @@ import os
 import secrets
 import tempfile
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -34,6 +35,7 @@ _TOKEN_BYTES = 32
 _START_SECONDS = 120.0
 _CLOSE_SECONDS = 10.0
 _WATCH_SECONDS = 30.0
+_RETRY_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,8 @@ class Agent:
 class Participant(Protocol):
     """Something that must know every agent: a conversion at work, or the Datasets that Spark reads."""
 
-    @property
-    def needs_idle_agents(self) -> bool:
-        """Whether agents must stay on nodes that have no executors any more."""
+    def needs(self, agent: Agent) -> bool:
+        """Tell whether an agent must stay although its node has no executors any more, or was lost."""
 
     def agent_joined(self, agent: Agent) -> None:
         """Prepare an agent that no executor knows yet; called once per agent, in any thread."""
@@ -98,7 +99,7 @@ class AgentDirectory:
         self._lock = threading.RLock()
         self._agents: dict[str, Agent] = {}
         self._participants: list[Participant] = []
-        self._closed = False
+        self._closed = threading.Event()
         self._watch: threading.Thread | None = None
 
     def agents(self) -> list[Agent]:
@@ -123,22 +124,34 @@ class AgentDirectory:
                 self._introduce(agent, participant)
             self._participants.append(participant)
 
+    def add(self, participant: Participant) -> None:
+        """Let a participant meet the agents to come; one that is known already is no error."""
+        with self._lock:
+            if participant not in self._participants:
+                self._participants.append(participant)
+
     def leave(self, participant: Participant) -> None:
         """Forget a participant; an unknown one is no error."""
         with self._lock:
             if participant in self._participants:
                 self._participants.remove(participant)
 
+    def needs(self, agent: Agent) -> bool:
+        """Tell whether a participant needs an agent."""
+        with self._lock:
+            return any(participant.needs(agent) for participant in self._participants)
+
     def refresh(self) -> None:
         """Start agents on nodes that have executors and no agent; end those that are alone."""
         wanted = set(self._executor_nodes())
         with self._lock:
-            if self._closed:
+            if self._closed.is_set():
                 raise ExchangeError(f"The application has ended: {self.application}")
             # An agent, even an idle one, would keep its node from being scaled down.
-            if not any(participant.needs_idle_agents for participant in self._participants):
-                self._end([self._agents.pop(node) for node in set(self._agents) - wanted])
-            self._start(sorted(wanted - set(self._agents)))
+            unwanted = [agent for node, agent in self._agents.items() if node not in wanted and not self.needs(agent)]
+            self._end([self._agents.pop(agent.node) for agent in unwanted])
+            # Ray knows of a node's end before Spark does.
+            self._start([node for node in sorted(wanted - set(self._agents)) if _is_alive(node)])
             if self._agents and self._watch is None:
                 self._watch = threading.Thread(target=self._follow, name="raydp-exchange-nodes", daemon=True)
                 self._watch.start()
@@ -146,7 +159,7 @@ class AgentDirectory:
     def close(self) -> None:
         """End all agents, within bounds; may be called more than once."""
         with self._lock:
-            self._closed = True
+            self._closed.set()
             agents, self._agents = list(self._agents.values()), {}
             self._participants.clear()
         self._end(agents)
@@ -156,8 +169,8 @@ class AgentDirectory:
         created = [Agent(node, self._create(node)) for node in nodes]
         for agent in created:
             try:
-                self._bring_up(agent)
-            except ray.exceptions.RayError as error:
+                self._bring_up(self._opened(agent))
+            except (ray.exceptions.RayError, ExchangeError) as error:
                 for other in created:
                     if other.node not in self._agents:
                         ray.kill(other.handle)
@@ -166,8 +179,18 @@ class AgentDirectory:
                     f"can it write to {self.folder.parent}? Node {agent.node}: {reason_of(error)}"
                 ) from error
 
+    def _opened(self, agent: Agent) -> Agent:
+        """Have an agent listen, or one in its place: Ray takes another node where it does not know the node (yet)."""
+        deadline = time.monotonic() + _START_SECONDS
+        while ray.get(agent.handle.open.remote(agent.node), timeout=_START_SECONDS).node_id != agent.node:
+            ray.kill(agent.handle)
+            if time.monotonic() > deadline or not _is_alive(agent.node):
+                raise ExchangeError("Ray started it on another node, because its own was lost")
+            self._closed.wait(_RETRY_SECONDS)
+            agent = Agent(agent.node, self._create(agent.node))
+        return agent
+
     def _bring_up(self, agent: Agent) -> None:
-        ray.get(agent.handle.counters.remote(), timeout=_START_SECONDS)
         for participant in self._participants:
             participant.agent_joined(agent)
         ray.get(agent.handle.publish.remote(), timeout=_START_SECONDS)
@@ -177,11 +200,12 @@ class AgentDirectory:
 
     def _create(self, node: str) -> Any:
         remote: Any = ray.remote  # its annotations do not know concurrency groups
-        actor = remote(num_cpus=0, max_restarts=0, concurrency_groups=AGENT_METHOD_GROUPS)(ExchangeAgent).options(
+        # Restarts, on any node, are for streams that Ray calls once more; what executors connect to is made here.
+        actor = remote(num_cpus=0, max_restarts=-1, concurrency_groups=AGENT_METHOD_GROUPS)(ExchangeAgent).options(
             # A name that says in Ray's dashboard what this is; the number keeps a successor's apart.
             name=f"exchange-{node[:_NODE_CHARACTERS]}-{next(self._generations)}",
             namespace=self.application,
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=True),
         )
         path = self.folder / f"{node[:_NODE_CHARACTERS]}.sock"
         return actor.remote(os.fspath(path), self.token, self.application, self._timeout)
@@ -198,7 +222,7 @@ class AgentDirectory:
 
     def _lifetime_over(self, agent: Agent, over: Any) -> None:
         """Called in a thread of Ray's, which must not be kept."""
-        if over.exception() is not None and not self._closed:
+        if over.exception() is not None and not self._closed.is_set():
             threading.Thread(target=self._replace, args=(agent,), name="raydp-exchange-replace", daemon=True).start()
 
     def _replace(self, agent: Agent) -> None:
@@ -206,22 +230,24 @@ class AgentDirectory:
         for participant in list(self._participants):
             participant.agent_lost(agent)
         with self._lock:
-            if self._closed:
+            if self._closed.is_set():
                 return
             _logger.warning(
                 "The exchange agent of node %s died; it is replaced if executors are left there", agent.node
             )
             if self._agents.get(agent.node) is agent:
                 del self._agents[agent.node]
+            if not self.needs(agent):
+                ray.kill(agent.handle)
             self._refresh_quietly()
 
     def _follow(self) -> None:
         """Keep up with executors that come and go."""
-        while not self._closed:
+        while not self._closed.is_set():
             try:
                 self._await_change(_WATCH_SECONDS)
             except Exception as error:  # whatever it is, the JVM cannot be asked any more
-                if not self._closed:
+                if not self._closed.is_set():
                     _logger.info("Executors of %s are not followed any more: %s", self.application, error)
                 return
             self._refresh_quietly()
@@ -230,7 +256,7 @@ class AgentDirectory:
         try:
             self.refresh()
         except Exception as error:  # the next conversion meets it again, and reports it to the user
-            if not self._closed:
+            if not self._closed.is_set():
                 _logger.warning("Exchange agents could not be brought up to date: %s", error)
 
     def _end(self, agents: list[Agent]) -> None:
@@ -242,6 +268,10 @@ class AgentDirectory:
             for agent in agents:
                 ray.kill(agent.handle)
         _logger.info("Exchange agents ended: %d", len(agents))
+
+
+def _is_alive(node: str) -> bool:
+    return any(one["NodeID"] == node and one["Alive"] for one in ray.nodes())
 
 
 def _socket_folder(application: str) -> Path:

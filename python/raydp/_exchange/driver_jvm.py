@@ -45,6 +45,7 @@ class ExportRequest:
         block_bytes: Size that blocks aim at.
         num_blocks: Number of blocks wanted, or ``None``: as many as the data needs.
         timeout_s: Seconds that a task waits for its agent.
+        recoverable: Whether the JVM keeps the plan, so that partitions can be exported again.
     """
 
     conversion: int
@@ -54,6 +55,7 @@ class ExportRequest:
     block_bytes: int
     num_blocks: int | None
     timeout_s: int
+    recoverable: bool
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,26 @@ class DriverJvm:
             text = self._jvm.io.raydp.exchange.BlockExport.run(
                 _spark_internals.java_dataframe(df), json.dumps(asdict(request))
             )
-        return [[BlockOfPartition(**block) for block in blocks] for blocks in json.loads(text)["partitions"]]
+        return _partitions(text)
+
+    def repeat_export(self, conversion: int, number: int, partitions: list[int]) -> list[list[BlockOfPartition]]:
+        """Export partitions of a recoverable conversion again, as another; blocks per partition, in that order.
+
+        Raises:
+            ExchangeError: The plan may give other rows than before, or a task could not hand over its rows.
+        """
+        try:
+            with _python_errors():
+                text = self._jvm.io.raydp.exchange.ExportLineage.repeat(conversion, number, json.dumps(partitions))
+        except Py4JJavaError as error:
+            reason = str(error.java_exception.getMessage())
+            raise ExchangeError(f"Spark's job failed; its UI and the executors' logs have more: {reason}") from error
+        return _partitions(text)
+
+    def forget_export(self, conversion: int) -> None:
+        """Drop the plan of a recoverable conversion; an unknown one is no error."""
+        with _python_errors():
+            self._jvm.io.raydp.exchange.ExportLineage.forget(conversion)
 
     def cancel_export(self, spark: SparkSession, conversion: int) -> None:
         """Cancel the Spark job of a conversion; one that has ended is no error."""
@@ -157,6 +178,10 @@ class DriverJvm:
         """End all leases; reads that are under way fail."""
         with _python_errors():
             self._jvm.io.raydp.exchange.RayBlocks.releaseAll()
+
+
+def _partitions(text: str) -> list[list[BlockOfPartition]]:
+    return [[BlockOfPartition(**block) for block in blocks] for blocks in json.loads(text)["partitions"]]
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from raydp import _configuration
 from raydp._exchange.directory import AgentDirectory
 from raydp._exchange.driver_jvm import DriverJvm
 from raydp._exchange.executor_changes import ExecutorChanges
+from raydp._exchange.lineage import Lineages
 from raydp._exchange.to_ray import ExportOptions, dataframe_to_dataset
 from raydp._exchange.to_spark import Blocks, HeldDatasets, Reading
 from raydp._ray_internals import dataset_blocks
@@ -52,6 +53,7 @@ class Exchange:
         await_change: Callable[[float], None] | None = None,
     ) -> None:
         settings = settings or {}
+        self._recoverable = _configuration.fault_tolerant(settings)
         self._block_bytes = _configuration.block_bytes(settings)
         self._timeout = _configuration.exchange_timeout_seconds(settings)
         self._jvm = DriverJvm(jvm)
@@ -62,6 +64,7 @@ class Exchange:
             timeout=self._timeout,
         )
         self._held = HeldDatasets(self._directory, self._jvm)
+        self._lineages = Lineages(self._directory, self._jvm, self._timeout)
         self._reading = Reading(self._held, self._directory, self._jvm, self._block_bytes, self._timeout)
 
     def to_dataset(
@@ -71,10 +74,26 @@ class Exchange:
         num_blocks: int | None = None,
         progress: bool | None = None,
         tensor_columns: Collection[str] | Mapping[str, Shape] | None = None,
+        recoverable: bool | None = None,
     ) -> MaterializedDataset[Any]:
-        """Convert a DataFrame; see :func:`raydp.from_spark`."""
-        options = ExportOptions(num_blocks, self._block_bytes, self._timeout, progress, tensor_columns)
-        return dataframe_to_dataset(df, options, directory=self._directory, jvm=self._jvm)
+        """Convert a DataFrame; see :func:`raydp.from_spark`.
+
+        Args:
+            df: The DataFrame.
+            num_blocks: Number of blocks wanted.
+            progress: Whether to draw a bar; ``None``: when standard error is a terminal.
+            tensor_columns: Columns to make tensor columns of.
+            recoverable: Whether Spark makes lost blocks again; ``None``: as the application was told.
+        """
+        options = ExportOptions(
+            num_blocks,
+            self._block_bytes,
+            self._timeout,
+            progress,
+            tensor_columns,
+            self._recoverable if recoverable is None else recoverable,
+        )
+        return dataframe_to_dataset(df, options, directory=self._directory, jvm=self._jvm, lineages=self._lineages)
 
     def dataset_to_dataframe(self, spark: SparkSession, dataset: Dataset) -> DataFrame:
         """Convert a Dataset; see :func:`raydp.to_spark`."""
@@ -117,6 +136,7 @@ class Exchange:
 
     def close(self) -> None:
         """End the agents and drop the blocks of DataFrames; Datasets that were made stay. Idempotent."""
+        self._lineages.close()
         self._held.close()
         self._directory.close()
 

@@ -8,8 +8,8 @@ held against that, and the driver compares the agents in the end.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from ray.data.extensions import FixedShapeTensorFormat
 
-__all__ = ["Shape", "TensorColumn", "TensorTables", "chosen_tensors", "shapes_of_agents", "tensor_schema"]
+__all__ = ["BlockForm", "Shape", "TensorTables", "chosen_tensors", "shapes_of_agents"]
 
 Shape = tuple[int, ...]
 # A block of sparse vectors may become this large by writing its zeros, and no larger, bytes.
@@ -47,6 +47,47 @@ class TensorColumn:
     dimensions: int
     shape: Shape | None
     fallback: Shape
+
+
+@dataclass(frozen=True)
+class BlockForm:
+    """What the blocks of a conversion look like.
+
+    Attributes:
+        canonical: Their schema as Spark's tasks send them.
+        tensors: The columns that become tensor columns on their way into the store.
+        tensor_form: Which of Ray's tensor types those have.
+    """
+
+    canonical: pa.Schema
+    tensors: tuple[TensorColumn, ...]
+    tensor_form: FixedShapeTensorFormat
+
+    @classmethod
+    def of(cls, canonical: pa.Schema, asked: Collection[str] | Mapping[str, Shape] | None) -> BlockForm:
+        """Decide it; see :func:`chosen_tensors` for what may be asked and what is raised."""
+        from ray.data import DataContext  # takes a second, which programs without Datasets do without
+
+        tensors = tuple(chosen_tensors(canonical, asked))
+        return cls(canonical, tensors, DataContext.get_current().arrow_fixed_shape_tensor_format)
+
+    def with_shapes(self, shapes: Mapping[str, Shape]) -> BlockForm:
+        """Return the form with the shapes that the rows of the tensor columns turned out to have."""
+        known = [replace(column, shape=shapes.get(column.name, column.shape)) for column in self.tensors]
+        return replace(self, tensors=tuple(known))
+
+    def tables(self) -> TensorTables | None:
+        """Return what makes the stored tables, if any is to be made."""
+        return TensorTables(self.tensors, self.tensor_form) if self.tensors else None
+
+    def stored_schema(self) -> pa.Schema:
+        """Return the schema of the Dataset: the canonical one with tensor types in it."""
+        schema = self.canonical
+        for column in self.tensors:
+            type_ = _tensor_type(column, column.shape or column.fallback, self.tensor_form)
+            index = schema.get_field_index(column.name)
+            schema = schema.set(index, schema.field(index).with_type(type_))
+        return schema
 
 
 def chosen_tensors(schema: pa.Schema, asked: Collection[str] | Mapping[str, Shape] | None) -> list[TensorColumn]:
@@ -76,17 +117,6 @@ def chosen_tensors(schema: pa.Schema, asked: Collection[str] | Mapping[str, Shap
     return [_tensor_column(schema.field(name), shape) for name, shape in shapes.items()]
 
 
-def tensor_schema(
-    schema: pa.Schema, columns: list[TensorColumn], shapes: Mapping[str, Shape], form: FixedShapeTensorFormat
-) -> pa.Schema:
-    """Return the schema of the Dataset: the canonical one with tensor types in it."""
-    for column in columns:
-        shape = shapes.get(column.name, column.shape or column.fallback)
-        index = schema.get_field_index(column.name)
-        schema = schema.set(index, schema.field(index).with_type(_tensor_type(column, shape, form)))
-    return schema
-
-
 class TensorTables:
     """Makes the tables of one conversion, as one agent gets them.
 
@@ -95,7 +125,7 @@ class TensorTables:
         form: Which of Ray's tensor types to make.
     """
 
-    def __init__(self, columns: list[TensorColumn], form: FixedShapeTensorFormat) -> None:
+    def __init__(self, columns: Sequence[TensorColumn], form: FixedShapeTensorFormat) -> None:
         self._columns = columns
         self._form = form
         self.shapes: dict[str, Shape] = {column.name: column.shape for column in columns if column.shape is not None}

@@ -78,9 +78,9 @@ class HeldDatasets:
         self._releasing: threading.Thread | None = None
         self._given_up = 0
 
-    @property
-    def needs_idle_agents(self) -> bool:
+    def needs(self, agent: Agent) -> bool:
         """Without executors on a node nobody there reads."""
+        del agent
         return False
 
     def hold(self, refs: list[ObjectRef[Any]], schema: pa.Schema) -> int:

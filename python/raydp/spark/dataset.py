@@ -94,7 +94,7 @@ def from_spark_recoverable(
     storage_level: StorageLevel = StorageLevel.MEMORY_AND_DISK,
     parallelism: int | None = None,
 ) -> MaterializedDataset[Any]:
-    """Turn a DataFrame into a Dataset and keep the DataFrame persisted in Spark.
+    """Turn a DataFrame into a Dataset whose lost blocks Spark makes again, from rows that it keeps persisted.
 
     Args:
         df: A DataFrame of the running session; it is persisted, until
@@ -113,7 +113,7 @@ def from_spark_recoverable(
     frame = _conversions.classic_dataframe(df)
     _application.current()
     frame.persist(storage_level)
-    return _conversions.from_spark(frame, num_blocks=None if parallelism in (None, -1) else parallelism)
+    return _conversions.convert(frame, num_blocks=None if parallelism in (None, -1) else parallelism, recoverable=True)
 
 
 def release_spark_recoverable(df: DataFrame) -> None:

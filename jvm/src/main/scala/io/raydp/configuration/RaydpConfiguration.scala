@@ -114,6 +114,14 @@ object RaydpConfiguration {
     "2.0.0",
     Setting.millis)
 
+  val ExchangeFaultTolerant: Setting[Boolean] = Setting(
+    "spark.raydp.exchange.faultTolerant",
+    "true or false",
+    Some("true"),
+    "Have Spark make blocks again that were lost with a node, for as long as the application lives.",
+    "2.0.0",
+    Setting.boolean)
+
   val Progress: Setting[String] = Setting(
     "spark.raydp.progress",
     "true, false or auto",
@@ -151,6 +159,7 @@ object RaydpConfiguration {
     ExchangeBlockSize,
     ExchangeSocket,
     ExchangeTimeout,
+    ExchangeFaultTolerant,
     Progress,
     Banner)
 

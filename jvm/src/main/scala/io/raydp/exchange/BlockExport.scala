@@ -41,7 +41,9 @@ object BlockExport {
     val tag = jobTag(request.conversion)
     context.addJobTag(tag)
     try SQLExecution.withNewExecutionId(query, Some("raydp.from_spark")) {
-        query.executedPlan.executeCollect().toSeq.map(row => PartitionBlocks.decode(row.getBinary(0)))
+        val partitions = query.executedPlan.executeCollect().toSeq.map(row => PartitionBlocks.decode(row.getBinary(0)))
+        if (request.recoverable) ExportLineage.keep(request.conversion, query)
+        partitions
       }
     finally context.removeJobTag(tag)
   }
@@ -57,9 +59,9 @@ object BlockExport {
 
   private type AdaptivePlan = org.apache.spark.sql.execution.adaptive.AdaptiveSparkPlanExec
 
-  private def jobTag(conversion: Long): String = s"raydp-export-$conversion"
+  private[exchange] def jobTag(conversion: Long): String = s"raydp-export-$conversion"
 
-  private def toJson(partitions: Seq[PartitionBlocks]): String = {
+  private[exchange] def toJson(partitions: Seq[PartitionBlocks]): String = {
     val root = Requests.mapper.createObjectNode()
     val array = root.putArray("partitions")
     partitions.foreach { partition =>

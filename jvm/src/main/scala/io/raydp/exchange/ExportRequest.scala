@@ -10,12 +10,14 @@ import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
  * @param conversion the number under which the agents expect the blocks
  * @param blockBytes Arrow bytes after which a block ends
  * @param blocks how many partitions to convert, if not as many as the DataFrame has
+ * @param recoverable whether partitions may have to be exported again
  */
 private[exchange] final case class ExportRequest(
     conversion: Long,
     agent: AgentAddress,
     blockBytes: Long,
-    blocks: Option[Int])
+    blocks: Option[Int],
+    recoverable: Boolean)
 
 private[exchange] object ExportRequest {
 
@@ -25,7 +27,8 @@ private[exchange] object ExportRequest {
       conversion = request.required("conversion").asLong,
       agent = Requests.agent(request),
       blockBytes = request.required("block_bytes").asLong,
-      blocks = Option(request.get("num_blocks")).filterNot(_.isNull).map(_.asInt))
+      blocks = Option(request.get("num_blocks")).filterNot(_.isNull).map(_.asInt),
+      recoverable = request.required("recoverable").asBoolean)
   }
 }
 

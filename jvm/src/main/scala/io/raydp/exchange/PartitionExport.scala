@@ -65,8 +65,9 @@ final class PartitionExport private[exchange] (task: ExportTask, context: TaskCo
     override def acquire(bytes: Long): BlockSink.Segment = lease.guarded {
       if (ring.isEmpty) {
         val request = task.request
+        val number = ExportLineage.number(request, context)
         context.addTaskCompletionListener[Unit](_ => lease.abandon())
-        ring = Some(new SegmentRing(lease.connection, request.conversion, request.blockBytes, lease.timeoutMillis))
+        ring = Some(new SegmentRing(lease.connection, number, request.blockBytes, lease.timeoutMillis))
       }
       ring.get.acquire(bytes)
     }

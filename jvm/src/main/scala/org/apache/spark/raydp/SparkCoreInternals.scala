@@ -28,6 +28,7 @@ import org.apache.spark.internal.config.{
   SCHEDULER_MAX_REGISTERED_RESOURCE_WAITING_TIME,
   SCHEDULER_MIN_REGISTERED_RESOURCES_RATIO
 }
+import org.apache.spark.rdd.{DeterministicLevel, RDD}
 import org.apache.spark.resource.{ResourceInformation, ResourceProfile}
 import org.apache.spark.rpc.{RpcAddress, RpcCallContext, RpcEndpointAddress, RpcEnv, RpcTimeout}
 import org.apache.spark.scheduler.{
@@ -57,6 +58,8 @@ import org.apache.spark.util.{ShutdownHookManager, Utils}
  *    rest; a public list would replace them.
  *  - ShutdownHookManager: a hook that runs before Spark's own, which close the connection to the driver; ordered
  *    hooks in public would replace it.
+ *  - RDD.outputDeterministicLevel: whether partitions can be computed again one by one; the same in public would
+ *    replace it.
  *  - Utils.splitCommandString, Utils.substituteAppNExecIds: JVM options read as Spark reads them elsewhere.
  */
 
@@ -344,6 +347,9 @@ object SparkCoreInternals {
     } finally {
       if (!contextExists) ResourceProfile.clearDefaultProfile()
     }
+
+  /** Whether a partition that is computed again may hold other rows than before, by what Spark knows of its operators. */
+  def isIndeterminate(rdd: RDD[_]): Boolean = rdd.outputDeterministicLevel == DeterministicLevel.INDETERMINATE
 
   /** How many executors an application begins with, dynamic allocation considered. */
   def initialExecutors(conf: SparkConf): Int = SchedulerBackendUtils.getInitialTargetExecutorNumber(conf)
