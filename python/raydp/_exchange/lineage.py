@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from raydp._exchange.driver_jvm import BlockOfPartition, DriverJvm
     from raydp._exchange.tensor_columns import BlockForm
 
-__all__ = ["Lineage", "Lineages"]
+__all__ = ["Lineage", "Lineages", "lost_block"]
 
 _logger = logging.getLogger(__name__)
 _MOST_ATTEMPTS = 3
@@ -187,7 +187,7 @@ class Lineages:
                     f"before: {expected}"
                 )
         return [
-            LostBlock([]) if place is None else _lost_block(place, found[place.partition], exported) for place in lost
+            LostBlock([]) if place is None else lost_block(place, found[place.partition], exported) for place in lost
         ]
 
     def _export(self, lineage: Lineage, partitions: list[int]) -> Exported:
@@ -231,7 +231,7 @@ class Lineages:
                     ray.kill(agent.handle)
 
 
-def _lost_block(place: Place, blocks: list[BlockOfPartition], exported: Exported) -> LostBlock:
+def lost_block(place: Place, blocks: list[BlockOfPartition], exported: Exported) -> LostBlock:
     """Return where the rows of a block are now: the limits between blocks may have moved."""
     pieces = []
     first_row = 0

@@ -30,8 +30,11 @@ object BlockExport {
           other.getClass.getName)
   }
 
-  /** Ends the Spark job of a conversion; its `run` throws. */
-  def cancel(spark: SparkSession, conversion: Long): Unit = spark.sparkContext.cancelJobsWithTag(jobTag(conversion))
+  /** Ends the Spark job of a conversion; its `run` throws. One that has just ended is forgotten. */
+  def cancel(spark: SparkSession, conversion: Long): Unit = {
+    spark.sparkContext.cancelJobsWithTag(jobTag(conversion))
+    ExportLineage.forget(conversion)
+  }
 
   private def exportBlocks(frame: classic.Dataset[Row], request: ExportRequest): Seq[PartitionBlocks] = {
     val session = frame.sparkSession
