@@ -18,7 +18,7 @@ from pyspark.sql import types as T
 import raydp
 from raydp import _application
 from raydp._exchange.export import Export
-from raydp.errors import ExchangeError, InvalidArgumentError, NotADataFrameError, UnsupportedTypeError
+from raydp.errors import ExchangeError, InvalidArgumentError, NotADataFrameError
 from support.datasets import block_refs, eventually, store_bytes_used, table_of
 
 if TYPE_CHECKING:
@@ -151,25 +151,6 @@ def test_deleting_a_dataset_frees_its_blocks(spark: SparkSession) -> None:
     assert eventually(lambda: store_bytes_used() - before > 60e6)
     del dataset
     assert eventually(lambda: gc.collect() >= 0 and store_bytes_used() - before < 10e6)
-
-
-@pytest.mark.parametrize(
-    ("column", "message"),
-    [
-        ("make_dt_interval(1)", r"column 'c', Spark type interval day to second"),
-        ("make_ym_interval(1)", r"column 'c', Spark type interval year to month"),
-        ("parse_json('{}')", r"column 'c', Spark type variant"),
-        ("collate('a', 'UNICODE')", r"column 'c', Spark type string collate UNICODE"),
-        ("map('k', array(named_struct('x', make_dt_interval(1))))", r"column 'c\.value\[\]\.x', Spark type interval"),
-        ("time'10:00:00'", r"column 'c', Spark type time\(6\)"),
-    ],
-)
-def test_unsupported_types_are_named_before_any_job(spark: SparkSession, column: str, message: str) -> None:
-    group = f"unsupported {column}"
-    spark.sparkContext.setJobGroup(group, group)
-    with pytest.raises(UnsupportedTypeError, match=message):
-        raydp.from_spark(spark.range(10).selectExpr("id", f"{column} as c"))
-    assert list(spark.sparkContext.statusTracker().getJobIdsForGroup(group)) == []
 
 
 def test_names_and_arguments_are_checked(spark: SparkSession) -> None:

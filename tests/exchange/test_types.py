@@ -193,12 +193,15 @@ def test_types_that_cannot_cross_are_refused_before_any_job(spark: SparkSession)
     spark.conf.set("spark.sql.geospatial.enabled", "true")
     spark.conf.set("spark.sql.timestampNanosTypes.enabled", "true")
     try:
+        group = "types that cannot cross"
+        spark.sparkContext.setJobGroup(group, group)
         point = spark.sql("select array(st_geomfromwkb(X'0101000000000000000000F03F0000000000000040')) places")
         with pytest.raises(UnsupportedTypeError, match=r"ST_AsBinary: column 'places\[\]', Spark type geometry"):
             raydp.from_spark(point)
         precise = spark.sql("select cast('2020-01-01 00:00:00.123456789' as timestamp_ntz(9)) t")
         with pytest.raises(UnsupportedTypeError, match="PySpark itself does not know"):
             raydp.from_spark(precise)
+        assert list(spark.sparkContext.statusTracker().getJobIdsForGroup(group)) == []
     finally:
         spark.conf.unset("spark.sql.geospatial.enabled")
         spark.conf.unset("spark.sql.timestampNanosTypes.enabled")
