@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import logging
+import re
 import threading
 import time
 import weakref
@@ -43,6 +44,7 @@ _COLLECTION_SECONDS = 1.0
 _LONGEST_COLLECTION_SECONDS = 1800.0
 _NOT_KNOWN = -1
 _TIMES_ENABLED = "spark.sql.timeType.enabled"
+_TIME_IN_JSON = re.compile(r'"(?:type|elementType|keyType|valueType)":"time\(')
 
 
 @dataclass(frozen=True)
@@ -249,7 +251,7 @@ class Reading:
 
 
 def _check_times(spark: SparkSession, schema: str) -> None:
-    if '"time(' in schema and spark.conf.get(_TIMES_ENABLED, "false") != "true":
+    if _TIME_IN_JSON.search(schema) and spark.conf.get(_TIMES_ENABLED, "false") != "true":
         raise UnsupportedTypeError(
             f"A column holds times of day, and Spark's type for them is switched off. Set {_TIMES_ENABLED} to true in "
             f"the session, or drop the column: {StructType.fromJson(json.loads(schema)).simpleString()}"
