@@ -61,6 +61,7 @@ def spark(ray_cluster: Any) -> Iterator[SparkSession]:
             "spark.ui.enabled": "false",
             "spark.sql.session.timeZone": "America/New_York",
             "spark.sql.timeType.enabled": "true",
+            "spark.sql.geospatial.enabled": "true",
             "spark.log.level": "ERROR",
         },
     )

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 
+POINT = "st_geomfromwkb(X'0101000000000000000000F03F0000000000000040')"
+
+
 @pytest.fixture(autouse=True)
 def nothing_left_behind(spark: SparkSession) -> Iterator[None]:
     yield
@@ -151,6 +154,21 @@ def test_deleting_a_dataset_frees_its_blocks(spark: SparkSession) -> None:
     assert eventually(lambda: store_bytes_used() - before > 60e6)
     del dataset
     assert eventually(lambda: gc.collect() >= 0 and store_bytes_used() - before < 10e6)
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (POINT, r"column 'c', Spark type geometry"),
+        (f"map('k', array(named_struct('x', {POINT})))", r"column 'c\.value\[\]\.x', Spark type geometry"),
+    ],
+)
+def test_unsupported_types_are_named_before_any_job(spark: SparkSession, column: str, message: str) -> None:
+    group = f"unsupported {column}"
+    spark.sparkContext.setJobGroup(group, group)
+    with pytest.raises(UnsupportedTypeError, match=message):
+        raydp.from_spark(spark.range(10).selectExpr("id", f"{column} as c"))
+    assert list(spark.sparkContext.statusTracker().getJobIdsForGroup(group)) == []
 
 
 def test_names_and_arguments_are_checked(spark: SparkSession) -> None:

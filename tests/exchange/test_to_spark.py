@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -114,11 +115,17 @@ def test_blocks_without_common_types_are_refused(spark: SparkSession) -> None:
         raydp.spark.ray_dataset_to_spark_dataframe(spark, None, refs)
 
 
-def test_unsupported_types_are_named(spark: SparkSession) -> None:
+@pytest.mark.parametrize(
+    ("column", "shown"),
+    [
+        (pa.array([Decimal(1)], pa.decimal256(76, 40)), "decimal256"),
+        (pa.ExtensionArray.from_storage(pa.opaque(pa.int8(), "a", "b"), pa.array([1], pa.int8())), "extension"),
+    ],
+)
+def test_unsupported_types_are_named(spark: SparkSession, column: pa.Array, shown: str) -> None:
     before = held()
-    union = pa.UnionArray.from_sparse(pa.array([0], pa.int8()), [pa.array([1])])
-    dataset = ray.data.from_arrow(pa.table({"fine": [1], "c": union}))
-    with pytest.raises(UnsupportedTypeError, match="column 'c', Arrow type sparse_union"):
+    dataset = ray.data.from_arrow(pa.table({"fine": [1], "c": column}))
+    with pytest.raises(UnsupportedTypeError, match=rf"column 'c', Arrow type {shown}"):
         raydp.to_spark(dataset, spark)
     assert held() == before
 

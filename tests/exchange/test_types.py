@@ -190,7 +190,6 @@ def test_a_frame_of_vectors_without_rows_has_their_length(spark: SparkSession) -
 
 
 def test_types_that_cannot_cross_are_refused_before_any_job(spark: SparkSession) -> None:
-    spark.conf.set("spark.sql.geospatial.enabled", "true")
     spark.conf.set("spark.sql.timestampNanosTypes.enabled", "true")
     try:
         group = "types that cannot cross"
@@ -203,7 +202,6 @@ def test_types_that_cannot_cross_are_refused_before_any_job(spark: SparkSession)
             raydp.from_spark(precise)
         assert list(spark.sparkContext.statusTracker().getJobIdsForGroup(group)) == []
     finally:
-        spark.conf.unset("spark.sql.geospatial.enabled")
         spark.conf.unset("spark.sql.timestampNanosTypes.enabled")
 
 
