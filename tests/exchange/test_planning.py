@@ -48,8 +48,8 @@ def test_large_blocks_are_divided_and_small_ones_joined(spark: SparkSession) -> 
 def test_tasks_are_sent_to_where_the_blocks_are(spark: SparkSession) -> None:
     address = ray.nodes()[0]["NodeManagerAddress"]
     df = raydp.spark.ray_dataset_to_spark_dataframe(spark, None, [ray.put(numbers(100_000))])
-    rdd = df._jdf.queryExecution().toRdd()
-    locations = rdd.preferredLocations(rdd.partitions()[0])
+    # What the scheduler asks for: through whole-stage code generation down to the scan.
+    locations = spark.sparkContext._jsc.sc().getPreferredLocs(df._jdf.queryExecution().toRdd(), 0)
     assert locations.mkString(",") == address
 
 
