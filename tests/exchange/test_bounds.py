@@ -20,7 +20,6 @@ from raydp import _application
 from raydp._native import ExchangeError as NativeError
 from support.agents import application
 from support.datasets import collect_garbage, eventually, store_bytes_used, table_of
-from support.programs import run
 from support.segments import executor_pids, touched_segment_bytes
 
 if TYPE_CHECKING:
@@ -257,42 +256,6 @@ def test_strangers_are_logged(ray_cluster: Any) -> None:
         (log,) = logs.glob(f"worker-*-{pid}.err")
         assert eventually(lambda: "refused a connection from" in log.read_text())
         assert "wrong token" in log.read_text()
-
-
-SPECULATION = """
-start_ray()
-import pyarrow as pa
-from pyspark import TaskContext
-spark = raydp.init_spark("speculation", 2, 1, "600m", configs={
-    "spark.ui.enabled": "false", "spark.log.level": "ERROR", "spark.speculation": "true",
-    "spark.speculation.interval": "200ms", "spark.speculation.quantile": "0.5", "spark.speculation.multiplier": "1.2",
-    "spark.speculation.minTaskRuntime": "200ms", "spark.raydp.exchange.blockSize": "1m"})
-
-def pieces(batches):
-    for _ in batches:
-        pass
-    context = TaskContext.get()
-    for number in range(20):
-        if number == 10 and context.partitionId() == 3 and context.attemptNumber() == 0:
-            open(MARKER, "a").close()
-            time.sleep(120)
-        start = (context.partitionId() * 20 + number) * 100_000
-        yield pa.record_batch([pa.array(range(start, start + 100_000), pa.int64())], ["n"])
-
-dataset = raydp.from_spark(spark.range(0, 4, 1, 4).mapInArrow(pieces, "n long"))
-refs = [entry.ref for bundle in dataset.iter_internal_ref_bundles() for entry in bundle.blocks]
-assert os.path.exists(MARKER)
-assert pa.concat_tables(ray.get(refs)).column("n").to_pylist() == list(range(8_000_000))
-say("no duplicates")
-raydp.stop_spark()
-"""
-
-
-@pytest.mark.slow
-def test_a_speculative_attempt_yields_no_duplicate(tmp_path: Path) -> None:
-    outcome = run(f"MARKER = {str(tmp_path / 'slow attempt')!r}\n" + SPECULATION, timeout=300)
-    assert outcome.code == 0, outcome.everything
-    assert "no duplicates" in outcome.output
 
 
 def test_the_number_of_blocks_is_met_by_splitting_and_by_joining_partitions(spark: SparkSession) -> None:
