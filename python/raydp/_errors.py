@@ -4,14 +4,17 @@
 
     RaydpError (Exception)
     ├── InvalidArgumentError (ValueError)   an argument or a configuration value is wrong
-    │   └── NotADataFrameError (TypeError)  something else than a Spark DataFrame or a Ray Dataset was given
+    │   ├── NotADataFrameError (TypeError)  something else than a Spark DataFrame or a Ray Dataset was given
+    │   └── InvalidDataError                the rows or columns cannot be trained on, or predicted for
     ├── UnsupportedTypeError (TypeError)    a column's type cannot cross between Spark and Ray
     ├── DataLossError (ValueError)          a value cannot be converted exactly
     ├── MissingRequirementError (RuntimeError)  Java, a file or a package that is needed is missing or wrong
     ├── SessionError (RuntimeError)         the Spark session is missing, stopped or another one
     ├── ClusterError (RuntimeError)         the Ray cluster cannot be reached or cannot hold the executors
     │   └── ExecutorStartError              executors were placed but did not come up
-    └── ExchangeError (RuntimeError)        a conversion failed on its way through shared memory
+    ├── ExchangeError (RuntimeError)        a conversion failed on its way through shared memory
+    ├── TrainingError (RuntimeError)        a training worker failed more often than it may be retried
+    └── NotFittedError (RuntimeError)       an estimator was asked for its model before it has one
 
 Every message says what is wrong, the likely cause and the fix, with the values last.
 """
@@ -24,10 +27,13 @@ __all__ = [
     "ExchangeError",
     "ExecutorStartError",
     "InvalidArgumentError",
+    "InvalidDataError",
     "MissingRequirementError",
     "NotADataFrameError",
+    "NotFittedError",
     "RaydpError",
     "SessionError",
+    "TrainingError",
     "UnsupportedTypeError",
 ]
 
@@ -42,6 +48,10 @@ class InvalidArgumentError(RaydpError, ValueError):
 
 class NotADataFrameError(InvalidArgumentError, TypeError):
     """Something else than a Spark DataFrame (or a Ray Dataset) was given."""
+
+
+class InvalidDataError(InvalidArgumentError):
+    """The data cannot be trained on or predicted for: columns, nulls, classes or shapes are not what is needed."""
 
 
 class UnsupportedTypeError(RaydpError, TypeError):
@@ -70,3 +80,11 @@ class ExecutorStartError(ClusterError):
 
 class ExchangeError(RaydpError, RuntimeError):
     """A conversion between Spark and Ray failed on its way."""
+
+
+class TrainingError(RaydpError, RuntimeError):
+    """Training failed on the workers, more often than it may be retried; the cause is the worker's error."""
+
+
+class NotFittedError(RaydpError, RuntimeError):
+    """An estimator was asked for its model, or for predictions, before it was fitted."""

@@ -8,10 +8,13 @@ from raydp._errors import (
     ExchangeError,
     ExecutorStartError,
     InvalidArgumentError,
+    InvalidDataError,
     MissingRequirementError,
     NotADataFrameError,
+    NotFittedError,
     RaydpError,
     SessionError,
+    TrainingError,
     UnsupportedTypeError,
 )
 
@@ -21,9 +24,12 @@ __all__ = [
     "ExchangeError",
     "ExecutorStartError",
     "InvalidArgumentError",
+    "InvalidDataError",
     "MissingRequirementError",
     "NotADataFrameError",
+    "NotFittedError",
     "RaydpError",
     "SessionError",
+    "TrainingError",
     "UnsupportedTypeError",
 ]

@@ -1,0 +1,177 @@
+"""One fit on Ray Train: workers, retries, checkpoints."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.fs
+import ray
+import ray.train
+
+from raydp._errors import RaydpError, TrainingError
+from raydp._estimators.learner import Checkpoints, Learner, Part, Trained
+from raydp._estimators.progress import steps_shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from raydp._estimators.configuration import Configuration
+    from raydp._estimators.labels import Classes
+    from raydp._estimators.layout import Layout
+    from raydp._estimators.shards import Shard
+
+__all__ = ["Job", "run"]
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be trained on what.
+
+    Attributes:
+        learner: The framework.
+        layout: The columns.
+        classes: The classes, for a classifier.
+        configuration: That of the estimator.
+        train: The rows of each worker.
+        evaluate: The rows of each worker to measure with, or ``None``.
+    """
+
+    learner: Learner
+    layout: Layout
+    classes: Classes | None
+    configuration: Configuration
+    train: tuple[Shard, ...]
+    evaluate: tuple[Shard, ...] | None
+
+    @property
+    def name(self) -> str:
+        """A name that two jobs share only if one may go on from the other's checkpoint."""
+        rows = [shard.rows for shards in (self.train, self.evaluate or ()) for shard in shards]
+        configuration = replace(self.configuration, callbacks=())
+        described = repr((self.learner.identity, self.layout, str(self.classes), configuration, rows))
+        return f"{self.learner.framework}-{hashlib.sha256(described.encode()).hexdigest()[:16]}"
+
+
+def run(job: Job, *, max_retries: int) -> Trained:
+    """Train on workers of their own.
+
+    Args:
+        job: What to train.
+        max_retries: How often training may go on from its last checkpoint after a worker failed.
+
+    Raises:
+        InvalidDataError: A worker found something wrong with the rows.
+        TrainingError: Workers failed more often than that.
+    """
+    configuration = job.configuration
+    with _storage(configuration, job.name) as (path, enabled), steps_shown(configuration.progress) as callbacks:
+        # Typed as its older namesake, which has other arguments.
+        run_configuration: Any = ray.train.RunConfig
+        trainer = job.learner.trainer()(
+            _train_in_worker,
+            train_loop_config={"job": job, "checkpoints": enabled},
+            scaling_config=ray.train.ScalingConfig(
+                num_workers=len(job.train),
+                resources_per_worker=configuration.resources,
+                use_gpu=configuration.resources.get("GPU", 0) > 0,
+                placement_strategy=configuration.placement_strategy,
+            ),
+            run_config=run_configuration(
+                name=job.name,
+                storage_path=path,
+                failure_config=ray.train.FailureConfig(max_failures=max_retries),
+                checkpoint_config=ray.train.CheckpointConfig(num_to_keep=1),
+                callbacks=callbacks,
+                logging_config=ray.train.LoggingConfig(log_level="WARNING"),
+            ),
+        )
+        try:
+            result = trainer.fit()
+        except ray.train.TrainingFailedError as error:
+            raise _explained(error, max_retries) from error
+    trained = result.return_value
+    if not isinstance(trained, Trained):
+        raise TrainingError(f"Ray Train ended without a model and without an error; got: {trained!r}")
+    return trained
+
+
+def _train_in_worker(config: dict[str, Any]) -> Trained | None:
+    job: Job = config["job"]
+    context = ray.train.get_context()
+    rank = context.get_world_rank()
+    part = Part(
+        layout=job.layout,
+        classes=job.classes,
+        configuration=job.configuration,
+        train=job.train[rank],
+        evaluate=None if job.evaluate is None else job.evaluate[rank],
+        rank=rank,
+        workers=context.get_world_size(),
+        checkpoints=Checkpoints(every=job.configuration.checkpoint_every, enabled=config["checkpoints"]),
+    )
+    return job.learner.train(part)
+
+
+@contextmanager
+def _storage(configuration: Configuration, name: str) -> Iterator[tuple[str, bool]]:
+    """Give the folder for checkpoints and whether all workers reach it; what a finished fit left there is removed."""
+    if configuration.checkpoint_dir is not None:
+        filesystem, path = pyarrow.fs.FileSystem.from_uri(_uri(configuration.checkpoint_dir))
+        yield configuration.checkpoint_dir, True
+        run_folder = f"{path}/{name}"
+        if filesystem.get_file_info(run_folder).type == pyarrow.fs.FileType.Directory:
+            filesystem.delete_dir(run_folder)
+        return
+    nodes = sum(node["Alive"] for node in ray.nodes())
+    if nodes > 1:
+        _logger.warning(
+            "Training on a cluster of %d nodes without checkpoint_dir: a killed worker starts it again from the "
+            "beginning. Name a folder that every node reaches.",
+            nodes,
+        )
+    folder = tempfile.mkdtemp(prefix="raydp-fit-")
+    try:
+        yield folder, nodes <= 1
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _uri(path: str) -> str:
+    from pathlib import Path
+
+    return path if "://" in path else Path(path).absolute().as_uri()
+
+
+def _explained(error: Exception, max_retries: int) -> RaydpError:
+    failures = getattr(error, "worker_failures", None) or {}
+    for failure in failures.values():
+        found = raydp_cause(failure)
+        if found is not None:
+            return found
+    first = next(iter(failures.items()), None)
+    cause = f"worker {first[0]}: {first[1]}" if first is not None else str(error)
+    return TrainingError(
+        "Training failed on the workers; the cause is below. If a worker was killed, look for too little memory; "
+        f"max_retries and checkpoint_dir say how often it goes on from where. max_retries: {max_retries}; {cause}"
+    )
+
+
+def raydp_cause(error: BaseException | None) -> RaydpError | None:
+    """Return the error of ours that an error of Ray's was caused by, if any."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, RaydpError):
+            # Ray makes a class of both its own and ours; the plain one prints its message alone.
+            cause = getattr(error, "cause", None)
+            return cause if isinstance(cause, RaydpError) else error
+        error = getattr(error, "cause", None) or error.__cause__ or error.__context__
+    return None

@@ -1,0 +1,65 @@
+"""Spark's ML vectors cross to Ray as arrays of doubles, and come back as what they were."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyspark.sql import Column, DataFrame
+    from pyspark.sql.types import DataType, StructType
+
+__all__ = ["restore_columns", "vectors_as_arrays"]
+
+
+def vectors_as_arrays(frame: DataFrame, columns: Sequence[str]) -> DataFrame:
+    """Select columns of a frame, with vectors as arrays of doubles."""
+    from pyspark.sql import functions
+
+    types = {field.name: field.dataType for field in frame.schema.fields}
+    selected: list[Column] = []
+    for name in columns:
+        column = functions.col(_quoted(name))
+        selected.append(_array_of(column).alias(name) if _is_vector(types[name]) else column)
+    return frame.select(selected)
+
+
+def restore_columns(frame: DataFrame, original: StructType) -> DataFrame:
+    """Give columns that went to Ray and back their vector types and their metadata again.
+
+    Args:
+        frame: What came back; columns that ``original`` does not have are kept as they are.
+        original: Schema of the frame that was sent.
+    """
+    from pyspark.ml.functions import array_to_vector
+    from pyspark.sql import functions
+
+    fields = {field.name: field for field in original.fields}
+    selected: list[Column] = []
+    for name in frame.columns:
+        column = functions.col(_quoted(name))
+        field = fields.get(name)
+        if field is not None:
+            if _is_vector(field.dataType):
+                column = functions.when(column.isNotNull(), array_to_vector(column))
+            column = column.alias(name, metadata=field.metadata)
+        selected.append(column)
+    return frame.select(selected)
+
+
+def _array_of(column: Column) -> Column:
+    from pyspark.ml.functions import vector_to_array
+    from pyspark.sql import functions
+
+    return functions.when(column.isNotNull(), vector_to_array(column))  # it fails on nulls
+
+
+def _is_vector(type_: DataType) -> bool:
+    from pyspark.ml.linalg import VectorUDT
+
+    return isinstance(type_, VectorUDT)
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"

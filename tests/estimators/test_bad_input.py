@@ -1,0 +1,180 @@
+"""What cannot be trained on is refused with a typed error that names it, before any worker is started."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from raydp.errors import (
+    ClusterError,
+    InvalidArgumentError,
+    InvalidDataError,
+    NotADataFrameError,
+    NotFittedError,
+    UnsupportedTypeError,
+)
+from raydp.xgboost import XGBoostEstimator
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+GOOD: dict[str, Any] = {"xgboost_params": {"max_depth": 2}, "label_column": "y", "num_boost_round": 1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"num_workers": 0}, ["num_workers", "at least 1", "0"]),
+        ({"num_workers": True}, ["num_workers", "True"]),
+        ({"num_boost_round": 0}, ["num_boost_round", "0"]),
+        ({"early_stopping_rounds": -1}, ["early_stopping_rounds", "-1"]),
+        ({"label_column": ""}, ["label_column"]),
+        ({"label_column": None}, ["label_column", "None"]),
+        ({"resources_per_worker": {"CPU": -1}}, ["CPU", "-1"]),
+        ({"resources_per_worker": 4}, ["resources_per_worker", "4"]),
+        ({"feature_columns": "x"}, ["feature_columns", "'x'"]),
+        ({"feature_columns": []}, ["feature_columns"]),
+        ({"feature_columns": ["x", "x"]}, ["twice", "x"]),
+        ({"feature_columns": ["x", "y"]}, ["label_column", "'y'"]),
+        ({"weight_column": "x", "feature_columns": ["x"]}, ["weight_column", "'x'"]),
+        ({"nulls": "ignore"}, ["nulls", "drop", "'ignore'"]),
+        ({"seed": -1}, ["seed", "-1"]),
+        ({"start_timeout": 0}, ["start_timeout", "0"]),
+        ({"placement_strategy": "CLOSE"}, ["placement_strategy", "'CLOSE'"]),
+        ({"xgboost_params": [1]}, ["xgboost_params"]),
+    ],
+)
+def test_wrong_arguments(changes: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        XGBoostEstimator(**{**GOOD, **changes})
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_an_unknown_argument_is_a_type_error() -> None:
+    with pytest.raises(TypeError, match="no such argument: epochs"):
+        XGBoostEstimator({}, "y", epochs=3)  # type: ignore[call-arg]
+
+
+def test_an_argument_of_1_6_says_what_replaces_it() -> None:
+    with pytest.warns(DeprecationWarning, match="shuffle has no effect any more: XGBoost sums over all rows"):
+        XGBoostEstimator({}, "y", shuffle=True)
+
+
+def changed(frame: pd.DataFrame, **columns: Any) -> pd.DataFrame:
+    return frame.assign(**columns)
+
+
+LABELS = {"label_column": "kind", "feature_columns": ["x"]}
+BAD_FRAMES: list[tuple[str, dict[str, Any], Any, list[str]]] = [
+    ("missing column", {"feature_columns": ["x", "speed"]}, lambda f: f, ["Missing: speed", "id, x, n"]),
+    ("missing label", {"label_column": "z"}, lambda f: f[["x"]], ["Missing: z"]),
+    (
+        "string feature",
+        {"feature_columns": ["x", "kind"]},
+        lambda f: f,
+        ["Not numeric: kind (string)", "StringIndexer"],
+    ),
+    ("no features", {}, lambda f: f[["y"]], ["no column to predict from"]),
+    ("empty", {"feature_columns": ["x"]}, lambda f: f[:0], ["frame is empty"]),
+    (
+        "null feature",
+        {"feature_columns": ["x"]},
+        lambda f: changed(f, x=f["x"].where(f["id"] > 2)),
+        ["x (3)", "nulls='drop'"],
+    ),
+    ("all null", {"feature_columns": ["x"], "nulls": "drop"}, lambda f: changed(f, x=np.nan), ["leaves none"]),
+    (
+        "null label",
+        {"feature_columns": ["x"]},
+        lambda f: changed(f, y=f["y"].where(f["id"] > 1)),
+        ["label has nulls", "y: 2"],
+    ),
+    ("one class", LABELS, lambda f: changed(f, kind="low"), ["at least two classes", "kind: all 'low'"]),
+    (
+        "string label in a regression",
+        {**LABELS, "xgboost_params": {"objective": "reg:squarederror"}},
+        lambda f: f,
+        ["regression needs a label of numbers", "kind"],
+    ),
+    (
+        "three classes",
+        {**LABELS, "xgboost_params": {"objective": "binary:logistic"}},
+        lambda f: f,
+        ["multi:softprob", "'high', 'low', 'middle'"],
+    ),
+    ("negative weight", {"feature_columns": ["x"], "weight_column": "n"}, lambda f: f, ["Weights must be", "n"]),
+    (
+        "ragged arrays",
+        {"feature_columns": ["a"]},
+        lambda f: changed(f, a=[[1.0] * (i % 2 + 1) for i in range(len(f))]),
+        ["same length", "a: 1 to 2"],
+    ),
+    ("two of a name", {}, lambda f: pd.concat([f[["x", "y"]], f[["x"]]], axis=1), ["several columns", "x"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "change", "words"), [row[1:] for row in BAD_FRAMES], ids=[row[0] for row in BAD_FRAMES]
+)
+def test_bad_frames(
+    ray_cluster: Any, rows: pd.DataFrame, options: dict[str, Any], change: Any, words: list[str]
+) -> None:
+    estimator = XGBoostEstimator(**{**GOOD, **options})
+    with pytest.raises(InvalidDataError if "multi:softprob" not in words else InvalidArgumentError) as caught:
+        estimator.fit(change(rows))
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_bad_spark_frames(spark: SparkSession, frame: DataFrame) -> None:
+    estimator = XGBoostEstimator(**GOOD)
+    with pytest.raises(InvalidDataError, match=r"Not numeric: kind \(string\)"):
+        estimator.fit(frame.selectExpr("kind", "y", "raise_error('a job was started') AS x"))
+    with pytest.raises(UnsupportedTypeError, match="interval"):
+        estimator.fit(frame.selectExpr("y", "interval '1' day AS x"))
+    with pytest.raises(InvalidDataError, match="frame is empty"):
+        estimator.fit(frame.where("id < 0").select("x", "y"))
+    with pytest.raises(InvalidDataError, match=r"evaluation frame has classes.*'high'"):
+        XGBoostEstimator({}, "kind", feature_columns=["x"]).fit(frame.where("kind <> 'high'"), frame)
+
+
+@pytest.mark.parametrize("thing", [None, [1, 2], "frame", pd.Series([1.0])])
+def test_no_frame(thing: object) -> None:
+    with pytest.raises(NotADataFrameError, match=r"takes a Spark DataFrame, a ray\.data\.Dataset or a pandas"):
+        XGBoostEstimator(**GOOD).fit(thing)
+
+
+@pytest.mark.parametrize("retries", [-1, 1.5, None, True])
+def test_wrong_retries(rows: pd.DataFrame, retries: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="max_retries"):
+        XGBoostEstimator(**GOOD).fit(rows, max_retries=retries)
+
+
+def test_early_stopping_needs_an_evaluation_frame(rows: pd.DataFrame) -> None:
+    with pytest.raises(InvalidArgumentError, match="give fit an evaluation frame"):
+        XGBoostEstimator(**GOOD, early_stopping_rounds=2).fit(rows)
+
+
+def test_workers_that_do_not_fit_the_cluster(ray_cluster: Any, rows: pd.DataFrame) -> None:
+    estimator = XGBoostEstimator({}, "y", 3, {"CPU": 50, "oracle": 1}, feature_columns=["x"], start_timeout=0.5)
+    with pytest.raises(ClusterError) as caught:
+        estimator.fit(rows)
+    words = ["3 x {CPU: 50, oracle: 1}", "in all: {CPU: 4, oracle: 0}", "too small", "waited 0.5 s"]
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_fewer_rows_than_workers(ray_cluster: Any, rows: pd.DataFrame) -> None:
+    estimator = XGBoostEstimator({}, "y", 2, {"CPU": 0.5}, feature_columns=["x"])
+    with pytest.raises(InvalidDataError, match="Rows: 1, workers: 2"):
+        estimator.fit(rows[:1])
+
+
+def test_before_a_fit(rows: pd.DataFrame, tmp_path: Any) -> None:
+    estimator = XGBoostEstimator(**GOOD)
+    for action in (estimator.get_model, lambda: estimator.predict(rows), lambda: estimator.save(tmp_path)):
+        with pytest.raises(NotFittedError, match="call fit first"):
+            action()
+    with pytest.raises(InvalidArgumentError, match="no saved estimator"):
+        XGBoostEstimator.load(tmp_path / "nothing")
