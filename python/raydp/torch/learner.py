@@ -1,0 +1,287 @@
+"""Training and prediction with PyTorch, in one worker of several."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+
+from raydp._errors import InvalidArgumentError, InvalidDataError
+from raydp._estimators.learner import Learner, Part, Trained
+from raydp.torch.batches import batches
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from raydp._estimators.labels import Classes
+    from raydp._estimators.layout import Layout
+    from raydp.torch.recipe import Recipe
+
+__all__ = ["TorchLearner"]
+
+_STATE = "state.pt"
+_ROWS_PER_SCORE = 16_384
+
+
+@dataclass(frozen=True)
+class TorchLearner(Learner):
+    """PyTorch with what the user gave.
+
+    Attributes:
+        recipe: Model, optimizer, loss and how to train.
+    """
+
+    framework: ClassVar[str] = "torch"
+    file_name: ClassVar[str] = "model.pt"
+
+    recipe: Recipe
+
+    @property
+    def features_type(self) -> type[np.floating[Any]]:  # type: ignore[override]
+        """Type of feature matrices: wide enough for the tensor's type."""
+        return np.float32 if self.recipe.dtype in (torch.float32, torch.float16, torch.bfloat16) else np.float64
+
+    @property
+    def identity(self) -> str:
+        """Describes the shapes of the model and the numbers of the recipe; functions have no lasting description."""
+        r = self.recipe
+        shapes = [(name, tuple(tensor.shape)) for name, tensor in r.make_model().state_dict().items()]
+        return repr((shapes, r.dtype, r.batch_size, r.drop_last, r.epochs, r.shuffle, r.early_stopping))
+
+    @property
+    def classifies(self) -> bool | None:
+        """Whether the loss is one of classification; otherwise the labels decide."""
+        return self.recipe.classifies
+
+    def class_count(self, layout: Layout) -> int | None:
+        """Return the number of the model's outputs, if the loss is one of classification."""
+        if not self.classifies:
+            return None
+        return 2 if self.recipe.is_binary else self._outputs(layout)
+
+    def check_evaluation(self, *, given: bool) -> None:
+        """Raise InvalidArgumentError when early stopping has nothing to watch."""
+        if self.recipe.early_stopping is not None and not given:
+            raise InvalidArgumentError(
+                "Early stopping watches the loss on rows that the model does not learn from; give fit an evaluation "
+                f"frame. early_stopping_epochs: {self.recipe.early_stopping}"
+            )
+
+    def check(self, layout: Layout, classes: Classes | None) -> None:
+        """Raise InvalidDataError when the model does not take the features, or has too few outputs for the classes."""
+        outputs = self._outputs(layout)
+        if classes is not None and outputs < len(classes) and not (outputs == 1 and len(classes) == 2):
+            raise InvalidDataError(
+                "The model has fewer outputs than the label has classes. "
+                f"Outputs: {outputs}; classes of {layout.label}: {classes}"
+            )
+
+    def _outputs(self, layout: Layout) -> int:
+        model = self.recipe.make_model()
+        was_training = model.training
+        try:
+            with torch.no_grad():
+                outputs = model.eval()(torch.zeros(2, layout.width, dtype=self.recipe.dtype))
+        except (RuntimeError, ValueError, IndexError) as error:
+            first = next(
+                (f"{name}: {module}" for name, module in model.named_modules() if not [*module.children()]), "?"
+            )
+            raise InvalidDataError(
+                "The model does not take the features: their shape or type is another than its first layer's. "
+                f"Features: (rows, {layout.width}) of {self.recipe.dtype}, from {', '.join(layout.features[:20])}; "
+                f"first layer: {first}; {error}"
+            ) from error
+        finally:
+            model.train(was_training)
+        return 1 if outputs.ndim == 1 else int(outputs.shape[1])
+
+    def trainer(self) -> Any:
+        """Return Ray Train's trainer for PyTorch."""
+        from ray.train.torch import TorchTrainer
+
+        return TorchTrainer
+
+    def train(self, part: Part) -> Trained | None:
+        """Train, going on from the last checkpoint if there is one."""
+        if part.configuration.seed is not None:
+            torch.manual_seed(part.configuration.seed)
+        run = _Run(self, part)
+        run.restore()
+        while run.epoch < self.recipe.epochs and not run.ended:
+            run.one_epoch()
+        return run.result() if part.rank == 0 else None
+
+    def load(self, model: bytes) -> torch.nn.Module:
+        """Return the module, on the CPU, for prediction."""
+        import copy
+
+        module = copy.deepcopy(self.recipe.make_model())
+        module.load_state_dict(torch.load(io.BytesIO(model), map_location="cpu", weights_only=True))
+        return module.eval()
+
+    def score(self, model: torch.nn.Module, features: NDArray[Any], classes: Classes | None) -> NDArray[Any]:
+        """Return probabilities or values; on a GPU if this process has one."""
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        model.to(device)
+        pieces = []
+        with torch.inference_mode():
+            for start in range(0, max(len(features), 1), _ROWS_PER_SCORE):
+                inputs = torch.from_numpy(features[start : start + _ROWS_PER_SCORE]).to(device, self.recipe.dtype)
+                outputs = model(inputs).float()
+                outputs = outputs.reshape(len(inputs), -1)
+                pieces.append((outputs if classes is None else self.recipe.probabilities(outputs)).cpu().numpy())
+        scores = np.concatenate(pieces)
+        return np.asarray(scores[:, 0] if classes is None and scores.shape[1] == 1 else scores)
+
+
+class _Run:
+    """The state of training in one worker."""
+
+    def __init__(self, learner: TorchLearner, part: Part) -> None:
+        from ray.train.torch import get_device, prepare_model
+
+        self._recipe, self._part = learner.recipe, part
+        self._device = get_device()
+        self._model: Any = prepare_model(self._recipe.make_model())
+        self._plain: torch.nn.Module = getattr(self._model, "module", self._model) if part.workers > 1 else self._model
+        self._optimizer = self._recipe.make_optimizer(self._plain)
+        self._scheduler = self._recipe.make_scheduler(self._optimizer)
+        self._loss = self._recipe.make_loss()
+        self._dtype = learner.features_type
+        self._best: dict[str, Any] = {"loss": float("inf"), "epoch": 0, "model": None}
+        self.epoch = 0
+        self.ended = False
+        self.history: list[dict[str, float]] = []
+
+    def restore(self) -> None:
+        """Take up everything where the last checkpoint left it."""
+        with self._part.checkpoints.last() as folder:
+            if folder is None:
+                return
+            state = torch.load(folder / _STATE, map_location=self._device, weights_only=True)
+        self._plain.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        if self._scheduler is not None:
+            self._scheduler.load_state_dict(state["scheduler"])
+        torch.set_rng_state(state["random"].cpu())
+        self._best, self.epoch, self.ended, self.history = (
+            state[name] for name in ("best", "epoch", "ended", "history")
+        )
+
+    def one_epoch(self) -> None:
+        """Train for an epoch, measure, and keep a checkpoint."""
+        self.epoch += 1
+        metrics = {"train-loss": self._trained()}
+        if self._part.evaluate is not None:
+            metrics["evaluate-loss"] = self._evaluated()
+            self._watch(metrics["evaluate-loss"])
+        self.history.append(metrics)
+        if [callback for callback in self._part.configuration.callbacks if callback(self.epoch, dict(metrics)) is True]:
+            self.ended = True
+        self._part.checkpoints.step_done(self.epoch, metrics, self._write)
+
+    def result(self) -> Trained:
+        """Return the model: the last one, or the best one when stopping early was asked for."""
+        state = self._best["model"] if self._recipe.early_stopping is not None else self._plain.state_dict()
+        buffer = io.BytesIO()
+        torch.save({name: tensor.cpu() for name, tensor in state.items()}, buffer)
+        return Trained(buffer.getvalue(), self.history)
+
+    def _write(self, folder: Path) -> None:
+        state = {
+            "model": self._plain.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "scheduler": None if self._scheduler is None else self._scheduler.state_dict(),
+            "random": torch.get_rng_state(),
+            "best": self._best,
+            "epoch": self.epoch,
+            "ended": self.ended,
+            "history": self.history,
+        }
+        torch.save(state, folder / _STATE)
+
+    def _trained(self) -> float:
+        self._model.train()
+        total, amount = 0.0, 0.0
+        recipe, part = self._recipe, self._part
+        order = None
+        if recipe.shuffle:
+            order = np.random.default_rng([part.configuration.seed or 0, self.epoch, part.rank])
+        # Workers may have a batch more or less than others: join lets those that are done wait for the rest.
+        with self._model.join() if part.workers > 1 else contextlib.nullcontext():
+            for features, labels, weights in self._batches(part.train, order, drop_last=recipe.drop_last):
+                self._optimizer.zero_grad()
+                loss = self._loss_of(self._model(features), labels, weights)
+                loss.backward()  # type: ignore[no-untyped-call]
+                self._optimizer.step()
+                if self._scheduler is not None and recipe.scheduler_step == "batch":
+                    self._scheduler.step()
+                counted = _amount(labels, weights)
+                total, amount = total + loss.item() * counted, amount + counted
+        if self._scheduler is not None and recipe.scheduler_step == "epoch":
+            self._scheduler.step()
+        return self._mean(total, amount)
+
+    def _evaluated(self) -> float:
+        assert self._part.evaluate is not None
+        self._plain.eval()
+        total, amount = 0.0, 0.0
+        with torch.no_grad():
+            for features, labels, weights in self._batches(self._part.evaluate, None, drop_last=False):
+                loss = self._loss_of(self._plain(features), labels, weights)
+                counted = _amount(labels, weights)
+                total, amount = total + loss.item() * counted, amount + counted
+        return self._mean(total, amount)
+
+    def _batches(self, shard: Any, order: np.random.Generator | None, *, drop_last: bool) -> Any:
+        recipe, part = self._recipe, self._part
+        label_type = recipe.label_type or (
+            torch.int64 if part.classes is not None and not recipe.is_binary else torch.float32
+        )
+        for rows in batches(part, shard, self._dtype, recipe.batch_size, order, drop_last=drop_last):
+            features = torch.from_numpy(rows.features).to(self._device, recipe.dtype)
+            labels = torch.from_numpy(rows.labels).to(self._device, label_type)
+            weights = None if rows.weights is None else torch.from_numpy(rows.weights).to(self._device, torch.float32)
+            yield features, labels, weights
+
+    def _loss_of(self, outputs: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
+        if outputs.ndim == labels.ndim + 1 and outputs.shape[-1] == 1:
+            labels = labels.unsqueeze(-1)
+        loss: torch.Tensor
+        if weights is None:
+            loss = self._loss(outputs, labels)
+            return loss
+        if not hasattr(self._loss, "reduction"):
+            raise InvalidArgumentError(f"Weights need a loss module that has a reduction; got: {self._loss!r}")
+        reduction, self._loss.reduction = self._loss.reduction, "none"
+        try:
+            loss = self._loss(outputs, labels)
+        finally:
+            self._loss.reduction = reduction
+        losses = loss.reshape(len(weights), -1).mean(dim=1)
+        return (losses * weights).sum() / weights.sum().clamp_min(torch.finfo(weights.dtype).tiny)
+
+    def _mean(self, total: float, amount: float) -> float:
+        """Return the mean over the rows of all workers, weighted where rows have weights."""
+        sums = torch.tensor([total, amount], dtype=torch.float64, device=self._device)
+        if self._part.workers > 1:
+            torch.distributed.all_reduce(sums)
+        return float(sums[0] / sums[1]) if sums[1] > 0 else float("nan")
+
+    def _watch(self, loss: float) -> None:
+        if self._recipe.early_stopping is None:
+            return
+        if loss < self._best["loss"]:
+            model = {name: tensor.detach().clone() for name, tensor in self._plain.state_dict().items()}
+            self._best = {"loss": loss, "epoch": self.epoch, "model": model}
+        self.ended = self.epoch - self._best["epoch"] >= self._recipe.early_stopping
+
+
+def _amount(labels: torch.Tensor, weights: torch.Tensor | None) -> float:
+    return float(len(labels)) if weights is None else float(weights.sum())

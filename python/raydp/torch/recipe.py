@@ -1,0 +1,140 @@
+"""How a PyTorch model is to be made and trained: what the user gave, checked, and what is made of it."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from raydp._errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["Recipe"]
+
+_CLASS_LOSSES = (torch.nn.CrossEntropyLoss, torch.nn.NLLLoss, torch.nn.MultiMarginLoss)
+_BINARY_LOSSES = (torch.nn.BCELoss, torch.nn.BCEWithLogitsLoss)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What :class:`~raydp.torch.TorchEstimator` was given; see there."""
+
+    model: Any
+    optimizer: Any
+    loss: Any
+    scheduler: Callable[..., Any] | None
+    scheduler_step: str
+    feature_type: torch.dtype | Sequence[torch.dtype] | None
+    label_type: torch.dtype | None
+    batch_size: int
+    drop_last: bool
+    epochs: int
+    shuffle: bool
+    early_stopping: int | None
+
+    def check(self) -> None:
+        """Raise InvalidArgumentError for the first thing that is wrong."""
+        for name in ("model", "optimizer", "loss"):
+            value = getattr(self, name)
+            if value is None or not (callable(value) or isinstance(value, torch.optim.Optimizer)):
+                raise InvalidArgumentError(
+                    f"{name} must be given, as an object of PyTorch or a function; got: {value!r}"
+                )
+        for name, public in (("batch_size", "batch_size"), ("epochs", "num_epochs"), ("early_stopping", "")):
+            value = getattr(self, name)
+            if name == "early_stopping" and value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise InvalidArgumentError(
+                    f"{public or 'early_stopping_epochs'} must be a whole number of at least 1; got: {value!r}"
+                )
+        if self.scheduler_step not in ("batch", "epoch"):
+            raise InvalidArgumentError(f"scheduler_step_freq must be 'batch' or 'epoch'; got: {self.scheduler_step!r}")
+        if len({*self._feature_types()}) > 1:
+            raise InvalidArgumentError(
+                "The features of a batch are one tensor, of one type; give feature_types a single torch.dtype. "
+                f"Got: {self.feature_type}"
+            )
+
+    def _feature_types(self) -> list[torch.dtype]:
+        if self.feature_type is None:
+            return [torch.float32]
+        return [self.feature_type] if isinstance(self.feature_type, torch.dtype) else list(self.feature_type)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the features' tensor."""
+        return self._feature_types()[0]
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether the loss is of one output for two classes."""
+        return isinstance(self.make_loss(), _BINARY_LOSSES)
+
+    @property
+    def classifies(self) -> bool | None:
+        """Whether the loss is one of classification; ``None``: not known."""
+        return True if isinstance(self.make_loss(), (*_CLASS_LOSSES, *_BINARY_LOSSES)) else None
+
+    def make_model(self) -> torch.nn.Module:
+        """Return the module: the user's own, or a new one.
+
+        Raises:
+            InvalidArgumentError: The user's function made something else.
+        """
+        made = self.model if isinstance(self.model, torch.nn.Module) else _call(self.model)
+        if not isinstance(made, torch.nn.Module):
+            raise InvalidArgumentError(
+                f"model must be a torch.nn.Module or a function that makes one; it made: {made!r}"
+            )
+        return made
+
+    def make_optimizer(self, model: torch.nn.Module) -> torch.optim.Optimizer:
+        """Return an optimizer of a model's parameters."""
+        if not isinstance(self.optimizer, torch.optim.Optimizer):
+            made = _call(self.optimizer, model)
+            if not isinstance(made, torch.optim.Optimizer):
+                raise InvalidArgumentError(f"optimizer must make a torch.optim.Optimizer; it made: {made!r}")
+            return made
+        settings = {name: value for name, value in self.optimizer.param_groups[0].items() if name != "params"}
+        accepted = inspect.signature(type(self.optimizer).__init__).parameters
+        return type(self.optimizer)(
+            model.parameters(), **{name: value for name, value in settings.items() if name in accepted}
+        )
+
+    def make_scheduler(self, optimizer: torch.optim.Optimizer) -> Any:
+        """Return a learning rate scheduler, or ``None``."""
+        return None if self.scheduler is None else _call(self.scheduler, optimizer)
+
+    def make_loss(self) -> Callable[..., Any]:
+        """Return the loss as a function of (outputs, labels)."""
+        made: Callable[..., Any] = self.loss() if isinstance(self.loss, type) else self.loss
+        return made
+
+    def probabilities(self, outputs: torch.Tensor) -> torch.Tensor:
+        """Turn a classifier's outputs, shape (rows, outputs), into probabilities.
+
+        They are logits, but for losses that take probabilities or their logarithms.
+        """
+        loss = self.make_loss()
+        if isinstance(loss, torch.nn.NLLLoss):
+            return outputs.exp()
+        if outputs.shape[1] == 1:
+            return outputs[:, 0] if isinstance(loss, torch.nn.BCELoss) else outputs[:, 0].sigmoid()
+        return outputs.softmax(dim=1)
+
+
+def _call(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a user's function, with the empty configuration that RayDP 1.6 added where it wants one more argument."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:  # builtins do not say
+        return function(*arguments)
+    required = [
+        p for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
+    return function(*arguments, {}) if len(required) > len(arguments) else function(*arguments)

@@ -1,0 +1,181 @@
+"""TorchEstimator against a training loop in plain PyTorch."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import ray.train
+
+torch = pytest.importorskip("torch", reason="the torch extra is not installed")
+
+from raydp.errors import InvalidArgumentError, InvalidDataError  # noqa: E402
+from raydp.torch import TorchEstimator  # noqa: E402
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    from pyspark.sql import DataFrame
+
+pytestmark = pytest.mark.timeout(600)  # a fit starts processes that import a framework
+
+FEATURES = ["x", "n", "flag"]
+
+ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import the tests
+
+
+def regression(width: int = 3) -> Any:
+    torch.manual_seed(11)
+    return torch.nn.Sequential(torch.nn.Linear(width, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1))
+
+
+def options(**changes: Any) -> dict[str, Any]:
+    return {
+        "model": regression,
+        "optimizer": lambda model: torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9),
+        "loss": torch.nn.MSELoss(),
+        "feature_columns": FEATURES,
+        "label_column": "y",
+        "batch_size": 32,
+        "num_epochs": 4,
+        **changes,
+    }
+
+
+def plain_course(rows: pd.DataFrame, epochs: int, batch: int) -> tuple[list[float], Any]:
+    model, loss = regression(), torch.nn.MSELoss()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.5)
+    features = torch.from_numpy(rows[FEATURES].to_numpy(np.float32))
+    labels = torch.from_numpy(rows["y"].to_numpy(np.float32)).unsqueeze(1)
+    course = []
+    for _ in range(epochs):
+        total = 0.0
+        for start in range(0, len(rows), batch):
+            inputs, wanted = features[start : start + batch], labels[start : start + batch]
+            optimizer.zero_grad()
+            value = loss(model(inputs), wanted)
+            value.backward()
+            optimizer.step()
+            total += value.item() * len(inputs)
+        scheduler.step()
+        course.append(total / len(rows))
+    return course, model
+
+
+def killer(folder: Path, at_epoch: int) -> Any:
+    def kill_once(epoch: int, metrics: dict[str, float]) -> None:
+        with (folder / "epochs").open("a") as log:
+            log.write(f"{epoch} ")
+        mark = folder / "killed"
+        if epoch == at_epoch and not mark.exists():
+            mark.touch()
+            ray.train.get_all_reported_checkpoints(timeout_s=60)  # until they count
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return kill_once
+
+
+def test_a_killed_worker_resumes_to_the_loss_curve_of_plain_pytorch(frame: DataFrame, tmp_path: Path) -> None:
+    estimator = TorchEstimator(
+        **options(
+            shuffle=False,
+            lr_scheduler_creator=lambda optimizer, config: torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.5),  # noqa: ARG005
+            scheduler_step_freq="epoch",
+            num_epochs=5,
+            callbacks=[killer(tmp_path, 4)],
+        )
+    )
+    result = estimator.fit(frame, max_retries=1)
+    assert (tmp_path / "epochs").read_text().split() == ["1", "2", "3", "4", "4", "5"]
+    collected = frame.toPandas()
+    course, model = plain_course(collected, 5, 32)
+    assert [metrics["train-loss"] for metrics in result.history] == pytest.approx(course, rel=1e-6)
+    with torch.no_grad():
+        expected = model(torch.from_numpy(collected[FEATURES].to_numpy(np.float32)))[:, 0].numpy()
+    found = estimator.predict(frame).toPandas().set_index("id")["prediction"]
+    np.testing.assert_allclose(found.loc[collected["id"]], expected, rtol=1e-5, atol=1e-6)
+    estimator.save(tmp_path / "model")
+    again = TorchEstimator.load(tmp_path / "model").predict(collected)["prediction"]
+    np.testing.assert_allclose(again, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_two_workers_learn_classes_and_stop_early(rows: pd.DataFrame) -> None:
+    def classifier() -> Any:
+        return torch.nn.Sequential(torch.nn.Linear(2, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3))
+
+    estimator = TorchEstimator(
+        num_workers=2,
+        model=classifier,
+        optimizer=torch.optim.Adam(torch.nn.Linear(1, 1).parameters(), lr=0.1),
+        loss=torch.nn.CrossEntropyLoss,
+        feature_columns=["x", "n"],
+        label_column="kind",
+        weight_column="w",
+        batch_size=16,
+        num_epochs=40,
+        seed=3,
+        early_stopping_epochs=2,
+        nulls="drop",
+    )
+    holes = rows.assign(x=rows["x"].where(rows["id"] % 50 != 1))  # the workers have batches of different numbers
+    result = estimator.fit(holes, rows)
+    course = [metrics["evaluate-loss"] for metrics in result.history]
+    assert len(course) == int(np.argmin(course)) + 1 + 2 or len(course) == 40
+    assert result.rows == len(rows) - 5
+    assert estimator.classes == ["high", "low", "middle"]
+    metrics = estimator.evaluate(rows)
+    assert metrics["accuracy"] > 0.8
+    assert metrics["logloss"] == pytest.approx(min(course), rel=1e-3)
+    predicted = estimator.predict(rows, probability_column="p")
+    assert (predicted["prediction"] == predicted["kind"]).mean() > 0.8
+    np.testing.assert_allclose(np.stack(predicted["p"]).sum(axis=1), 1.0, rtol=1e-5)
+
+
+def test_shapes_that_disagree_are_named(ray_cluster: Any, rows: pd.DataFrame) -> None:
+    with pytest.raises(
+        InvalidDataError, match=r"\(rows, 3\) of torch.float32, from x, n, flag; first layer: 0: Linear"
+    ):
+        TorchEstimator(**options(model=regression(5))).fit(rows)
+    with pytest.raises(InvalidDataError, match=r"more classes than stated: kind has 3, stated: 2"):
+        TorchEstimator(
+            **options(model=torch.nn.Linear(3, 2), loss=torch.nn.CrossEntropyLoss(), label_column="kind")
+        ).fit(rows)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"model": None}, "model must be given"),
+        ({"loss": 3}, "loss must be given"),
+        ({"batch_size": 0}, "batch_size must be a whole number"),
+        ({"num_epochs": 1.5}, "num_epochs must be a whole number"),
+        ({"early_stopping_epochs": 0}, "early_stopping_epochs must be"),
+        ({"scheduler_step_freq": "hour"}, "'batch' or 'epoch'"),
+        ({"feature_types": [torch.float32, torch.int64]}, "one type"),
+        ({"nulls": "keep"}, "cannot train with missing values"),
+        ({"label_column": None}, "label_column"),
+    ],
+)
+def test_wrong_arguments(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=words):
+        TorchEstimator(**options(**changes))
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "instead"),
+    [
+        ("num_processes_for_data_loader", 2, "shared memory"),
+        ("metrics_name", ["MeanSquaredError"], "evaluate"),
+        ("metrics_config", {}, "evaluate"),
+        ("use_ccl", False, "Gloo"),
+    ],
+)
+def test_arguments_of_1_6_say_what_replaces_them(argument: str, value: Any, instead: str) -> None:
+    with pytest.warns(DeprecationWarning, match=f"{argument} has no effect any more: .*{instead}"):
+        TorchEstimator(**options(**{argument: value}))
