@@ -1,0 +1,19 @@
+"""LightGBM on Spark DataFrames and Ray Datasets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from raydp.lightgbm.estimator import LightGBMEstimator
+
+__all__ = ["LightGBMEstimator"]
+
+
+def __getattr__(name: str) -> Any:
+    # When it is asked for: workers need the learner alone, not Spark and Ray Data.
+    if name == "LightGBMEstimator":
+        from raydp.lightgbm.estimator import LightGBMEstimator
+
+        return LightGBMEstimator
+    raise AttributeError(f"module 'raydp.lightgbm' has no attribute {name!r}")

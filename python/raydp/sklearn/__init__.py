@@ -1,0 +1,19 @@
+"""scikit-learn's estimators on Spark DataFrames and Ray Datasets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from raydp.sklearn.estimator import SklearnEstimator
+
+__all__ = ["SklearnEstimator"]
+
+
+def __getattr__(name: str) -> Any:
+    # When it is asked for: workers need the learner alone, not Spark and Ray Data.
+    if name == "SklearnEstimator":
+        from raydp.sklearn.estimator import SklearnEstimator
+
+        return SklearnEstimator
+    raise AttributeError(f"module 'raydp.sklearn' has no attribute {name!r}")

@@ -1,0 +1,98 @@
+"""LightGBMEstimator against LightGBM itself."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import ray.train
+
+lightgbm = pytest.importorskip("lightgbm", reason="the lightgbm extra is not installed")
+
+from raydp.errors import InvalidArgumentError  # noqa: E402
+from raydp.lightgbm import LightGBMEstimator  # noqa: E402
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    from pyspark.sql import DataFrame
+
+pytestmark = pytest.mark.timeout(600)  # a fit starts processes that import a framework
+
+FEATURES = ["x", "n", "flag"]
+PARAMS = {"num_leaves": 7, "min_data_in_leaf": 5, "learning_rate": 0.3}
+
+
+def killer(folder: Path, at_round: int) -> Any:
+    def kill_once(env: Any) -> None:
+        rounds = env.model.num_trees()
+        with (folder / "rounds").open("a") as log:
+            log.write(f"{rounds} ")
+        mark = folder / "killed"
+        if rounds == at_round and not mark.exists():
+            mark.touch()
+            ray.train.get_all_reported_checkpoints(timeout_s=60)  # until they count
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return kill_once
+
+
+def test_one_worker_killed_once_gives_lightgbms_own_predictions(frame: DataFrame, tmp_path: Path) -> None:
+    estimator = LightGBMEstimator(
+        PARAMS, "y", feature_columns=FEATURES, weight_column="w", num_boost_round=6, seed=3, checkpoint_every=2,
+        callbacks=[killer(tmp_path, 5)],
+    )  # fmt: skip
+    result = estimator.fit(frame, max_retries=1)
+    assert (tmp_path / "rounds").read_text().split() == ["1", "2", "3", "4", "5", "5", "6"]
+    rows = frame.toPandas()
+    data = lightgbm.Dataset(rows[FEATURES].to_numpy(np.float64), rows["y"], weight=rows["w"])
+    params = {**PARAMS, "seed": 3, "deterministic": True, "num_threads": 1, "verbosity": -1}
+    expected = lightgbm.train(params, data, 6).predict(rows[FEATURES].to_numpy(np.float64))
+    found = estimator.predict(frame).toPandas().set_index("id")["prediction"].loc[rows["id"]]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert [sorted(metrics) for metrics in result.history] == [["train-l2"]] * 6
+    estimator.save(tmp_path / "model")
+    again = LightGBMEstimator.load(tmp_path / "model").predict(rows)["prediction"]
+    np.testing.assert_array_equal(again, found)
+    assert lightgbm.Booster(model_file=tmp_path / "model" / "model.txt").num_trees() == 6
+
+
+def test_two_workers_stop_early_with_the_best_model(rows: pd.DataFrame) -> None:
+    train, evaluate = rows[rows["id"] < 120], rows[rows["id"] >= 180]
+    params = {"num_leaves": 15, "min_data_in_leaf": 1, "learning_rate": 0.5}
+    estimator = LightGBMEstimator(
+        params, "kind", 2, feature_columns=["x"], num_boost_round=60, early_stopping_rounds=3, seed=1
+    )
+    result = estimator.fit(train, evaluate)
+    course = [metrics["evaluate-multi_logloss"] for metrics in result.history]
+    best = int(np.argmin(course))
+    assert len(course) == best + 1 + 3 < 60
+    assert estimator.classes == ["high", "low", "middle"]
+    assert estimator.get_model().num_trees() == 3 * (best + 1)
+    assert estimator.evaluate(evaluate)["logloss"] == pytest.approx(min(course), rel=1e-6)
+    predicted = estimator.predict(evaluate, probability_column="p")
+    assert set(predicted["prediction"]) <= {"high", "low", "middle"}
+    np.testing.assert_allclose(np.stack(predicted["p"]).sum(axis=1), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"lightgbm_params": 3}, "lightgbm_params must be a mapping"),
+        ({"label_column": 3}, "label_column must be"),
+        ({"num_boost_round": 0}, "num_boost_round must be"),
+        ({"early_stopping_rounds": "soon"}, "early_stopping_rounds must be"),
+    ],
+)
+def test_wrong_arguments(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=words):
+        LightGBMEstimator(**{"lightgbm_params": {}, "label_column": "y", **changes})
+
+
+def test_a_binary_objective_with_three_classes(ray_cluster: Any, rows: pd.DataFrame) -> None:
+    with pytest.raises(InvalidArgumentError, match="use multiclass"):
+        LightGBMEstimator({"objective": "binary"}, "kind", feature_columns=["x"]).fit(rows)

@@ -1,0 +1,87 @@
+"""SklearnEstimator against scikit-learn itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
+from sklearn.linear_model import SGDClassifier
+from sklearn.svm import LinearSVC
+
+from raydp.errors import InvalidArgumentError
+from raydp.sklearn import SklearnEstimator
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    from pyspark.sql import DataFrame
+
+pytestmark = pytest.mark.timeout(600)  # a fit starts processes that import a framework
+
+FEATURES = ["x", "n", "flag"]
+
+
+def test_partial_fit_sees_the_blocks_in_each_epoch(frame: DataFrame, tmp_path: Path) -> None:
+    model = SGDClassifier(loss="log_loss")
+    estimator = SklearnEstimator(model, "kind", feature_columns=FEATURES, weight_column="w", num_epochs=3, seed=4)
+    result = estimator.fit(frame.coalesce(1), frame)
+    rows = frame.toPandas()
+    expected = SGDClassifier(loss="log_loss", random_state=4)
+    for _ in range(3):
+        expected.partial_fit(
+            rows[FEATURES].to_numpy(np.float64),
+            rows["kind"],
+            classes=["high", "low", "middle"],
+            sample_weight=rows["w"],
+        )
+    np.testing.assert_array_equal(estimator.get_model().coef_, expected.coef_)
+    predicted = estimator.predict(frame).toPandas().set_index("id")["prediction"].loc[rows["id"]]
+    assert list(predicted) == list(expected.predict(rows[FEATURES].to_numpy(np.float64)))
+    assert len(result.history) == 3
+    assert result.metrics["evaluate-accuracy"] == pytest.approx(estimator.evaluate(frame)["accuracy"])
+    assert not hasattr(model, "coef_")
+    estimator.save(tmp_path / "model")
+    assert list(SklearnEstimator.load(tmp_path / "model").predict(rows)["prediction"]) == list(predicted)
+
+
+def test_joblib_runs_on_ray(rows: pd.DataFrame) -> None:
+    estimator = SklearnEstimator(
+        RandomForestClassifier(8, n_jobs=2), "late", 2, {"CPU": 0.5}, feature_columns=FEATURES, seed=9
+    )
+    estimator.fit(rows)
+    expected = RandomForestClassifier(8, random_state=9).fit(rows[FEATURES].to_numpy(np.float64), rows["late"])
+    predicted = estimator.predict(rows, probability_column="p")
+    np.testing.assert_allclose(np.stack(predicted["p"]), expected.predict_proba(rows[FEATURES].to_numpy(np.float64)))
+    assert set(predicted["prediction"]) == {0, 1}
+
+
+def test_learning_without_labels(rows: pd.DataFrame) -> None:
+    estimator = SklearnEstimator(KMeans(2, n_init=1), None, feature_columns=["x", "n"], seed=1)
+    estimator.fit(rows)
+    expected = KMeans(2, n_init=1, random_state=1).fit(rows[["x", "n"]].to_numpy(np.float64)).labels_
+    assert list(estimator.predict(rows)["prediction"]) == list(expected)
+    with pytest.raises(InvalidArgumentError, match="without a label"):
+        estimator.evaluate(rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"model": RandomForestClassifier}, "model must be an estimator"),
+        ({"model": 3}, "model must be an estimator"),
+        ({"num_epochs": 0}, "num_epochs"),
+        ({"callbacks": [print]}, "no callbacks"),
+        ({"nulls": "keep"}, "cannot train with missing values"),
+    ],
+)
+def test_wrong_arguments(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=words):
+        SklearnEstimator(**{"model": LinearSVC(), "label_column": "y", **arguments})
+
+
+def test_missing_values_are_kept_where_the_model_takes_them() -> None:
+    assert SklearnEstimator(HistGradientBoostingRegressor(), "y", nulls="keep").configuration.nulls == "keep"
