@@ -1,0 +1,73 @@
+"""An estimator of raydp among MLlib's stages: pipelines, cross-validation, saved and loaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pyspark.ml import Pipeline, PipelineModel
+from pyspark.ml.evaluation import BinaryClassificationEvaluator, RegressionEvaluator
+from pyspark.ml.feature import StandardScaler, VectorAssembler
+from pyspark.ml.tuning import CrossValidator, ParamGridBuilder
+
+from raydp.errors import InvalidArgumentError
+from raydp.ml import RayEstimator
+from raydp.sklearn import SklearnEstimator
+from raydp.xgboost import XGBoostEstimator
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pyspark.sql import DataFrame
+
+pytestmark = pytest.mark.timeout(600)  # a fit starts processes that import a framework
+
+
+def features() -> list[Any]:
+    assembler = VectorAssembler(inputCols=["x", "n", "flag"], outputCol="raw")
+    return [assembler, StandardScaler(inputCol="raw", outputCol="features", withMean=True)]
+
+
+def test_a_pipeline_is_fitted_saved_and_loaded(frame: DataFrame, tmp_path: Path) -> None:
+    arguments = {"xgboost_params": {"max_depth": 2, "objective": "binary:logistic"}, "num_boost_round": 3}
+    stage = RayEstimator(XGBoostEstimator, arguments, labelCol="late", probabilityCol="p", weightCol="w")
+    pipeline = Pipeline(stages=[*features(), stage])
+    pipeline.write().overwrite().save(str(tmp_path / "pipeline"))
+    model = Pipeline.load(str(tmp_path / "pipeline")).fit(frame)
+    scored = model.transform(frame)
+    assert dict(scored.dtypes)["prediction"] == "double"
+    evaluator = BinaryClassificationEvaluator(labelCol="late", rawPredictionCol="p", weightCol="w")
+    auc = evaluator.evaluate(scored)
+    assert auc > 0.9
+    trained = model.stages[-1]
+    assert trained.estimator.configuration.weight_column == "w"
+    assert trained.estimator.evaluate(model.stages[1].transform(model.stages[0].transform(frame)))["auc"] == (
+        pytest.approx(auc, abs=1e-3)  # MLlib puts scores into bins
+    )
+    model.write().overwrite().save(str(tmp_path / "model"))
+    again = PipelineModel.load(str(tmp_path / "model")).transform(frame)
+    columns = ["id", "prediction", "p"]
+    assert sorted(again.select(columns).collect()) == sorted(scored.select(columns).collect())
+
+
+def test_cross_validation_chooses_the_better_arguments(frame: DataFrame) -> None:
+    from sklearn.linear_model import Ridge
+
+    stage = RayEstimator(SklearnEstimator, {"model": Ridge()}, labelCol="y")
+    grid = ParamGridBuilder().addGrid(stage.arguments, [{"model": Ridge(a)} for a in (1e6, 0.1)]).build()
+    evaluator = RegressionEvaluator(labelCol="y", metricName="rmse")
+    validator = CrossValidator(estimator=stage, estimatorParamMaps=grid, evaluator=evaluator, numFolds=2, seed=1)
+    assembled = Pipeline(stages=features()).fit(frame).transform(frame)
+    found = validator.fit(assembled)
+    assert found.avgMetrics[1] < found.avgMetrics[0] / 2
+    assert found.bestModel.estimator.get_model().alpha == 0.1
+    assert evaluator.evaluate(found.transform(assembled)) == pytest.approx(found.avgMetrics[1], rel=0.3)
+
+
+def test_wrong_arguments() -> None:
+    with pytest.raises(InvalidArgumentError, match="must be a class of raydp's estimators"):
+        RayEstimator(dict)
+    with pytest.raises(InvalidArgumentError, match="Leave out of the arguments: label_column"):
+        RayEstimator(XGBoostEstimator, {"label_column": "y"})
+    with pytest.raises(InvalidArgumentError, match="Leave out of the arguments: feature_columns"):
+        RayEstimator(XGBoostEstimator).setArguments({"feature_columns": ["x"]})
