@@ -1,0 +1,57 @@
+"""Hyperparameter search over estimators."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sklearn.linear_model import Ridge
+
+from raydp import tune
+from raydp.errors import InvalidArgumentError, NotADataFrameError
+from raydp.sklearn import SklearnEstimator
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+pytestmark = pytest.mark.timeout(600)  # a fit starts processes that import a framework
+
+
+def test_the_best_trial_gives_its_estimator(frame: DataFrame) -> None:
+    from ray.tune import grid_search
+
+    columns = frame.select("id", "x", "n", "y")
+    found = tune.fit(
+        lambda alpha: SklearnEstimator(Ridge(alpha), "y", feature_columns=["x", "n"]),
+        {"alpha": grid_search([1e6, 0.1])},
+        columns.where("id < 160"),
+        columns.where("id >= 160"),
+        metric="rmse",
+    )
+    assert found.best_config == {"alpha": 0.1}
+    assert sorted(found.trials["config/alpha"]) == [0.1, 1e6]
+    assert found.best_metrics["rmse"] == found.trials["rmse"].min() < found.trials["rmse"].max() / 2
+    assert found.best_estimator.get_model().alpha == 0.1
+    assert found.best_estimator.evaluate(columns.where("id >= 160")) == pytest.approx(found.best_metrics)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"make": 3}, "make must be a function"),
+        ({"metric": "loss"}, "metric must be one of rmse"),
+        ({"mode": "less"}, "mode must be 'min' or 'max'"),
+        ({"num_samples": 0}, "num_samples must be a whole number"),
+        ({"max_concurrent_trials": 1.5}, "max_concurrent_trials must be"),
+    ],
+)
+def test_wrong_arguments(changes: dict[str, Any], words: str) -> None:
+    arguments = {"make": Ridge, "search_space": {}, "train_ds": None, "evaluate_ds": None, "metric": "rmse", **changes}
+    with pytest.raises(InvalidArgumentError, match=words):
+        tune.fit(**arguments)
+
+
+def test_no_frame() -> None:
+    with pytest.raises(NotADataFrameError):
+        tune.fit(Ridge, {}, [1], [2], metric="rmse")
