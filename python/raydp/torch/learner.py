@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -213,20 +212,39 @@ class _Run:
         order = None
         if recipe.shuffle:
             order = np.random.default_rng([part.configuration.seed or 0, self.epoch, part.rank])
-        # Workers may have a batch more or less than others: join lets those that are done wait for the rest.
-        with self._model.join() if part.workers > 1 else contextlib.nullcontext():
-            for features, labels, weights in self._batches(part.train, order, drop_last=recipe.drop_last):
-                self._optimizer.zero_grad()
-                loss = self._loss_of(self._model(features), labels, weights)
-                loss.backward()  # type: ignore[no-untyped-call]
-                self._optimizer.step()
-                if self._scheduler is not None and recipe.scheduler_step == "batch":
-                    self._scheduler.step()
+        for features, labels, weights in self._in_step(self._batches(part.train, order, drop_last=recipe.drop_last)):
+            self._optimizer.zero_grad()
+            outputs = self._model(features)
+            loss = outputs.sum() * 0 if labels is None else self._loss_of(outputs, labels, weights)
+            loss.backward()
+            self._optimizer.step()
+            if self._scheduler is not None and recipe.scheduler_step == "batch":
+                self._scheduler.step()
+            if labels is not None:
                 counted = _amount(labels, weights)
                 total, amount = total + loss.item() * counted, amount + counted
         if self._scheduler is not None and recipe.scheduler_step == "epoch":
             self._scheduler.step()
         return self._mean(total, amount)
+
+    def _in_step(self, batches: Any) -> Any:
+        """Yield batches until no worker has one left; one that has none gets its last again, without labels.
+
+        Replicas stay equal only while all of them make the same steps, and workers may have a batch more than others.
+        """
+        features = torch.zeros(2, self._part.layout.width, dtype=self._recipe.dtype, device=self._device)
+        while True:
+            batch = next(batches, None)
+            if batch is not None:
+                features = batch[0]
+            elif self._part.workers == 1:
+                return
+            if self._part.workers > 1:
+                anyone = torch.tensor(float(batch is not None), device=self._device)
+                torch.distributed.all_reduce(anyone)
+                if anyone == 0:
+                    return
+            yield (features, None, None) if batch is None else batch
 
     def _evaluated(self) -> float:
         assert self._part.evaluate is not None
