@@ -61,7 +61,7 @@ def test_one_worker_killed_once_gives_lightgbms_own_predictions(frame: DataFrame
     assert lightgbm.Booster(model_file=tmp_path / "model" / "model.txt").num_trees() == 6
 
 
-def test_two_workers_stop_early_with_the_best_model(rows: pd.DataFrame) -> None:
+def test_two_workers_stop_early_with_the_best_model(ray_cluster: Any, rows: pd.DataFrame) -> None:
     train, evaluate = rows[rows["id"] < 120], rows[rows["id"] >= 180]
     params = {"num_leaves": 15, "min_data_in_leaf": 1, "learning_rate": 0.5}
     estimator = LightGBMEstimator(

@@ -48,7 +48,7 @@ def test_partial_fit_sees_the_blocks_in_each_epoch(frame: DataFrame, tmp_path: P
     assert list(SklearnEstimator.load(tmp_path / "model").predict(rows)["prediction"]) == list(predicted)
 
 
-def test_joblib_runs_on_ray(rows: pd.DataFrame) -> None:
+def test_joblib_runs_on_ray(ray_cluster: Any, rows: pd.DataFrame) -> None:
     estimator = SklearnEstimator(
         RandomForestClassifier(8, n_jobs=2), "late", 2, {"CPU": 0.5}, feature_columns=FEATURES, seed=9
     )
@@ -59,7 +59,7 @@ def test_joblib_runs_on_ray(rows: pd.DataFrame) -> None:
     assert set(predicted["prediction"]) == {0, 1}
 
 
-def test_learning_without_labels(rows: pd.DataFrame) -> None:
+def test_learning_without_labels(ray_cluster: Any, rows: pd.DataFrame) -> None:
     estimator = SklearnEstimator(KMeans(2, n_init=1), None, feature_columns=["x", "n"], seed=1)
     estimator.fit(rows)
     expected = KMeans(2, n_init=1, random_state=1).fit(rows[["x", "n"]].to_numpy(np.float64)).labels_

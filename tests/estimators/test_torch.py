@@ -105,7 +105,7 @@ def test_a_killed_worker_resumes_to_the_loss_curve_of_plain_pytorch(frame: DataF
     np.testing.assert_allclose(again, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_two_workers_learn_classes_and_stop_early(rows: pd.DataFrame) -> None:
+def test_two_workers_learn_classes_and_stop_early(ray_cluster: Any, rows: pd.DataFrame) -> None:
     def classifier() -> Any:
         return torch.nn.Sequential(torch.nn.Linear(2, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3))
 

@@ -123,7 +123,7 @@ def test_two_workers_stop_early_with_the_best_model(
 
 
 @pytest.mark.parametrize("policy", ["keep", "drop"])
-def test_missing_values(rows: pd.DataFrame, policy: Any) -> None:
+def test_missing_values(ray_cluster: Any, rows: pd.DataFrame, policy: Any) -> None:
     holes = rows.assign(x=rows["x"].where(rows["id"] % 7 != 0))
     missing = holes["x"].isna()
     estimator = XGBoostEstimator({"max_depth": 3}, "y", feature_columns=FEATURES, num_boost_round=3, nulls=policy)

@@ -32,6 +32,8 @@ def await_room(
     Raises:
         ClusterError: There was no room in time; the message says what was asked for and what there is.
     """
+    if not ray.is_initialized():
+        ray.init()  # as init_spark does
     total = ray.cluster_resources()
     enough = all(total.get(name, 0.0) >= amount * count for name, amount in wanted.items())
     waited = timeout if enough else min(timeout, _NEVER_SECONDS)
