@@ -18,7 +18,7 @@ from pyspark.sql import types as T
 import raydp
 from raydp import _application
 from raydp._exchange.export import Export
-from raydp.errors import ExchangeError, InvalidArgumentError, NotADataFrameError
+from raydp.errors import ExchangeError, InvalidArgumentError, NotADataFrameError, UnsupportedTypeError
 from support.datasets import block_refs, eventually, store_bytes_used, table_of
 
 if TYPE_CHECKING:
