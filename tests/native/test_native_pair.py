@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raydp import _native
-from support.arrow_data import Blocks, blocks
 from support.datasets import eventually
+from support.foreign_data import Blocks, blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

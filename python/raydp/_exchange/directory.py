@@ -10,7 +10,7 @@ import secrets
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -45,10 +45,12 @@ class Agent:
     Attributes:
         node: Ray's id of its node, hex.
         handle: The actor.
+        ending: Set when the directory ends it, so that its end is no death.
     """
 
     node: str
     handle: Any
+    ending: threading.Event = field(default_factory=threading.Event, compare=False)
 
     @property
     def key(self) -> str:
@@ -222,7 +224,7 @@ class AgentDirectory:
 
     def _lifetime_over(self, agent: Agent, over: Any) -> None:
         """Called in a thread of Ray's, which must not be kept."""
-        if over.exception() is not None and not self._closed.is_set():
+        if over.exception() is not None and not agent.ending.is_set():
             threading.Thread(target=self._replace, args=(agent,), name="raydp-exchange-replace", daemon=True).start()
 
     def _replace(self, agent: Agent) -> None:
@@ -262,6 +264,8 @@ class AgentDirectory:
     def _end(self, agents: list[Agent]) -> None:
         if not agents:
             return
+        for agent in agents:
+            agent.ending.set()
         if ray.is_initialized():
             closing = [agent.handle.close.remote() for agent in agents]
             ray.wait(closing, num_returns=len(closing), timeout=_CLOSE_SECONDS, fetch_local=False)
