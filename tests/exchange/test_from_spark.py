@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import _thread
 import gc
+import signal
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -211,7 +211,10 @@ def _when_a_job_runs(spark: SparkSession, action: Any) -> threading.Thread:
 
 
 def test_an_interrupt_cancels_the_spark_job(spark: SparkSession) -> None:
-    helper = _when_a_job_runs(spark, _thread.interrupt_main)
+    # As from a terminal: unlike _thread.interrupt_main, a signal also ends the wait that the main thread is in.
+    main = threading.main_thread().ident
+    assert main is not None
+    helper = _when_a_job_runs(spark, lambda: signal.pthread_kill(main, signal.SIGINT))
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         raydp.from_spark(_slowly(spark))
