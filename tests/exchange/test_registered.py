@@ -76,8 +76,9 @@ def test_arguments_are_checked(spark: SparkSession) -> None:
     for name in ("", "  ", 7):
         with pytest.raises(InvalidArgumentError, match="name of a Dataset must be a string that is not empty"):
             raydp.register(numbers(1), name)  # type: ignore[arg-type]
+    opaque = pa.ExtensionArray.from_storage(pa.opaque(pa.int8(), "a", "b"), pa.array([1], pa.int8()))
     with pytest.raises(UnsupportedTypeError, match="column 'c'"):
-        raydp.register(ray.data.from_arrow(pa.table({"c": pa.array([1], pa.duration("us"))})), "x")
+        raydp.register(ray.data.from_arrow(pa.table({"c": opaque})), "x")
     with pytest.raises(Exception, match="needs the name of a Dataset"):
         spark.read.format("ray").load()
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from itertools import accumulate, pairwise
 from typing import Any
 
+import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from raydp._exchange.driver_jvm import BlockOfPartition
 from raydp._exchange.export import Exported
 from raydp._exchange.lineage import Lineage, lost_block
+from raydp._exchange.tensor_columns import BlockForm
 
 SIZES = st.lists(st.integers(1, 9), max_size=6)
 
@@ -34,19 +36,19 @@ def exported(sizes_of_partitions: list[list[int]], start: int, gap: int) -> Expo
         blocks = []
         for size, end in zip(sizes, accumulate(sizes), strict=True):
             for _ in range(gap):
-                refs["node", 0, index] = Reference(range(0))
+                refs["node", index] = Reference(range(0))
                 index += 1
-            blocks.append(BlockOfPartition("node", 0, index, size, 8 * size))
-            refs["node", 0, index] = Reference(range(start + 1000 * number + end - size, start + 1000 * number + end))
+            blocks.append(BlockOfPartition("node", index, size, 8 * size))
+            refs["node", index] = Reference(range(start + 1000 * number + end - size, start + 1000 * number + end))
             index += 1
         partitions.append(blocks)
-    return Exported(partitions, refs, [])
+    return Exported(partitions, refs, [], BlockForm(pa.schema([]), (), None))
 
 
 @given(st.lists(st.tuples(SIZES, st.randoms()), min_size=1, max_size=4), st.integers(0, 2), st.integers(0, 2))
 def test_rows_come_back_at_their_positions(partitions: list[tuple[list[int], Any]], gap: int, new_gap: int) -> None:
     first = exported([sizes for sizes, _ in partitions], 0, gap)
-    lineage = Lineage.of(1, Any, Any, first)  # type: ignore[arg-type]
+    lineage = Lineage.of(1, Any, first)  # type: ignore[arg-type]
     divided_anew = []
     for sizes, random in partitions:
         cuts = sorted({random.randint(0, sum(sizes)) for _ in range(3)} | {0, sum(sizes)})
@@ -59,4 +61,4 @@ def test_rows_come_back_at_their_positions(partitions: list[tuple[list[int], Any
             continue
         pieces = lost_block(place, again.partitions[place.partition], again).pieces
         rows = [row for piece in pieces for row in piece.ref.rows[piece.first_row : piece.first_row + piece.rows]]  # type: ignore[attr-defined]
-        assert rows == list(first.refs["node", 0, index].rows)  # type: ignore[attr-defined]
+        assert rows == list(first.refs["node", index].rows)  # type: ignore[attr-defined]

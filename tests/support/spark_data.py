@@ -72,7 +72,9 @@ def _nested(children: st.SearchStrategy[T.DataType]) -> st.SearchStrategy[T.Data
 
 def schemas(types: st.SearchStrategy[T.DataType], max_fields: int = 3) -> st.SearchStrategy[T.StructType]:
     """Structs, some of whose fields have metadata."""
-    metadata = st.dictionaries(st.sampled_from(["comment", "ml_attr"]), st.text(max_size=3) | st.integers(0, 9))
+    # A comment that is no text is more than Spark's own data sources can plan.
+    texts = st.text(max_size=3)
+    metadata = st.fixed_dictionaries({}, optional={"comment": texts, "ml_attr": texts | st.integers(0, 9)})
     return st.lists(column_names(), min_size=1, max_size=max_fields, unique_by=str.lower).flatmap(
         lambda names: st.tuples(
             *[st.builds(T.StructField, st.just(name), types, st.just(value=True), metadata) for name in names]
