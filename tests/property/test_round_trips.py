@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import ray
 from hypothesis import given, note
 from hypothesis import strategies as st
@@ -23,6 +24,8 @@ from support.spark_data import schemas, spark_rows, spark_types
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql import types as T
+
+pytestmark = pytest.mark.timeout(1200)  # each example runs Spark jobs
 
 
 @given(found=st.booleans().flatmap(lambda foreign: blocks(foreign=foreign, stored=True)))
