@@ -210,6 +210,15 @@ def _when_a_job_runs(spark: SparkSession, action: Any) -> threading.Thread:
     return thread
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Python's handler of SIGINT, which a shell that starts pytest in the background has it leave out."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_cancels_the_spark_job(spark: SparkSession) -> None:
     # As from a terminal: unlike _thread.interrupt_main, a signal also ends the wait that the main thread is in.
     main = threading.main_thread().ident

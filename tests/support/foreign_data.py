@@ -305,7 +305,7 @@ def kinds(*, stored: bool = False) -> st.SearchStrategy[Kind]:
         stored: Leave out what Ray refuses to store under pytest, and what it cannot read back.
     """
     leaf = st.sampled_from([kind for kind in FOREIGN_KINDS if not stored or _can_be_stored(kind.found)])
-    dictionary = leaf.filter(lambda kind: _can_be_taken(kind.found))
+    dictionary = leaf.filter(lambda kind: _can_be_taken(kind.found)).map(lambda kind: _dictionary(pa.int16(), kind))
     return st.one_of(
         leaf,
         leaf.map(lambda kind: _nested(pa.list_, kind)),
@@ -314,7 +314,7 @@ def kinds(*, stored: bool = False) -> st.SearchStrategy[Kind]:
         leaf.map(_struct),
         leaf.map(_map),
         *([] if stored else [leaf.map(_list_view)]),
-        dictionary.map(lambda kind: _dictionary(pa.int16(), kind)),
+        dictionary.filter(lambda kind: not stored or _can_be_stored(kind.found)),
     )
 
 
