@@ -24,6 +24,8 @@ from raydp._exchange.ray_failures import reason_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from ray import ObjectRef
+
 __all__ = ["Agent", "AgentDirectory", "Participant"]
 
 _logger = logging.getLogger(__name__)
@@ -46,11 +48,13 @@ class Agent:
         node: Ray's id of its node, hex.
         handle: The actor.
         ending: Set when the directory ends it, so that its end is no death.
+        lasting: Calls that return when it is closed; Ray warns of those that a kill cuts off.
     """
 
     node: str
     handle: Any
     ending: threading.Event = field(default_factory=threading.Event, compare=False)
+    lasting: list[ObjectRef[Any]] = field(default_factory=list, compare=False)
 
     @property
     def key(self) -> str:
@@ -151,7 +155,7 @@ class AgentDirectory:
                 raise ExchangeError(f"The application has ended: {self.application}")
             # An agent, even an idle one, would keep its node from being scaled down.
             unwanted = [agent for node, agent in self._agents.items() if node not in wanted and not self.needs(agent)]
-            self._end([self._agents.pop(agent.node) for agent in unwanted])
+            self.end([self._agents.pop(agent.node) for agent in unwanted])
             # Ray knows of a node's end before Spark does.
             self._start([node for node in sorted(wanted - set(self._agents)) if _is_alive(node)])
             if self._agents and self._watch is None:
@@ -164,7 +168,7 @@ class AgentDirectory:
             self._closed.set()
             agents, self._agents = list(self._agents.values()), {}
             self._participants.clear()
-        self._end(agents)
+        self.end(agents)
 
     def _start(self, nodes: list[str]) -> None:
         """Start agents, all at once, and publish each when all participants know it."""
@@ -197,7 +201,9 @@ class AgentDirectory:
             participant.agent_joined(agent)
         ray.get(agent.handle.publish.remote(), timeout=_START_SECONDS)
         self._agents[agent.node] = agent
-        agent.handle.lifetime.remote().future().add_done_callback(functools.partial(self._lifetime_over, agent))
+        lifetime = agent.handle.lifetime.remote()
+        agent.lasting.append(lifetime)
+        lifetime.future().add_done_callback(functools.partial(self._lifetime_over, agent))
         _logger.info("Exchange agent started on node %s", agent.node)
 
     def _create(self, node: str) -> Any:
@@ -261,13 +267,15 @@ class AgentDirectory:
             if not self._closed.is_set():
                 _logger.warning("Exchange agents could not be brought up to date: %s", error)
 
-    def _end(self, agents: list[Agent]) -> None:
+    def end(self, agents: list[Agent]) -> None:
+        """End processes that nobody will call any more, within bounds."""
         if not agents:
             return
         for agent in agents:
             agent.ending.set()
         if ray.is_initialized():
             closing = [agent.handle.close.remote() for agent in agents]
+            closing += [call for agent in agents for call in agent.lasting]
             ray.wait(closing, num_returns=len(closing), timeout=_CLOSE_SECONDS, fetch_local=False)
             for agent in agents:
                 ray.kill(agent.handle)

@@ -139,6 +139,7 @@ class Lineages:
 
     def _follow(self, agent: Agent) -> None:
         call = agent.handle.await_rebuild.remote()
+        agent.lasting.append(call)
         call.future().add_done_callback(functools.partial(self._asked, agent))
 
     def _asked(self, agent: Agent, over: Any) -> None:
@@ -225,10 +226,9 @@ class Lineages:
         running = self._directory.agents()
         with self._lock:
             followed = list(self._followed)
-        if ray.is_initialized():
-            for agent in followed:
-                if agent not in running and not self._directory.needs(agent):
-                    ray.kill(agent.handle)
+        self._directory.end(
+            [agent for agent in followed if agent not in running and not self._directory.needs(agent)]
+        )
 
 
 def lost_block(place: Place, blocks: list[BlockOfPartition], exported: Exported) -> LostBlock:
