@@ -123,6 +123,57 @@ def test_columns_of_cached_frames(spark: SparkSession, width: int, strings: bool
         cached.unpersist()
 
 
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("nested", [False, True])
+def test_cached_bytes_in_every_form(spark: SparkSession, compressed: bool, nested: bool) -> None:
+    # Spark's cache holds strings plainly, as runs or with a dictionary, by what they are; more than one batch of each.
+    unique, runs, few = (
+        F.hex("id"),
+        F.repeat(F.lit("Zürich "), (F.col("id") / 1000).cast("int")),
+        F.hex(F.col("id") % 9),
+    )
+    expressions = {
+        "unique": unique,
+        "runs": runs,
+        "few": few,
+        "empty": F.lit(""),
+        "absent": F.lit(None).cast("string"),
+        "bytes": F.unhex(unique),
+        "flag": F.col("id") % 2 == 0,
+        "half": F.col("id") / 2,
+        "day": F.date_add(F.lit("2024-02-28").cast("date"), (F.col("id") % 1000).cast("int")),
+        "moment": F.timestamp_seconds(F.col("id") * 3600),
+        "least": (F.col("id") % 100).cast("byte"),
+        **(
+            {
+                "point": F.struct(F.col("id").alias("x"), few.alias("name"), F.array(runs, few).alias("names")),
+                "items": F.when(F.col("id") % 5 != 0, F.array(F.col("id"), F.lit(None))),
+                "measures": F.map_from_arrays(F.array(unique, F.lit("b")), F.array(F.col("id") / 3, F.lit(None))),
+                "pairs": F.map_from_arrays(F.array(few), F.array(F.struct(runs.alias("run")))),
+            }
+            if nested
+            else {}
+        ),
+    }
+    columns = [
+        F.when(F.col("id") % 11 != number, value).alias(name)
+        for number, (name, value) in enumerate(expressions.items())
+    ]
+    frame = spark.range(0, 25_000, 1, 2).select("id", *columns, few.alias("never_null"))
+    expected = table_of(raydp.from_spark(frame)).to_pylist()
+    spark.conf.set("spark.sql.inMemoryColumnarStorage.compressed", compressed)
+    cached = frame.select("*").cache()
+    try:
+        assert table_of(raydp.from_spark(cached)).to_pylist() == expected
+        some = ["few", "point", "id"] if nested else ["few", "runs", "id"]
+        assert table_of(raydp.from_spark(cached.select(some))).to_pylist() == [
+            {n: r[n] for n in some} for r in expected
+        ]
+    finally:
+        cached.unpersist()
+        spark.conf.unset("spark.sql.inMemoryColumnarStorage.compressed")
+
+
 def test_cached_shuffled_and_python_frames(spark: SparkSession) -> None:
     cached = numbers(spark, 10_000).cache()
     assert raydp.from_spark(cached).sum("id") == sum(range(10_000))

@@ -226,9 +226,7 @@ class Lineages:
         running = self._directory.agents()
         with self._lock:
             followed = list(self._followed)
-        self._directory.end(
-            [agent for agent in followed if agent not in running and not self._directory.needs(agent)]
-        )
+        self._directory.end([agent for agent in followed if agent not in running and not self._directory.needs(agent)])
 
 
 def lost_block(place: Place, blocks: list[BlockOfPartition], exported: Exported) -> LostBlock:

@@ -40,6 +40,7 @@ private[exchange] final case class ExportBlocksExec(child: SparkPlan, request: E
   private def task: ExportTask = ExportTask(child.schema, request, metrics)
 
   override def inputRDDs(): Seq[RDD[InternalRow]] = child match {
+    case InputAdapter(CachedRows(cached)) => Seq(cached.rows())
     case fused: CodegenSupport => fused.inputRDDs()
     case other => throw new IllegalStateException(s"Not part of a generated stage: $other")
   }
@@ -69,16 +70,19 @@ private[exchange] final case class ExportBlocksExec(child: SparkPlan, request: E
 
   /**
    * The columns of a cached frame. Spark itself makes rows of them when there are too many for a generated class, or
-   * when any other column of the frame needs rows.
+   * when any column of the frame is not a number.
    */
   private def cachedColumns(scan: InMemoryTableScanExec): Option[() => RDD[ColumnarBatch]] = {
     val cache = scan.relation.cacheBuilder
-    Option.when(cache.serializer.supportsColumnarOutput(scan.schema)) { () =>
-      cache.serializer.convertCachedBatchToColumnarBatch(
-        cache.cachedColumnBuffers,
-        scan.relation.output,
-        scan.attributes,
-        conf)
+    if (cache.serializer.supportsColumnarOutput(scan.schema)) {
+      Some(() =>
+        cache.serializer.convertCachedBatchToColumnarBatch(
+          cache.cachedColumnBuffers,
+          scan.relation.output,
+          scan.attributes,
+          conf))
+    } else {
+      CachedScan.of(scan).filter(_.isFlat).map(cached => () => cached.batches())
     }
   }
 
@@ -99,6 +103,13 @@ private[exchange] final case class ExportBlocksExec(child: SparkPlan, request: E
   private def exportRows(rows: SparkPlan): RDD[InternalRow] = {
     val exportTask = task
     rows.execute().mapPartitions(partition => Iterator.single(exportTask.open().writeAll(partition)))
+  }
+
+  private object CachedRows {
+    def unapply(plan: SparkPlan): Option[CachedScan] = plan match {
+      case scan: InMemoryTableScanExec => CachedScan.of(scan)
+      case _ => None
+    }
   }
 
   override protected def otherCopyArgs: Seq[AnyRef] = sharedMetrics :: Nil

@@ -1,6 +1,7 @@
 package io.raydp.exchange.columns;
 
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
+import org.apache.spark.sql.vectorized.ColumnVector;
 import org.apache.spark.unsafe.Platform;
 import org.apache.spark.unsafe.types.UTF8String;
 
@@ -87,6 +88,23 @@ public final class BytesColumn extends ColumnWriter {
       putBinary(index, source.getBinary(ordinal));
     } else {
       putString(index, source.getUTF8String(ordinal));
+    }
+  }
+
+  @Override
+  void putRange(ColumnVector source, int from, int count, int index) {
+    if (!(source instanceof CachedBytes cached)) {
+      super.putRange(source, from, count, index);
+      return;
+    }
+    Object base = cached.base();
+    for (int i = 0; i < count; i++) {
+      int length = cached.length(from + i);
+      if (length < 0) {
+        putNull(index + i);
+      } else {
+        put(index + i, base, cached.offset(from + i), length);
+      }
     }
   }
 

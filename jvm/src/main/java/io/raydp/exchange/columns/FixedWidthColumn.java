@@ -2,6 +2,8 @@ package io.raydp.exchange.columns;
 
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
 import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
+import org.apache.spark.sql.execution.vectorized.OffHeapColumnVector;
+import org.apache.spark.sql.execution.vectorized.OnHeapColumnVector;
 import org.apache.spark.sql.execution.vectorized.WritableColumnVector;
 import org.apache.spark.sql.vectorized.ColumnVector;
 import org.apache.spark.unsafe.Platform;
@@ -94,8 +96,29 @@ public final class FixedWidthColumn extends ColumnWriter {
       super.putRange(source, from, count, index);
       return;
     }
-    long address = valuesAddress + (long) index * kind.bytes;
+    copyValues(source, from, count, valuesAddress + (long) index * kind.bytes);
+    if (hasNull) {
+      for (int i = 0; i < count; i++) {
+        if (source.isNullAt(from + i)) {
+          putNull(index + i);
+        }
+      }
+    }
+  }
+
+  private void copyValues(ColumnVector source, int from, int count, long address) {
     long bytes = (long) count * kind.bytes;
+    if (source instanceof OnHeapColumnVector vector && !vector.hasDictionary()) {
+      Object values = SparkVectorInternals.values(vector, kind, from + count);
+      if (values != null) {
+        // Arrays of all primitive types begin at the same offset.
+        Platform.copyMemory(values, Platform.LONG_ARRAY_OFFSET + (long) from * kind.bytes, null, address, bytes);
+        return;
+      }
+    } else if (source instanceof OffHeapColumnVector vector && !vector.hasDictionary()) {
+      Platform.copyMemory(null, vector.valuesNativeAddress() + (long) from * kind.bytes, null, address, bytes);
+      return;
+    }
     switch (kind) {
       case BYTE -> Platform.copyMemory(source.getBytes(from, count), Platform.BYTE_ARRAY_OFFSET, null, address, bytes);
       case SHORT -> Platform.copyMemory(source.getShorts(from, count), Platform.SHORT_ARRAY_OFFSET, null, address, bytes);
@@ -103,13 +126,6 @@ public final class FixedWidthColumn extends ColumnWriter {
       case LONG -> Platform.copyMemory(source.getLongs(from, count), Platform.LONG_ARRAY_OFFSET, null, address, bytes);
       case FLOAT -> Platform.copyMemory(source.getFloats(from, count), Platform.FLOAT_ARRAY_OFFSET, null, address, bytes);
       case DOUBLE -> Platform.copyMemory(source.getDoubles(from, count), Platform.DOUBLE_ARRAY_OFFSET, null, address, bytes);
-    }
-    if (hasNull) {
-      for (int i = 0; i < count; i++) {
-        if (source.isNullAt(from + i)) {
-          putNull(index + i);
-        }
-      }
     }
   }
 

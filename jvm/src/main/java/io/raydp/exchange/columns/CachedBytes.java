@@ -1,0 +1,246 @@
+package io.raydp.exchange.columns;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import org.apache.spark.sql.types.BinaryType;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.Decimal;
+import org.apache.spark.sql.types.StringType;
+import org.apache.spark.sql.vectorized.ColumnVector;
+import org.apache.spark.sql.vectorized.ColumnarArray;
+import org.apache.spark.sql.vectorized.ColumnarMap;
+import org.apache.spark.unsafe.Platform;
+import org.apache.spark.unsafe.types.UTF8String;
+
+/**
+ * One column of one batch of Spark's cache whose values are bytes: strings, binaries, and structs, arrays and maps in
+ * their unsafe form. The values stay where the cache has them.
+ *
+ * <p>The format is that of {@code org.apache.spark.sql.execution.columnar.ColumnBuilder}, integers in native order: the
+ * number of nulls, the positions of the nulls, and then, for the rows that are not null, either the values (plain) or,
+ * for strings only, the number of a compression scheme and what it made of them. A value is its length and its bytes.
+ */
+public final class CachedBytes extends ColumnVector {
+  private static final VarHandle INT = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.nativeOrder());
+  private static final VarHandle SHORT = MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.nativeOrder());
+  private static final int PLAIN = 0;
+  private static final int RUNS = 1;
+  private static final int DICTIONARY = 2;
+  private static final int NULL = -1;
+
+  private byte[] column = {};
+  private int[] starts = {};
+  private int[] lengths = {};
+  private int nulls;
+
+  public CachedBytes(DataType type) {
+    super(type);
+  }
+
+  /** Takes another batch's column, without copying its values. */
+  public void read(byte[] cached, int rows) {
+    column = cached;
+    if (lengths.length < rows) {
+      starts = new int[rows];
+      lengths = new int[rows];
+    }
+    nulls = intAt(0);
+    int position = Integer.BYTES * (1 + nulls);
+    int scheme = PLAIN;
+    if (type instanceof StringType) {
+      scheme = intAt(position);
+      position += Integer.BYTES;
+    }
+    switch (scheme) {
+      case PLAIN -> readPlain(position, rows);
+      case RUNS -> readRuns(position, rows);
+      case DICTIONARY -> readDictionary(position, rows);
+      default -> throw new IllegalStateException(
+          "Spark's cache holds strings in a form that this version of raydp does not know. Turn "
+              + "spark.sql.inMemoryColumnarStorage.compressed off, or use another version. Compression scheme: "
+              + scheme);
+    }
+  }
+
+  private void readPlain(int begin, int rows) {
+    int position = begin;
+    int passed = 0;
+    int nextNull = nullAt(passed, rows);
+    for (int row = 0; row < rows; row++) {
+      if (row == nextNull) {
+        lengths[row] = NULL;
+        nextNull = nullAt(++passed, rows);
+      } else {
+        int length = intAt(position);
+        starts[row] = position + Integer.BYTES;
+        lengths[row] = length;
+        position += Integer.BYTES + length;
+      }
+    }
+  }
+
+  private void readRuns(int begin, int rows) {
+    int position = begin;
+    int passed = 0;
+    int nextNull = nullAt(passed, rows);
+    int start = 0;
+    int length = 0;
+    int left = 0;
+    for (int row = 0; row < rows; row++) {
+      if (row == nextNull) {
+        lengths[row] = NULL;
+        nextNull = nullAt(++passed, rows);
+        continue;
+      }
+      if (left == 0) {
+        length = intAt(position);
+        start = position + Integer.BYTES;
+        left = intAt(start + length);
+        position = start + length + Integer.BYTES;
+      }
+      starts[row] = start;
+      lengths[row] = length;
+      left--;
+    }
+  }
+
+  private void readDictionary(int begin, int rows) {
+    int[] entries = new int[intAt(begin)];
+    int position = begin + Integer.BYTES;
+    for (int entry = 0; entry < entries.length; entry++) {
+      entries[entry] = position;
+      position += Integer.BYTES + intAt(position);
+    }
+    int passed = 0;
+    int nextNull = nullAt(passed, rows);
+    for (int row = 0; row < rows; row++) {
+      if (row == nextNull) {
+        lengths[row] = NULL;
+        nextNull = nullAt(++passed, rows);
+      } else {
+        int entry = entries[(short) SHORT.get(column, position)];
+        position += Short.BYTES;
+        starts[row] = entry + Integer.BYTES;
+        lengths[row] = intAt(entry);
+      }
+    }
+  }
+
+  private int nullAt(int number, int rows) {
+    return number < nulls ? intAt(Integer.BYTES * (1 + number)) : rows;
+  }
+
+  private int intAt(int position) {
+    return (int) INT.get(column, position);
+  }
+
+  /** Returns the object that {@link #offset} is relative to. */
+  public Object base() {
+    return column;
+  }
+
+  public long offset(int row) {
+    return Platform.BYTE_ARRAY_OFFSET + starts[row];
+  }
+
+  /** Returns the value's bytes; negative for a null. */
+  public int length(int row) {
+    return lengths[row];
+  }
+
+  @Override
+  public boolean hasNull() {
+    return nulls > 0;
+  }
+
+  @Override
+  public int numNulls() {
+    return nulls;
+  }
+
+  @Override
+  public boolean isNullAt(int row) {
+    return lengths[row] < 0;
+  }
+
+  @Override
+  public UTF8String getUTF8String(int row) {
+    return UTF8String.fromAddress(column, offset(row), lengths[row]);
+  }
+
+  @Override
+  public byte[] getBinary(int row) {
+    return Arrays.copyOfRange(column, starts[row], starts[row] + lengths[row]);
+  }
+
+  @Override
+  public void close() {
+    column = new byte[0];
+  }
+
+  @Override
+  public boolean getBoolean(int row) {
+    throw notBytes();
+  }
+
+  @Override
+  public byte getByte(int row) {
+    throw notBytes();
+  }
+
+  @Override
+  public short getShort(int row) {
+    throw notBytes();
+  }
+
+  @Override
+  public int getInt(int row) {
+    throw notBytes();
+  }
+
+  @Override
+  public long getLong(int row) {
+    throw notBytes();
+  }
+
+  @Override
+  public float getFloat(int row) {
+    throw notBytes();
+  }
+
+  @Override
+  public double getDouble(int row) {
+    throw notBytes();
+  }
+
+  @Override
+  public ColumnarArray getArray(int row) {
+    throw notBytes();
+  }
+
+  @Override
+  public ColumnarMap getMap(int row) {
+    throw notBytes();
+  }
+
+  @Override
+  public Decimal getDecimal(int row, int precision, int scale) {
+    throw notBytes();
+  }
+
+  @Override
+  public ColumnVector getChild(int ordinal) {
+    throw notBytes();
+  }
+
+  private static UnsupportedOperationException notBytes() {
+    return new UnsupportedOperationException("A column of bytes gives strings and binaries");
+  }
+
+  /** Tells whether values of the type are bytes that can be copied as they are. */
+  public static boolean holdsFlat(DataType type) {
+    return type instanceof StringType || type instanceof BinaryType;
+  }
+}

@@ -1,0 +1,60 @@
+package io.raydp.exchange.columns;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.lang.reflect.Array;
+import org.apache.spark.sql.execution.columnar.ColumnAccessor$;
+import org.apache.spark.sql.execution.vectorized.OnHeapColumnVector;
+import org.apache.spark.sql.execution.vectorized.WritableColumnVector;
+import org.apache.spark.sql.types.DataType;
+
+/**
+ * Everything of ours that uses what Spark's column vectors and its cache keep to themselves. What is used, why, and
+ * what would replace it in public:
+ *
+ * <ul>
+ *   <li>The arrays of {@code OnHeapColumnVector}: its public bulk reads make an array of every stretch, a second copy
+ *       of all data. A bulk read into memory would replace it.
+ *   <li>{@code ColumnAccessor.decompress}: reads one column of numbers of a cached batch. The public
+ *       {@code CachedBatchSerializer} does so too, but only where no column of the frame is anything else.
+ *   <li>The format of a cached column of bytes, in {@link CachedBytes}: the same.
+ * </ul>
+ */
+public final class SparkVectorInternals {
+  private static final VarHandle BYTES = array("byteData", byte[].class);
+  private static final VarHandle SHORTS = array("shortData", short[].class);
+  private static final VarHandle INTS = array("intData", int[].class);
+  private static final VarHandle LONGS = array("longData", long[].class);
+  private static final VarHandle FLOATS = array("floatData", float[].class);
+  private static final VarHandle DOUBLES = array("doubleData", double[].class);
+
+  private SparkVectorInternals() {}
+
+  /** Returns the array of the vector's values, or null where it has none of that kind with as many as {@code end}. */
+  static Object values(OnHeapColumnVector vector, FixedWidthColumn.Kind kind, int end) {
+    Object array =
+        switch (kind) {
+          case BYTE -> (byte[]) BYTES.get(vector);
+          case SHORT -> (short[]) SHORTS.get(vector);
+          case INT -> (int[]) INTS.get(vector);
+          case LONG -> (long[]) LONGS.get(vector);
+          case FLOAT -> (float[]) FLOATS.get(vector);
+          case DOUBLE -> (double[]) DOUBLES.get(vector);
+        };
+    return array == null || Array.getLength(array) < end ? null : array;
+  }
+
+  /** Reads a column of numbers, booleans, dates or times of a cached batch. */
+  public static void decompress(byte[] column, WritableColumnVector target, DataType type, int rows) {
+    ColumnAccessor$.MODULE$.decompress(column, target, type, rows);
+  }
+
+  private static VarHandle array(String name, Class<?> type) {
+    try {
+      return MethodHandles.privateLookupIn(OnHeapColumnVector.class, MethodHandles.lookup())
+          .findVarHandle(OnHeapColumnVector.class, name, type);
+    } catch (ReflectiveOperationException error) {
+      throw new ExceptionInInitializerError(error);
+    }
+  }
+}
