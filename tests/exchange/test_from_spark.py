@@ -143,6 +143,9 @@ def test_cached_bytes_in_every_form(spark: SparkSession, compressed: bool, neste
         "half": F.col("id") / 2,
         "day": F.date_add(F.lit("2024-02-28").cast("date"), (F.col("id") % 1000).cast("int")),
         "moment": F.timestamp_seconds(F.col("id") * 3600),
+        "small_decimal": (F.col("id") * -7).cast("decimal(9, 2)"),
+        "decimal": (F.col("id") * 123_456_789).cast("decimal(18, 3)"),
+        "large_decimal": F.col("id").cast("decimal(38, 10)") * -10_000_000_019,
         "least": (F.col("id") % 100).cast("byte"),
         **(
             {

@@ -3,6 +3,7 @@ package io.raydp.exchange
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.{BaseGenericInternalRow, UnsafeArrayData, UnsafeMapData, UnsafeRow}
 import org.apache.spark.sql.catalyst.util.{ArrayData, MapData}
+import org.apache.spark.sql.types.Decimal
 import org.apache.spark.sql.vectorized.ColumnVector
 import org.apache.spark.unsafe.types.UTF8String
 
@@ -37,6 +38,8 @@ private[exchange] final class CachedRow(columns: Array[ColumnVector]) extends Ba
   override def getDouble(ordinal: Int): Double = columns(ordinal).getDouble(row)
   override def getUTF8String(ordinal: Int): UTF8String = bytes(ordinal).getUTF8String(row)
   override def getBinary(ordinal: Int): Array[Byte] = bytes(ordinal).getBinary(row)
+  override def getDecimal(ordinal: Int, precision: Int, scale: Int): Decimal =
+    bytes(ordinal).getDecimal(row, precision, scale)
 
   override def getStruct(ordinal: Int, fields: Int): InternalRow = {
     if (structs(ordinal) == null) structs(ordinal) = new UnsafeRow(fields)

@@ -2,11 +2,14 @@ package io.raydp.exchange.columns;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.math.BigDecimal;
+import java.math.BigInteger;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import org.apache.spark.sql.types.BinaryType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.Decimal;
+import org.apache.spark.sql.types.DecimalType;
 import org.apache.spark.sql.types.StringType;
 import org.apache.spark.sql.vectorized.ColumnVector;
 import org.apache.spark.sql.vectorized.ColumnarArray;
@@ -15,15 +18,17 @@ import org.apache.spark.unsafe.Platform;
 import org.apache.spark.unsafe.types.UTF8String;
 
 /**
- * One column of one batch of Spark's cache whose values are bytes: strings, binaries, and structs, arrays and maps in
- * their unsafe form. The values stay where the cache has them.
+ * One column of one batch of Spark's cache whose values are bytes: strings, binaries, decimals, and structs, arrays and
+ * maps in their unsafe form. The values stay where the cache has them.
  *
  * <p>The format is that of {@code org.apache.spark.sql.execution.columnar.ColumnBuilder}, integers in native order: the
  * number of nulls, the positions of the nulls, and then, for the rows that are not null, either the values (plain) or,
- * for strings only, the number of a compression scheme and what it made of them. A value is its length and its bytes.
+ * for strings and decimals of up to 18 digits, the number of a compression scheme and what it made of them. A value is
+ * its length and its bytes, a decimal of up to 18 digits 8 bytes, and one of more a big-endian integer.
  */
 public final class CachedBytes extends ColumnVector {
   private static final VarHandle INT = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.nativeOrder());
+  private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.nativeOrder());
   private static final VarHandle SHORT = MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.nativeOrder());
   private static final int PLAIN = 0;
   private static final int RUNS = 1;
@@ -49,16 +54,23 @@ public final class CachedBytes extends ColumnVector {
     nulls = intAt(0);
     int position = Integer.BYTES * (1 + nulls);
     int scheme = PLAIN;
-    if (type instanceof StringType) {
+    boolean isCompact = isCompactDecimal(type);
+    if (isCompact || type instanceof StringType) {
       scheme = intAt(position);
       position += Integer.BYTES;
     }
     switch (scheme) {
-      case PLAIN -> readPlain(position, rows);
+      case PLAIN -> {
+        if (isCompact) {
+          readLongs(position, rows);
+        } else {
+          readPlain(position, rows);
+        }
+      }
       case RUNS -> readRuns(position, rows);
       case DICTIONARY -> readDictionary(position, rows);
       default -> throw new IllegalStateException(
-          "Spark's cache holds strings in a form that this version of raydp does not know. Turn "
+          "Spark's cache holds values in a form that this version of raydp does not know. Turn "
               + "spark.sql.inMemoryColumnarStorage.compressed off, or use another version. Compression scheme: "
               + scheme);
     }
@@ -77,6 +89,22 @@ public final class CachedBytes extends ColumnVector {
         starts[row] = position + Integer.BYTES;
         lengths[row] = length;
         position += Integer.BYTES + length;
+      }
+    }
+  }
+
+  private void readLongs(int begin, int rows) {
+    int position = begin;
+    int passed = 0;
+    int nextNull = nullAt(passed, rows);
+    for (int row = 0; row < rows; row++) {
+      if (row == nextNull) {
+        lengths[row] = NULL;
+        nextNull = nullAt(++passed, rows);
+      } else {
+        starts[row] = position;
+        lengths[row] = Long.BYTES;
+        position += Long.BYTES;
       }
     }
   }
@@ -176,6 +204,18 @@ public final class CachedBytes extends ColumnVector {
   }
 
   @Override
+  public Decimal getDecimal(int row, int precision, int scale) {
+    if (isNullAt(row)) {
+      return null;
+    }
+    if (precision <= Decimal.MAX_LONG_DIGITS()) {
+      return Decimal.createUnsafe((long) LONG.get(column, starts[row]), precision, scale);
+    }
+    BigInteger unscaled = new BigInteger(column, starts[row], lengths[row]);
+    return Decimal.apply(new BigDecimal(unscaled, scale), precision, scale);
+  }
+
+  @Override
   public void close() {
     column = new byte[0];
   }
@@ -226,21 +266,20 @@ public final class CachedBytes extends ColumnVector {
   }
 
   @Override
-  public Decimal getDecimal(int row, int precision, int scale) {
-    throw notBytes();
-  }
-
-  @Override
   public ColumnVector getChild(int ordinal) {
     throw notBytes();
   }
 
   private static UnsupportedOperationException notBytes() {
-    return new UnsupportedOperationException("A column of bytes gives strings and binaries");
+    return new UnsupportedOperationException("A column of bytes gives strings, binaries and decimals");
   }
 
   /** Tells whether values of the type are bytes that can be copied as they are. */
   public static boolean holdsFlat(DataType type) {
-    return type instanceof StringType || type instanceof BinaryType;
+    return type instanceof StringType || type instanceof BinaryType || type instanceof DecimalType;
+  }
+
+  private static boolean isCompactDecimal(DataType type) {
+    return type instanceof DecimalType decimal && decimal.precision() <= Decimal.MAX_LONG_DIGITS();
   }
 }
