@@ -10,4 +10,4 @@ source ci/environment.sh
 bash ci/setup.sh
 if [[ ! -d $(echo .venv/lib/python3*/site-packages/raydp) ]]; then fail "run ci/build.sh first: raydp is not in .venv"; fi
 step "Python tests"
-PATH=$PWD/.venv/bin:$PATH exec .venv/bin/python -m pytest "$@"
+PATH=$PWD/.venv/bin:$PATH exec .venv/bin/python -m pytest --durations=20 "$@"
