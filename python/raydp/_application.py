@@ -19,7 +19,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from raydp import _configuration, _installation, _placement, _spark_internals, _startup_failures
+from raydp import _configuration, _former_names, _installation, _placement, _spark_internals, _startup_failures
+from raydp._doctor import preflight
 from raydp._errors import SessionError
 from raydp._gateway import GatewayProcess, launch_gateway_process
 from raydp._java import find_java
@@ -160,9 +161,12 @@ def prepare(master: str, settings: Mapping[str, str]) -> dict[str, str]:
     """
     with _lock:
         refuse_connect()
+        given, settings = settings, _former_names.translate(settings)
         _configuration.check(settings)
+        _former_names.note(given)
         reused = _reusable_jvm()
         java = find_java() if reused is None else None
+        preflight(settings)
         worker = worker_settings(settings)
         cluster = join_cluster(master)
         added = {**_defaults(cluster, settings), **worker}
@@ -172,7 +176,8 @@ def prepare(master: str, settings: Mapping[str, str]) -> dict[str, str]:
             added |= _request_application(jvm, cluster, complete)
         except BaseException as error:
             raise failed_to_start(error) from error
-        return {key: value for key, value in added.items() if key not in settings}
+        complete = {**added, **settings}
+        return {key: value for key, value in complete.items() if given.get(key) != value}
 
 
 def _request_application(jvm: Any, cluster: RayCluster, settings: dict[str, str]) -> dict[str, str]:
@@ -183,7 +188,7 @@ def _request_application(jvm: Any, cluster: RayCluster, settings: dict[str, str]
     added = placement.settings if placement is not None else {}
     complete = {**settings, **added}
     progress = StartupProgress(jvm, enabled=_configuration.progress(complete))
-    _current = Application(complete["spark.raydp.app.id"], cluster, jvm, complete, progress, placement)
+    _current = Application(complete[_configuration.APPLICATION_ID.key], cluster, jvm, complete, progress, placement)
     _process_was_used = True
     jvm.io.raydp.lifecycle.RayApplication.prestart(complete)
     return added
@@ -309,8 +314,8 @@ def _defaults(cluster: RayCluster, settings: Mapping[str, str]) -> dict[str, str
     jars = os.pathsep.join(map(str, _installation.class_path()))
     defaults = {
         "spark.app.name": "raydp",
-        "spark.raydp.app.id": f"raydp-{moment}-{secrets.token_hex(3)}",
-        "spark.raydp.executor.classPath": jars,
+        _configuration.APPLICATION_ID.key: f"raydp-{moment}-{secrets.token_hex(3)}",
+        _configuration.EXECUTOR_CLASS_PATH.key: jars,
         "spark.driver.host": cluster.node_address,
         "spark.driver.bindAddress": cluster.node_address,
         # What raydp.register names; loaded when a query first mentions it.

@@ -1,108 +1,190 @@
-"""The settings of ours that Python reads or writes; the JVM's registry has all ``spark.raydp.*`` keys.
+"""Every ``spark.raydp.*`` key, as Python knows them.
 
-Each setting is declared once. Values are strings, as everywhere in a Spark configuration.
+The JVM's registry has the same keys, forms and defaults, and their documentation (``docs/configuration.md``); a test
+compares the two. Python has its own so that a mistake is refused before Ray or a JVM is started.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
+from raydp import _settings
 from raydp._errors import InvalidArgumentError
 from raydp._memory_size import MEBIBYTE, parse_memory_size
+from raydp._settings import ResourceSettings, Setting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["banner", "block_bytes", "check", "exchange_timeout_seconds", "fault_tolerant", "progress"]
+__all__ = [
+    "RESOURCES",
+    "SETTINGS",
+    "banner",
+    "block_bytes",
+    "check",
+    "exchange_timeout_seconds",
+    "fault_tolerant",
+    "progress",
+]
 
-_TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
+PREFIX = "spark.raydp."
+STRATEGIES = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")
+
 _MINIMUM_EXECUTOR_MEMORY = 450 * MEBIBYTE
+_SMALLEST_BLOCK, _LARGEST_BLOCK = MEBIBYTE, 1 << 30
+_SECONDS = "a number of seconds above 0"
+_BOOLEAN = "true or false"
+_CLASS_PATH = "a class path"
+_OPTIONS = "JVM options separated by spaces"
+_LOGGING = "a log4j 2 configuration: a path, a URL, or a name on the class path"
 
 
-@dataclass(frozen=True)
-class _Setting:
-    name: str
-    default: str
-    document: str
+def _application_id(value: str) -> str | None:
+    return value if re.fullmatch(r"[A-Za-z0-9._-]{1,40}", value) else None
 
 
-PROGRESS = _Setting(
-    "spark.raydp.progress", "auto", "Progress bars: true, false, or auto (when standard error is a terminal)."
+def _strategy(value: str) -> str | None:
+    return value if value in STRATEGIES else None
+
+
+def _block_size(value: str) -> int | None:
+    size = _settings.byte_size(value)
+    return size if size is not None and _SMALLEST_BLOCK <= size <= _LARGEST_BLOCK else None
+
+
+def _switch(value: str) -> str | None:
+    return value.lower() if value.lower() == "auto" or _settings.boolean(value) is not None else None
+
+
+APPLICATION_ID = Setting("spark.raydp.app.id", "1 to 40 letters, digits, '.', '_' or '-'", None, _application_id)
+START_TIMEOUT = Setting("spark.raydp.executor.startTimeout", _SECONDS, "120", _settings.seconds)
+INFEASIBLE_TIMEOUT = Setting("spark.raydp.executor.infeasibleTimeout", _SECONDS, "20", _settings.seconds)
+MAX_CONSECUTIVE_FAILURES = Setting(
+    "spark.raydp.executor.maxConsecutiveFailures", "a whole number above 0", "5", _settings.positive_integer
 )
-BANNER = _Setting("spark.raydp.banner", "true", "Print one line that says where the application and its Spark UI are.")
-BLOCK_SIZE = _Setting(
-    "spark.raydp.exchange.blockSize", "64m", "Size in bytes (with unit) that blocks made from a DataFrame aim at."
+EXECUTOR_CLASS_PATH = Setting("spark.raydp.executor.classPath", _CLASS_PATH, None, _settings.text)
+EXECUTOR_EXTRA_CLASS_PATH = Setting(
+    "spark.raydp.executor.extraClassPath",
+    _CLASS_PATH,
+    None,
+    _settings.text,
+    ("raydp.executor.extraClassPath", "spark.ray.preferClassPath"),
 )
-EXCHANGE_TIMEOUT = _Setting(
-    "spark.raydp.exchange.timeout", "600", "Seconds without any progress after which a conversion gives up."
+EXECUTOR_MODULE_OPTIONS = Setting("spark.raydp.executor.moduleOptions", _OPTIONS, None, _settings.text)
+EXECUTOR_LOGGING = Setting(
+    "spark.raydp.executor.log4jConfiguration",
+    _LOGGING,
+    "classpath:io/raydp/lifecycle/worker-log4j2.xml",
+    _settings.text,
+    ("spark.ray.log4j.config.file.name",),
 )
-FAULT_TOLERANT = _Setting(
-    "spark.raydp.exchange.faultTolerant",
-    "true",
-    "Have Spark make blocks again that were lost with a node, for as long as the application lives.",
+DRIVER_LOGGING = Setting(
+    "spark.raydp.driver.log4jConfiguration", _LOGGING, None, _settings.text, ("spark.log4j.config.file.name",)
+)
+APP_MASTER_JAVA_OPTIONS = Setting(
+    "spark.raydp.appMaster.extraJavaOptions",
+    _OPTIONS,
+    None,
+    _settings.text,
+    ("spark.ray.raydp_app_master.extraJavaOptions",),
+)
+PLACEMENT_GROUP_ID = Setting(
+    "spark.raydp.placementGroup.id",
+    "a placement group's id in hexadecimal",
+    None,
+    _settings.hexadecimal,
+    ("spark.ray.placement_group",),
+)
+PLACEMENT_GROUP_BUNDLE_INDEXES = Setting(
+    "spark.raydp.placementGroup.bundleIndexes",
+    "whole numbers separated by commas",
+    None,
+    _settings.indexes,
+    ("spark.ray.bundle_indexes",),
+)
+PLACEMENT_GROUP_STRATEGY = Setting(
+    "spark.raydp.placementGroup.strategy", "PACK, SPREAD, STRICT_PACK or STRICT_SPREAD", None, _strategy
+)
+BLOCK_SIZE = Setting("spark.raydp.exchange.blockSize", "a size from 1m to 1g", "64m", _block_size)
+EXCHANGE_SOCKET = Setting("spark.raydp.exchange.socket", "the path of a Unix socket", None, _settings.text)
+EXCHANGE_TIMEOUT = Setting("spark.raydp.exchange.timeout", _SECONDS, "600", _settings.seconds)
+FAULT_TOLERANT = Setting("spark.raydp.exchange.faultTolerant", _BOOLEAN, "true", _settings.boolean)
+PROGRESS = Setting("spark.raydp.progress", "true, false or auto", "auto", _switch)
+BANNER = Setting("spark.raydp.banner", _BOOLEAN, "true", _settings.boolean)
+
+SETTINGS: tuple[Setting[Any], ...] = (
+    APPLICATION_ID,
+    START_TIMEOUT,
+    INFEASIBLE_TIMEOUT,
+    MAX_CONSECUTIVE_FAILURES,
+    EXECUTOR_CLASS_PATH,
+    EXECUTOR_EXTRA_CLASS_PATH,
+    EXECUTOR_MODULE_OPTIONS,
+    EXECUTOR_LOGGING,
+    DRIVER_LOGGING,
+    APP_MASTER_JAVA_OPTIONS,
+    PLACEMENT_GROUP_ID,
+    PLACEMENT_GROUP_BUNDLE_INDEXES,
+    PLACEMENT_GROUP_STRATEGY,
+    BLOCK_SIZE,
+    EXCHANGE_SOCKET,
+    EXCHANGE_TIMEOUT,
+    FAULT_TOLERANT,
+    PROGRESS,
+    BANNER,
 )
 
-
-def _value(settings: Mapping[str, str], setting: _Setting) -> str:
-    return settings.get(setting.name, setting.default).strip()
-
-
-def _boolean(settings: Mapping[str, str], setting: _Setting) -> bool:
-    value = _value(settings, setting).lower()
-    if value in _TRUE or value in _FALSE:
-        return value in _TRUE
-    raise InvalidArgumentError(f"This setting is neither true nor false. {setting.name}: {value!r}")
+EXECUTOR_RESOURCES = ResourceSettings(
+    "spark.raydp.executor.resource.",
+    ("spark.ray.raydp_spark_executor.actor.resource.", "spark.ray.actor.resource."),
+)
+APP_MASTER_RESOURCES = ResourceSettings(
+    "spark.raydp.appMaster.resource.",
+    ("spark.ray.raydp_spark_master.actor.resource.", "spark.ray.raydp_spark_master.resource."),
+)
+RESOURCES = (EXECUTOR_RESOURCES, APP_MASTER_RESOURCES)
 
 
 def progress(settings: Mapping[str, str]) -> bool | None:
     """Return whether bars were asked for (``None``: decide by the terminal)."""
-    return None if _value(settings, PROGRESS).lower() == "auto" else _boolean(settings, PROGRESS)
+    return _settings.boolean(PROGRESS.get(settings))
 
 
 def banner(settings: Mapping[str, str]) -> bool:
     """Return whether to print the line about the Spark UI."""
-    return _boolean(settings, BANNER)
+    return BANNER.get(settings)
 
 
 def fault_tolerant(settings: Mapping[str, str]) -> bool:
     """Return whether blocks that were lost with a node are made again."""
-    return _boolean(settings, FAULT_TOLERANT)
+    return FAULT_TOLERANT.get(settings)
 
 
 def block_bytes(settings: Mapping[str, str]) -> int:
     """Return the size that blocks made from a DataFrame aim at, in bytes."""
-    size = parse_memory_size(_value(settings, BLOCK_SIZE))
-    if not MEBIBYTE <= size <= 1 << 30:
-        raise InvalidArgumentError(f"The block size must lie between 1m and 1g. {BLOCK_SIZE.name}: {size}")
-    return size
+    return BLOCK_SIZE.get(settings)
 
 
 def exchange_timeout_seconds(settings: Mapping[str, str]) -> float:
     """Return the seconds without any progress after which a conversion gives up."""
-    value = _value(settings, EXCHANGE_TIMEOUT).removesuffix("s")
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = -1.0
-    if not 0 < seconds < 1e7:
-        raise InvalidArgumentError(
-            f"This setting must be a number of seconds above 0. {EXCHANGE_TIMEOUT.name}: {value}"
-        )
-    return seconds
+    return EXCHANGE_TIMEOUT.get(settings)
 
 
 def check(settings: Mapping[str, str]) -> None:
     """Refuse settings that cannot work, before anything is started.
 
+    Args:
+        settings: By their names of today, see :mod:`raydp._former_names`.
+
     Raises:
         InvalidArgumentError: Names the setting, what it must be, and its value.
     """
-    progress(settings)
-    banner(settings)
-    block_bytes(settings)
-    exchange_timeout_seconds(settings)
-    fault_tolerant(settings)
+    _refuse_unknown(settings)
+    for setting in SETTINGS:
+        setting.find(settings)
+    for family in RESOURCES:
+        family.check(settings)
     memory = settings.get("spark.executor.memory")
     if memory is not None:
         # Spark reads a bare number as mebibytes here.
@@ -116,3 +198,27 @@ def check(settings: Mapping[str, str]) -> None:
         value = settings.get(name)
         if value is not None and not (value.strip().isdigit() and int(value) >= (name == "spark.executor.cores")):
             raise InvalidArgumentError(f"This setting must be a whole number that is not negative. {name}: {value!r}")
+
+
+def _refuse_unknown(settings: Mapping[str, str]) -> None:
+    known = [setting.key for setting in SETTINGS]
+    prefixes = tuple(family.prefix for family in RESOURCES)
+    for key in sorted(settings):
+        if key.startswith(PREFIX) and key not in known and not key.startswith(prefixes):
+            nearest = _nearest(key, [*known, *(family.pattern for family in RESOURCES)])
+            raise InvalidArgumentError(f"There is no such setting; did you mean {nearest}? Unknown: {key}")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    return min(sorted(known), key=lambda candidate: _distance(name.lower(), candidate.lower()))
+
+
+def _distance(first: str, second: str) -> int:
+    """Return the number of letters to change, add or leave out."""
+    row = list(range(len(second) + 1))
+    for letter in first:
+        following = [row[0] + 1]
+        for i, other in enumerate(second):
+            following.append(min(following[-1] + 1, row[i + 1] + 1, row[i] + (letter != other)))
+        row = following
+    return row[-1]

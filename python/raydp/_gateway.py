@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raydp import _installation
+from raydp._configuration import DRIVER_LOGGING
 from raydp._errors import MissingRequirementError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ __all__ = ["GatewayProcess", "launch_gateway_process"]
 
 _START_TIMEOUT_SECONDS = 120.0
 _CHECK_INTERVAL_SECONDS = 0.02
+_LOGGING_OPTION = "-Dlog4j2.configurationFile="
 _DEFAULT_LOGGING = "classpath:org/apache/spark/log4j2-defaults.properties"
 _GATEWAY_CLASS = "org.apache.spark.api.python.PythonGatewayServer"
 
@@ -133,9 +135,12 @@ def _direct_command(java: Java, conf_directory: Path, conf: Mapping[str, str]) -
         options.append(f"-Djava.library.path={library_path}")
     for key in ("spark.driver.defaultJavaOptions", "spark.driver.extraJavaOptions"):
         options.extend(shlex.split(conf.get(key, "")))
-    if not any(conf_directory.glob("log4j2.*")) and not any("log4j" in option for option in options):
+    logging_configuration = DRIVER_LOGGING.find(conf)
+    if logging_configuration is not None:
+        options.append(_LOGGING_OPTION + logging_configuration)
+    elif not any(conf_directory.glob("log4j2.*")) and not any("log4j" in option for option in options):
         # Ray's jar brings a configuration of its own, which log4j would find and take for the user's.
-        options.append(f"-Dlog4j2.configurationFile={_DEFAULT_LOGGING}")
+        options.append(_LOGGING_OPTION + _DEFAULT_LOGGING)
     return [str(java.executable), "-cp", os.pathsep.join(class_path), *options, _GATEWAY_CLASS]
 
 
@@ -145,8 +150,13 @@ def _spark_submit_command(spark_home: Path, conf: Mapping[str, str]) -> tuple[li
     settings["spark.driver.extraClassPath"] = os.pathsep.join(
         [*_split(conf.get("spark.driver.extraClassPath")), str(raydp_jar)]
     )
+    logging_configuration = DRIVER_LOGGING.find(conf)
     settings["spark.driver.extraJavaOptions"] = " ".join(
-        [conf.get("spark.driver.extraJavaOptions", ""), *_installation.ADDED_MODULE_OPTIONS]
+        [
+            conf.get("spark.driver.extraJavaOptions", ""),
+            *_installation.ADDED_MODULE_OPTIONS,
+            *([_LOGGING_OPTION + logging_configuration] if logging_configuration is not None else []),
+        ]
     ).strip()
     command = [str(spark_home / "bin" / "spark-submit")]
     for key, value in settings.items():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import ray
 from ray.util import placement_group, placement_group_table, remove_placement_group
 
+from raydp import _configuration
 from raydp._errors import ClusterError, InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -18,17 +19,14 @@ if TYPE_CHECKING:
     from py4j.java_gateway import JVMView
     from ray.util.placement_group import PlacementGroup
 
-__all__ = ["STRATEGIES", "Placement", "given_group_settings", "reserve"]
+__all__ = ["Placement", "given_group_settings", "reserve"]
 
 _logger = logging.getLogger(__name__)
 
-STRATEGIES = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")
-_STRATEGY = "spark.raydp.placementGroup.strategy"
-_ID = "spark.raydp.placementGroup.id"
-_INDEXES = "spark.raydp.placementGroup.bundleIndexes"
-_MEMORY = "spark.raydp.executor.resource.memory"
-_READY_TIMEOUT = "spark.raydp.executor.infeasibleTimeout"
-_DEFAULT_READY_TIMEOUT_SECONDS = 20.0
+_STRATEGY = _configuration.PLACEMENT_GROUP_STRATEGY.key
+_ID = _configuration.PLACEMENT_GROUP_ID.key
+_INDEXES = _configuration.PLACEMENT_GROUP_BUNDLE_INDEXES.key
+_MEMORY = f"{_configuration.EXECUTOR_RESOURCES.prefix}memory"
 
 
 @dataclass
@@ -87,7 +85,7 @@ def reserve(settings: Mapping[str, str], jvm: JVMView) -> Placement | None:
         The group, or ``None`` when the settings name none.
 
     Raises:
-        InvalidArgumentError: There is no such strategy, both were given, or an executor does not fit a bundle.
+        InvalidArgumentError: Both were given, or an executor does not fit a bundle.
         ClusterError: The cluster cannot hold the group, or has none of this id.
     """
     strategy, given = settings.get(_STRATEGY), settings.get(_ID)
@@ -105,14 +103,10 @@ def reserve(settings: Mapping[str, str], jvm: JVMView) -> Placement | None:
 
 
 def _make(strategy: str, settings: Mapping[str, str], demand: Mapping[str, float]) -> Placement:
-    if strategy not in STRATEGIES:
-        raise InvalidArgumentError(
-            f"There is no such placement strategy; use one of {', '.join(STRATEGIES)}. Given: {strategy!r}"
-        )
     count = int(settings.get("spark.executor.instances", "1"))
     bundles = [dict(demand) for _ in range(count)]
-    group = placement_group(bundles, strategy=strategy, name=settings["spark.raydp.app.id"])
-    timeout = float(settings.get(_READY_TIMEOUT, _DEFAULT_READY_TIMEOUT_SECONDS))
+    group = placement_group(bundles, strategy=strategy, name=settings[_configuration.APPLICATION_ID.key])
+    timeout = _configuration.INFEASIBLE_TIMEOUT.get(settings)
     if not group.wait(timeout):
         remove_placement_group(group)
         raise ClusterError(

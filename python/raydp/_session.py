@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import SparkSession
 
-from raydp import _application, _configuration, _placement, _spark_internals
+from raydp import _application, _configuration, _former_names, _placement, _spark_internals
 from raydp._errors import InvalidArgumentError, SessionError
 from raydp._memory_size import MEBIBYTE, parse_memory_size
 
@@ -79,10 +79,10 @@ def init_spark(
     global _running
     settings = _settings(num_executors, executor_cores, executor_memory, configs)
     if not _flag("fault_tolerant_mode", fault_tolerant_mode):
-        settings["spark.raydp.exchange.faultTolerant"] = "false"
+        settings[_configuration.FAULT_TOLERANT.key] = "false"
     settings |= _placement_settings(placement_group_strategy, placement_group, placement_group_bundle_indexes)
     request = _Request(_name(app_name), _flag("enable_hive", enable_hive), settings)
-    _configuration.check(settings)
+    _configuration.check(_former_names.translate(settings))
     with _lock:
         if _spark_internals.is_context_active():
             return _same_session(request)
@@ -186,12 +186,12 @@ def _placement_settings(
             f"placement_group, not both. Strategy: {strategy!r}"
         )
     if strategy is not None:
-        if strategy not in _placement.STRATEGIES:
+        if strategy not in _configuration.STRATEGIES:
             raise InvalidArgumentError(
-                f"There is no such placement strategy; use one of {', '.join(_placement.STRATEGIES)}. "
+                f"There is no such placement strategy; use one of {', '.join(_configuration.STRATEGIES)}. "
                 f"placement_group_strategy: {strategy!r}"
             )
-        return {"spark.raydp.placementGroup.strategy": strategy}
+        return {_configuration.PLACEMENT_GROUP_STRATEGY.key: strategy}
     if group is not None:
         return _placement.given_group_settings(group, indexes)
     if indexes is not None:

@@ -3,7 +3,8 @@ package io.raydp.configuration
 /**
  * Every `spark.raydp.*` key there is. An unknown one is an error rather than silently without effect.
  *
- * The keys of RayDP 1.6 that still work are named where they are read.
+ * Python's registry declares the same keys with the same forms and defaults, because it refuses mistakes before there
+ * is a JVM; a test compares the two. `docs/configuration.md` is printed from here.
  */
 object RaydpConfiguration {
   val Prefix = "spark.raydp."
@@ -56,7 +57,8 @@ object RaydpConfiguration {
     None,
     "Put before everything else on the executors' class path. Resolved on the executor's node.",
     "2.0.0",
-    Setting.text)
+    Setting.text,
+    Vector("raydp.executor.extraClassPath", "spark.ray.preferClassPath"))
 
   val ExecutorModuleOptions: Setting[String] = Setting(
     "spark.raydp.executor.moduleOptions",
@@ -66,21 +68,50 @@ object RaydpConfiguration {
     "2.0.0",
     Setting.text)
 
+  val ExecutorLogging: Setting[String] = Setting(
+    "spark.raydp.executor.log4jConfiguration",
+    "a log4j 2 configuration: a path, a URL, or a name on the class path",
+    Some("classpath:io/raydp/lifecycle/worker-log4j2.xml"),
+    "Logging of the executors' JVMs. Resolved on the executor's node.",
+    "2.0.0",
+    Setting.text,
+    Vector("spark.ray.log4j.config.file.name"))
+
+  val DriverLogging: Setting[String] = Setting(
+    "spark.raydp.driver.log4jConfiguration",
+    "a log4j 2 configuration: a path, a URL, or a name on the class path",
+    None,
+    "Logging of the driver's JVM, when Python starts it. Spark's own when absent.",
+    "2.0.0",
+    Setting.text,
+    Vector("spark.log4j.config.file.name"))
+
+  val AppMasterJavaOptions: Setting[String] = Setting(
+    "spark.raydp.appMaster.extraJavaOptions",
+    "JVM options separated by spaces",
+    None,
+    "Added to the options of the AppMaster's JVM.",
+    "2.0.0",
+    Setting.text,
+    Vector("spark.ray.raydp_app_master.extraJavaOptions"))
+
   val PlacementGroupId: Setting[String] = Setting(
     "spark.raydp.placementGroup.id",
     "a placement group's id in hexadecimal",
     None,
     "Placement group that holds the executors.",
     "2.0.0",
-    Setting.hexadecimal)
+    Setting.hexadecimal,
+    Vector("spark.ray.placement_group"))
 
   val PlacementGroupBundleIndexes: Setting[Vector[Int]] = Setting(
     "spark.raydp.placementGroup.bundleIndexes",
     "whole numbers separated by commas",
     None,
-    "Bundles of the placement group that hold executors, in turn.",
+    "Bundles of the placement group that hold executors, in turn. All of them when absent.",
     "2.0.0",
-    Setting.indexes)
+    Setting.indexes,
+    Vector("spark.ray.bundle_indexes"))
 
   val PlacementGroupStrategy: Setting[String] = Setting(
     "spark.raydp.placementGroup.strategy",
@@ -92,11 +123,11 @@ object RaydpConfiguration {
 
   val ExchangeBlockSize: Setting[Long] = Setting(
     "spark.raydp.exchange.blockSize",
-    "a size in bytes, or with the unit k, m or g",
+    "a size from 1m to 1g",
     Some("64m"),
     "Size that the blocks made from a DataFrame aim at.",
     "2.0.0",
-    Setting.bytes)
+    Setting.bytesBetween(1L << 20, 1L << 30))
 
   val ExchangeSocket: Setting[String] = Setting(
     "spark.raydp.exchange.socket",
@@ -138,12 +169,21 @@ object RaydpConfiguration {
     "2.0.0",
     Setting.boolean)
 
-  /** Keys that begin with this name a custom Ray resource; their value is what one executor demands of it. */
-  val ExecutorResourcePrefix = "spark.raydp.executor.resource."
+  val ExecutorResources: ResourceSettings = ResourceSettings(
+    "spark.raydp.executor.resource.",
+    "What one executor demands of a Ray resource: CPU, GPU, memory (in bytes) or a custom one. Comes in the place " +
+      "of what Spark's settings give for the same resource.",
+    "2.0.0",
+    Vector("spark.ray.raydp_spark_executor.actor.resource.", "spark.ray.actor.resource."))
 
-  /** The same of RayDP 1.6, and the name that was deprecated there already. */
-  val LegacyExecutorResourcePrefixes: Vector[String] =
-    Vector("spark.ray.raydp_spark_executor.actor.resource.", "spark.ray.actor.resource.")
+  val AppMasterResources: ResourceSettings = ResourceSettings(
+    "spark.raydp.appMaster.resource.",
+    "What the AppMaster demands of a Ray resource. It has no CPU and stays on the driver's node when absent; with a " +
+      "custom resource it goes where there is some.",
+    "2.0.0",
+    Vector("spark.ray.raydp_spark_master.actor.resource.", "spark.ray.raydp_spark_master.resource."))
+
+  val resources: Vector[ResourceSettings] = Vector(ExecutorResources, AppMasterResources)
 
   val settings: Vector[Setting[_]] = Vector(
     ApplicationId,
@@ -153,6 +193,9 @@ object RaydpConfiguration {
     ExecutorClassPath,
     ExecutorExtraClassPath,
     ExecutorModuleOptions,
+    ExecutorLogging,
+    DriverLogging,
+    AppMasterJavaOptions,
     PlacementGroupId,
     PlacementGroupBundleIndexes,
     PlacementGroupStrategy,
@@ -172,14 +215,15 @@ object RaydpConfiguration {
     val values = all.toMap
     val known = settings.map(_.key).toSet
     values.keys.toVector.sorted.filter(_.startsWith(Prefix)).foreach { key =>
-      if (!known(key) && !key.startsWith(ExecutorResourcePrefix)) {
+      if (!known(key) && !resources.exists(family => key.startsWith(family.prefix))) {
         throw new ConfigurationException(
           s"There is no such setting; did you mean ${nearest(key, known).mkString}? Unknown: $key")
       }
     }
     settings.foreach(_.find(values.get))
+    resources.foreach(_.amounts(values))
   }
 
   private def nearest(key: String, known: Set[String]): Option[String] =
-    Spelling.nearest(key, known + (ExecutorResourcePrefix + "<name>"))
+    Spelling.nearest(key, known ++ resources.map(_.pattern))
 }

@@ -11,6 +11,7 @@ import scala.util.{Failure, Success, Try}
  * @param document what the setting does, one or two sentences
  * @param since the version that introduced it
  * @param parse turns a trimmed string into a value; None when the string is not of the form
+ * @param former names of RayDP 1.6 that still work, see [[FormerNames]]
  */
 final case class Setting[T](
     key: String,
@@ -18,7 +19,8 @@ final case class Setting[T](
     default: Option[String],
     document: String,
     since: String,
-    parse: String => Option[T]) {
+    parse: String => Option[T],
+    former: Vector[String] = Vector.empty) {
 
   /** The value that `settings` gives to this key, or its default; None when there is neither. */
   def find(settings: String => Option[String]): Option[T] =
@@ -33,7 +35,41 @@ final case class Setting[T](
       throw new ConfigurationException(s"This setting must be $form. $key: '$value'"))
 }
 
+/**
+ * Keys that begin alike and end with the name of a Ray resource; the value is an amount of it.
+ *
+ * @param prefix ends with a dot
+ * @param former prefixes of RayDP 1.6 that still work
+ */
+final case class ResourceSettings(prefix: String, document: String, since: String, former: Vector[String]) {
+
+  /** The family's name in lists of keys. */
+  val pattern: String = prefix + "<name>"
+
+  /** The amounts that `settings` give, by Ray's names of the resources. */
+  def amounts(settings: Iterable[(String, String)]): Map[String, Double] =
+    settings.collect {
+      case (key, value) if key.startsWith(prefix) && key.length > prefix.length =>
+        ResourceSettings.rayName(key.stripPrefix(prefix)) -> amount(key).get(Map(key -> value).get)
+    }.toMap
+
+  private def amount(key: String) =
+    Setting[Double](key, ResourceSettings.Form, None, document, since, Setting.amount)
+}
+
+object ResourceSettings {
+  val Form = "a number of at least 0"
+
+  private def rayName(name: String): String = name.toLowerCase match {
+    case "cpu" => "CPU"
+    case "gpu" => "GPU"
+    case "memory" => "memory"
+    case _ => name
+  }
+}
+
 object Setting {
+  private val plainNumber = raw"\d{1,18}(?:\.\d{1,9})?".r
   private val duration = raw"(\d+(?:\.\d+)?)\s*(ms|s|m|min|h)?".r
   private val size = raw"(\d+)\s*([kmgt]?)b?".r
 
@@ -47,8 +83,8 @@ object Setting {
 
   def positiveInt(value: String): Option[Int] = value.toIntOption.filter(_ > 0)
 
-  def positiveDouble(value: String): Option[Double] =
-    value.toDoubleOption.filter(number => number > 0 && !number.isInfinite)
+  def amount(value: String): Option[Double] =
+    Option(value).filter(plainNumber.matches(_)).flatMap(_.toDoubleOption)
 
   /** Milliseconds from a number of seconds, or from a number with the unit ms, s, m, min or h. */
   def millis(value: String): Option[Long] = value.toLowerCase match {
@@ -73,6 +109,10 @@ object Setting {
       }
     case _ => None
   }
+
+  /** As [[bytes]], between two sizes. */
+  def bytesBetween(smallest: Long, largest: Long)(value: String): Option[Long] =
+    bytes(value).filter(size => size >= smallest && size <= largest)
 
   /** Indexes from "0,2,3". */
   def indexes(value: String): Option[Vector[Int]] = {

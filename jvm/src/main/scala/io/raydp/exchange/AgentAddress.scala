@@ -2,6 +2,7 @@ package io.raydp.exchange
 
 import java.nio.file.Path
 
+import io.raydp.configuration.RaydpConfiguration
 import org.apache.spark.SparkEnv
 
 /**
@@ -27,7 +28,7 @@ object AgentAddress {
   val NodeProperty = "raydp.node.id"
 
   /** Names the socket for executors that are not Ray workers. */
-  val SocketKey = "spark.raydp.exchange.socket"
+  val SocketKey: String = RaydpConfiguration.ExchangeSocket.key
 
   /** As many digits of the node's id as name a socket. */
   private val NodeDigits = 16

@@ -9,10 +9,11 @@ import java.util.HexFormat
 
 import scala.jdk.CollectionConverters._
 
-import io.raydp.configuration.{RaydpConfiguration, Setting}
+import io.raydp.configuration.{FormerNames, RaydpConfiguration}
 import org.apache.spark.SparkConf
 import org.apache.spark.launcher.JavaModuleOptions
 import org.apache.spark.raydp.SparkCoreInternals
+import org.slf4j.LoggerFactory
 
 /** Executors go to these bundles of a placement group in turn; -1 stands for whichever bundle has room. */
 final case class PlacementSpec(groupId: String, bundles: Vector[Int]) {
@@ -40,17 +41,28 @@ final case class ExecutorSpec(
     javaOptions ++ SparkCoreInternals.javaOptions(userJavaOptions, applicationId, executor)
 }
 
+/**
+ * What the AppMaster is like.
+ *
+ * @param demand Ray resources, by Ray's names; empty for nothing but a place on the driver's node
+ * @param javaOptions added to those of its JVM
+ */
+final case class AppMasterSpec(demand: Map[String, Double], javaOptions: Vector[String])
+
 /** What an application asks for, read once from its configuration. */
 final case class ApplicationSpec(
     id: String,
     initialExecutors: Int,
     executor: ExecutorSpec,
+    appMaster: AppMasterSpec,
     policy: FleetPolicy)
 
 object ApplicationSpec {
 
-  /** JVM option of all our workers, see the file. */
-  private[lifecycle] val QuietLogging = "-Dlog4j2.configurationFile=classpath:io/raydp/lifecycle/worker-log4j2.xml"
+  private val log = LoggerFactory.getLogger(classOf[ApplicationSpec])
+
+  /** JVM option that names a log4j configuration. */
+  private[lifecycle] val LoggingOption = "-Dlog4j2.configurationFile="
 
   private val AddedModuleOptions =
     Vector("java.math", "java.text", "java.time").map(name => s"--add-opens=java.base/$name=ALL-UNNAMED")
@@ -61,12 +73,13 @@ object ApplicationSpec {
   private val WholeUnit = 1.0
 
   /**
-   * @param conf settings of the application
+   * @param configuration settings of the application
    * @param contextExists whether a SparkContext of these settings exists already
    * @throws io.raydp.configuration.ConfigurationException a key or value of ours is wrong
    * @throws RayApplicationException the resources make no sense for Ray
    */
-  def parse(conf: SparkConf, contextExists: Boolean): ApplicationSpec = {
+  def parse(configuration: SparkConf, contextExists: Boolean): ApplicationSpec = {
+    val conf = translated(configuration)
     RaydpConfiguration.check(conf.getAll)
     val read = conf.getOption(_)
     val resources = SparkCoreInternals.executorResources(conf, contextExists)
@@ -86,11 +99,23 @@ object ApplicationSpec {
           case (key, value) if key.startsWith(EnvironmentPrefix) => key.stripPrefix(EnvironmentPrefix) -> value
         }.toMap,
         placement = placement(read)),
+      appMaster = AppMasterSpec(
+        whole(RaydpConfiguration.AppMasterResources.amounts(conf.getAll)),
+        RaydpConfiguration.AppMasterJavaOptions.find(read).toVector.flatMap(words)),
       policy = FleetPolicy(
         startTimeout = RaydpConfiguration.StartTimeout.get(read),
         infeasibleTimeout = RaydpConfiguration.InfeasibleTimeout.get(read),
         maxConsecutiveFailures = RaydpConfiguration.MaxConsecutiveFailures.get(read)))
   }
+
+  /** With the names of RayDP 1.6 understood, each noted once in the driver's log. */
+  private def translated(given: SparkConf): SparkConf = {
+    val translation = FormerNames.translate(given.getAll)
+    translation.notes.foreach(log.warn(_))
+    new SparkConf(false).setAll(translation.settings)
+  }
+
+  private def words(options: String): Vector[String] = options.split(' ').toVector.filter(_.nonEmpty)
 
   /** A SparkContext puts its module options before the user's; ours stand on the command line already. */
   private def withoutSupplement(options: String): String =
@@ -101,32 +126,21 @@ object ApplicationSpec {
 
   /** Spark's own sum of memory and cores, with what the user asks for by Ray's names on top. */
   private def demand(conf: SparkConf, resources: ExecutorResources): Map[String, Double] = {
-    val prefixes = RaydpConfiguration.ExecutorResourcePrefix +: RaydpConfiguration.LegacyExecutorResourcePrefixes
-    // The prefixes in reverse, so that our own name wins over those of RayDP 1.6.
-    val asked = for {
-      prefix <- prefixes.reverse
-      (key, value) <- conf.getAll.toVector if key.startsWith(prefix)
-    } yield rayName(key.stripPrefix(prefix)) -> amount(key, value)
-    val sum = Map(
-      "CPU" -> resources.cores.toDouble,
-      "memory" -> resources.memoryMiB.toDouble * (1 << 20)) ++ resources.custom ++ asked
-    sum.foreach { case (name, amount) =>
+    val asked = RaydpConfiguration.ExecutorResources.amounts(conf.getAll)
+    whole(
+      Map(
+        "CPU" -> resources.cores.toDouble,
+        "memory" -> resources.memoryMiB.toDouble * (1 << 20)) ++ resources.custom ++ asked)
+  }
+
+  private def whole(demand: Map[String, Double]): Map[String, Double] = {
+    demand.foreach { case (name, amount) =>
       if (amount > WholeUnit && amount != math.rint(amount)) {
         throw new RayApplicationException(FailureKind.InvalidConfiguration, LifecycleMessages.fractional(name, amount))
       }
     }
-    sum
+    demand
   }
-
-  private def rayName(name: String): String = name.toLowerCase match {
-    case "cpu" => "CPU"
-    case "gpu" => "GPU"
-    case "memory" => "memory"
-    case _ => name
-  }
-
-  private def amount(key: String, value: String): Double =
-    Setting[Double](key, "a number above 0", None, "", "", Setting.positiveDouble).get(Map(key -> value).get)
 
   private def placement(read: String => Option[String]): Option[PlacementSpec] =
     RaydpConfiguration.PlacementGroupId.find(read).map { id =>
@@ -139,14 +153,14 @@ object ApplicationSpec {
     val own = RaydpConfiguration.ExecutorClassPath.find(read).getOrElse(ownClassPath)
     val modules = RaydpConfiguration.ExecutorModuleOptions
       .find(read)
-      .map(_.split(' ').toVector)
+      .map(words)
       .getOrElse(
         JavaModuleOptions.defaultModuleOptionArray().toVector.filterNot(_ == VectorModule) ++ AddedModuleOptions)
     Vector(
       "-cp",
       (extra.toVector :+ own).mkString(File.pathSeparator),
       s"-Xmx${resources.heapMiB}m",
-      QuietLogging) ++ modules.filter(_.nonEmpty)
+      LoggingOption + RaydpConfiguration.ExecutorLogging.get(read)) ++ modules
   }
 
   /** This JVM's own class path, with its wildcards written out: another JVM need not expand them in the same order. */

@@ -12,6 +12,7 @@ import scala.util.control.NonFatal
 import io.ray.api.{ActorHandle, BaseActorHandle, PlacementGroups, Ray}
 import io.ray.api.options.PlacementGroupCreationOptions
 import io.ray.api.placementgroup.PlacementStrategy
+import io.raydp.configuration.RaydpConfiguration
 import org.slf4j.LoggerFactory
 
 /** The real Ray cluster, joined by this JVM as a driver of a job of its own. */
@@ -87,8 +88,8 @@ private[lifecycle] final class NativeRayCluster(address: String, spec: Applicati
     val actor = RayActors.createAppMaster(
       new RayActors.Request(
         s"raydp-${spec.id.stripPrefix("raydp-")}-master$suffix",
-        boxed(Map(s"node:${here.address}" -> NodeShare)),
-        appMasterJavaOptions.asJava,
+        boxed(appMasterDemand),
+        (appMasterJavaOptions ++ spec.appMaster.javaOptions).asJava,
         Map.empty[String, String].asJava,
         "",
         -1))
@@ -99,6 +100,12 @@ private[lifecycle] final class NativeRayCluster(address: String, spec: Applicati
         catch { case NonFatal(error) => throw new RemoteCallException(ActorWatch.account(error), error) }
       override def kill(): Unit = end(actor, "the AppMaster")
     }
+  }
+
+  /** On the driver's node, unless a custom resource says where. */
+  private def appMasterDemand: Map[String, Double] = {
+    val asked = spec.appMaster.demand.filter { case (name, amount) => amount > 0 || name == "CPU" }
+    if (asked.keys.exists(!StandardResources(_))) asked else asked + (s"node:${here.address}" -> NodeShare)
   }
 
   override def close(): Unit =
@@ -152,11 +159,13 @@ private[lifecycle] object NativeRayCluster {
   /** Ties the AppMaster to the driver's node, and is too little to matter to anybody else. */
   private val NodeShare = 0.001
 
+  private val StandardResources = Set("CPU", "GPU", "memory")
+
   /** A small JVM: it answers a few calls a second at most, and starts beside the driver and the executors. */
   private def appMasterJavaOptions: Vector[String] = Vector(
     "-cp",
     Vector(getClass, classOf[Option[_]], classOf[Ray]).map(jarOf).mkString(File.pathSeparator),
-    ApplicationSpec.QuietLogging,
+    ApplicationSpec.LoggingOption + RaydpConfiguration.ExecutorLogging.default.mkString,
     "-Draydp.role=app-master", // says in a list of processes which one this is
     "-Xmx64m",
     "-Xss512k",

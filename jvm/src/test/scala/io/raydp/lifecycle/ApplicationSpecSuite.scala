@@ -44,6 +44,21 @@ final class ApplicationSpecSuite extends AnyFunSuite {
     assert(spec.executor.demand("spark_executor") == 1.0)
   }
 
+  test("the AppMaster gets its own resources and options, by their names of RayDP 1.6 as well") {
+    assert(parsed().appMaster == AppMasterSpec(Map.empty, Vector.empty))
+    val spec = parsed(
+      "spark.ray.raydp_spark_master.actor.resource.CPU" -> "0",
+      "spark.raydp.appMaster.resource.head" -> "1",
+      "spark.ray.raydp_app_master.extraJavaOptions" -> "-Da=1  -Db=2")
+    assert(spec.appMaster == AppMasterSpec(Map("CPU" -> 0.0, "head" -> 1.0), Vector("-Da=1", "-Db=2")))
+  }
+
+  test("executors log as they are told") {
+    val option = "-Dlog4j2.configurationFile="
+    assert(parsed().executor.javaOptions.contains(s"${option}classpath:io/raydp/lifecycle/worker-log4j2.xml"))
+    assert(parsed("spark.ray.log4j.config.file.name" -> "/x.xml").executor.javaOptions.contains(s"$option/x.xml"))
+  }
+
   test("GPUs of Spark's own setting are demanded as GPU") {
     assert(parsed("spark.executor.resource.gpu.amount" -> "2").executor.demand("GPU") == 2.0)
   }

@@ -1,0 +1,72 @@
+package io.raydp.configuration
+
+import java.io.File
+
+/**
+ * Names of RayDP 1.6: each still works, with a line that says what it is called now.
+ *
+ * Where both names are given, the new one holds; class paths are joined.
+ */
+object FormerNames {
+
+  /**
+   * An old name.
+   *
+   * @param name the key; one that ends with a dot stands for all keys that begin so
+   * @param now the key, or the beginning of the keys, that it is called now; None when it has no effect any more
+   * @param isClassPath whether several values are joined to one
+   */
+  final case class FormerName(name: String, now: Option[String], isClassPath: Boolean = false)
+
+  /**
+   * Settings by their names of today.
+   *
+   * @param settings what was given, with what the old names mean added
+   * @param notes a line for each old name that changed something
+   */
+  final case class Translation(settings: Map[String, String], notes: Vector[String])
+
+  private val elsewhere = Vector(
+    FormerName("spark.preferClassPath", Some("spark.driver.extraClassPath"), isClassPath = true),
+    // Lost blocks are made again by Spark, not by tasks that would need resources of their own.
+    FormerName("spark.ray.raydp_recoverable_fetch.task.resource.", None))
+
+  val all: Vector[FormerName] =
+    RaydpConfiguration.settings.flatMap { setting =>
+      setting.former.map(FormerName(_, Some(setting.key), setting == RaydpConfiguration.ExecutorExtraClassPath))
+    } ++ RaydpConfiguration.resources.flatMap(family => family.former.map(FormerName(_, Some(family.prefix)))) ++
+      elsewhere
+
+  /** Adds what old names mean. What was translated before stays as it is, without a note. */
+  def translate(given: Iterable[(String, String)]): Translation = {
+    val values = given.toMap
+    all.foldLeft(Translation(values, Vector.empty)) { (done, former) =>
+      matching(former, values).foldLeft(done) { case (translation, (key, value)) =>
+        former.now match {
+          case Some(now) => adopt(translation, former, key, now + key.stripPrefix(former.name), value)
+          case None => translation.copy(notes = translation.notes :+ s"This setting has no effect any more: $key")
+        }
+      }
+    }
+  }
+
+  private def matching(former: FormerName, values: Map[String, String]): Vector[(String, String)] =
+    if (former.name.endsWith(".")) values.toVector.filter(_._1.startsWith(former.name)).sorted
+    else values.get(former.name).map(former.name -> _).toVector
+
+  private def adopt(done: Translation, former: FormerName, key: String, now: String, value: String): Translation = {
+    // In any case of letters, since "cpu" and "CPU" are one resource.
+    val before = done.settings.collectFirst { case (known, content) if known.equalsIgnoreCase(now) => content }
+    val after = before match {
+      case Some(path) if former.isClassPath => joined(path, value)
+      case Some(newer) => newer
+      case None => value
+    }
+    if (before.contains(after)) done
+    else Translation(done.settings + (now -> after), done.notes :+ s"This setting is called $now now: $key")
+  }
+
+  private def joined(first: String, second: String): String =
+    (first + File.pathSeparator + second).split(File.pathSeparator).filter(_.nonEmpty).distinct.mkString(
+      File.pathSeparator)
+}

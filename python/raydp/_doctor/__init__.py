@@ -1,0 +1,12 @@
+"""Looks at a machine before anything is started on it: what is needed, what is there, how to mend it.
+
+``software`` looks at Java, jars, packages and libraries, ``machine`` at memory, addresses and folders; ``examination``
+says which of it ``python -m raydp doctor`` prints and which of it is cheap enough to be part of every start.
+"""
+
+from __future__ import annotations
+
+from raydp._doctor.examination import examine, preflight
+from raydp._doctor.findings import Finding, Level
+
+__all__ = ["Finding", "Level", "examine", "preflight"]
