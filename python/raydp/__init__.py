@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from raydp import errors as errors
     from raydp import spark as spark
     from raydp import utils as utils
+    from raydp._application import ui_url
     from raydp._conversions import from_spark, to_spark
     from raydp._registration import register, unregister
     from raydp._session import init_spark, stop_spark
@@ -31,6 +32,7 @@ __all__ = [
     "spark",
     "stop_spark",
     "to_spark",
+    "ui_url",
     "unregister",
     "utils",
 ]
@@ -41,6 +43,7 @@ _HOME = {
     "init_spark": "raydp._session",
     "stop_spark": "raydp._session",
     "register": "raydp._registration",
+    "ui_url": "raydp._application",
     "unregister": "raydp._registration",
 }
 _MODULES = frozenset({"errors", "spark", "utils"})

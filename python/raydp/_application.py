@@ -26,6 +26,7 @@ from raydp._gateway import GatewayProcess, launch_gateway_process
 from raydp._java import find_java
 from raydp._python_workers import worker_settings
 from raydp._ray_cluster import RayCluster, join_cluster
+from raydp._security import security_settings, ui_asks_for_token
 from raydp._startup_progress import StartupProgress
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ __all__ = [
     "refuse_connect",
     "started",
     "stop",
+    "ui_url",
 ]
 
 _logger = logging.getLogger(__name__)
@@ -167,8 +169,10 @@ def prepare(master: str, settings: Mapping[str, str]) -> dict[str, str]:
         reused = _reusable_jvm()
         java = find_java() if reused is None else None
         preflight(settings)
+        protection = security_settings(settings)
         worker = worker_settings(settings)
         cluster = join_cluster(master)
+        settings |= protection
         added = {**_defaults(cluster, settings), **worker}
         complete = {**added, **settings, "spark.master": master}
         try:
@@ -201,8 +205,7 @@ def started() -> None:
         return
     application.is_up = True
     application.progress.close()
-    url = application.jvm.org.apache.spark.SparkContext.getOrCreate().uiWebUrl()
-    ui = url.get() if url.isDefined() else "off"
+    ui = _ui_line(application)
     registered = sum(e["state"] == "registered" for e in application.status()["executors"])
     if _configuration.banner(application.settings):
         print(
@@ -210,6 +213,38 @@ def started() -> None:
             f"({registered} executor{'' if registered == 1 else 's'} so far); Spark UI: {ui}",
             file=sys.stderr,
         )
+
+
+def ui_url() -> str | None:
+    """Return the link to the Spark UI of the running application, with the token that opens it.
+
+    Returns:
+        The link, or ``None`` when the UI is off (``spark.ui.enabled``). Whoever has it sees the application's
+        settings, queries and logs, and can end its jobs.
+
+    Raises:
+        SessionError: No application runs.
+    """
+    application = current()
+    address = _ui_address(application)
+    if address is None or not ui_asks_for_token(application.settings):
+        return address
+    return f"{address}/?token={application.jvm.io.raydp.security.UiToken.value()}"
+
+
+def _ui_address(application: Application) -> str | None:
+    url = application.jvm.org.apache.spark.SparkContext.getOrCreate().uiWebUrl()
+    return str(url.get()) if url.isDefined() else None
+
+
+def _ui_line(application: Application) -> str:
+    """Where the UI is. Only a terminal gets the token: what is not one may well be kept as a log."""
+    address = _ui_address(application)
+    if address is None:
+        return "off"
+    if not ui_asks_for_token(application.settings):
+        return address
+    return ui_url() or address if sys.stderr.isatty() else f"{address} (raydp.ui_url() has the link that opens it)"
 
 
 def failed_to_start(error: BaseException) -> BaseException:

@@ -110,6 +110,8 @@ BLOCK_SIZE = Setting("spark.raydp.exchange.blockSize", "a size from 1m to 1g", "
 EXCHANGE_SOCKET = Setting("spark.raydp.exchange.socket", "the path of a Unix socket", None, _settings.text)
 EXCHANGE_TIMEOUT = Setting("spark.raydp.exchange.timeout", _SECONDS, "600", _settings.seconds)
 FAULT_TOLERANT = Setting("spark.raydp.exchange.faultTolerant", _BOOLEAN, "true", _settings.boolean)
+NETWORK_ENCRYPTION = Setting("spark.raydp.network.encryption", _BOOLEAN, "false", _settings.boolean)
+UI_TOKEN = Setting("spark.raydp.ui.token", _BOOLEAN, "true", _settings.boolean)
 PROGRESS = Setting("spark.raydp.progress", "true, false or auto", "auto", _switch)
 BANNER = Setting("spark.raydp.banner", _BOOLEAN, "true", _settings.boolean)
 
@@ -131,6 +133,8 @@ SETTINGS: tuple[Setting[Any], ...] = (
     EXCHANGE_SOCKET,
     EXCHANGE_TIMEOUT,
     FAULT_TOLERANT,
+    NETWORK_ENCRYPTION,
+    UI_TOKEN,
     PROGRESS,
     BANNER,
 )

@@ -59,7 +59,11 @@ def environment(changes: Mapping[str, str | None] | None = None) -> dict[str, st
 
 
 def start(
-    source: str, *, env: Mapping[str, str | None] | None = None, log: Path | None = None
+    source: str,
+    *,
+    env: Mapping[str, str | None] | None = None,
+    log: Path | None = None,
+    stdin: int = subprocess.DEVNULL,
 ) -> subprocess.Popen[str]:
     """Start a program; its standard output is a pipe, its standard error goes to ``log`` or the pipe."""
     code = PRELUDE + textwrap.dedent(source)
@@ -67,7 +71,7 @@ def start(
         [sys.executable, "-u", "-c", code],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE if log is None else log.open("w"),
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         text=True,
         env=environment(env),
         start_new_session=True,

@@ -67,7 +67,7 @@ def shared_memory(settings: Mapping[str, str], *, folder: Path = _SHARED_MEMORY)
         return Finding(
             "shared memory",
             Level.WARNING,
-            f"Shared memory is smaller than Ray's object store by default ({_size(wanted)}), so that Ray puts the store "
+            f"Shared memory is smaller than Ray's object store by default ({_size(wanted)}), so that Ray puts it "
             f"on disk, where everything is slow. {fix}. Found: {text}",
         )
     return text

@@ -11,7 +11,8 @@ object ConfigurationPage {
   def main(arguments: Array[String]): Unit = arguments match {
     case Array() => print(page)
     case Array("--table") => print(table)
-    case Array("--check") => Source.fromInputStream(System.in)(Codec.UTF8).getLines().foreach(line => println(isAccepted(line)))
+    case Array("--check") =>
+      Source.fromInputStream(System.in)(Codec.UTF8).getLines().foreach(line => println(isAccepted(line)))
     case _ => throw new IllegalArgumentException(
         s"The options are --table and --check. Given: ${arguments.mkString(" ")}")
   }

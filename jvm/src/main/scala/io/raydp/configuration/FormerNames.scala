@@ -38,8 +38,8 @@ object FormerNames {
       elsewhere
 
   /** Adds what old names mean. What was translated before stays as it is, without a note. */
-  def translate(given: Iterable[(String, String)]): Translation = {
-    val values = given.toMap
+  def translate(configured: Iterable[(String, String)]): Translation = {
+    val values = configured.toMap
     all.foldLeft(Translation(values, Vector.empty)) { (done, former) =>
       matching(former, values).foldLeft(done) { case (translation, (key, value)) =>
         former.now match {

@@ -153,6 +153,24 @@ object RaydpConfiguration {
     "2.0.0",
     Setting.boolean)
 
+  val NetworkEncryption: Setting[Boolean] = Setting(
+    "spark.raydp.network.encryption",
+    "true or false",
+    Some("false"),
+    "Encrypt what Spark's processes send each other and what they write to local disks (`spark.network.crypto.*`, " +
+      "`spark.io.encryption.*`). Needs `spark.authenticate`, which is on by default.",
+    "2.0.0",
+    Setting.boolean)
+
+  val UiToken: Setting[Boolean] = Setting(
+    "spark.raydp.ui.token",
+    "true or false",
+    Some("true"),
+    "Open Spark's UI only to who has the link with its token, which `raydp.ui_url()` returns. Without effect when " +
+      "`spark.authenticate` is off.",
+    "2.0.0",
+    Setting.boolean)
+
   val Progress: Setting[String] = Setting(
     "spark.raydp.progress",
     "true, false or auto",
@@ -203,6 +221,8 @@ object RaydpConfiguration {
     ExchangeSocket,
     ExchangeTimeout,
     ExchangeFaultTolerant,
+    NetworkEncryption,
+    UiToken,
     Progress,
     Banner)
 

@@ -109,8 +109,8 @@ object ApplicationSpec {
   }
 
   /** With the names of RayDP 1.6 understood, each noted once in the driver's log. */
-  private def translated(given: SparkConf): SparkConf = {
-    val translation = FormerNames.translate(given.getAll)
+  private def translated(configuration: SparkConf): SparkConf = {
+    val translation = FormerNames.translate(configuration.getAll)
     translation.notes.foreach(log.warn(_))
     new SparkConf(false).setAll(translation.settings)
   }

@@ -53,6 +53,9 @@ final case class ExecutorLaunch(
       SnapshotCodec.text(out, value)
     }
   }
+
+  /** Without the properties. */
+  override def toString: String = s"ExecutorLaunch(executor $executorId of $applicationId at $driverUrl)"
 }
 
 object ExecutorLaunch {

@@ -10,7 +10,7 @@ import scala.jdk.CollectionConverters._
 import scala.util.control.NonFatal
 
 import io.ray.api.Ray
-import org.apache.spark.raydp.SparkCoreInternals
+import org.apache.spark.raydp.{ApplicationSecret, SparkCoreInternals}
 
 /**
  * What an executor finds in its process.
@@ -51,7 +51,7 @@ final class ExecutorProcess {
     // Ray's worker threads have a loader of Ray's own; Spark resolves classes by the context's.
     Thread.currentThread.setContextClassLoader(ClassLoader.getSystemClassLoader)
     System.setProperty("raydp.node.id", place.nodeId)
-    launch.properties.foreach { case (key, value) => System.setProperty(key, value) }
+    ApplicationSecret.extract(launch.properties).foreach { case (key, value) => System.setProperty(key, value) }
     val gpus = Ray.getRuntimeContext.getGpuIds.asScala.map(_.toString).toVector
     val surroundings =
       ExecutorSurroundings(place.host, gpus, outcome => { ended.compareAndSet(None, Some(outcome)); () })

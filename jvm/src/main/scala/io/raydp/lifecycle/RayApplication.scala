@@ -7,6 +7,7 @@ import scala.jdk.CollectionConverters._
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory
 import org.apache.spark.SparkConf
+import org.apache.spark.raydp.ApplicationSecret
 import org.slf4j.LoggerFactory
 
 /**
@@ -81,6 +82,7 @@ object RayApplication {
    */
   def prestart(settings: java.util.Map[String, String]): Unit = {
     val conf = confOf(settings)
+    ApplicationSecret.generate(conf)
     start(ApplicationSpec.parse(conf, contextExists = false), conf.get("spark.master", "ray"))
   }
 

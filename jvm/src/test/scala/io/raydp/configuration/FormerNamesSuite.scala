@@ -25,7 +25,8 @@ final class FormerNamesSuite extends AnyFunSuite {
   }
 
   test("an old name gives its value to the new one, with a line that names both") {
-    val translation = translated("spark.ray.placement_group" -> "0aff", "spark.ray.raydp_spark_master.resource.CPU" -> "0")
+    val translation =
+      translated("spark.ray.placement_group" -> "0aff", "spark.ray.raydp_spark_master.resource.CPU" -> "0")
     assert(translation.settings("spark.raydp.placementGroup.id") == "0aff")
     assert(translation.settings("spark.raydp.appMaster.resource.CPU") == "0")
     assert(translation.notes.toSet == Set(

@@ -1,0 +1,214 @@
+"""Secrets stay secret, and strangers stay outside: whole applications, looked at from beside them."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+import textwrap
+import urllib.error
+import urllib.request
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from raydp import _installation
+from raydp._errors import InvalidArgumentError
+from raydp._java import find_java
+from raydp._security import security_settings
+from support import programs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.timeout(600)  # each starts clusters and JVMs of its own
+
+PROGRAM = """
+    import json
+    start_ray(num_cpus=4)
+    spark = raydp.init_spark("watched", 2, 1, "600m", configs={"spark.log.level": "INFO", **CONFIGS})
+    jvm = spark.sparkContext._jvm
+    df = spark.range(100_000).selectExpr("id", "id % 7 k").repartition(4)
+    assert df.groupBy("k").count().count() == 7
+    assert spark.sparkContext.parallelize(range(10), 2).map(lambda x: x + 1).sum() == 55
+    ds = raydp.from_spark(df)
+    assert raydp.to_spark(ds).count() == 100_000
+    text = jvm.org.apache.hadoop.io.Text("sparkCookie")
+    user = jvm.org.apache.hadoop.security.UserGroupInformation.getCurrentUser()
+    secret = bytes(user.getCredentials().getSecretKey(text)).decode()
+    from raydp import _application
+    say(json.dumps({
+        "secret": secret,
+        "token": jvm.io.raydp.security.UiToken.value(),
+        "driver": jvm.org.apache.spark.SparkEnv.get().conf().get("spark.driver.port"),
+        "host": jvm.org.apache.spark.SparkEnv.get().conf().get("spark.driver.host"),
+        "ui": spark.sparkContext.uiWebUrl,
+        "link": raydp.ui_url(),
+        "conf": spark.sparkContext.getConf().getAll(),
+        "sql": [list(map(str, row)) for row in spark.sql("SET -v").collect()],
+        "session": ray._private.worker._global_node.get_session_dir_path(),
+        "encrypted": jvm.org.apache.spark.SparkEnv.get().securityManager().isEncryptionEnabled(),
+    }))
+    sys.stdin.readline()
+    say(len(_application.current().status()["executors"]), spark.range(10).count())
+    raydp.stop_spark()
+"""
+
+
+class Watched:
+    """A running application, what it said of itself, and where its standard error goes."""
+
+    def __init__(self, process: subprocess.Popen[str], facts: dict[str, Any], log: Path) -> None:
+        self.process, self.facts, self.log = process, facts, log
+
+    def family(self) -> list[psutil.Process]:
+        """Every process that belongs to it, Ray's own among them."""
+        return programs.marked_processes(self.facts["mark"])
+
+    def get(self, path: str, headers: dict[str, str] | None = None) -> tuple[int, str]:
+        """Ask its UI for a page; return status and body."""
+        request = urllib.request.Request(self.facts["ui"] + path, headers=headers or {})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+
+@pytest.fixture(scope="module", params=["plain", "encrypted"])
+def watched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    mark = uuid.uuid4().hex
+    log = tmp_path_factory.mktemp("watched") / "stderr"
+    configs = {"spark.raydp.network.encryption": "true"} if request.param == "encrypted" else {}
+    process = programs.start(
+        f"CONFIGS = {configs!r}\n" + textwrap.dedent(PROGRAM),
+        env={"RAYDP_TEST_MARK": mark},
+        log=log,
+        stdin=subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None and process.stdin is not None
+        line = process.stdout.readline()
+        assert line, log.read_text()[-6000:]
+        yield Watched(process, {**json.loads(line), "mark": mark, "is_encrypted": bool(configs)}, log)
+        process.stdin.write("end\n")
+        process.stdin.flush()
+        rest, _ = process.communicate(timeout=120)
+        assert rest.split() == ["2", "10"], rest + log.read_text()[-6000:]
+        assert process.returncode == 0
+    finally:
+        programs.kill_session(process.pid)
+        process.communicate()
+
+
+def test_no_secret_is_in_a_log_a_command_line_or_a_setting(watched: Watched) -> None:
+    facts = watched.facts
+    secrets = {name: facts[name] for name in ("secret", "token")}
+    assert all(re.fullmatch("[0-9a-f]{64}", value) for value in secrets.values())
+    places = {f"command line of {p.pid}": " ".join(p.cmdline()) for p in watched.family()}
+    places |= {
+        f"environment of {p.pid}": "\n".join(f"{k}={v}" for k, v in p.environ().items()) for p in watched.family()
+    }
+    logs = [watched.log, *Path(facts["session"], "logs").rglob("*")]
+    places |= {str(path): path.read_text(errors="replace") for path in logs if path.is_file()}
+    places |= {"configuration": json.dumps(facts["conf"]), "SET -v": json.dumps(facts["sql"])}
+    bearer = {"Authorization": f"Bearer {facts['token']}"}
+    pages = ["/environment/", "/executors/", "/jobs/", "/api/v1/applications"]
+    places |= {page: watched.get(page, bearer)[1] for page in pages}
+    assert "spark.authenticate" in places["/environment/"]
+    assert any("java" in text for place, text in places.items() if place.startswith("command line"))
+    assert any("java-worker" in place for place in places)
+    found = [(name, place) for name, value in secrets.items() for place, text in places.items() if value in text]
+    assert found == []
+
+
+def test_the_ui_opens_with_its_link_only(watched: Watched) -> None:
+    facts = watched.facts
+    for path in ("/", "/environment/", "/api/v1/applications", "/jobs/job/kill/?id=0", "/?token=" + "0" * 64):
+        status, body = watched.get(path)
+        assert status == 401 and "raydp.ui_url()" in body, path
+    assert watched.get("/jobs/", {"Authorization": "Bearer " + "0" * 64})[0] == 401
+    assert facts["link"] == f"{facts['ui']}/?token={facts['token']}"
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    with opener.open(facts["link"], timeout=30) as answer:
+        assert answer.status == 200 and "token=" not in answer.url
+        assert "watched" in answer.read().decode()
+    with opener.open(facts["ui"] + "/environment/", timeout=30) as answer:
+        assert answer.status == 200
+
+
+def test_a_stranger_cannot_join_as_an_executor(watched: Watched) -> None:
+    host, port = watched.facts["host"], watched.facts["driver"]
+    command = [
+        str(find_java().executable),
+        *_installation.MODULE_OPTIONS,
+        "-Xmx128m",
+        "-XX:TieredStopAtLevel=1",
+        "-cp",
+        ":".join(map(str, _installation.class_path())),
+        "org.apache.spark.executor.CoarseGrainedExecutorBackend",
+        *("--driver-url", f"spark://CoarseGrainedScheduler@{host}:{port}"),
+        *("--executor-id", "99", "--bind-address", host, "--hostname", host),
+        *("--cores", "1", "--app-id", "stranger", "--resourceProfileId", "0"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    assert ("Unknown challenge message" if watched.facts["is_encrypted"] else "Expected SaslMessage") in said, said[
+        -3000:
+    ]
+
+
+def test_nothing_of_spark_listens_beyond_the_nodes_address(watched: Watched) -> None:
+    allowed = {watched.facts["host"], "127.0.0.1", "::1", "::ffff:127.0.0.1", f"::ffff:{watched.facts['host']}"}
+    wide, ports = [], []
+    for process in watched.family():
+        for connection in process.net_connections(kind="inet"):
+            if connection.status != psutil.CONN_LISTEN:
+                continue
+            address, port = connection.laddr
+            if process.name() == "java" and answers_spark(watched.facts["host"], port):
+                ports.append(port)
+                if address not in allowed:
+                    wide.append((process.pid, address, port))
+    assert int(watched.facts["driver"]) in ports
+    assert len(ports) >= 4  # the driver's two, and the executors' block managers
+    assert wide == []
+
+
+def answers_spark(host: str, port: int) -> bool:
+    """Tell whether a port speaks Spark's protocol, and turns away who has not shown the secret."""
+    # A frame of Spark's network library: its length, message type (3: a call), the call's number, body size, body.
+    body = b"hello"
+    frame = (8 + 1 + 8 + 4 + len(body)).to_bytes(8, "big") + b"\x03" + bytes(8) + len(body).to_bytes(4, "big") + body
+    failed = 5
+    try:
+        with socket.create_connection((host, port), timeout=5) as client:
+            client.settimeout(5)
+            client.sendall(frame)
+            answer = client.recv(4096)
+    except OSError:
+        return False
+    return len(answer) > 8 and answer[8] == failed
+
+
+def test_encryption_is_one_option(watched: Watched) -> None:
+    assert watched.facts["encrypted"] == watched.facts["is_encrypted"]
+    conf = dict(watched.facts["conf"])
+    assert conf.get("spark.network.crypto.enabled", "false") == str(watched.facts["is_encrypted"]).lower()
+    assert conf.get("spark.io.encryption.enabled", "false") == str(watched.facts["is_encrypted"]).lower()
+
+
+def test_what_the_user_sets_stays() -> None:
+    assert security_settings({"spark.authenticate": "false"}) == {}
+    assert "spark.authenticate.secret" not in security_settings({"spark.authenticate.secret": "mine"})
+    assert "spark.ui.filters" not in security_settings({"spark.raydp.ui.token": "false"})
+    assert security_settings({"spark.ui.filters": "a.B"})["spark.ui.filters"] == "io.raydp.security.UiTokenFilter,a.B"
+    with pytest.raises(InvalidArgumentError, match="Encryption needs authentication"):
+        security_settings({"spark.authenticate": "false", "spark.raydp.network.encryption": "true"})
+    with pytest.raises(InvalidArgumentError, match=r"true or false\. spark.authenticate: 'perhaps'"):
+        security_settings({"spark.authenticate": "perhaps"})
