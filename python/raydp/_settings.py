@@ -155,5 +155,5 @@ def hexadecimal(value: str) -> str | None:
 
 
 def _whole(value: str) -> int | None:
-    number = int(value) if re.fullmatch(r"[+-]?[0-9]+", value) else -1
+    number = int(value) if re.fullmatch(r"[+-]?\d+", value) else -1
     return number if 0 <= number < 1 << 31 else None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import socket
 import subprocess
+import tempfile
 import textwrap
 import urllib.error
 import urllib.request
@@ -44,14 +47,14 @@ PROGRAM = """
     say(json.dumps({
         "secret": secret,
         "token": jvm.io.raydp.security.UiToken.value(),
-        "driver": jvm.org.apache.spark.SparkEnv.get().conf().get("spark.driver.port"),
-        "host": jvm.org.apache.spark.SparkEnv.get().conf().get("spark.driver.host"),
+        "driver": spark.conf.get("spark.driver.port"),
+        "host": spark.conf.get("spark.driver.host"),
+        "application": spark.sparkContext.applicationId,
         "ui": spark.sparkContext.uiWebUrl,
         "link": raydp.ui_url(),
         "conf": spark.sparkContext.getConf().getAll(),
         "sql": [list(map(str, row)) for row in spark.sql("SET -v").collect()],
         "session": ray._private.worker._global_node.get_session_dir_path(),
-        "encrypted": jvm.org.apache.spark.SparkEnv.get().securityManager().isEncryptionEnabled(),
     }))
     sys.stdin.readline()
     say(len(_application.current().status()["executors"]), spark.range(10).count())
@@ -196,11 +199,27 @@ def answers_spark(host: str, port: int) -> bool:
     return len(answer) > 8 and answer[8] == failed
 
 
+def test_the_exchanges_sockets_belong_to_one_user(watched: Watched) -> None:
+    folder = Path(tempfile.gettempdir(), f"raydp-{os.getuid()}", watched.facts["application"])
+    sockets = [path for path in folder.iterdir() if path.is_socket()]
+    assert sockets
+    assert {oct(path.stat().st_mode & 0o777) for path in sockets} == {"0o600"}
+    assert {oct(path.stat().st_mode & 0o777) for path in (folder, folder.parent)} == {"0o700"}
+    # Who connects without the token is cut off.
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stranger:
+        stranger.settimeout(30)
+        stranger.connect(str(sockets[0]))
+        stranger.sendall(bytes(4096))
+        with contextlib.suppress(ConnectionResetError):
+            while stranger.recv(4096):
+                pass
+
+
 def test_encryption_is_one_option(watched: Watched) -> None:
-    assert watched.facts["encrypted"] == watched.facts["is_encrypted"]
     conf = dict(watched.facts["conf"])
-    assert conf.get("spark.network.crypto.enabled", "false") == str(watched.facts["is_encrypted"]).lower()
-    assert conf.get("spark.io.encryption.enabled", "false") == str(watched.facts["is_encrypted"]).lower()
+    wanted = str(watched.facts["is_encrypted"]).lower()
+    assert conf.get("spark.network.crypto.enabled", "false") == wanted
+    assert conf.get("spark.io.encryption.enabled", "false") == wanted
 
 
 def test_what_the_user_sets_stays() -> None:

@@ -25,6 +25,7 @@ object ConfigurationPage {
     } catch { case _: ConfigurationException => false }
   }
 
+  /** Rows are joined with the margin that `stripMargin` takes off again. */
   private def page: String =
     s"""|# Configuration
         |
@@ -39,7 +40,7 @@ object ConfigurationPage {
         |
         || Key | Value | Default | What it does | Since |
         ||---|---|---|---|---|
-        |${(RaydpConfiguration.settings.map(row) ++ RaydpConfiguration.resources.map(row)).sorted.mkString("\n")}
+        |${(RaydpConfiguration.settings.map(row) ++ RaydpConfiguration.resources.map(row)).sorted.mkString("\n|")}
         |
         |## Names of RayDP 1.6
         |
@@ -48,7 +49,7 @@ object ConfigurationPage {
         |
         || RayDP 1.6 | Now |
         ||---|---|
-        |${FormerNames.all.sortBy(_.name).map(row).mkString("\n")}
+        |${FormerNames.all.sortBy(_.name).map(row).mkString("\n|")}
         |""".stripMargin
 
   private def row(setting: Setting[_]): String =
