@@ -35,17 +35,18 @@ def memory(settings: Mapping[str, str]) -> str | Finding:
     del settings
     total, free, source = _memory()
     text = f"{_size(free)} free of {_size(total)} ({source})"
-    if free < _LEAST_MEMORY:
+    if total < _LEAST_MEMORY:
         raise MissingRequirementError(
-            "There is too little memory for a driver and one executor. End other programs, or give the container or "
-            f"machine more; {_size(_LEAST_MEMORY)} are the least. Found: {text}"
+            "There is too little memory for a driver and one executor. Give the container or machine more; "
+            f"{_size(_LEAST_MEMORY)} are the least. Found: {text}"
         )
     if free < _COMFORTABLE_MEMORY:
+        few = "no executor" if free < _LEAST_MEMORY else "one small executor only"
         return Finding(
             "memory",
             Level.WARNING,
-            "There is memory for one small executor only; the kernel ends processes when it is spent. End other "
-            f"programs, or give the container or machine more. Found: {text}",
+            f"There is free memory for {few}; the kernel ends processes when it is spent. End other programs, or give "
+            f"the container or machine more. Found: {text}",
         )
     return text
 
@@ -198,11 +199,11 @@ def _control_group() -> tuple[int, int] | None:
         text = limit.read_text(encoding="ascii").strip()
         if not text.isdigit():
             return None  # "max": not limited
-        # The kernel gives file pages back when memory is wanted.
-        reclaimable = re.search(
-            r"^(?:total_)?inactive_file (\d+)", statistics.read_text(encoding="ascii"), re.MULTILINE
+        # The kernel gives file pages back when memory is wanted. Version 1 has those of child groups in total_*.
+        pages = dict(
+            re.findall(r"^(?:total_)?((?:in)?active_file) (\d+)", statistics.read_text(encoding="ascii"), re.MULTILINE)
         )
-        used = int(use.read_text(encoding="ascii")) - (int(reclaimable[1]) if reclaimable is not None else 0)
+        used = int(use.read_text(encoding="ascii")) - sum(map(int, pages.values()))
         return int(text), max(0, used)
     return None
 
