@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from raydp import _configuration, _former_names, _installation, _placement, _spark_internals, _startup_failures
-from raydp._doctor import preflight
+from raydp._doctor import check_address, preflight
 from raydp._errors import SessionError
 from raydp._gateway import GatewayProcess, launch_gateway_process
 from raydp._java import find_java
@@ -172,6 +172,7 @@ def prepare(master: str, settings: Mapping[str, str]) -> dict[str, str]:
         protection = security_settings(settings)
         worker = worker_settings(settings)
         cluster = join_cluster(master)
+        check_address(cluster.node_address)
         settings |= protection
         added = {**_defaults(cluster, settings), **worker}
         complete = {**added, **settings, "spark.master": master}

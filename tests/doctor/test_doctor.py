@@ -134,8 +134,8 @@ def test_an_interpreter_that_is_none_and_a_folder_that_cannot_be_written(tmp_pat
 
 def test_an_address_of_another_machine() -> None:
     with pytest.raises(ClusterError, match=r"Nothing can listen.*--node-ip-address.*192\.0\.2\.1"):
-        machine.bind("192.0.2.1")
-    machine.bind("127.0.0.1")
+        machine.check_address("192.0.2.1")
+    machine.check_address("127.0.0.1")
 
 
 def test_shared_memory_that_is_missing_or_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

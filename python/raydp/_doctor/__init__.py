@@ -8,5 +8,6 @@ from __future__ import annotations
 
 from raydp._doctor.examination import examine, preflight
 from raydp._doctor.findings import Finding, Level
+from raydp._doctor.machine import check_address
 
-__all__ = ["Finding", "Level", "examine", "preflight"]
+__all__ = ["Finding", "Level", "check_address", "examine", "preflight"]

@@ -15,7 +15,7 @@ from raydp._errors import ClusterError, MissingRequirementError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["address", "bind", "memory", "shared_memory", "socket_folder"]
+__all__ = ["address", "check_address", "memory", "shared_memory", "socket_folder"]
 
 _GIBIBYTE = 1 << 30
 _LEAST_MEMORY = 3 * _GIBIBYTE // 4
@@ -80,7 +80,7 @@ def address(settings: Mapping[str, str]) -> str | Finding:
     from ray.util import get_node_ip_address
 
     own = get_node_ip_address()
-    bind(own)
+    check_address(own)
     name = socket.gethostname()
     try:
         found = sorted({str(info[4][0]) for info in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)})
@@ -102,7 +102,7 @@ def address(settings: Mapping[str, str]) -> str | Finding:
     return f"{own}; {name} is {', '.join(found)}"
 
 
-def bind(node_address: str) -> None:
+def check_address(node_address: str) -> None:
     """Make sure that a server can listen on the node's address.
 
     Raises:
