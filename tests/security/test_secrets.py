@@ -102,6 +102,27 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         process.communicate()
 
 
+def test_encryption_is_one_option() -> None:
+    outcome = programs.run(
+        """
+        start_ray(num_cpus=2)
+        spark = raydp.init_spark("hidden", 1, 1, "600m", configs={"spark.raydp.network.encryption": "true"})
+        df = spark.range(1000).selectExpr("id", "id % 7 k").repartition(2).cache()
+        say("rows:", raydp.from_spark(df.groupBy("k").count()).count())
+        conf = dict(spark.sparkContext.getConf().getAll())
+        say("conf:", conf["spark.network.crypto.enabled"], conf["spark.io.encryption.enabled"])
+        sys.path.insert(0, os.environ["TEST_FOLDER"])
+        from test_secrets import answer_to_stranger
+        say("answer:", answer_to_stranger(conf["spark.driver.host"], int(conf["spark.driver.port"])))
+        """,
+        env={"TEST_FOLDER": str(Path(__file__).parent), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    assert outcome.code == 0, outcome.everything
+    assert "rows: 7" in outcome.output and "conf: true true" in outcome.output
+    # What Spark says to who does not begin with its key exchange; without encryption it asks for SASL.
+    assert "Unknown challenge message" in outcome.output, outcome.everything
+
+
 def test_no_secret_is_in_a_log_a_command_line_or_a_setting(watched: Watched) -> None:
     facts = watched.facts
     secrets = {name: facts[name] for name in ("secret", "token")}
@@ -210,27 +231,6 @@ def test_the_exchanges_sockets_belong_to_one_user(watched: Watched) -> None:
         with contextlib.suppress(ConnectionResetError):
             while stranger.recv(4096):
                 pass
-
-
-def test_encryption_is_one_option() -> None:
-    outcome = programs.run(
-        """
-        start_ray(num_cpus=2)
-        spark = raydp.init_spark("hidden", 1, 1, "600m", configs={"spark.raydp.network.encryption": "true"})
-        df = spark.range(1000).selectExpr("id", "id % 7 k").repartition(2).cache()
-        say("rows:", raydp.from_spark(df.groupBy("k").count()).count())
-        conf = dict(spark.sparkContext.getConf().getAll())
-        say("conf:", conf["spark.network.crypto.enabled"], conf["spark.io.encryption.enabled"])
-        sys.path.insert(0, os.environ["TEST_FOLDER"])
-        from test_secrets import answer_to_stranger
-        say("answer:", answer_to_stranger(conf["spark.driver.host"], int(conf["spark.driver.port"])))
-        """,
-        env={"TEST_FOLDER": str(Path(__file__).parent), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    )
-    assert outcome.code == 0, outcome.everything
-    assert "rows: 7" in outcome.output and "conf: true true" in outcome.output
-    # What Spark says to who does not begin with its key exchange; without encryption it asks for SASL.
-    assert "Unknown challenge message" in outcome.output, outcome.everything
 
 
 def test_what_the_user_sets_stays() -> None:
