@@ -27,7 +27,8 @@ object ApplicationSecret {
    * SparkContext is made.
    */
   def generate(conf: SparkConf): Unit =
-    if (conf.get(NETWORK_AUTH_ENABLED) && conf.getOption(SecurityManager.SPARK_AUTH_SECRET_CONF).contains(Placeholder)) {
+    if (conf.get(NETWORK_AUTH_ENABLED) && conf.getOption(SecurityManager.SPARK_AUTH_SECRET_CONF).contains(
+        Placeholder)) {
       val random = new Array[Byte](Bytes)
       new SecureRandom().nextBytes(random)
       adopt(HexFormat.of().formatHex(random))
