@@ -26,13 +26,14 @@ object ApplicationSecret {
    * Makes up a secret for the driver if authentication is on and the user gave none. To be called before the
    * SparkContext is made.
    */
-  def generate(conf: SparkConf): Unit =
-    if (conf.get(NETWORK_AUTH_ENABLED) && conf.getOption(SecurityManager.SPARK_AUTH_SECRET_CONF).contains(
-        Placeholder)) {
+  def generate(conf: SparkConf): Unit = {
+    val configured = conf.getOption(SecurityManager.SPARK_AUTH_SECRET_CONF)
+    if (conf.get(NETWORK_AUTH_ENABLED) && configured.contains(Placeholder)) {
       val random = new Array[Byte](Bytes)
       new SecureRandom().nextBytes(random)
       adopt(HexFormat.of().formatHex(random))
     }
+  }
 
   /** Takes the secret out of settings for an executor and has this process use it; returns the other settings. */
   def extract(properties: Map[String, String]): Map[String, String] = {
