@@ -34,14 +34,16 @@ class MemoryWatch:
 
     Args:
         with_segments: Whether segments are memory of what is watched, also those that were there at the beginning.
+        new_processes: Whether processes that are started meanwhile count too; looking for them takes longer.
 
     Attributes:
         peak_extra_bytes: Most private memory above that at the beginning plus segments, at one moment.
         peak_segment_bytes: Most memory in segments at one moment.
     """
 
-    def __init__(self, *, with_segments: bool) -> None:
+    def __init__(self, *, with_segments: bool, new_processes: bool = False) -> None:
         self._with_segments = with_segments
+        self._new_processes = new_processes
         self.peak_extra_bytes = 0
         self.peak_segment_bytes = 0
         self._ended = threading.Event()
@@ -50,8 +52,7 @@ class MemoryWatch:
         self._at_first = Footprint(0, 0)
 
     def __enter__(self) -> MemoryWatch:
-        this = psutil.Process()
-        self._processes = [process.pid for process in (this, *this.children(recursive=True))]
+        self._processes = offspring()
         self._at_first = footprint(self._processes)
         self._thread.start()
         return self
@@ -64,13 +65,19 @@ class MemoryWatch:
 
     def _sample(self) -> None:
         while True:
-            now = footprint(self._processes)
+            now = footprint(offspring() if self._new_processes else self._processes)
             segments = now.segments if self._with_segments else 0
             extra = max(0, now.private - self._at_first.private) + segments
             self.peak_extra_bytes = max(self.peak_extra_bytes, extra)
             self.peak_segment_bytes = max(self.peak_segment_bytes, segments)
-            if self._ended.wait(INTERVAL_SECONDS):
+            if self._ended.wait(INTERVAL_SECONDS * (4 if self._new_processes else 1)):
                 return
+
+
+def offspring() -> list[int]:
+    """Return this process and all that it started, directly or not."""
+    this = psutil.Process()
+    return [process.pid for process in (this, *this.children(recursive=True))]
 
 
 def footprint(processes: list[int]) -> Footprint:

@@ -14,6 +14,7 @@
     │   └── ExecutorStartError              executors were placed but did not come up
     ├── ExchangeError (RuntimeError)        a conversion failed on its way through shared memory
     ├── TrainingError (RuntimeError)        a training worker failed more often than it may be retried
+    ├── MpiError (RuntimeError)             an MPI job did not come up, or a function failed in it
     └── NotFittedError (RuntimeError)       an estimator was asked for its model before it has one
 
 Every message says what is wrong, the likely cause and the fix, with the values last.
@@ -29,6 +30,7 @@ __all__ = [
     "InvalidArgumentError",
     "InvalidDataError",
     "MissingRequirementError",
+    "MpiError",
     "NotADataFrameError",
     "NotFittedError",
     "RaydpError",
@@ -84,6 +86,10 @@ class ExchangeError(RaydpError, RuntimeError):
 
 class TrainingError(RaydpError, RuntimeError):
     """Training failed on the workers, more often than it may be retried; the cause is the worker's error."""
+
+
+class MpiError(RaydpError, RuntimeError):
+    """An MPI job is not running, its ranks did not come up, or a function failed in one of them."""
 
 
 class NotFittedError(RaydpError, RuntimeError):

@@ -10,31 +10,24 @@ kernel would send the signal when that thread ends.
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 from typing import TYPE_CHECKING
 
 # The hook's only seat: PySpark offers spark.python.daemon.module, but no callback in a forked worker.
 # An upstream option to end workers with their daemon would replace this module.
 from pyspark import daemon
 
+from raydp._parent_death import die_with_parent
+
 if TYPE_CHECKING:
     import socket
-
-_PR_SET_PDEATHSIG = 1
 
 _start_worker = daemon.worker
 _daemon_pid = os.getpid()
 
 
 def _worker_that_dies_with_the_daemon(sock: socket.socket, authenticated: bool) -> int:  # noqa: FBT001
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
-        error = ctypes.get_errno()
-        raise OSError(error, f"prctl(PR_SET_PDEATHSIG) failed: {os.strerror(error)}")
-    if os.getppid() != _daemon_pid:  # the daemon went before prctl could take effect
-        os._exit(1)
+    die_with_parent(_daemon_pid)
     return _start_worker(sock, authenticated)
 
 

@@ -33,9 +33,9 @@ FIELDS = {
 }
 
 
-def run(program: str, *arguments: str) -> str:
+def run(program: str, *arguments: str, timeout: float = 280) -> str:
     done = subprocess.run(
-        [sys.executable, str(BENCH / program), *arguments], capture_output=True, text=True, timeout=280, check=False
+        [sys.executable, str(BENCH / program), *arguments], capture_output=True, text=True, timeout=timeout, check=False
     )
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
     return done.stdout
@@ -99,3 +99,24 @@ def test_startup(tmp_path: Path) -> None:
     assert result["ratio"] == result["kinds"]["raydp"]["seconds_median"] / result["kinds"]["plain"]["seconds_median"]
     assert "executor 1 registered" in output
     assert "raydp / plain local[1]" in output
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_estimators(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    small = ["--rows", "5000", "--trees", "3", "--rounds", "0"]
+    output = run("estimators.py", "--models", "xgboost", "--json", str(path), *small, timeout=560)
+    rows: list[dict[str, Any]] = json.loads(path.read_text())
+    found = {row["way"]: row for row in rows}
+    assert found.keys() == {"raydp", "files", "spark", "pandas"}
+    assert len(output.splitlines()) >= len(rows) + 1
+    for row in rows:
+        assert (row["model"], row["rows"], row["steps"]) == ("xgboost", 4000, 3)
+        assert 0 < row["seconds_min"] <= row["seconds_median"] <= row["seconds_max"]
+        assert row["hand_over"] == pytest.approx(1 - row["training_seconds"] / row["seconds_median"])
+        assert row["peak_extra_bytes"] > 0
+    # The same trees on the same rows; Parquet's and Spark's rows may come in another order.
+    assert found["raydp"]["rmse"] == pytest.approx(found["pandas"]["rmse"], rel=1e-6)
+    assert found["files"]["rmse"] == pytest.approx(found["pandas"]["rmse"], rel=0.01)
+    assert found["spark"]["rmse"] == pytest.approx(found["pandas"]["rmse"], rel=0.3)

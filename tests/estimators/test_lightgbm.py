@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import ray.train
 
 lightgbm = pytest.importorskip("lightgbm", reason="the lightgbm extra is not installed")
 
 from raydp.errors import InvalidArgumentError  # noqa: E402
 from raydp.lightgbm import LightGBMEstimator  # noqa: E402
+from support.killing import step_done, steps_done  # noqa: E402
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,14 +27,7 @@ PARAMS = {"num_leaves": 7, "min_data_in_leaf": 5, "learning_rate": 0.3}
 
 def killer(folder: Path, at_round: int) -> Any:
     def kill_once(env: Any) -> None:
-        rounds = env.model.num_trees()
-        with (folder / "rounds").open("a") as log:
-            log.write(f"{rounds} ")
-        mark = folder / "killed"
-        if rounds == at_round and not mark.exists():
-            mark.touch()
-            ray.train.get_all_reported_checkpoints(timeout_s=60)  # until they count
-            os.kill(os.getpid(), signal.SIGKILL)
+        step_done(folder, env.model.num_trees(), kill_at=(at_round,))
 
     return kill_once
 
@@ -47,7 +38,7 @@ def test_one_worker_killed_once_gives_lightgbms_own_predictions(frame: DataFrame
         callbacks=[killer(tmp_path, 5)],
     )  # fmt: skip
     result = estimator.fit(frame, max_retries=1)
-    assert (tmp_path / "rounds").read_text().split() == ["1", "2", "3", "4", "5", "5", "6"]
+    assert steps_done(tmp_path) == [1, 2, 3, 4, 5, 5, 6]
     rows = frame.toPandas()
     data = lightgbm.Dataset(rows[FEATURES].to_numpy(np.float64), rows["y"], weight=rows["w"])
     params = {**PARAMS, "seed": 3, "deterministic": True, "num_threads": 1, "verbosity": -1}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +13,7 @@ torch = pytest.importorskip("torch", reason="the torch extra is not installed")
 
 from raydp.errors import InvalidArgumentError, InvalidDataError  # noqa: E402
 from raydp.torch import TorchEstimator  # noqa: E402
+from support.killing import step_done, steps_done  # noqa: E402
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,13 +69,7 @@ def plain_course(rows: pd.DataFrame, epochs: int, batch: int) -> tuple[list[floa
 
 def killer(folder: Path, at_epoch: int) -> Any:
     def kill_once(epoch: int, metrics: dict[str, float]) -> None:
-        with (folder / "epochs").open("a") as log:
-            log.write(f"{epoch} ")
-        mark = folder / "killed"
-        if epoch == at_epoch and not mark.exists():
-            mark.touch()
-            ray.train.get_all_reported_checkpoints(timeout_s=60)  # until they count
-            os.kill(os.getpid(), signal.SIGKILL)
+        step_done(folder, epoch, kill_at=(at_epoch,))
 
     return kill_once
 
@@ -92,7 +85,7 @@ def test_a_killed_worker_resumes_to_the_loss_curve_of_plain_pytorch(frame: DataF
         )
     )
     result = estimator.fit(frame, max_retries=1)
-    assert (tmp_path / "epochs").read_text().split() == ["1", "2", "3", "4", "4", "5"]
+    assert steps_done(tmp_path) == [1, 2, 3, 4, 4, 5]
     collected = frame.toPandas()
     course, model = plain_course(collected, 5, 32)
     assert [metrics["train-loss"] for metrics in result.history] == pytest.approx(course, rel=1e-6)

@@ -33,6 +33,10 @@ def own(params: dict[str, Any], features: pd.DataFrame, label: Any, rounds: int,
     return xgboost.train({"nthread": 1, **params}, matrix, rounds)
 
 
+def with_holes(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.assign(x=rows["x"].where(rows["id"] % 7 != 0))
+
+
 def test_one_worker_gives_xgboosts_own_trees(spark: SparkSession, frame: DataFrame, tmp_path: Path) -> None:
     from pyspark.ml.feature import VectorAssembler
     from pyspark.sql import functions as F
@@ -66,23 +70,29 @@ def test_one_worker_gives_xgboosts_own_trees(spark: SparkSession, frame: DataFra
     assert estimator.evaluate(assembled)["rmse"] == pytest.approx(np.sqrt(np.average(errors**2, weights=rows["w"])))
 
 
-def test_string_labels_are_classes(frame: DataFrame, tmp_path: Path) -> None:
+def test_string_labels_are_classes_and_incomplete_rows_are_dropped(frame: DataFrame, tmp_path: Path) -> None:
     rows = frame.toPandas()
-    dataset = ray.data.from_pandas([rows[:100], rows[100:]])
-    estimator = XGBoostEstimator({"max_depth": 3}, "kind", feature_columns=FEATURES, num_boost_round=5)
-    estimator.fit(dataset)
-    codes = rows["kind"].map({"high": 0, "low": 1, "middle": 2})
-    expected = own({"max_depth": 3, "objective": "multi:softprob", "num_class": 3}, rows[FEATURES], codes, 5)
+    holes = with_holes(rows)
+    used = holes.dropna()
+    dataset = ray.data.from_pandas([holes[:100], holes[100:]])
+    estimator = XGBoostEstimator({"max_depth": 3}, "kind", feature_columns=FEATURES, num_boost_round=5, nulls="drop")
+    assert estimator.fit(dataset).rows == len(used) < len(rows)
+    codes = used["kind"].map({"high": 0, "low": 1, "middle": 2})
+    expected = own({"max_depth": 3, "objective": "multi:softprob", "num_class": 3}, used[FEATURES], codes, 5)
     assert estimator.classes == ["high", "low", "middle"]
     assert trees(estimator.get_model()) == trees(expected)
 
+    found = estimator.predict(holes)["prediction"]
+    assert list(found.isna()) == list(holes["x"].isna())
     predicted = estimator.predict(frame, probability_column="p").toPandas()
     probabilities = np.stack(predicted["p"])
     np.testing.assert_array_equal(probabilities.argmax(axis=1), predicted["prediction"].map(estimator.classes.index))
-    metrics = estimator.evaluate(dataset)
+    metrics = estimator.evaluate(frame)
     assert metrics["accuracy"] == pytest.approx((predicted["prediction"] == predicted["kind"]).mean())
     right = probabilities[np.arange(len(predicted)), predicted["kind"].map(estimator.classes.index)]
     assert metrics["logloss"] == pytest.approx(-np.log(right).mean())
+    whole = used.reset_index(drop=True)
+    assert estimator.evaluate(dataset) == pytest.approx(estimator.evaluate(whole))
 
     estimator.save(tmp_path / "model")
     loaded = XGBoostEstimator.load(tmp_path / "model")
@@ -122,15 +132,10 @@ def test_two_workers_stop_early_with_the_best_model(
     assert trees(estimator.get_model()) == model
 
 
-@pytest.mark.parametrize("policy", ["keep", "drop"])
-def test_missing_values(ray_cluster: Any, rows: pd.DataFrame, policy: Any) -> None:
-    holes = rows.assign(x=rows["x"].where(rows["id"] % 7 != 0))
-    missing = holes["x"].isna()
-    estimator = XGBoostEstimator({"max_depth": 3}, "y", feature_columns=FEATURES, num_boost_round=3, nulls=policy)
+def test_missing_values_are_learned_from(ray_cluster: Any, rows: pd.DataFrame) -> None:
+    holes = with_holes(rows)
+    estimator = XGBoostEstimator({"max_depth": 3}, "y", feature_columns=FEATURES, num_boost_round=3, nulls="keep")
     result = estimator.fit(holes)
-    used = holes if policy == "keep" else holes[~missing]
-    assert trees(estimator.get_model()) == trees(own({"max_depth": 3}, used[FEATURES].astype(float), used["y"], 3))
-    assert result.rows == len(used)
-    predicted = estimator.predict(holes)
-    assert len(predicted) == len(holes)
-    assert list(predicted["prediction"].isna()) == (list(missing) if policy == "drop" else [False] * len(holes))
+    assert trees(estimator.get_model()) == trees(own({"max_depth": 3}, holes[FEATURES].astype(float), holes["y"], 3))
+    assert result.rows == len(holes)
+    assert not estimator.predict(holes)["prediction"].isna().any()

@@ -2,9 +2,67 @@
 
 from __future__ import annotations
 
-from raydp._errors import InvalidArgumentError
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
-__all__ = ["check_early_stopping", "check_rounds"]
+from raydp._errors import InvalidArgumentError
+from raydp._estimators.learner import Learner
+
+if TYPE_CHECKING:
+    from raydp._estimators.labels import Classes
+    from raydp._estimators.layout import Layout
+
+__all__ = ["BoostingLearner", "check_rounds"]
+
+
+@dataclass(frozen=True)
+class BoostingLearner(Learner):
+    """A framework of boosted trees with its parameters.
+
+    Attributes:
+        params: The framework's parameters.
+        rounds: ``num_boost_round``.
+        early_stopping_rounds: Rounds without progress on the evaluation frame after which training ends; ``None``:
+            it does not.
+    """
+
+    multiclass_objective: ClassVar[str]
+    """The objective to advise when there are more than two classes."""
+
+    handles_missing: ClassVar[bool] = True
+
+    params: dict[str, Any]
+    rounds: int
+    early_stopping_rounds: int | None
+
+    @property
+    @abstractmethod
+    def is_binary(self) -> bool:
+        """Whether the user's objective is one for two classes."""
+
+    def class_count(self, layout: Layout) -> int | None:
+        """Return ``num_class`` of the parameters."""
+        del layout
+        count = self.params.get("num_class")
+        return None if count is None else int(count)
+
+    def check_evaluation(self, *, given: bool) -> None:
+        """Raise InvalidArgumentError when early stopping has nothing to watch."""
+        if self.early_stopping_rounds is not None and not given:
+            raise InvalidArgumentError(
+                "Early stopping watches a metric on rows that the model does not learn from; give fit an evaluation "
+                f"frame. early_stopping_rounds: {self.early_stopping_rounds}"
+            )
+
+    def check(self, layout: Layout, classes: Classes | None) -> None:
+        """Raise InvalidArgumentError when an objective for two classes meets more."""
+        del layout
+        if classes is not None and self.is_binary and len(classes) > 2:
+            raise InvalidArgumentError(
+                f"The objective is for two classes and the label has more; use {self.multiclass_objective}. "
+                f"Objective: {self.params['objective']}; classes: {classes}"
+            )
 
 
 def check_rounds(num_boost_round: int, early_stopping_rounds: int | None) -> None:
@@ -14,12 +72,3 @@ def check_rounds(num_boost_round: int, early_stopping_rounds: int | None) -> Non
             continue
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise InvalidArgumentError(f"{name} must be a whole number of at least 1; got: {value!r}")
-
-
-def check_early_stopping(early_stopping_rounds: int | None, *, evaluation_given: bool) -> None:
-    """Raise InvalidArgumentError when early stopping has nothing to watch."""
-    if early_stopping_rounds is not None and not evaluation_given:
-        raise InvalidArgumentError(
-            "Early stopping watches a metric on rows that the model does not learn from; give fit an evaluation frame. "
-            f"early_stopping_rounds: {early_stopping_rounds}"
-        )

@@ -12,7 +12,9 @@ from raydp._errors import ClusterError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["await_room"]
+    from ray.util.placement_group import PlacementGroup
+
+__all__ = ["await_room", "reserve_room"]
 
 _NEVER_SECONDS = 20.0  # for a cluster that cannot hold the workers as it is, but may be growing
 
@@ -20,7 +22,14 @@ _NEVER_SECONDS = 20.0  # for a cluster that cannot hold the workers as it is, bu
 def await_room(
     wanted: Mapping[str, float], count: int, strategy: str, timeout: float, *, what: str = "The training workers"
 ) -> None:
-    """Wait until the cluster has room for some processes all at once.
+    """Wait until the cluster has room for some processes all at once, and leave it free; see :func:`reserve_room`."""
+    remove_placement_group(reserve_room(wanted, count, strategy, timeout, what=what))
+
+
+def reserve_room(
+    wanted: Mapping[str, float], count: int, strategy: str, timeout: float, *, what: str
+) -> PlacementGroup:
+    """Wait until the cluster has room for some processes all at once, and hold it.
 
     Args:
         wanted: Ray resources of each.
@@ -28,6 +37,9 @@ def await_room(
         strategy: Ray's placement strategy for them.
         timeout: Seconds to wait; 20 at most where even the empty cluster has too little.
         what: What they are, for the message.
+
+    Returns:
+        A placement group with a bundle for each, for the caller to remove.
 
     Raises:
         ClusterError: There was no room in time; the message says what was asked for and what there is.
@@ -38,12 +50,10 @@ def await_room(
     enough = all(total.get(name, 0.0) >= amount * count for name, amount in wanted.items())
     waited = timeout if enough else min(timeout, _NEVER_SECONDS)
     bundle = {name: amount for name, amount in wanted.items() if amount > 0}
-    group = placement_group([dict(bundle)] * count, strategy=strategy)
-    try:
-        if group.wait(waited):
-            return
-    finally:
-        remove_placement_group(group)
+    group: PlacementGroup = placement_group([dict(bundle)] * count, strategy=strategy)
+    if group.wait(waited):
+        return group
+    remove_placement_group(group)
     advice = (
         "Others hold what is missing: Spark's executors keep their cores until raydp.stop_spark(), or until "
         "fit_on_spark(stop_spark_after_conversion=True) has converted the frame."

@@ -17,6 +17,8 @@ import ray.train
 from raydp._errors import RaydpError, TrainingError
 from raydp._estimators.learner import Checkpoints, Learner, Part, Trained
 from raydp._estimators.progress import steps_shown
+from raydp._estimators.train_environment import settle
+from raydp._ray_internals import trainer_without_datasets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,10 +74,11 @@ def run(job: Job, *, max_retries: int) -> Trained:
         TrainingError: Workers failed more often than that.
     """
     configuration = job.configuration
+    settle()
     with _storage(configuration, job.name) as (path, enabled), steps_shown(configuration.progress) as callbacks:
         # Typed as its older namesake, which has other arguments.
         run_configuration: Any = ray.train.RunConfig
-        trainer = job.learner.trainer()(
+        trainer = trainer_without_datasets(job.learner.trainer())(
             _train_in_worker,
             train_loop_config={"job": job, "checkpoints": enabled},
             scaling_config=ray.train.ScalingConfig(

