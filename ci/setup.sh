@@ -54,6 +54,8 @@ wanted=$(sha256sum ci/requirements.lock | cut -d ' ' -f 1)-$python
 if [[ ! -x .venv/bin/python || $(cat .venv/raydp-lock 2>/dev/null) != "$wanted" ]]; then
   step "Filling .venv from ci/requirements.lock"
   "$UV" venv --quiet --clear --seed --python "$python" .venv
-  "$UV" pip install --quiet --python .venv/bin/python --requirements ci/requirements.lock
+  # Compiled now and not by each process that imports it, which is forever where PYTHONDONTWRITEBYTECODE is set:
+  # a Ray cluster starts a dozen of them, for seconds each.
+  "$UV" pip install --quiet --compile-bytecode --python .venv/bin/python --requirements ci/requirements.lock
   echo "$wanted" >.venv/raydp-lock
 fi

@@ -54,7 +54,7 @@ def install(wheel: Path, folder: Path) -> Path:
     lock = ROOT / "ci" / "requirements.lock"
     for command in (
         [uv, "venv", "--quiet", "--python", sys.executable, folder],
-        [uv, "pip", "install", "--quiet", "--python", python, "--constraint", lock, wheel],
+        [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, "--constraint", lock, wheel],
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ, timeout=600)
         assert done.returncode == 0, done.stdout + done.stderr
