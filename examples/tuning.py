@@ -57,7 +57,8 @@ def run(spark: SparkSession, options: argparse.Namespace) -> raydp.tune.TuneResu
     columns = [name for name in found.trials.columns if name.startswith("config/")]
     print(found.trials.sort_values("auc", ascending=False)[[*columns, "auc"]].to_string(index=False))
     scored = found.best_estimator.predict(rows, probability_column="p")
-    scored.groupBy("prediction").agg({"p": "avg", "late": "avg", "*": "count"}).show()
+    chances = scored.selectExpr("prediction", "p[1] AS chance", "late")
+    chances.groupBy("prediction").agg({"chance": "avg", "late": "avg", "*": "count"}).show()
     return found
 
 
