@@ -70,20 +70,11 @@ def xgboost_raydp(train: DataFrame, steps: int) -> Predict:
 def xgboost_files(train: DataFrame, steps: int) -> Predict:
     def train_in_worker(config: dict[str, Any]) -> bytes:
         rows = ray.train.get_dataset_shard("train").materialize().to_pandas()
-        matrix = xgboost.DMatrix(rows[FEATURES], rows["y"])
-        return bytes(xgboost.train(PARAMS, matrix, config["steps"]).save_raw("ubj"))
-
-    def fit(dataset: ray.data.Dataset, folder: str) -> Any:
-        return XGBoostTrainer(
-            train_in_worker,
-            train_loop_config={"steps": steps},
-            datasets={"train": dataset},
-            run_config=ray.train.RunConfig(storage_path=folder),
-        ).fit()
+        return bytes(xgboost_alone(rows, config["steps"]).save_raw("ubj"))
 
     booster = xgboost.Booster()
-    booster.load_model(bytearray(_through_files(train, fit).return_value))
-    return lambda judge: booster.predict(xgboost.DMatrix(judge[FEATURES]))
+    booster.load_model(bytearray(_through_files(train, XGBoostTrainer, train_in_worker, steps)))
+    return xgboost_predict(booster)
 
 
 def xgboost_spark(train: DataFrame, steps: int) -> Predict:
@@ -99,13 +90,15 @@ def xgboost_spark(train: DataFrame, steps: int) -> Predict:
 
 
 def xgboost_pandas(train: DataFrame, steps: int) -> Predict:
-    rows = train.select(*FEATURES, "y").toPandas()
-    booster = xgboost.train(PARAMS, xgboost.DMatrix(rows[FEATURES], rows["y"]), steps)
+    return xgboost_predict(xgboost_alone(train.select(*FEATURES, "y").toPandas(), steps))
+
+
+def xgboost_alone(train: pd.DataFrame, steps: int) -> xgboost.Booster:
+    return xgboost.train(PARAMS, xgboost.DMatrix(train[FEATURES], train["y"]), steps)
+
+
+def xgboost_predict(booster: xgboost.Booster) -> Predict:
     return lambda judge: booster.predict(xgboost.DMatrix(judge[FEATURES]))
-
-
-def xgboost_alone(train: pd.DataFrame, steps: int) -> None:
-    xgboost.train(PARAMS, xgboost.DMatrix(train[FEATURES], train["y"]), steps)
 
 
 # ---- PyTorch ---------------------------------------------------------------------------------------------------
@@ -162,15 +155,7 @@ def torch_files(train: DataFrame, steps: int) -> Predict:
         epochs_of(model, batches, config["steps"])
         return {name: tensor.numpy() for name, tensor in model.state_dict().items()}
 
-    def fit(dataset: ray.data.Dataset, folder: str) -> Any:
-        return TorchTrainer(
-            train_in_worker,
-            train_loop_config={"steps": steps},
-            datasets={"train": dataset},
-            run_config=ray.train.RunConfig(storage_path=folder),
-        ).fit()
-
-    model, state = network(), _through_files(train, fit).return_value
+    model, state = network(), _through_files(train, TorchTrainer, train_in_worker, steps)
     model.load_state_dict({name: torch.from_numpy(values.copy()) for name, values in state.items()})
     return torch_predict(model)
 
@@ -194,11 +179,18 @@ def torch_alone(train: pd.DataFrame, steps: int) -> torch.nn.Module:
     return model
 
 
-def _through_files(train: DataFrame, fit: Callable[[ray.data.Dataset, str], Any]) -> Any:
+def _through_files(train: DataFrame, trainer: Any, train_in_worker: Callable[[Any], Any], steps: int) -> Any:
+    """Return what a worker of Ray Train returns that reads the rows from files."""
     folder = Path(tempfile.mkdtemp(prefix="raydp-bench-"))
     try:
         train.select(*FEATURES, "y").write.parquet(str(folder / "rows"))
-        return fit(ray.data.read_parquet(str(folder / "rows"), file_extensions=["parquet"]), str(folder))
+        training = trainer(
+            train_in_worker,
+            train_loop_config={"steps": steps},
+            datasets={"train": ray.data.read_parquet(str(folder / "rows"), file_extensions=["parquet"])},
+            run_config=ray.train.RunConfig(storage_path=str(folder)),
+        )
+        return training.fit().return_value
     finally:
         shutil.rmtree(folder)
 

@@ -206,9 +206,9 @@ def started() -> None:
         return
     application.is_up = True
     application.progress.close()
-    ui = _ui_line(application)
-    registered = sum(e["state"] == "registered" for e in application.status()["executors"])
-    if _configuration.banner(application.settings):
+    if _configuration.BANNER.get(application.settings):
+        ui = _ui_line(application)
+        registered = sum(e["state"] == "registered" for e in application.status()["executors"])
         print(
             f"raydp: {application.application_id} runs on Ray at {application.cluster.address} "
             f"({registered} executor{'' if registered == 1 else 's'} so far); Spark UI: {ui}",
@@ -228,9 +228,7 @@ def ui_url() -> str | None:
     """
     application = current()
     address = _ui_address(application)
-    if address is None or not ui_asks_for_token(application.settings):
-        return address
-    return f"{address}/?token={application.jvm.io.raydp.security.UiToken.value()}"
+    return None if address is None else _ui_link(application, address)
 
 
 def _ui_address(application: Application) -> str | None:
@@ -238,14 +236,20 @@ def _ui_address(application: Application) -> str | None:
     return str(url.get()) if url.isDefined() else None
 
 
+def _ui_link(application: Application, address: str) -> str:
+    if not ui_asks_for_token(application.settings):
+        return address
+    return f"{address}/?token={application.jvm.io.raydp.security.UiToken.value()}"
+
+
 def _ui_line(application: Application) -> str:
     """Where the UI is. Only a terminal gets the token: what is not one may well be kept as a log."""
     address = _ui_address(application)
     if address is None:
         return "off"
-    if not ui_asks_for_token(application.settings):
-        return address
-    return ui_url() or address if sys.stderr.isatty() else f"{address} (raydp.ui_url() has the link that opens it)"
+    if ui_asks_for_token(application.settings) and not sys.stderr.isatty():
+        return f"{address} (raydp.ui_url() has the link that opens it)"
+    return _ui_link(application, address)
 
 
 def failed_to_start(error: BaseException) -> BaseException:

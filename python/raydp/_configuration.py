@@ -20,11 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "RESOURCES",
     "SETTINGS",
-    "banner",
-    "block_bytes",
     "check",
-    "exchange_timeout_seconds",
-    "fault_tolerant",
     "progress",
 ]
 
@@ -153,26 +149,6 @@ RESOURCES = (EXECUTOR_RESOURCES, APP_MASTER_RESOURCES)
 def progress(settings: Mapping[str, str]) -> bool | None:
     """Return whether bars were asked for (``None``: decide by the terminal)."""
     return _settings.boolean(PROGRESS.get(settings))
-
-
-def banner(settings: Mapping[str, str]) -> bool:
-    """Return whether to print the line about the Spark UI."""
-    return BANNER.get(settings)
-
-
-def fault_tolerant(settings: Mapping[str, str]) -> bool:
-    """Return whether blocks that were lost with a node are made again."""
-    return FAULT_TOLERANT.get(settings)
-
-
-def block_bytes(settings: Mapping[str, str]) -> int:
-    """Return the size that blocks made from a DataFrame aim at, in bytes."""
-    return BLOCK_SIZE.get(settings)
-
-
-def exchange_timeout_seconds(settings: Mapping[str, str]) -> float:
-    """Return the seconds without any progress after which a conversion gives up."""
-    return EXCHANGE_TIMEOUT.get(settings)
 
 
 def check(settings: Mapping[str, str]) -> None:

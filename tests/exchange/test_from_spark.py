@@ -19,7 +19,7 @@ import raydp
 from raydp import _application
 from raydp._exchange.export import Export
 from raydp.errors import ExchangeError, InvalidArgumentError, NotADataFrameError, UnsupportedTypeError
-from support.datasets import block_refs, eventually, store_bytes_used, table_of
+from support.datasets import block_refs, eventually, settled_store_bytes, store_bytes_used, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -200,8 +200,7 @@ def test_blocks_belong_to_this_process_and_survive_the_agents(spark: SparkSessio
 
 def test_deleting_a_dataset_frees_its_blocks(spark: SparkSession) -> None:
     df = spark.range(0, 8_000_000, 1, 2)
-    gc.collect()
-    before = store_bytes_used()
+    before = settled_store_bytes(spark)
     for _ in range(6):  # each takes 64 MB of the 512 that the store has
         dataset = raydp.from_spark(df)
         assert dataset.count() == 8_000_000

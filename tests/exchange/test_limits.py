@@ -19,7 +19,7 @@ import raydp
 from raydp import _application
 from raydp._native import ExchangeError as NativeError
 from support.agents import application
-from support.datasets import collect_garbage, eventually, store_bytes_used, table_of
+from support.datasets import collect_garbage, eventually, settled_store_bytes, store_bytes_used, table_of
 from support.segments import executor_pids, touched_segment_bytes
 
 if TYPE_CHECKING:
@@ -84,8 +84,7 @@ def test_idle_and_busy_connections_share_the_bound(spark: SparkSession) -> None:
 
 @pytest.mark.slow
 def test_two_hundred_conversions_in_a_store_that_holds_three(spark: SparkSession) -> None:
-    collect_garbage(spark)
-    before = store_bytes_used()
+    before = settled_store_bytes(spark)
     df = wide(spark, 150)
     for _ in range(200):
         dataset = raydp.from_spark(df)
@@ -170,8 +169,7 @@ def _when(condition: Any, action: Any) -> threading.Thread:
 
 
 def test_a_cancelled_job_frees_all_that_it_held(spark: SparkSession, tmp_path: Path) -> None:
-    collect_garbage(spark)
-    before = store_bytes_used()
+    before = settled_store_bytes(spark)
     marker = tmp_path / "blocks are stored"
     spark.sparkContext.setJobGroup("to be cancelled", "to be cancelled")
     try:

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 import raydp
 from raydp import _application
 from raydp.errors import InvalidArgumentError, NotADataFrameError, UnsupportedTypeError
-from support.datasets import collect_garbage, eventually, store_bytes_used
+from support.datasets import collect_garbage, eventually, settled_store_bytes, store_bytes_used
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,8 +105,7 @@ def test_sql_cannot_make_or_change_registered_datasets(spark: SparkSession) -> N
 
 
 def test_the_name_holds_the_blocks_and_derived_frames_do_after_it(spark: SparkSession) -> None:
-    collect_garbage(spark)
-    before = store_bytes_used()
+    before = settled_store_bytes(spark)
     raydp.register(numbers(4 << 20), "held")
     collect_garbage(spark)
     assert eventually(lambda: store_bytes_used() - before > 30e6)
@@ -124,8 +123,7 @@ def test_the_name_holds_the_blocks_and_derived_frames_do_after_it(spark: SparkSe
 
 
 def test_unregistering_frees_the_blocks_by_itself(spark: SparkSession) -> None:
-    collect_garbage(spark)
-    before = store_bytes_used()
+    before = settled_store_bytes(spark)
     raydp.register(numbers(4 << 20), "short")
     assert spark.table("ray.short").count() == 4 << 20
     assert eventually(lambda: store_bytes_used() - before > 30e6)

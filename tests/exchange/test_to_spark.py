@@ -18,7 +18,7 @@ import raydp
 import raydp.spark
 from raydp import _application
 from raydp.errors import InvalidArgumentError, UnsupportedTypeError
-from support.datasets import collect_garbage, eventually, store_bytes_used
+from support.datasets import collect_garbage, eventually, settled_store_bytes, store_bytes_used
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row, SparkSession
@@ -123,11 +123,11 @@ def test_blocks_without_common_types_are_refused(spark: SparkSession) -> None:
     ],
 )
 def test_unsupported_types_are_named(spark: SparkSession, column: pa.Array, shown: str) -> None:
-    before = held()
+    assert released(spark, 0)
     dataset = ray.data.from_arrow(pa.table({"fine": [1], "c": column}))
     with pytest.raises(UnsupportedTypeError, match=rf"column 'c', Arrow type {shown}"):
         raydp.to_spark(dataset, spark)
-    assert held() == before
+    assert held() == 0
 
 
 def test_values_that_do_not_fit_are_named_when_they_are_read(spark: SparkSession) -> None:
@@ -139,8 +139,8 @@ def test_values_that_do_not_fit_are_named_when_they_are_read(spark: SparkSession
 
 
 def test_derived_frames_keep_the_blocks_and_their_end_frees_them(spark: SparkSession) -> None:
+    before = settled_store_bytes(spark)
     assert released(spark, 0)
-    before = store_bytes_used()
     refs = [ray.put(pa.table({"n": pa.array(range(4 << 20), pa.int64())}))]
     df = raydp.spark.ray_dataset_to_spark_dataframe(spark, None, refs)
     del refs
@@ -211,8 +211,8 @@ def test_names_are_checked(spark: SparkSession) -> None:
 
 
 def test_the_last_frame_frees_the_blocks_by_itself(spark: SparkSession) -> None:
+    before = settled_store_bytes(spark)
     assert released(spark, 0)
-    before = store_bytes_used()
     df = raydp.to_spark(ray.data.from_arrow(pa.table({"n": pa.array(range(4 << 20), pa.int64())})), spark)
     assert df.where("n > 0").count() == (4 << 20) - 1
     assert eventually(lambda: store_bytes_used() - before > 30e6)

@@ -139,11 +139,12 @@ def test_a_killed_driver_takes_its_ranks_along() -> None:
     assert programs.await_none(mark, seconds=60) == []
 
 
-def test_ranks_that_do_not_come_up(ray_cluster: Any) -> None:
-    job = create_mpi_job("test", 1, 1, 1, mpi_script_prepare_fn=lambda _: ["false"])
+def test_ranks_that_do_not_come_up(job: MPIJob) -> None:
+    job.stop()  # with a Spark session of other tests, it has the cluster's last cores
+    failing = create_mpi_job("test", 1, 1, 1, mpi_script_prepare_fn=lambda _: ["false"])
     with pytest.raises(MpiError, match=r"mpirun failed(.|\n)*exit code: 1"):
-        job.start()
-    job.stop()
+        failing.start()
+    failing.stop()
     with pytest.raises(MissingRequirementError, match="Not found: no-such-mpirun"):
         create_mpi_job("test", 1, 1, 1, mpi_script_prepare_fn=lambda _: "no-such-mpirun -N 1").start()
     with pytest.raises(ClusterError, match=r"The MPI processes found no room.*1 x {CPU: 50}"):

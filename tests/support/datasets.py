@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-__all__ = ["block_refs", "collect_garbage", "eventually", "store_bytes_used", "table_of"]
+__all__ = ["block_refs", "collect_garbage", "eventually", "settled_store_bytes", "store_bytes_used", "table_of"]
+
+_STEADY_LOOKS = 12
 
 
 def block_refs(dataset: ray.data.Dataset) -> list[ray.ObjectRef[Any]]:
@@ -30,6 +32,19 @@ def table_of(dataset: ray.data.Dataset) -> pa.Table:
 def store_bytes_used() -> float:
     """Return how many bytes of Ray's object store are in use."""
     return ray.cluster_resources()["object_store_memory"] - ray.available_resources().get("object_store_memory", 0.0)
+
+
+def settled_store_bytes(spark: SparkSession | None = None) -> float:
+    """Return how many bytes are in use once what earlier tests dropped has been freed, which happens by and by."""
+    used: list[float] = []
+
+    def steady() -> bool:
+        gc.collect() if spark is None else collect_garbage(spark)
+        used.append(store_bytes_used())
+        return len(used) >= _STEADY_LOOKS and len(set(used[-_STEADY_LOOKS:])) == 1
+
+    assert eventually(steady, within=60)
+    return used[-1]
 
 
 def collect_garbage(spark: SparkSession) -> None:

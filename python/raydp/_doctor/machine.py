@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from raydp._doctor.findings import Finding, Level
 from raydp._errors import ClusterError, MissingRequirementError
+from raydp._socket_base import socket_base
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,8 +27,6 @@ _STORE_SHARE = 0.3
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 _SHARED_MEMORY = Path("/dev/shm")
 _LEAST_DISK = _GIBIBYTE
-_LONGEST_SOCKET_BASE = 40
-"""Longer folders are left alone: a Unix socket's whole path has at most 107 bytes."""
 
 
 def memory(settings: Mapping[str, str]) -> str | Finding:
@@ -125,7 +124,7 @@ def socket_folder(settings: Mapping[str, str]) -> str | Finding:
     try:
         base = Path(tempfile.gettempdir())
         with (
-            tempfile.TemporaryDirectory(prefix="raydp-doctor-", dir=_socket_base(base)) as folder,
+            tempfile.TemporaryDirectory(prefix="raydp-doctor-", dir=socket_base()) as folder,
             socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server,
         ):
             server.bind(str(Path(folder, "socket")))
@@ -153,10 +152,6 @@ def socket_folder(settings: Mapping[str, str]) -> str | Finding:
             f"spark.local.dir to a larger disk. Found: {text}",
         )
     return text
-
-
-def _socket_base(base: Path) -> Path:
-    return base if len(os.fsencode(base)) <= _LONGEST_SOCKET_BASE else Path("/tmp")
 
 
 def _is_own(candidate: str) -> bool:

@@ -51,9 +51,14 @@ def reserve_room(
     waited = timeout if enough else min(timeout, _NEVER_SECONDS)
     bundle = {name: amount for name, amount in wanted.items() if amount > 0}
     group: PlacementGroup = placement_group([dict(bundle)] * count, strategy=strategy)
-    if group.wait(waited):
+    ready = False
+    try:
+        ready = group.wait(waited)
+    finally:
+        if not ready:
+            remove_placement_group(group)
+    if ready:
         return group
-    remove_placement_group(group)
     advice = (
         "Others hold what is missing: Spark's executors keep their cores until raydp.stop_spark(), or until "
         "fit_on_spark(stop_spark_after_conversion=True) has converted the frame."

@@ -7,11 +7,9 @@ import itertools
 import logging
 import os
 import secrets
-import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import ray
@@ -20,9 +18,11 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from raydp._errors import ExchangeError
 from raydp._exchange.agent import AGENT_METHOD_GROUPS, ExchangeAgent
 from raydp._exchange.ray_failures import reason_of
+from raydp._socket_base import socket_base
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from ray import ObjectRef
 
@@ -31,8 +31,6 @@ __all__ = ["Agent", "AgentDirectory", "Participant"]
 _logger = logging.getLogger(__name__)
 
 _NODE_CHARACTERS = 16
-# A Unix socket's path has at most 107 bytes; an application's id and a node's name need the rest.
-_LONGEST_BASE = 40
 _TOKEN_BYTES = 32
 _START_SECONDS = 120.0
 _CLOSE_SECONDS = 10.0
@@ -287,5 +285,4 @@ def _is_alive(node: str) -> bool:
 
 
 def _socket_folder(application: str) -> Path:
-    base = tempfile.gettempdir()
-    return Path(base if len(os.fsencode(base)) <= _LONGEST_BASE else "/tmp") / f"raydp-{os.getuid()}" / application
+    return socket_base() / f"raydp-{os.getuid()}" / application

@@ -53,9 +53,9 @@ class Exchange:
         await_change: Callable[[float], None] | None = None,
     ) -> None:
         settings = settings or {}
-        self._recoverable = _configuration.fault_tolerant(settings)
-        self._block_bytes = _configuration.block_bytes(settings)
-        self._timeout = _configuration.exchange_timeout_seconds(settings)
+        self._recoverable = _configuration.FAULT_TOLERANT.get(settings)
+        self._block_bytes = _configuration.BLOCK_SIZE.get(settings)
+        self._timeout = _configuration.EXCHANGE_TIMEOUT.get(settings)
         self._jvm = DriverJvm(jvm)
         self._directory = AgentDirectory(
             application_id,

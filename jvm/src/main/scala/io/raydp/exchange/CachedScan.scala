@@ -1,5 +1,7 @@
 package io.raydp.exchange
 
+import scala.reflect.ClassTag
+
 import org.apache.spark.rdd.RDD
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.columnar.CachedBatch
@@ -24,36 +26,33 @@ private[exchange] final class CachedScan private (scan: InMemoryTableScanExec) {
   def isFlat: Boolean = types.forall(CachedScan.isFlat)
 
   /** The columns, batch by batch; a batch is valid until the next. */
-  def batches(): RDD[ColumnarBatch] = {
-    val (columnTypes, columnOrdinals, metric) = (types, ordinals, rowsRead)
-    cached.mapPartitions { batches =>
-      val reader = new CachedScan.Reader(columnTypes, columnOrdinals)
-      batches.map { batch =>
-        metric += batch.numRows
-        reader.read(batch)
-        new ColumnarBatch(reader.columns, batch.numRows)
-      }
-    }
-  }
+  def batches(): RDD[ColumnarBatch] =
+    readBatches((reader, sizes) => sizes.map(size => new ColumnarBatch(reader.columns, size)))
 
   /** The rows, each valid until the next. */
-  def rows(): RDD[InternalRow] = {
-    val (columnTypes, columnOrdinals, metric) = (types, ordinals, rowsRead)
-    cached.mapPartitions { batches =>
-      val reader = new CachedScan.Reader(columnTypes, columnOrdinals)
-      val row = new CachedRow(reader.columns)
-      batches.flatMap { batch =>
-        metric += batch.numRows
-        reader.read(batch)
-        Iterator.range(0, batch.numRows).map { number =>
-          row.moveTo(number)
-          row
-        }
+  def rows(): RDD[InternalRow] = readBatches { (reader, sizes) =>
+    val row = new CachedRow(reader.columns)
+    sizes.flatMap { size =>
+      Iterator.range(0, size).map { number =>
+        row.moveTo(number)
+        row
       }
     }
   }
 
-  private def cached: RDD[CachedBatch] = scan.relation.cacheBuilder.cachedColumnBuffers
+  /** What `use` makes of a partition's batches, given the reader and the number of rows that it has just read. */
+  private def readBatches[T: ClassTag](use: (CachedScan.Reader, Iterator[Int]) => Iterator[T]): RDD[T] = {
+    val (columnTypes, columnOrdinals, metric) = (types, ordinals, rowsRead)
+    scan.relation.cacheBuilder.cachedColumnBuffers.mapPartitions { batches =>
+      val reader = new CachedScan.Reader(columnTypes, columnOrdinals)
+      val sizes = batches.map { batch =>
+        metric += batch.numRows
+        reader.read(batch)
+        batch.numRows
+      }
+      use(reader, sizes)
+    }
+  }
 }
 
 private[exchange] object CachedScan {

@@ -40,7 +40,7 @@ private[exchange] final case class ExportBlocksExec(child: SparkPlan, request: E
   private def task: ExportTask = ExportTask(child.schema, request, metrics)
 
   override def inputRDDs(): Seq[RDD[InternalRow]] = child match {
-    case InputAdapter(CachedRows(cached)) => Seq(cached.rows())
+    case InputAdapter(scan: InMemoryTableScanExec) => Seq(CachedScan.of(scan).fold(scan.execute())(_.rows()))
     case fused: CodegenSupport => fused.inputRDDs()
     case other => throw new IllegalStateException(s"Not part of a generated stage: $other")
   }
@@ -103,13 +103,6 @@ private[exchange] final case class ExportBlocksExec(child: SparkPlan, request: E
   private def exportRows(rows: SparkPlan): RDD[InternalRow] = {
     val exportTask = task
     rows.execute().mapPartitions(partition => Iterator.single(exportTask.open().writeAll(partition)))
-  }
-
-  private object CachedRows {
-    def unapply(plan: SparkPlan): Option[CachedScan] = plan match {
-      case scan: InMemoryTableScanExec => CachedScan.of(scan)
-      case _ => None
-    }
   }
 
   override protected def otherCopyArgs: Seq[AnyRef] = sharedMetrics :: Nil

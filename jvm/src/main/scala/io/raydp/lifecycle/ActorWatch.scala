@@ -13,7 +13,8 @@ import org.slf4j.LoggerFactory
  * Waits in one thread for the answers of many actor calls. An actor's death is an answer too.
  *
  * Ray's Java API has no callback and its wait cannot be interrupted, so the wait is cut into short ones; a call that
- * is added in the meantime joins the next.
+ * is added in the meantime joins the next. Each holds the monitor that `Ray.shutdown` takes: that frees what a wait
+ * looks at, and Ray calls it by itself when the process ends.
  */
 private[lifecycle] final class ActorWatch extends AutoCloseable {
   private val log = LoggerFactory.getLogger(classOf[ActorWatch])
@@ -43,7 +44,12 @@ private[lifecycle] final class ActorWatch extends AutoCloseable {
       val refs = awaited.keySet.asScala.toVector
       if (refs.isEmpty) awaitWork()
       else
-        try Ray.wait(refs.asJava, 1, ActorWatch.WaitMillis, true).getReady.asScala.foreach(deliver)
+        try
+          classOf[Ray].synchronized {
+            if (Ray.isInitialized)
+              Ray.wait(refs.asJava, 1, ActorWatch.WaitMillis, true).getReady.asScala.foreach(deliver)
+            else closed = true
+          }
         catch {
           case NonFatal(error) =>
             if (!closed) log.warn("Waiting for Ray's actors failed and is tried again", error)

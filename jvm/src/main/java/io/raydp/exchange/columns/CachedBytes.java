@@ -52,6 +52,10 @@ public final class CachedBytes extends ColumnVector {
       lengths = new int[rows];
     }
     nulls = intAt(0);
+    Arrays.fill(lengths, 0, rows, 0);
+    for (int number = 1; number <= nulls; number++) {
+      lengths[intAt(Integer.BYTES * number)] = NULL;
+    }
     int position = Integer.BYTES * (1 + nulls);
     int scheme = PLAIN;
     boolean isCompact = isCompactDecimal(type);
@@ -78,13 +82,8 @@ public final class CachedBytes extends ColumnVector {
 
   private void readPlain(int begin, int rows) {
     int position = begin;
-    int passed = 0;
-    int nextNull = nullAt(passed, rows);
     for (int row = 0; row < rows; row++) {
-      if (row == nextNull) {
-        lengths[row] = NULL;
-        nextNull = nullAt(++passed, rows);
-      } else {
+      if (!isNullAt(row)) {
         int length = intAt(position);
         starts[row] = position + Integer.BYTES;
         lengths[row] = length;
@@ -95,13 +94,8 @@ public final class CachedBytes extends ColumnVector {
 
   private void readLongs(int begin, int rows) {
     int position = begin;
-    int passed = 0;
-    int nextNull = nullAt(passed, rows);
     for (int row = 0; row < rows; row++) {
-      if (row == nextNull) {
-        lengths[row] = NULL;
-        nextNull = nullAt(++passed, rows);
-      } else {
+      if (!isNullAt(row)) {
         starts[row] = position;
         lengths[row] = Long.BYTES;
         position += Long.BYTES;
@@ -111,15 +105,11 @@ public final class CachedBytes extends ColumnVector {
 
   private void readRuns(int begin, int rows) {
     int position = begin;
-    int passed = 0;
-    int nextNull = nullAt(passed, rows);
     int start = 0;
     int length = 0;
     int left = 0;
     for (int row = 0; row < rows; row++) {
-      if (row == nextNull) {
-        lengths[row] = NULL;
-        nextNull = nullAt(++passed, rows);
+      if (isNullAt(row)) {
         continue;
       }
       if (left == 0) {
@@ -141,23 +131,14 @@ public final class CachedBytes extends ColumnVector {
       entries[entry] = position;
       position += Integer.BYTES + intAt(position);
     }
-    int passed = 0;
-    int nextNull = nullAt(passed, rows);
     for (int row = 0; row < rows; row++) {
-      if (row == nextNull) {
-        lengths[row] = NULL;
-        nextNull = nullAt(++passed, rows);
-      } else {
+      if (!isNullAt(row)) {
         int entry = entries[(short) SHORT.get(column, position)];
         position += Short.BYTES;
         starts[row] = entry + Integer.BYTES;
         lengths[row] = intAt(entry);
       }
     }
-  }
-
-  private int nullAt(int number, int rows) {
-    return number < nulls ? intAt(Integer.BYTES * (1 + number)) : rows;
   }
 
   private int intAt(int position) {

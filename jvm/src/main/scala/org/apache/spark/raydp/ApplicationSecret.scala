@@ -1,9 +1,8 @@
 package org.apache.spark.raydp
 
 import java.nio.charset.StandardCharsets.UTF_8
-import java.security.SecureRandom
-import java.util.HexFormat
 
+import io.raydp.security.RandomToken
 import org.apache.hadoop.security.{Credentials, UserGroupInformation}
 import org.apache.spark.{SecurityManager, SparkConf}
 import org.apache.spark.internal.config.NETWORK_AUTH_ENABLED
@@ -20,7 +19,6 @@ object ApplicationSecret {
 
   /** Stands in the configuration, since Spark insists that there is something for a master that it does not know. */
   val Placeholder = "generated; not shown here"
-  private val Bytes = 32
 
   /**
    * Makes up a secret for the driver if authentication is on and the user gave none. To be called before the
@@ -29,9 +27,7 @@ object ApplicationSecret {
   def generate(conf: SparkConf): Unit = {
     val configured = conf.getOption(SecurityManager.SPARK_AUTH_SECRET_CONF)
     if (conf.get(NETWORK_AUTH_ENABLED) && configured.contains(Placeholder)) {
-      val random = new Array[Byte](Bytes)
-      new SecureRandom().nextBytes(random)
-      adopt(HexFormat.of().formatHex(random))
+      adopt(RandomToken.generate())
     }
   }
 
