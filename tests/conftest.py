@@ -26,6 +26,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.ge
 OBJECT_STORE_BYTES = 512 * 1024**2
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The size of the chaos run in tests/faults; the defaults are for a run beside all other tests."""
+    parser.addoption("--seed", type=int, default=1, help="what tests/faults kills, and when, follows from it")
+    parser.addoption("--kills", type=int, default=10, help="how many processes tests/faults kills or freezes")
+
+
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[Any]:
     """A Ray cluster of one node with 4 CPUs for the whole run, not shared with anything else on the machine."""

@@ -1,0 +1,50 @@
+"""An application at work while its processes are killed and frozen: nothing wrong, nothing lost, nothing left."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+from support import programs
+
+_TESTS = Path(__file__).resolve().parents[1]
+_SECONDS_PER_KILL = 40
+_SECONDS_BESIDE = 300
+_SHARED_MEMORY = Path("/dev/shm")
+
+
+@pytest.mark.timeout(0)  # bounded by what it starts, in proportion to the kills
+def test_jobs_go_on_and_nothing_is_left(request: pytest.FixtureRequest) -> None:
+    seed, kills = request.config.getoption("--seed"), request.config.getoption("--kills")
+    mark = uuid.uuid4().hex
+    shared_before = {path.name for path in _SHARED_MEMORY.iterdir()}
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-X", "faulthandler", "-m", "support.chaos.run", str(seed), str(kills)],
+        cwd=_TESTS,
+        env=programs.environment({"RAYDP_TEST_MARK": mark}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        output, _ = process.communicate(timeout=_SECONDS_BESIDE + _SECONDS_PER_KILL * kills)
+        assert process.returncode == 0, output[-20_000:]
+        report = json.loads(output.strip().splitlines()[-1])
+        assert (report["wrong"], report["lost"], report["leaked"]) == ([], [], []), output[-20_000:]
+        assert report["right"] > 0
+        assert report["recovery"]["all"]["faults"] == kills
+        assert programs.await_none(mark, seconds=20) == []
+        assert {path.name for path in _SHARED_MEMORY.iterdir()} - shared_before == set()
+    finally:
+        programs.kill_session(process.pid)
+        for left in programs.marked_processes(mark):
+            left.kill()
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        print(f"\nseed {seed}: {report['right']} jobs right in {report['seconds']} s; recovery: {report['recovery']}")
