@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from raydp._application import ui_url
     from raydp._conversions import from_spark, to_spark
     from raydp._registration import register, unregister
+    from raydp._scaling import scale
     from raydp._session import init_spark, stop_spark
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "from_spark",
     "init_spark",
     "register",
+    "scale",
     "spark",
     "stop_spark",
     "to_spark",
@@ -42,6 +44,7 @@ _HOME = {
     "to_spark": "raydp._conversions",
     "init_spark": "raydp._session",
     "stop_spark": "raydp._session",
+    "scale": "raydp._scaling",
     "register": "raydp._registration",
     "ui_url": "raydp._application",
     "unregister": "raydp._registration",

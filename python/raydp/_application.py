@@ -26,6 +26,7 @@ from raydp._gateway import GatewayProcess, launch_gateway_process
 from raydp._java import find_java
 from raydp._python_workers import worker_settings
 from raydp._ray_cluster import RayCluster, join_cluster
+from raydp._runtime_environment import inherited_settings
 from raydp._security import security_settings, ui_asks_for_token
 from raydp._startup_progress import StartupProgress
 
@@ -174,7 +175,7 @@ def prepare(master: str, settings: Mapping[str, str]) -> dict[str, str]:
         cluster = join_cluster(master)
         check_address(cluster.node_address)
         settings |= protection
-        added = {**_defaults(cluster, settings), **worker}
+        added = {**_defaults(cluster, settings), **worker, **inherited_settings(settings)}
         complete = {**added, **settings, "spark.master": master}
         try:
             jvm = _launch(java, complete) if java is not None else reused
@@ -358,6 +359,9 @@ def _defaults(cluster: RayCluster, settings: Mapping[str, str]) -> dict[str, str
         _configuration.EXECUTOR_CLASS_PATH.key: jars,
         "spark.driver.host": cluster.node_address,
         "spark.driver.bindAddress": cluster.node_address,
+        # Executors that are to go finish their tasks and hand their blocks to others.
+        "spark.decommission.enabled": "true",
+        "spark.storage.decommission.enabled": "true",
         # What raydp.register names; loaded when a query first mentions it.
         "spark.sql.catalog.ray": "io.raydp.exchange.RayCatalog",
     }

@@ -35,9 +35,11 @@ class Placement:
 
     Attributes:
         settings: What the JVM side needs to use it.
+        bundles: How many executors a group that was made for the application holds; ``None`` for one that was given.
     """
 
     settings: dict[str, str]
+    bundles: int | None = None
     _group: PlacementGroup | None = field(default=None)
 
     def release(self) -> None:
@@ -103,6 +105,11 @@ def reserve(settings: Mapping[str, str], jvm: JVMView) -> Placement | None:
 
 
 def _make(strategy: str, settings: Mapping[str, str], demand: Mapping[str, float]) -> Placement:
+    if settings.get("spark.dynamicAllocation.enabled", "false").strip().lower() == "true":
+        raise InvalidArgumentError(
+            "A placement group cannot grow and shrink, so that it does not go with Spark's dynamic allocation. Give up "
+            f"one of them: placement strategy {strategy}, or spark.dynamicAllocation.enabled"
+        )
     count = int(settings.get("spark.executor.instances", "1"))
     bundles = [dict(demand) for _ in range(count)]
     group = placement_group(bundles, strategy=strategy, name=settings[_configuration.APPLICATION_ID.key])
@@ -114,7 +121,7 @@ def _make(strategy: str, settings: Mapping[str, str], demand: Mapping[str, float
             f"arrangement. Ask for fewer or smaller executors, or another strategy. Waited {timeout:.0f} s; strategy: "
             f"{strategy}; {count} bundles of {demand}; cluster: {ray.cluster_resources()}"
         )
-    return Placement(given_group_settings(group, None), group)
+    return Placement(given_group_settings(group, None), count, group)
 
 
 def _fitting(group_id: str, indexes: str | None, demand: Mapping[str, float]) -> dict[str, str]:

@@ -47,3 +47,41 @@ def test_a_given_group_is_used_and_kept() -> None:
     assert "CPU: needed 3, there 1" in outcome.output
     assert "count: 10\nkept: CREATED\n" in outcome.output, outcome.everything
     assert "bundle 524288000 bytes" in outcome.errors, outcome.everything
+
+
+def test_given_bundles_are_honoured_and_taken_again_after_a_kill() -> None:
+    outcome = programs.run(
+        """
+        start_ray(num_cpus=6)
+        from raydp import _application
+        bundle = {"CPU": 1, "memory": raydp.utils.parse_memory_size("1g")}
+        group = ray.util.placement_group([dict(bundle) for _ in range(4)])
+        ray.get(group.ready(), timeout=60)
+        spark = raydp.init_spark("t", 2, 1, "500M", placement_group=group, placement_group_bundle_indexes=[3, 1])
+        def registered():
+            return [e for e in _application.current().status()["executors"] if e["state"] == "registered"]
+        def occupied():
+            free = ray.available_resources()
+            return [i for i in range(4) if not any(name.startswith(f"CPU_group_{i}_") and amount >= 1
+                                                   for name, amount in free.items())]
+        say("two:", raydp.scale(2), occupied())
+        for executor in registered():  # one after the other, so that each bundle is left once
+            os.kill(executor["pid"], signal.SIGKILL)
+            deadline = time.monotonic() + 60
+            while len(registered()) < 2 or executor["id"] in {e["id"] for e in registered()}:
+                assert time.monotonic() < deadline, _application.current().status()
+                time.sleep(0.1)
+            say("again:", occupied())
+        raydp.stop_spark()
+
+        spark = raydp.init_spark("t", 2, 1, "500M", placement_group_strategy="SPREAD")
+        try:
+            raydp.scale(3)
+        except raydp.errors.InvalidArgumentError as error:
+            say("refused:", error)
+        """
+    )
+    assert outcome.code == 0, outcome.everything
+    lines = outcome.output.splitlines()
+    assert lines[:3] == ["two: 2 [1, 3]", "again: [1, 3]", "again: [1, 3]"], outcome.everything
+    assert lines[3].endswith("Executors asked for: 3; bundles: 2"), outcome.everything

@@ -28,7 +28,7 @@ final class RayActors {
    * @param name of the actor, in the job's namespace
    * @param resources amounts by Ray's resource names
    * @param jvmOptions of its process
-   * @param environment variables of its process
+   * @param runtimeEnv fields of Ray's runtime_env for its process, each as JSON
    * @param placementGroup id in hexadecimal, or empty for none
    * @param bundle index in the placement group
    */
@@ -36,7 +36,7 @@ final class RayActors {
       String name,
       Map<String, Double> resources,
       List<String> jvmOptions,
-      Map<String, String> environment,
+      Map<String, String> runtimeEnv,
       String placementGroup,
       int bundle) {}
 
@@ -67,9 +67,9 @@ final class RayActors {
   private static <A> ActorCreator<A> configured(ActorCreator<A> creator, Request request) {
     creator.setName(request.name()).setResources(request.resources()).setMaxRestarts(0).setMaxConcurrency(THREADS);
     creator.setJvmOptions(request.jvmOptions());
-    if (!request.environment().isEmpty()) {
+    if (!request.runtimeEnv().isEmpty()) {
       RuntimeEnv runtimeEnv = new RuntimeEnv.Builder().build();
-      runtimeEnv.set("env_vars", request.environment());
+      request.runtimeEnv().forEach(runtimeEnv::setJsonStr);
       creator.setRuntimeEnv(runtimeEnv);
     }
     if (!request.placementGroup().isEmpty()) {

@@ -121,6 +121,15 @@ object RaydpConfiguration {
     "2.0.0",
     value => Option(value).filter(Set("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")))
 
+  val RuntimeEnv: Setting[String] = Setting(
+    "spark.raydp.runtimeEnv",
+    "a JSON object",
+    None,
+    "Ray's runtime_env of the executors and their Python workers. The program's own (ray.init) when absent; variables " +
+      "of spark.executorEnv.* win over its env_vars.",
+    "2.0.0",
+    Setting.text)
+
   val ExchangeBlockSize: Setting[Long] = Setting(
     "spark.raydp.exchange.blockSize",
     "a size from 1m to 1g",
@@ -217,6 +226,7 @@ object RaydpConfiguration {
     PlacementGroupId,
     PlacementGroupBundleIndexes,
     PlacementGroupStrategy,
+    RuntimeEnv,
     ExchangeBlockSize,
     ExchangeSocket,
     ExchangeTimeout,

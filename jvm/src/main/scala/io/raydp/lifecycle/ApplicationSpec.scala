@@ -15,9 +15,18 @@ import org.apache.spark.launcher.JavaModuleOptions
 import org.apache.spark.raydp.SparkCoreInternals
 import org.slf4j.LoggerFactory
 
-/** Executors go to these bundles of a placement group in turn; -1 stands for whichever bundle has room. */
+/**
+ * Where executors go.
+ *
+ * @param bundles of a placement group, in turn; one that is named twice takes twice as many executors, and -1 stands
+ *   for whichever bundle has room
+ */
 final case class PlacementSpec(groupId: String, bundles: Vector[Int]) {
-  def bundleOf(executor: Int): Int = bundles((executor - 1) % bundles.size)
+  private val shares = bundles.groupMapReduce(identity)(_ => 1)(_ + _)
+
+  /** The bundle for the next executor: where one is missing, since the others may have no room. */
+  def bundleBeside(occupied: Iterable[Int]): Int =
+    bundles.minBy(bundle => occupied.count(_ == bundle) / shares(bundle))
 }
 
 /**
@@ -27,14 +36,14 @@ final case class PlacementSpec(groupId: String, bundles: Vector[Int]) {
  * @param demand Ray resources, by Ray's names: CPU, memory in bytes, GPU and custom ones
  * @param javaOptions of the JVM, class path included; `{{EXECUTOR_ID}}` and `{{APP_ID}}` are still to be replaced in
  *   the part that the user gave
- * @param environment variables of the process
+ * @param runtimeEnv fields of Ray's runtime_env for the process, each as JSON
  */
 final case class ExecutorSpec(
     cores: Int,
     demand: Map[String, Double],
     javaOptions: Vector[String],
     userJavaOptions: String,
-    environment: Map[String, String],
+    runtimeEnv: Map[String, String],
     placement: Option[PlacementSpec]) {
 
   def javaOptionsOf(applicationId: String, executor: Int): Vector[String] =
@@ -95,9 +104,11 @@ object ApplicationSpec {
           .map(withoutSupplement)
           .filter(_.nonEmpty)
           .mkString(" "),
-        environment = conf.getAll.collect {
-          case (key, value) if key.startsWith(EnvironmentPrefix) => key.stripPrefix(EnvironmentPrefix) -> value
-        }.toMap,
+        runtimeEnv = RuntimeEnvironment.fields(
+          RaydpConfiguration.RuntimeEnv.find(read),
+          conf.getAll.collect {
+            case (key, value) if key.startsWith(EnvironmentPrefix) => key.stripPrefix(EnvironmentPrefix) -> value
+          }.toMap),
         placement = placement(read)),
       appMaster = AppMasterSpec(
         whole(RaydpConfiguration.AppMasterResources.amounts(conf.getAll)),

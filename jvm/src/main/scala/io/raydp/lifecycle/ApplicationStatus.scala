@@ -16,8 +16,13 @@ object ApplicationPhase {
   case object Stopped extends ApplicationPhase("stopped")
 }
 
-/** One executor for people and programs that watch; `state` is a phase's name or "lost". */
-final case class ExecutorStatus(id: Int, state: String, place: Option[ExecutorPlace])
+/**
+ * One executor for people and programs that watch.
+ *
+ * @param state a phase's name or "lost"
+ * @param leaving whether it takes no more tasks, or is being ended
+ */
+final case class ExecutorStatus(id: Int, state: String, place: Option[ExecutorPlace], leaving: Boolean = false)
 
 /** Something that happened, with its wall-clock time. */
 final case class StatusEvent(millis: Long, text: String)
@@ -46,6 +51,7 @@ final case class ApplicationStatus(
     val list = root.putArray("executors")
     executors.foreach { executor =>
       val item = list.addObject.put("id", executor.id.toString).put("state", executor.state)
+      item.put("leaving", executor.leaving)
       executor.place match {
         case Some(place) =>
           item.put("node", place.nodeId).put("host", place.host).put("pid", place.pid)

@@ -125,6 +125,9 @@ private[lifecycle] final class ExecutorFleet(spec: ApplicationSpec, cluster: Ray
       board.happened("the driver's scheduler takes executors")
     case Desired(count) => snapshot = snapshot.desiring(count)
     case Doomed(ids) => snapshot = ids.foldLeft(snapshot)(_.doomed(_, intended = true))
+    case Leaving(ids) =>
+      snapshot = ids.foldLeft(snapshot)(_.leaving(_))
+      ids.filter(snapshot.contains).foreach(id => board.happened(s"executor $id takes no more tasks"))
     case Booted(id, place) if snapshot.contains(id) =>
       members.booted(id, place)
       snapshot = snapshot.booted(id)
@@ -166,7 +169,7 @@ private[lifecycle] final class ExecutorFleet(spec: ApplicationSpec, cluster: Ray
   /** Does what was decided, unless it no longer fits what has happened since; then the next decision settles it. */
   private def perform(action: Action): Unit = action match {
     case Action.Launch(id) if id == snapshot.nextId && snapshot.kept.size < snapshot.desired =>
-      members.launch(id)
+      members.launch(id, snapshot.kept.map(_.id).toSet)
       snapshot = snapshot.launched
       board.happened(s"executor $id requested")
     case Action.Kill(id, why) => snapshot.executors.find(_.id == id).foreach(kill(_, why))

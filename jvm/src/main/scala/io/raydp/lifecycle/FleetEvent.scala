@@ -14,6 +14,9 @@ private[lifecycle] object FleetEvent {
   /** Spark has told these executors to stop. */
   final case class Doomed(ids: Seq[Int]) extends FleetEvent
 
+  /** Spark gives these executors no more tasks; they end by themselves once they are done. */
+  final case class Leaving(ids: Seq[Int]) extends FleetEvent
+
   /** An executor's process runs. */
   final case class Booted(id: Int, place: ExecutorPlace) extends FleetEvent
 

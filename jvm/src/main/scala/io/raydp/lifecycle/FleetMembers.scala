@@ -22,8 +22,11 @@ private[lifecycle] final class FleetMembers(spec: ApplicationSpec, cluster: RayC
     members.keys.toVector.sorted.foreach(start)
   }
 
-  def launch(id: Int): Unit = {
-    members(id) = Member(cluster.launch(id, post), None, started = false)
+  /** @param kept the executors that stay, beside which this one needs room */
+  def launch(id: Int, kept: Set[Int]): Unit = {
+    val occupied = members.collect { case (other, member) if kept(other) => member.bundle }.flatten
+    val bundle = spec.executor.placement.map(_.bundleBeside(occupied))
+    members(id) = Member(cluster.launch(id, bundle, post), bundle, None, started = false)
     start(id)
   }
 
@@ -51,7 +54,8 @@ private[lifecycle] final class FleetMembers(spec: ApplicationSpec, cluster: RayC
 
   def statuses(snapshot: FleetSnapshot): Vector[ExecutorStatus] =
     lostOnes.toVector ++ snapshot.executors.map { executor =>
-      ExecutorStatus(executor.id, executor.phase.name, members.get(executor.id).flatMap(_.place))
+      val place = members.get(executor.id).flatMap(_.place)
+      ExecutorStatus(executor.id, executor.phase.name, place, leaving = executor.doom.isDefined)
     }
 
   private def start(id: Int): Unit = for {
@@ -71,7 +75,7 @@ private[lifecycle] final class FleetMembers(spec: ApplicationSpec, cluster: RayC
 }
 
 private[lifecycle] object FleetMembers {
-  private final case class Member(remote: RemoteExecutor, place: Option[ExecutorPlace], started: Boolean)
+  private final case class Member(remote: RemoteExecutor, bundle: Option[Int], place: Option[ExecutorPlace], started: Boolean)
 
   private val KeptLost = 20
   private val DefaultProfile = 0

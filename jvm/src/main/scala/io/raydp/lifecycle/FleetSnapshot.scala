@@ -20,10 +20,10 @@ object ExecutorPhase {
 /**
  * That an executor has to go.
  *
- * @param since when that was first known
+ * @param deadline when it is ended by force; never when it may finish its tasks first and hand over what it holds
  * @param intended whether Spark asked for it; otherwise its connection to the driver broke
  */
-final case class Doom(since: Long, intended: Boolean)
+final case class Doom(deadline: Option[Long], intended: Boolean)
 
 /**
  * @param id Spark's executor id and the number in the actor's name; never used twice in an application
@@ -156,8 +156,17 @@ final case class FleetSnapshot(
     if (contains(id)) advanced(id, Registered).copy(failures = StartFailures.none) else this
 
   /** An executor has to go, and is ended by force if it does not do so by itself. */
-  def doomed(id: Int, intended: Boolean): FleetSnapshot =
-    changed(id)(executor => executor.copy(doom = executor.doom.orElse(Some(Doom(now, intended)))))
+  def doomed(id: Int, intended: Boolean): FleetSnapshot = {
+    val limit = now + policy.killGrace
+    changed(id) { executor =>
+      val doom = executor.doom.getOrElse(Doom(None, intended))
+      executor.copy(doom = Some(doom.copy(deadline = doom.deadline.filter(_ <= limit).orElse(Some(limit)))))
+    }
+  }
+
+  /** An executor takes no more tasks and ends by itself when it is done with those it has, however long that takes. */
+  def leaving(id: Int): FleetSnapshot =
+    changed(id)(executor => executor.copy(doom = executor.doom.orElse(Some(Doom(None, intended = true)))))
 
   /** An executor is gone. `finished` is the number of tasks that finished in the application so far. */
   def lost(id: Int, loss: Loss, finished: Long): FleetSnapshot =

@@ -56,6 +56,12 @@ object LifecycleMessages {
     s"The application's AppMaster ended and could not be started again in $attempts attempts. Look for its log in " +
       s"Ray's log folder on the driver's node. Last error: $reason"
 
+  def nothingToResize: String = "No application on Ray runs in this JVM, so there are no executors to add or to end"
+
+  def malformedRuntimeEnv(reason: String): String =
+    "spark.raydp.runtimeEnv must be a JSON object with the fields of Ray's runtime_env, such as " +
+      s"""{"env_vars": {"NAME": "value"}}. $reason"""
+
   def fractional(name: String, amount: Double): String =
     s"Ray takes an amount above 1 of a resource only when it is whole. Resource: $name; amount: $amount"
 

@@ -58,16 +58,16 @@ private[lifecycle] final class NativeRayCluster(address: String, spec: Applicati
     finally PlacementGroups.removePlacementGroup(group.getId)
   }
 
-  override def launch(id: Int, post: FleetEvent => Unit): RemoteExecutor = {
+  override def launch(id: Int, bundle: Option[Int], post: FleetEvent => Unit): RemoteExecutor = {
     val executor = spec.executor
     val actor = RayActors.createExecutor(
       new RayActors.Request(
         s"raydp-${spec.id.stripPrefix("raydp-")}-executor-$id",
         boxed(executor.demand),
         executor.javaOptionsOf(spec.id, id).asJava,
-        executor.environment.asJava,
+        executor.runtimeEnv.asJava,
         executor.placement.map(_.groupId).getOrElse(""),
-        executor.placement.map(_.bundleOf(id)).getOrElse(-1)))
+        bundle.getOrElse(-1)))
     watch.add(RayActors.place(actor)) {
       case Success(bytes) => post(FleetEvent.Booted(id, ExecutorPlace.decode(bytes)))
       case died => post(FleetEvent.Ended(id, Left(ActorWatch.account(died))))

@@ -19,6 +19,7 @@ final class RayApplication private (val spec: ApplicationSpec, master: String) {
   private val board = new StatusBoard(spec.id, spec.initialExecutors)
   private val fleet = new ExecutorFleet(spec, new NativeRayCluster(MasterUrl.address(master), spec), board)
   private val startedAt = System.nanoTime
+  private val scheduler = new AtomicReference[Option[SchedulerLink]](None)
 
   def id: String = spec.id
 
@@ -28,6 +29,7 @@ final class RayApplication private (val spec: ApplicationSpec, master: String) {
 
   /** The scheduler is there and wants `desired` executors. */
   def attach(link: SchedulerLink, desired: Int): Unit = {
+    scheduler.set(Some(link))
     fleet.post(FleetEvent.Attached(link, desired))
     board.current.failure.foreach(error => throw error)
   }
@@ -37,6 +39,9 @@ final class RayApplication private (val spec: ApplicationSpec, master: String) {
 
   /** Spark has told these executors to stop. */
   def doom(ids: Seq[Int]): Unit = fleet.post(FleetEvent.Doomed(ids))
+
+  /** Spark gives these executors no more tasks, and they end when they have none left. */
+  def leave(ids: Seq[Int]): Unit = fleet.post(FleetEvent.Leaving(ids))
 
   def expects(id: Int): Boolean = fleet.expects(id)
 
@@ -95,6 +100,18 @@ object RayApplication {
       case Some(application) => application.board.await(timeoutMillis.toLong)(_.sequence != sequence).json
       case None => status.json
     }
+
+  /**
+   * Sets the number of executors by hand. Returns at once; the status tells what becomes of it.
+   *
+   * @throws RayApplicationException no application runs here, or it failed
+   */
+  def resize(count: Int): Unit = current.get.flatMap(_.scheduler.get) match {
+    case Some(link) =>
+      status.failure.foreach(error => throw error)
+      link.resize(count)
+    case None => throw new RayApplicationException(FailureKind.Stopped, LifecycleMessages.nothingToResize)
+  }
 
   /** What one executor demands of Ray, as a JSON object of amounts by Ray's resource names. */
   def executorDemandJson(settings: java.util.Map[String, String]): String = {

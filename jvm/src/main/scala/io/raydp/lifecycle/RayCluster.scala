@@ -20,8 +20,12 @@ private[lifecycle] trait RayCluster {
   /** Finds out, by reserving it for a moment, whether the cluster has a demand free; blocks for seconds. */
   def hasRoom(demand: Map[String, Double]): Boolean
 
-  /** Asks for the actor of an executor; what becomes of it is told to `post` as Booted and Ended. */
-  def launch(id: Int, post: FleetEvent => Unit): RemoteExecutor
+  /**
+   * Asks for the actor of an executor; what becomes of it is told to `post` as Booted and Ended.
+   *
+   * @param bundle index in the application's placement group, if it has one
+   */
+  def launch(id: Int, bundle: Option[Int], post: FleetEvent => Unit): RemoteExecutor
 
   /** Asks for an AppMaster; its end is told to `post` as AppMasterLost. */
   def startAppMaster(generation: Int, post: FleetEvent => Unit): RemoteAppMaster

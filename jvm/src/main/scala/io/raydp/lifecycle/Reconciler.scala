@@ -72,7 +72,7 @@ object Reconciler {
   }
 
   private def overdue(fleet: FleetSnapshot): Vector[Kill] = fleet.executors.collect {
-    case executor if executor.doom.exists(doom => fleet.now - doom.since >= fleet.policy.killGrace) =>
+    case executor if executor.doom.exists(_.deadline.exists(_ <= fleet.now)) =>
       Kill(executor.id, KillReason.Overdue)
     case ObservedExecutor(id, Booting, since, None) if fleet.now - since >= fleet.policy.startTimeout =>
       Kill(id, KillReason.NotRegistered)
@@ -116,7 +116,7 @@ object Reconciler {
 
   private def deadlines(fleet: FleetSnapshot): Vector[Long] =
     fleet.executors.flatMap {
-      case ObservedExecutor(_, _, _, Some(doom)) => Some(doom.since + fleet.policy.killGrace)
+      case ObservedExecutor(_, _, _, Some(doom)) => doom.deadline
       case ObservedExecutor(_, Booting, since, None) => Some(since + fleet.policy.startTimeout)
       case request @ ObservedExecutor(_, Requested, _, None) => patienceEnds(fleet, request)
       case _ => None

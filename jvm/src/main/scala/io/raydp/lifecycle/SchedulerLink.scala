@@ -12,6 +12,9 @@ trait SchedulerLink {
   /** How many tasks have finished so far in the application. */
   def tasksFinished: Long
 
+  /** From now on there shall be so many executors. Of those in excess, the idle ones go first. */
+  def resize(count: Int): Unit
+
   /** An executor is gone; its tasks run again elsewhere. */
   def executorLost(id: Int, outcome: ExecutorOutcome): Unit
 

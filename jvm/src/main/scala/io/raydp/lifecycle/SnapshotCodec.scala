@@ -18,7 +18,7 @@ object SnapshotCodec {
       out.writeByte(executor.phase.code.toInt)
       out.writeLong(executor.since)
       maybe(out, executor.doom) { doom =>
-        out.writeLong(doom.since)
+        maybe(out, doom.deadline)(out.writeLong)
         out.writeBoolean(doom.intended)
       }
     }
@@ -57,7 +57,7 @@ object SnapshotCodec {
           in.readInt(),
           ExecutorPhase.all(in.readByte().toInt),
           in.readLong(),
-          maybe(in)(Doom(in.readLong(), in.readBoolean())))),
+          maybe(in)(Doom(maybe(in)(in.readLong()), in.readBoolean())))),
       nextId = in.readInt(),
       failures =
         StartFailures(in.readInt(), in.readLong(), FailureKind.named(in.readUTF()), text(in), in.readBoolean()),

@@ -72,7 +72,10 @@ final class ApplicationSpecSuite extends AnyFunSuite {
     val spec = parsed("spark.raydp.placementGroup.id" -> "0Aff", "spark.raydp.placementGroup.bundleIndexes" -> "2, 0")
     val placement = spec.executor.placement.get
     assert(placement.groupId == "0aff")
-    assert((1 to 4).map(placement.bundleOf) == Seq(2, 0, 2, 0))
+    val four = (1 to 4).foldLeft(Vector.empty[Int])((occupied, _) => occupied :+ placement.bundleBeside(occupied))
+    assert(four == Vector(2, 0, 2, 0))
+    assert(placement.bundleBeside(Vector(2, 2, 0)) == 0, "the bundle that misses an executor")
+    assert(PlacementSpec("ab", Vector(5, 5, 1)).bundleBeside(Vector(5, 1)) == 5, "named twice")
   }
 
   test("the user's JVM options come last, with Spark's placeholders replaced") {
@@ -105,7 +108,20 @@ final class ApplicationSpecSuite extends AnyFunSuite {
   }
 
   test("the environment of the executors is passed on") {
-    assert(parsed("spark.executorEnv.TZ" -> "UTC").executor.environment == Map("TZ" -> "UTC"))
+    val fromSpark = parsed("spark.executorEnv.TZ" -> "UTC").executor.runtimeEnv
+    assert(fromSpark == Map("env_vars" -> """{"TZ":"UTC"}"""))
+    val both = parsed(
+      "spark.executorEnv.TZ" -> "UTC",
+      "spark.raydp.runtimeEnv" -> """{"env_vars": {"TZ": "CET", "A": "b"}, "py_modules": ["gcs://x.zip"]}""").executor
+    assert(both.runtimeEnv == Map("env_vars" -> """{"TZ":"UTC","A":"b"}""", "py_modules" -> """["gcs://x.zip"]"""))
+    assert(parsed().executor.runtimeEnv.isEmpty)
+  }
+
+  test("a runtime environment that is none is refused") {
+    for (wrong <- Seq("{", "[]", "3", """{"env_vars": {"A": 1}}""", """{"env_vars": "A"}""")) {
+      val error = intercept[RayApplicationException](parsed("spark.raydp.runtimeEnv" -> wrong))
+      assert(error.kind == "invalid_configuration" && error.getMessage.contains("must be a JSON object"), wrong)
+    }
   }
 
   test("an id is made up when none is given") {

@@ -11,9 +11,14 @@ import org.scalatest.funsuite.AnyFunSuite
 final class ExecutorFleetSuite extends AnyFunSuite {
   private val patience = 30000L
 
-  private final class Application(executors: Int, val cluster: SimulatedRayCluster) extends SchedulerLink {
-    val spec: ApplicationSpec = ApplicationSpec
+  private final class Application(
+      executors: Int,
+      val cluster: SimulatedRayCluster,
+      placement: Option[PlacementSpec]) extends SchedulerLink {
+    private val parsed = ApplicationSpec
       .parse(new SparkConf(false).set("spark.executor.instances", executors.toString), contextExists = false)
+    val spec: ApplicationSpec = parsed
+      .copy(executor = parsed.executor.copy(placement = placement))
       .copy(policy =
         FleetPolicy(60000, 60000, maxConsecutiveFailures = 3, killGrace = 200, backOffBase = 10, backOffLimit = 20))
     val board = new StatusBoard(spec.id, executors)
@@ -25,6 +30,7 @@ final class ExecutorFleetSuite extends AnyFunSuite {
     override def driverUrl: String = "spark://driver"
     override def executorProperties: Map[String, String] = Map.empty
     override def tasksFinished: Long = finished.get
+    override def resize(count: Int): Unit = fleet.post(FleetEvent.Desired(count))
     override def executorLost(id: Int, outcome: ExecutorOutcome): Unit = losses.put((id, outcome))
     override def failed(error: RayApplicationException): Unit = failures.put(error)
 
@@ -46,8 +52,9 @@ final class ExecutorFleetSuite extends AnyFunSuite {
 
   private def running(
       executors: Int,
-      cluster: SimulatedRayCluster = new SimulatedRayCluster)(test: Application => Unit): Unit = {
-    val application = new Application(executors, cluster)
+      cluster: SimulatedRayCluster = new SimulatedRayCluster,
+      placement: Option[PlacementSpec] = None)(test: Application => Unit): Unit = {
+    val application = new Application(executors, cluster, placement)
     application.begin()
     try test(application)
     finally {
@@ -76,6 +83,28 @@ final class ExecutorFleetSuite extends AnyFunSuite {
         executor.id == 3 && executor.state == "registered"))
       val (id, outcome) = application.losses.take()
       assert(id == 1 && !outcome.byApplication && outcome.reason.contains("killed by the test"))
+    }
+  }
+
+  test("an executor takes the place in the placement group of the one that it replaces") {
+    val group = PlacementSpec("ab", Vector(4, 2, 0))
+    running(3, placement = Some(group)) { application =>
+      application.awaitRegistered(3)
+      application.cluster.die(2)
+      application.await("executor 4")(_.executors.exists(executor =>
+        executor.id == 4 && executor.state == "registered"))
+      assert(application.cluster.bundles.asScala.toMap == Map(1 -> 4, 2 -> 2, 3 -> 0, 4 -> 2))
+    }
+  }
+
+  test("executors that may finish their tasks are replaced meanwhile") {
+    running(2) { application =>
+      application.awaitRegistered(2)
+      application.fleet.post(FleetEvent.Leaving(Seq(1)))
+      application.await("executor 3")(_.executors.count(_.state == "registered") == 3)
+      application.cluster.end(1)
+      application.awaitRegistered(2)
+      assert(application.losses.asScala.map(_._1).toVector == Vector(1))
     }
   }
 

@@ -27,6 +27,9 @@ final class FleetSimulation(seed: Long, policy: FleetPolicy) {
     (1 to 100).takeWhile(_ => failure.isEmpty).foreach { _ =>
       fleet = fleet.at(fleet.now + policy.backOffLimit)
       decideAndPerform()
+      fleet.executors.filter(_.doom.isDefined).foreach { executor =>
+        fleet = fleet.lost(executor.id, Loss.Explained("it has finished its tasks"), finished)
+      }
       if (failure.isEmpty) fleet.executors.filter(_.doom.isEmpty).foreach { executor =>
         fleet = fleet.booted(executor.id).registered(executor.id)
       }
@@ -54,7 +57,9 @@ final class FleetSimulation(seed: Long, policy: FleetPolicy) {
     case 1 | 2 => pick(_.phase == ExecutorPhase.Requested).foreach(id => fleet = fleet.booted(id))
     case 3 | 4 => pick(_.phase == ExecutorPhase.Booting).foreach(id => fleet = fleet.registered(id))
     case 5 => pick(_ => true).foreach(id => fleet = fleet.lost(id, Loss.Unexplained("killed"), finished))
-    case 6 => pick(_ => true).foreach(id => fleet = fleet.doomed(id, random.nextBoolean()))
+    case 6 => pick(_ => true).foreach { id =>
+        fleet = if (random.nextInt(3) == 0) fleet.leaving(id) else fleet.doomed(id, random.nextBoolean())
+      }
     case 7 => pick(_ => true).foreach(id => fleet = fleet.lost(id, Loss.Explained("ended"), finished))
     case 8 => finished += 1
     case 9 =>

@@ -50,6 +50,16 @@ final class ReconcilerSuite extends AnyFunSuite {
     assert(Reconciler.decide(fleet.launched.at(1000 + policy.killGrace)).actions == Vector(Kill(1, KillReason.Overdue)))
   }
 
+  test("an executor that may finish its tasks is replaced at once, and ended only when its connection is gone") {
+    val fleet = perform(fresh(1)).booted(1).registered(1).leaving(1)
+    assert(Reconciler.decide(fleet).actions == Vector(Launch(2)))
+    val much = fleet.launched.booted(2).registered(2).at(1000 * 3600 * 24)
+    assert(Reconciler.decide(much) == Decision(Vector.empty, None))
+    val cut = much.doomed(1, intended = false)
+    assert(cut.executors.head.doom.exists(_.intended), "its end is no loss")
+    assert(Reconciler.decide(cut.at(cut.now + policy.killGrace)).actions == Vector(Kill(1, KillReason.Overdue)))
+  }
+
   test("failed starts are tried again with growing pauses, then the application fails with the last one's log") {
     val one = perform(fresh(1)).lost(1, Loss.Explained("first"), 0)
     assert(Reconciler.decide(one).actions == Vector(Launch(2)))

@@ -41,6 +41,7 @@ private[lifecycle] final class SimulatedRayCluster(slots: Int = Int.MaxValue) ex
   }
 
   val living = new ConcurrentHashMap[Int, Executor]
+  val bundles = new ConcurrentHashMap[Int, Int]
   val requested = new AtomicInteger
   val decisions = new AtomicInteger
   val closed = new AtomicInteger
@@ -60,7 +61,8 @@ private[lifecycle] final class SimulatedRayCluster(slots: Int = Int.MaxValue) ex
     Vector(NodeResources("ab", "10.0.0.1", Map("CPU" -> 1e6, "memory" -> 1e18)))
   override def hasRoom(demand: Map[String, Double]): Boolean = living.size < slots
 
-  override def launch(id: Int, post: FleetEvent => Unit): RemoteExecutor = {
+  override def launch(id: Int, bundle: Option[Int], post: FleetEvent => Unit): RemoteExecutor = {
+    bundle.foreach(bundles.put(id, _))
     requested.incrementAndGet()
     val executor = new Executor(id, post)
     living.put(id, executor)

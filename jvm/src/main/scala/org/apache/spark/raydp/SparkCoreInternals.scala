@@ -21,6 +21,7 @@ import io.raydp.lifecycle.{
 import org.apache.spark.{SecurityManager, SparkConf, SparkContext, SparkEnv, TaskState}
 import org.apache.spark.executor.CoarseGrainedExecutorBackend
 import org.apache.spark.internal.config.{
+  DECOMMISSION_ENABLED,
   DRIVER_HOST_ADDRESS,
   DRIVER_PORT,
   EXECUTOR_MEMORY_OVERHEAD_FACTOR,
@@ -33,6 +34,7 @@ import org.apache.spark.resource.{ResourceInformation, ResourceProfile}
 import org.apache.spark.rpc.{RpcAddress, RpcCallContext, RpcEndpointAddress, RpcEnv, RpcTimeout}
 import org.apache.spark.scheduler.{
   ExecutorDecommission,
+  ExecutorDecommissionInfo,
   ExecutorExited,
   ExecutorKilled,
   ExternalClusterManager,
@@ -98,8 +100,7 @@ private final class RaySchedulerBackend(scheduler: TaskSchedulerImpl, sc: SparkC
     super.start()
     application.attach(this, initialExecutors)
     // So that a later request for more, or a kill, is reckoned from what there is and not from nothing.
-    val default = ResourceProfile.DEFAULT_RESOURCE_PROFILE_ID
-    requestTotalExecutors(Map(default -> initialExecutors), Map(default -> 0), Map(default -> Map.empty))
+    requestDefaultExecutors(initialExecutors)
   }
 
   override def stop(): Unit =
@@ -125,6 +126,34 @@ private final class RaySchedulerBackend(scheduler: TaskSchedulerImpl, sc: SparkC
     executorIds.foreach(removeExecutor(_, ExecutorKilled))
     application.doom(executorIds.map(_.toInt))
     Future.successful(true)
+  }
+
+  /** Those that are told to leave finish their tasks and hand over their blocks; others come in their place at once. */
+  override def decommissionExecutors(
+      executors: Array[(String, ExecutorDecommissionInfo)],
+      adjustTargetNumExecutors: Boolean,
+      triggeredByExecutor: Boolean): Seq[String] = {
+    val leaving = super.decommissionExecutors(executors, adjustTargetNumExecutors, triggeredByExecutor)
+    application.leave(leaving.map(_.toInt))
+    leaving
+  }
+
+  override def resize(count: Int): Unit = {
+    requestDefaultExecutors(count)
+    val active = getExecutorIds().filter(isExecutorActive)
+    val (busy, idle) = active.sortBy(-_.toInt).partition(scheduler.isExecutorBusy)
+    val excess = (idle ++ busy).take(active.size - count)
+    if (excess.nonEmpty && conf.get(DECOMMISSION_ENABLED)) {
+      val reason = ExecutorDecommissionInfo(s"$count executors are wanted")
+      decommissionExecutors(excess.map((_, reason)).toArray, adjustTargetNumExecutors = false, false)
+    } else if (excess.nonEmpty) {
+      killExecutors(excess, adjustTargetNumExecutors = false, countFailures = false, force = true)
+    }
+  }
+
+  private def requestDefaultExecutors(count: Int): Unit = {
+    val default = ResourceProfile.DEFAULT_RESOURCE_PROFILE_ID
+    requestTotalExecutors(Map(default -> count), Map(default -> 0), Map(default -> Map.empty))
   }
 
   override def isExecutorExcluded(executorId: String, hostname: String): Boolean =
@@ -198,10 +227,8 @@ private final class RaySchedulerBackend(scheduler: TaskSchedulerImpl, sc: SparkC
     override def onDisconnected(address: RpcAddress): Unit =
       addressToExecutorId.get(address).foreach { id =>
         if (executorsPendingDecommission.contains(id)) removeExecutor(id, ExecutorDecommission(None))
-        else {
-          disableExecutor(id)
-          application.disconnected(id.toInt)
-        }
+        else disableExecutor(id)
+        application.disconnected(id.toInt)
       }
   }
 }
