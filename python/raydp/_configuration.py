@@ -102,6 +102,7 @@ PLACEMENT_GROUP_BUNDLE_INDEXES = Setting(
 PLACEMENT_GROUP_STRATEGY = Setting(
     "spark.raydp.placementGroup.strategy", "PACK, SPREAD, STRICT_PACK or STRICT_SPREAD", None, _strategy
 )
+RUNTIME_ENV = Setting("spark.raydp.runtimeEnv", "a JSON object", None, _settings.text)
 BLOCK_SIZE = Setting("spark.raydp.exchange.blockSize", "a size from 1m to 1g", "64m", _block_size)
 EXCHANGE_SOCKET = Setting("spark.raydp.exchange.socket", "the path of a Unix socket", None, _settings.text)
 EXCHANGE_TIMEOUT = Setting("spark.raydp.exchange.timeout", _SECONDS, "600", _settings.seconds)
@@ -125,6 +126,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     PLACEMENT_GROUP_ID,
     PLACEMENT_GROUP_BUNDLE_INDEXES,
     PLACEMENT_GROUP_STRATEGY,
+    RUNTIME_ENV,
     BLOCK_SIZE,
     EXCHANGE_SOCKET,
     EXCHANGE_TIMEOUT,

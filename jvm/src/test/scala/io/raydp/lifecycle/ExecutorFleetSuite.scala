@@ -193,6 +193,12 @@ final class ExecutorFleetSuite extends AnyFunSuite {
     }
   }
 
+  test("the benchmark counts one launch per executor and replacement") {
+    val names = LifecycleBench.Columns.split(',')
+    val values = names.zip(LifecycleBench.run(20).split(',')).toMap
+    assert(values.keySet == names.toSet && values("executors") == "20" && values("launches") == "30")
+  }
+
   test("a stop waits for executors that end by themselves and ends the others") {
     val cluster = new SimulatedRayCluster
     running(2, cluster) { application =>
