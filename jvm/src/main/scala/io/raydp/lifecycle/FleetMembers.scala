@@ -75,7 +75,11 @@ private[lifecycle] final class FleetMembers(spec: ApplicationSpec, cluster: RayC
 }
 
 private[lifecycle] object FleetMembers {
-  private final case class Member(remote: RemoteExecutor, bundle: Option[Int], place: Option[ExecutorPlace], started: Boolean)
+  private final case class Member(
+      remote: RemoteExecutor,
+      bundle: Option[Int],
+      place: Option[ExecutorPlace],
+      started: Boolean)
 
   private val KeptLost = 20
   private val DefaultProfile = 0
