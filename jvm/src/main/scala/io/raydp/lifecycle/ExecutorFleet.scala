@@ -45,8 +45,8 @@ private[lifecycle] final class ExecutorFleet(spec: ApplicationSpec, cluster: Ray
 
   def post(event: FleetEvent): Unit = events.put(event)
 
-  /** Whether an executor of this id may join the driver. */
-  def expects(id: Int): Boolean = snapshot.executors.exists(executor => executor.id == id && executor.doom.isEmpty)
+  /** Whether an executor of this id may join the driver, and stay. */
+  def expects(id: Int): Boolean = snapshot.executor(id).exists(_.doom.isEmpty)
 
   /** Ends everything and waits for that; bounded and idempotent. */
   def stop(): Unit = {
@@ -169,11 +169,11 @@ private[lifecycle] final class ExecutorFleet(spec: ApplicationSpec, cluster: Ray
   /** Does what was decided, unless it no longer fits what has happened since; then the next decision settles it. */
   private def perform(action: Action): Unit = action match {
     case Action.Launch(id) if id == snapshot.nextId && snapshot.kept.size < snapshot.desired =>
-      members.launch(id, snapshot.kept.map(_.id).toSet)
+      members.launch(id, expects)
       snapshot = snapshot.launched
       board.happened(s"executor $id requested")
-    case Action.Kill(id, why) => snapshot.executors.find(_.id == id).foreach(kill(_, why))
-    case Action.Probe(id) if snapshot.executors.exists(e => e.id == id && e.phase == ExecutorPhase.Requested) =>
+    case Action.Kill(id, why) => snapshot.executor(id).foreach(kill(_, why))
+    case Action.Probe(id) if snapshot.executor(id).exists(_.phase == ExecutorPhase.Requested) =>
       lost(
         id,
         Loss.Intended,
@@ -203,13 +203,12 @@ private[lifecycle] final class ExecutorFleet(spec: ApplicationSpec, cluster: Ray
 
   private def lostByItsWord(id: Int, outcome: ExecutorOutcome): Unit = {
     // Also when Spark has decommissioned it.
-    val orderly = outcome.exitCode == 0 &&
-      snapshot.executors.exists(executor => executor.id == id && executor.phase == ExecutorPhase.Registered)
+    val orderly = outcome.exitCode == 0 && snapshot.executor(id).exists(_.phase == ExecutorPhase.Registered)
     lost(id, if (orderly || isIntended(id)) Loss.Intended else Loss.Explained(outcome.reason), outcome)
   }
 
   private def isIntended(id: Int): Boolean =
-    snapshot.executors.exists(executor => executor.id == id && executor.doom.exists(_.intended))
+    snapshot.executor(id).exists(_.doom.exists(_.intended))
 
   /** Too many such ends without any work done are taken for the application's doing, else its job would never end. */
   private def lostSilently(id: Int, account: String): Unit = {

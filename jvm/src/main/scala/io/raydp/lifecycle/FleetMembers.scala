@@ -22,10 +22,11 @@ private[lifecycle] final class FleetMembers(spec: ApplicationSpec, cluster: RayC
     members.keys.toVector.sorted.foreach(start)
   }
 
-  /** @param kept the executors that stay, beside which this one needs room */
-  def launch(id: Int, kept: Set[Int]): Unit = {
-    val occupied = members.collect { case (other, member) if kept(other) => member.bundle }.flatten
-    val bundle = spec.executor.placement.map(_.bundleBeside(occupied))
+  /** @param kept tells which executors stay, beside which this one needs room */
+  def launch(id: Int, kept: Int => Boolean): Unit = {
+    val bundle = spec.executor.placement.map { placement =>
+      placement.bundleBeside(members.collect { case (other, member) if kept(other) => member.bundle }.flatten)
+    }
     members(id) = Member(cluster.launch(id, bundle, post), bundle, None, started = false)
     start(id)
   }
