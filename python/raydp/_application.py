@@ -42,9 +42,11 @@ __all__ = [
     "Application",
     "context_stopped",
     "current",
+    "defaults",
     "end_jvm",
     "failed_to_start",
     "prepare",
+    "ray_properties",
     "refuse_connect",
     "started",
     "stop",
@@ -175,7 +177,7 @@ def prepare(master: str, settings: Mapping[str, str]) -> dict[str, str]:
         cluster = join_cluster(master)
         check_address(cluster.node_address)
         settings |= protection
-        added = {**_defaults(cluster, settings), **worker, **inherited_settings(settings)}
+        added = {**defaults(cluster, settings), **worker, **inherited_settings(settings)}
         complete = {**added, **settings, "spark.master": master}
         try:
             jvm = _launch(java, complete) if java is not None else reused
@@ -189,7 +191,8 @@ def prepare(master: str, settings: Mapping[str, str]) -> dict[str, str]:
 def _request_application(jvm: Any, cluster: RayCluster, settings: dict[str, str]) -> dict[str, str]:
     """Have the JVM ask Ray for the application's actors; return settings that came up on the way."""
     global _current, _process_was_used
-    _set_ray_properties(jvm, cluster)
+    for name, value in ray_properties(cluster).items():
+        jvm.java.lang.System.setProperty(name, value)
     placement = _placement.reserve(settings, jvm)
     added = placement.settings if placement is not None else {}
     complete = {**settings, **added}
@@ -350,10 +353,11 @@ def _launch(java: Any, settings: Mapping[str, str]) -> JVMView:
     return _spark_internals.adopt_gateway(_process)
 
 
-def _defaults(cluster: RayCluster, settings: Mapping[str, str]) -> dict[str, str]:
+def defaults(cluster: RayCluster, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings of an application that its user left open."""
     moment = dt.datetime.now(tz=dt.UTC).strftime("%Y%m%d-%H%M%S")
     jars = os.pathsep.join(map(str, _installation.class_path()))
-    defaults = {
+    added = {
         "spark.app.name": "raydp",
         _configuration.APPLICATION_ID.key: f"raydp-{moment}-{secrets.token_hex(3)}",
         _configuration.EXECUTOR_CLASS_PATH.key: jars,
@@ -365,16 +369,15 @@ def _defaults(cluster: RayCluster, settings: Mapping[str, str]) -> dict[str, str
         # What raydp.register names; loaded when a query first mentions it.
         "spark.sql.catalog.ray": "io.raydp.exchange.RayCatalog",
     }
-    return {key: value for key, value in defaults.items() if key not in settings}
+    return {key: value for key, value in added.items() if key not in settings}
 
 
-def _set_ray_properties(jvm: JVMView, cluster: RayCluster) -> None:
-    properties = {
+def ray_properties(cluster: RayCluster) -> dict[str, str]:
+    """Return the Java system properties with which a driver's JVM joins the cluster."""
+    return {
         "ray.address": cluster.address,
         "ray.job.namespace": cluster.namespace,
         "ray.job.code-search-path": str(_installation.raydp_jar()),
         "raydp.ray.session-dir": cluster.session_directory,
         "raydp.ray.node-address": cluster.node_address,
     }
-    for name, value in properties.items():
-        jvm.java.lang.System.setProperty(name, value)

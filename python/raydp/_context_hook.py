@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from raydp import _spark_internals
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pyspark import SparkContext
 
 __all__ = ["install", "is_raydp_master"]
@@ -17,7 +19,7 @@ __all__ = ["install", "is_raydp_master"]
 
 def install() -> None:
     """Let ``SparkContext`` know our master URLs; calling it again changes nothing."""
-    _spark_internals.install_context_hook(_before, _started, _failed, _stopped)
+    _spark_internals.install_context_hook(_before, _started, _failed, _stopped, _submitted)
 
 
 def is_raydp_master(url: str) -> bool:
@@ -43,6 +45,12 @@ def _failed(error: BaseException) -> BaseException:
     from raydp import _application
 
     return _application.failed_to_start(error)
+
+
+def _submitted() -> Mapping[str, str]:
+    from raydp._submission import submitted
+
+    return submitted.settings
 
 
 def _stopped(context: SparkContext) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from raydp._java import Java
 
-__all__ = ["GatewayProcess", "launch_gateway_process"]
+__all__ = ["GatewayProcess", "driver_environment", "launch_gateway_process", "spark_submit_command"]
 
 _START_TIMEOUT_SECONDS = 120.0
 _CHECK_INTERVAL_SECONDS = 0.02
@@ -83,19 +83,16 @@ def launch_gateway_process(java: Java, conf: Mapping[str, str]) -> GatewayProces
     """
     spark_home = _installation.spark_home()
     if _needs_spark_submit(spark_home, conf):
-        command, extra_environment = _spark_submit_command(spark_home, conf)
+        command, extra_environment = spark_submit_command(conf)
+        command += shlex.split(os.environ.get("PYSPARK_SUBMIT_ARGS", "pyspark-shell"))
     else:
         command, extra_environment = _direct_command(java, _conf_directory(spark_home), conf), {}
     with tempfile.TemporaryDirectory(prefix="raydp-gateway-") as directory:
         answer = Path(directory, "connection")
         environment = {
             **os.environ,
-            # Ray's core writes its notes to standard error below this level.
-            "RAY_BACKEND_LOG_LEVEL": os.environ.get("RAY_BACKEND_LOG_LEVEL", "warning"),
+            **driver_environment(conf),
             **extra_environment,
-            "SPARK_HOME": str(spark_home),
-            "SPARK_LOCAL_IP": os.environ.get("SPARK_LOCAL_IP") or conf["spark.driver.host"],
-            "SPARK_CONNECT_MODE": "0",
             "_PYSPARK_DRIVER_CONN_INFO_PATH": str(answer),
         }
         process = subprocess.Popen(
@@ -106,6 +103,17 @@ def launch_gateway_process(java: Java, conf: Mapping[str, str]) -> GatewayProces
         )
         port, secret = _await_connection(process, answer)
     return GatewayProcess(process, port, secret)
+
+
+def driver_environment(conf: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment variables that a driver's JVM needs beside those of this process."""
+    return {
+        # Ray's core writes its notes to standard error below this level.
+        "RAY_BACKEND_LOG_LEVEL": os.environ.get("RAY_BACKEND_LOG_LEVEL", "warning"),
+        "SPARK_HOME": str(_installation.spark_home()),
+        "SPARK_LOCAL_IP": os.environ.get("SPARK_LOCAL_IP") or conf["spark.driver.host"],
+        "SPARK_CONNECT_MODE": "0",
+    }
 
 
 def _needs_spark_submit(spark_home: Path, conf: Mapping[str, str]) -> bool:
@@ -144,7 +152,15 @@ def _direct_command(java: Java, conf_directory: Path, conf: Mapping[str, str]) -
     return [str(java.executable), "-cp", os.pathsep.join(class_path), *options, _GATEWAY_CLASS]
 
 
-def _spark_submit_command(spark_home: Path, conf: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+def spark_submit_command(conf: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Return a call of ``spark-submit`` with raydp and Ray on the driver's class path.
+
+    Args:
+        conf: Spark configuration of the application.
+
+    Returns:
+        The command, to which further options and the application are to be added, and environment variables for it.
+    """
     raydp_jar, ray_jar = _installation.raydp_jar(), _installation.ray_jar()
     settings = {key: value for key, value in conf.items() if key not in _KEYS_OFF_THE_COMMAND_LINE}
     settings["spark.driver.extraClassPath"] = os.pathsep.join(
@@ -158,10 +174,9 @@ def _spark_submit_command(spark_home: Path, conf: Mapping[str, str]) -> tuple[li
             *([_LOGGING_OPTION + logging_configuration] if logging_configuration is not None else []),
         ]
     ).strip()
-    command = [str(spark_home / "bin" / "spark-submit")]
+    command = [str(_installation.spark_home() / "bin" / "spark-submit")]
     for key, value in settings.items():
         command += ["--conf", f"{key}={value}"]
-    command += shlex.split(os.environ.get("PYSPARK_SUBMIT_ARGS", "pyspark-shell"))
     # Spark's launcher puts this variable's jars behind Spark's own, which is where Ray's jar must be:
     # it carries unshaded logging libraries.
     distribution = [*_split(os.environ.get("SPARK_DIST_CLASSPATH")), str(ray_jar)]

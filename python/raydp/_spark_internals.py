@@ -16,7 +16,7 @@ from pyspark.core.context import SparkContext
 from raydp._errors import SessionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from py4j.java_gateway import JavaObject, JVMView
     from pyspark import SparkConf
@@ -47,6 +47,7 @@ def install_context_hook(
     started: Callable[[], None],
     failed: Callable[[BaseException], BaseException],
     stopped: Callable[[SparkContext], None],
+    submitted: Callable[[], Mapping[str, str]],
 ) -> None:
     """Take part in the life of every ``SparkContext`` of this process.
 
@@ -59,6 +60,7 @@ def install_context_hook(
         started: Called when such a context is up.
         failed: Called with what a context of ours failed with; returns what to raise instead.
         stopped: Called after any context was stopped.
+        submitted: Returns the settings that this program was submitted with, of less weight than its own.
     """
     if hasattr(SparkContext.__init__, _MARK):
         return
@@ -68,7 +70,7 @@ def install_context_hook(
     def init(self: SparkContext, *args: Any, **kwargs: Any) -> None:
         arguments = _bind(args, kwargs)
         conf, master = arguments.get("conf"), arguments.get("master")
-        settings = dict(conf.getAll()) if conf is not None else {}
+        settings = {**submitted(), **(dict(conf.getAll()) if conf is not None else {})}
         url = master or settings.get("spark.master") or _submitted_master()
         added = before(url, settings) if url and _active() is None else None
         if added is None:

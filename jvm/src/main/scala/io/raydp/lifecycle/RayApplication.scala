@@ -150,5 +150,6 @@ object RayApplication {
 
   private def status: ApplicationStatus = current.get.fold(ApplicationStatus.none)(_.status)
 
-  private def confOf(settings: java.util.Map[String, String]): SparkConf = new SparkConf(false).setAll(settings.asScala)
+  /** With what spark-submit has read from files, as the SparkContext's own. */
+  private def confOf(settings: java.util.Map[String, String]): SparkConf = new SparkConf().setAll(settings.asScala)
 }

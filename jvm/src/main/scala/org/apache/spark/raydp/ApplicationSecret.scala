@@ -31,6 +31,13 @@ object ApplicationSecret {
     }
   }
 
+  /** As [[generate]], for a driver whose settings are system properties. */
+  def announce(): Unit = {
+    val secret = SecurityManager.SPARK_AUTH_SECRET_CONF
+    if (System.getProperty(secret) == null) System.setProperty(secret, Placeholder)
+    generate(new SparkConf)
+  }
+
   /** Takes the secret out of settings for an executor and has this process use it; returns the other settings. */
   def extract(properties: Map[String, String]): Map[String, String] = {
     properties.get(SecurityManager.SPARK_AUTH_SECRET_CONF).foreach(adopt)

@@ -1,0 +1,34 @@
+"""``raydp-submit``: runs a finished Spark application, in Python, Scala or Java, on a Ray cluster.
+
+``options`` reads the command line, ``python_application`` and ``jvm_application`` run what it names, ``submitted``
+holds what a Python application in this process was submitted with.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return the application's exit code, or 2 where the command line is wrong."""
+    from raydp._errors import RaydpError
+    from raydp._submission.options import parse
+
+    submission = parse(arguments)
+    try:
+        if submission.is_python:
+            from raydp._submission import python_application
+
+            return python_application.run(submission)
+        from raydp._submission import jvm_application
+
+        return jvm_application.run(submission)
+    except RaydpError as error:
+        print(f"raydp-submit: {error}", file=sys.stderr)
+        return 1

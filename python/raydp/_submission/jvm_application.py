@@ -1,0 +1,112 @@
+"""Runs a submitted Scala or Java program, by Spark's own ``spark-submit``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import zipfile
+from typing import TYPE_CHECKING
+
+from raydp import _application, _configuration, _former_names, _gateway
+from raydp._doctor import check_address, preflight
+from raydp._errors import InvalidArgumentError
+from raydp._java import find_java
+from raydp._parent_death import die_with_parent
+from raydp._ray_cluster import join_cluster
+from raydp._runtime_environment import inherited_settings
+from raydp._security import security_settings
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from raydp._submission.options import Submission
+
+__all__ = ["run"]
+
+_STRATEGY = _configuration.PLACEMENT_GROUP_STRATEGY.key
+_MAIN = "io.raydp.submission.SubmittedApplication"
+_MANIFEST = "META-INF/MANIFEST.MF"
+_DRIVER_OPTIONS = "spark.driver.extraJavaOptions"
+
+
+def run(submission: Submission) -> int:
+    """Run the program and wait for its end.
+
+    ``spark-submit`` knows no master of another make. So it starts a main class of ours, which sets the master and calls
+    the program's.
+
+    Returns:
+        The exit code of its JVM; 128 and the signal's number if a signal ended it.
+
+    Raises:
+        InvalidArgumentError: The jar is missing, or it is unknown which class to start.
+        MissingRequirementError: There is no Java, or another one than Ray would use.
+        ClusterError: Ray cannot be reached.
+    """
+    main_class = submission.main_class or _main_class(submission.application)
+    settings = _former_names.translate(submission.settings)
+    _configuration.check(settings)
+    _former_names.note(submission.settings)
+    if settings.get(_STRATEGY):
+        raise InvalidArgumentError(
+            "A placement group is made by raydp.init_spark, and a jar has none; make one and name it by its id. "
+            f"{_STRATEGY}: {settings[_STRATEGY]}; instead: {_configuration.PLACEMENT_GROUP_ID.key}"
+        )
+    find_java()
+    preflight(settings)
+    settings |= security_settings(settings)
+    cluster = join_cluster("ray" if submission.address is None else f"ray:{submission.address}")
+    check_address(cluster.node_address)
+    settings |= {**_application.defaults(cluster, settings), **inherited_settings(settings)}
+    properties = {**_application.ray_properties(cluster), "raydp.submitted.master": f"ray:{cluster.address}"}
+    options = [f"-D{name}={value}" for name, value in properties.items()]
+    settings[_DRIVER_OPTIONS] = " ".join([*options, settings.get(_DRIVER_OPTIONS, "")]).strip()
+    arguments = ["--class", _MAIN]
+    if submission.properties_file is not None:
+        arguments += ["--properties-file", submission.properties_file]
+    if submission.verbose:
+        arguments.append("--verbose")
+    command, environment = _gateway.spark_submit_command(settings)
+    return _wait(
+        [*command, *arguments, submission.application, main_class, *submission.arguments],
+        {**os.environ, **_gateway.driver_environment(settings), **environment},
+    )
+
+
+def _main_class(jar: str) -> str:
+    try:
+        with zipfile.ZipFile(jar) as archive:
+            manifest = archive.read(_MANIFEST).decode()
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise InvalidArgumentError(
+            "The jar cannot be read here, so that its main class must be named with --class; is the path right? "
+            f"Jar: {jar}; error: {error}"
+        ) from error
+    # A line of more than 72 bytes goes on in the next one, behind a space (JAR File Specification).
+    for line in manifest.replace("\r\n", "\n").replace("\n ", "").splitlines():
+        name, _, value = line.partition(":")
+        if name == "Main-Class":
+            return value.strip()
+    raise InvalidArgumentError(f"The jar's manifest names no main class; name one with --class. Jar: {jar}")
+
+
+def _wait(command: list[str], environment: dict[str, str]) -> int:
+    parent = os.getpid()
+    process = subprocess.Popen(command, env=environment, preexec_fn=lambda: die_with_parent(parent))
+
+    def hand_on(number: int, frame: FrameType | None) -> None:
+        del frame
+        process.send_signal(number)
+
+    # Ctrl-C reaches the whole process group by itself.
+    former = {
+        number: signal.signal(number, action)
+        for number, action in ((signal.SIGTERM, hand_on), (signal.SIGINT, lambda *_: None))
+    }
+    try:
+        code = process.wait()
+    finally:
+        for number, action in former.items():
+            signal.signal(number, action)
+    return code if code >= 0 else 128 - code

@@ -1,0 +1,147 @@
+"""The command line of ``raydp-submit``: the options of ``spark-submit`` that mean something on Ray."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Submission", "parse"]
+
+_PYTHON_SUFFIXES = (".py", ".zip", ".egg")
+
+_SETTINGS = (
+    ("--name", "spark.app.name", "name of the application"),
+    ("--num-executors", "spark.executor.instances", "number of executors to start with"),
+    ("--executor-cores", "spark.executor.cores", "cores of each executor"),
+    ("--executor-memory", "spark.executor.memory", "heap of each executor, such as 4g"),
+    ("--driver-memory", "spark.driver.memory", "heap of the driver's JVM"),
+    ("--driver-java-options", "spark.driver.extraJavaOptions", "options of the driver's JVM"),
+    ("--driver-class-path", "spark.driver.extraClassPath", "entries for the driver's class path"),
+    ("--driver-library-path", "spark.driver.extraLibraryPath", "folders of the driver's native libraries"),
+    ("--jars", "spark.jars", "jars for the driver and the executors, separated by commas"),
+    ("--packages", "spark.jars.packages", "the same as Maven coordinates, groupId:artifactId:version"),
+    ("--exclude-packages", "spark.jars.excludes", "groupId:artifactId of what not to bring along with packages"),
+    ("--repositories", "spark.jars.repositories", "further Maven repositories to look for packages in"),
+    ("--py-files", "spark.submit.pyFiles", ".py, .zip and .egg files that Python is to find"),
+    ("--files", "spark.files", "files for each executor's working folder"),
+    ("--archives", "spark.archives", "archives to unpack there"),
+    ("--principal", "spark.kerberos.principal", "Kerberos principal"),
+    ("--keytab", "spark.kerberos.keytab", "file with its key"),
+)
+_ELSEWHERE = {
+    "--deploy-mode": "The driver runs here. To have it run in the cluster, submit this command with `ray job submit`",
+    "--supervise": "Submit this command with `ray job submit` and give it retries there",
+    "--kill": "Use `ray job stop`, or end this process",
+    "--status": "Use `ray job status`",
+    "--queue": "Ray has no queues",
+    "--proxy-user": "Start this command as that user",
+    "--remote": "A Spark Connect server cannot be the driver of an application on Ray",
+    "--driver-cores": "The driver runs here, with the cores of this machine",
+    "--total-executor-cores": "Use --num-executors and --executor-cores",
+}
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What is to be run.
+
+    Attributes:
+        application: Path of the program: ``.py`` (or a zip or folder with ``__main__.py``), or a jar.
+        arguments: Its own.
+        settings: Spark settings, ``spark.master`` among them.
+        address: ``HOST:PORT`` of the Ray cluster's GCS; ``None``: as ``ray.init()`` finds it.
+        main_class: Of a jar; ``None``: what its manifest says.
+        properties_file: File of further settings, of less weight, for Spark to read.
+        verbose: Whether to print the settings first.
+    """
+
+    application: str
+    arguments: tuple[str, ...]
+    settings: dict[str, str] = field(default_factory=dict)
+    address: str | None = None
+    main_class: str | None = None
+    properties_file: str | None = None
+    verbose: bool = False
+
+    @property
+    def is_python(self) -> bool:
+        """Whether it is a program in Python."""
+        name = PurePosixPath(self.application)
+        return self.main_class is None and (name.suffix in _PYTHON_SUFFIXES or not name.suffix)
+
+
+def parse(arguments: Sequence[str] | None) -> Submission:
+    """Read a command line; one that is wrong ends the process with exit code 2 and a message."""
+    parser = _parser()
+    given = vars(parser.parse_args(arguments))
+    settings: dict[str, str] = {}
+    for entry in given["conf"]:
+        key, equals, value = entry.partition("=")
+        if not equals or not key.startswith("spark."):
+            parser.error(f"--conf takes KEY=VALUE with a key that begins with 'spark.'; got: {entry!r}")
+        settings[key] = value
+    settings.update({key: given[key] for _, key, _ in _SETTINGS if given[key] is not None})
+    master = settings.setdefault("spark.master", given["master"] or "ray")
+    if given["master"] is not None and given["master"] != master:
+        parser.error(f"--master and --conf spark.master differ: {given['master']!r} and {master!r}")
+    address = given["ray_address"]
+    if address is not None and master != "ray":
+        parser.error(f"Give --ray-address or a master with an address, not both: {address!r} and {master!r}")
+    if address is None and master.startswith("ray:") and not master.startswith("ray://"):
+        address = master.removeprefix("ray:")
+    elif master != "ray":
+        parser.error(
+            f"raydp-submit runs applications on Ray: the master is 'ray' or 'ray:HOST:PORT'; use spark-submit for "
+            f"others. Master: {master!r}"
+        )
+    return Submission(
+        application=given["application"],
+        arguments=tuple(given["arguments"]),
+        settings=settings,
+        address=None if address == "auto" else address,
+        main_class=given["class"],
+        properties_file=given["properties_file"],
+        verbose=given["verbose"],
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="raydp-submit",
+        allow_abbrev=False,
+        description="Runs a Spark application on a Ray cluster; the driver runs in this process or beside it.",
+    )
+    parser.add_argument(
+        "--ray-address",
+        metavar="HOST:PORT",
+        help="GCS address of the Ray cluster; by default the one that RAY_ADDRESS "
+        "names or that runs on this machine, else Ray is started here",
+    )
+    parser.add_argument(
+        "--master", metavar="URL", help="ray (the default), or ray:HOST:PORT for --ray-address HOST:PORT"
+    )
+    parser.add_argument("--class", metavar="CLASS", help="main class of a jar; by default what its manifest says")
+    parser.add_argument("-c", "--conf", metavar="KEY=VALUE", action="append", default=[], help="a Spark setting")
+    parser.add_argument("--properties-file", metavar="FILE", help="file of further settings, of less weight")
+    for option, key, text in _SETTINGS:
+        parser.add_argument(option, dest=key, metavar="VALUE", help=text)
+    for option, reason in _ELSEWHERE.items():
+        parser.add_argument(option, nargs="?", action=_Refuse, const=reason, help=argparse.SUPPRESS)
+    parser.add_argument("-v", "--verbose", action="store_true", help="print the settings first")
+    parser.add_argument("application", help="the program: .py, a zip or folder with __main__.py, or .jar")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="the program's own arguments")
+    return parser
+
+
+class _Refuse(argparse.Action):
+    """An option of ``spark-submit`` that has no meaning here."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *values: Any) -> NoReturn:
+        if (self.option_strings, values[1]) == (["--deploy-mode"], "client"):
+            return  # type: ignore[misc]  # what happens anyway
+        parser.error(f"{self.option_strings[0]} is not for Ray. {self.const}")

@@ -1,0 +1,77 @@
+"""Runs a submitted Python program in this process."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import shlex
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+import raydp
+from raydp._errors import InvalidArgumentError
+from raydp._submission import submitted
+
+if TYPE_CHECKING:
+    from raydp._submission.options import Submission
+
+__all__ = ["run"]
+
+_PY_FILES = "spark.submit.pyFiles"
+
+
+def run(submission: Submission) -> int:
+    """Run the program as ``python PROGRAM ARGUMENTS`` would, with the submission's settings for its Spark.
+
+    Returns:
+        0; a program that raises or exits does so through here.
+
+    Raises:
+        InvalidArgumentError: There is no such program.
+    """
+    program = Path(submission.application)
+    if not program.exists():
+        raise InvalidArgumentError(f"There is no such program. Path: {program.absolute()}")
+    # The cluster of the submission also where the program calls ray.init() itself.
+    if submission.address is not None:
+        os.environ["RAY_ADDRESS"] = submission.address
+    if submission.properties_file is not None:
+        others = os.environ.get("PYSPARK_SUBMIT_ARGS", "pyspark-shell")
+        os.environ["PYSPARK_SUBMIT_ARGS"] = f"--properties-file {shlex.quote(submission.properties_file)} {others}"
+    submitted.settings.update(submission.settings, **{"spark.master": "ray"})
+    if submission.verbose:
+        for key, value in sorted(submitted.settings.items()):
+            print(f"{key}={value}", file=sys.stderr)
+    sys.argv = [submission.application, *submission.arguments]
+    with tempfile.TemporaryDirectory(prefix="raydp-py-files-") as folder:
+        _make_importable(submission.settings.get(_PY_FILES, ""), Path(folder))
+        if program.suffix == ".py":
+            sys.path.insert(0, str(program.absolute().parent))
+        try:
+            runpy.run_path(submission.application, run_name="__main__")
+        finally:
+            raydp.stop_spark()
+    return 0
+
+
+def _make_importable(files: str, folder: Path) -> None:
+    """Put the submitted Python files on this process's path, as Spark does on its workers'.
+
+    What lies elsewhere than in the file system is importable once the SparkContext has fetched it.
+    """
+    for file in filter(None, files.split(",")):
+        address = urlsplit(file)
+        if address.scheme not in ("", "file", "local"):
+            continue
+        path = Path(unquote(address.path))
+        if not path.exists():
+            raise InvalidArgumentError(f"There is no such file. --py-files has: {file}")
+        if path.suffix == ".py":
+            shutil.copy(path, folder)  # alone: its folder may hold modules that nobody asked for
+        else:
+            sys.path.insert(0, str(path.absolute()))
+    sys.path.insert(0, str(folder))

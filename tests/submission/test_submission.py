@@ -1,0 +1,253 @@
+"""``raydp-submit``: finished programs in Python and Java, with files, jars and settings from its command line."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import textwrap
+import uuid
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyspark
+import pytest
+
+from support import programs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.timeout(600)  # each starts JVMs of its own
+
+_SUBMIT = [sys.executable, "-c", "import sys; from raydp._submission import main; sys.exit(main())"]
+_SPARK = Path(pyspark.__file__).parent
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """A Ray cluster in a process of its own, which programs join by its address."""
+    process = programs.start(
+        """
+        start_ray(num_cpus=4)
+        say(ray.get_runtime_context().gcs_address)
+        sys.stdin.read()
+        """,
+        stdin=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    yield process.stdout.readline().strip()
+    process.communicate(timeout=60)
+
+
+def submit(*arguments: str | Path, env: dict[str, str | None] | None = None) -> programs.Outcome:
+    done = subprocess.run(
+        [*_SUBMIT, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env=programs.environment(env),
+    )
+    return programs.Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def write(path: Path, source: str) -> Path:
+    path.write_text(textwrap.dedent(source))
+    return path
+
+
+def test_an_unchanged_pyspark_program(address: str, tmp_path: Path) -> None:
+    archive = tmp_path / "zipped.zip"
+    with zipfile.ZipFile(archive, "w") as target:
+        target.writestr("zipped.py", "NUMBER = 20")
+    module = write(tmp_path / "single.py", "NUMBER = 3")
+    (tmp_path / "app").mkdir()
+    data = write(tmp_path / "data.txt", "100")
+    properties = write(tmp_path / "more.properties", "spark.sql.shuffle.partitions 3\nspark.app.name other\n")
+    program = write(
+        tmp_path / "app" / "program.py",
+        """
+        import json, sys
+        from pyspark import SparkFiles
+        from pyspark.sql import SparkSession
+        import beside, single, zipped
+
+        def added(row):
+            import single, zipped
+            return row.id + single.NUMBER + zipped.NUMBER + int(open(SparkFiles.get("data.txt")).read())
+
+        if __name__ == "__main__":
+            spark = SparkSession.builder.config("spark.executor.memory", "600m").getOrCreate()
+            settings = dict(spark.sparkContext.getConf().getAll())
+            print(json.dumps({
+                "arguments": sys.argv[1:],
+                "sum": spark.range(10).rdd.map(added).sum(),
+                "driver": beside.NUMBER + single.NUMBER + zipped.NUMBER,
+                "settings": [settings.get(f"spark.{name}") for name in
+                             ("master", "app.name", "executor.instances", "executor.memory", "custom.word",
+                              "sql.shuffle.partitions")],
+            }))
+            sys.exit(7)
+        """,
+    )
+    write(tmp_path / "app" / "beside.py", "NUMBER = 1000")
+    outcome = submit(
+        *("--ray-address", address, "--name", "named", "--num-executors", "1", "--executor-memory", "5g"),
+        *("--conf", "spark.custom.word=a b=c", "--py-files", f"{module},{archive}", "--files", data),
+        *("--properties-file", properties, program, "--name", "its own", "-x"),
+    )
+    assert outcome.code == 7, outcome.everything
+    assert json.loads(outcome.output.splitlines()[-1]) == {
+        "arguments": ["--name", "its own", "-x"],
+        "sum": 45 + 10 * 123,
+        "driver": 1023,
+        "settings": ["ray", "named", "1", "600m", "a b=c", "3"],
+    }
+
+
+def test_a_program_with_init_spark_and_a_traceback(address: str, tmp_path: Path) -> None:
+    program = write(
+        tmp_path / "program.py",
+        """
+        import ray, raydp
+        ray.init(logging_level="WARNING")
+        spark = raydp.init_spark("p", 1, 1, "600m")
+        print(raydp.from_spark(spark.range(1000)).count(), spark.conf.get("spark.custom.word"), flush=True)
+        raise ValueError("its own error")
+        """,
+    )
+    outcome = submit("--master", f"ray:{address}", "-c", "spark.custom.word=yes", program)
+    assert outcome.code == 1, outcome.everything
+    assert outcome.output.splitlines()[-1] == "1000 yes"
+    assert "ValueError: its own error" in outcome.errors
+
+
+@pytest.fixture(scope="module")
+def jar(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Java application: sums numbers with Spark, in a class of its own; its first argument is how it ends."""
+    folder = tmp_path_factory.mktemp("application")
+    source = write(
+        folder / "Sums.java",
+        """
+        import org.apache.spark.api.java.function.MapFunction;
+        import org.apache.spark.sql.Encoders;
+        import org.apache.spark.sql.SparkSession;
+
+        public class Sums {
+          public static class Twice implements MapFunction<Long, Long> {
+            public Long call(Long value) { return 2 * value; }
+          }
+
+          public static void main(String[] args) throws Exception {
+            SparkSession spark = SparkSession.builder().getOrCreate();
+            long sum = spark.range(1000).map(new Twice(), Encoders.LONG()).reduce(
+                (org.apache.spark.api.java.function.ReduceFunction<Long>) Long::sum);
+            System.out.println(sum + " " + spark.conf().get("spark.master").startsWith("ray:") + " "
+                + spark.sparkContext().appName() + " " + String.join(",", args)
+                + " " + spark.sparkContext().getConf().get("spark.authenticate"));
+            if (args[0].equals("wait")) Thread.sleep(600000);
+            if (args[0].equals("fail")) throw new IllegalStateException("as asked");
+            if (args[0].equals("exit")) System.exit(9);
+          }
+        }
+        """,
+    )
+    classes = folder / "classes"
+    command = ["javac", "-d", classes, "-cp", f"{_SPARK}/jars/*", source]
+    subprocess.run(list(map(str, command)), check=True, timeout=120)
+    path = folder / "sums.jar"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\nMain-Class: Sums\n")
+        for file in classes.iterdir():
+            archive.write(file, file.name)
+    return path
+
+
+@pytest.mark.parametrize("home", ["the pyspark package", "a folder of its own"])
+def test_a_java_application(address: str, jar: Path, tmp_path: Path, home: str) -> None:
+    env: dict[str, str | None] = {}
+    if home == "a folder of its own":
+        env["SPARK_HOME"] = str(tmp_path)
+        for name in ("bin", "jars"):
+            (tmp_path / name).symlink_to(_SPARK / name)
+    outcome = submit("--ray-address", address, "--num-executors", "1", "--name", "sums", jar, "two", "words", env=env)
+    assert outcome.code == 0, outcome.everything
+    assert outcome.output.splitlines()[-1] == "999000 true sums two,words true", outcome.everything
+
+
+def test_how_a_java_application_ends(address: str, jar: Path) -> None:
+    options = ("--ray-address", address, "--num-executors", "1", "--class", "Sums")
+    assert submit(*options, jar, "exit").code == 9
+    failed = submit(*options, jar, "fail")
+    assert failed.code == 1
+    assert "java.lang.IllegalStateException: as asked" in failed.errors
+    # A signal reaches the application, and nothing of it is left.
+    mark = uuid.uuid4().hex
+    process = subprocess.Popen(
+        [*_SUBMIT, *options, str(jar), "wait"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=programs.environment({"RAYDP_TEST_MARK": mark}),
+    )
+    assert process.stdout is not None
+    assert any(line.startswith("999000") for line in process.stdout)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 128 + signal.SIGTERM
+    assert programs.await_none(mark, seconds=20) == []
+
+
+def test_bad_command_lines(tmp_path: Path, jar: Path) -> None:
+    for arguments, message in {
+        ("--deploy-mode", "cluster", "p.py"): "ray job submit",
+        ("--total-executor-cores", "4", "p.py"): "--num-executors and --executor-cores",
+        ("--master", "yarn", "p.py"): "'ray' or 'ray:HOST:PORT'",
+        ("--master", "ray:a:1", "--ray-address", "b:1", "p.py"): "not both",
+        ("--conf", "spark.x", "p.py"): "KEY=VALUE",
+        ("--numexecutors", "4", "p.py"): "unrecognized arguments",
+        (): "application",
+    }.items():
+        outcome = submit(*arguments)
+        assert outcome.code == 2
+        assert message in outcome.errors, outcome.everything
+    for arguments, message in {
+        (str(tmp_path / "none.py"),): "There is no such program",
+        (str(tmp_path / "none.jar"),): "must be named with --class",
+        ("--conf", "spark.raydp.exchange.blokSize=1m", str(jar)): "spark.raydp.exchange.block",
+        ("--ray-address", "ray://localhost:10001", str(jar)): "Ray Client",
+        ("--ray-address", "127.0.0.1:1", str(jar)): "No Ray cluster answers at this address",
+    }.items():
+        outcome = submit(*arguments)
+        assert outcome.code == 1, outcome.everything
+        assert message in outcome.errors, outcome.everything
+        assert "Traceback" not in outcome.errors
+
+
+def test_inside_an_actor_and_a_task_of_ray(address: str) -> None:
+    outcome = programs.run(
+        """
+        ray.init(logging_level="WARNING", log_to_driver=False)
+
+        @ray.remote(num_cpus=0)
+        def total(rows):
+            spark = raydp.init_spark("in a task", 1, 1, "600m")
+            try:
+                return raydp.from_spark(spark.range(rows)).sum("id")
+            finally:
+                raydp.stop_spark()
+
+        @ray.remote(num_cpus=0)
+        class Driver:
+            def total(self, rows):
+                return raydp.init_spark("in an actor", 1, 1, "600m").range(rows).selectExpr("sum(id)").first()[0]
+
+        say(ray.get(total.remote(1000)), ray.get(Driver.remote().total.remote(100)))
+        """,
+        env={"RAY_ADDRESS": address},
+    )
+    assert outcome.code == 0, outcome.everything
+    assert outcome.output.splitlines()[-1] == "499500 4950"
