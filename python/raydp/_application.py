@@ -56,6 +56,7 @@ __all__ = [
 _logger = logging.getLogger(__name__)
 _lock = threading.RLock()
 _JVM_END_TIMEOUT_SECONDS = 20.0
+_FILE_KEYS = ("spark.jars", "spark.files", "spark.archives", "spark.submit.pyFiles")
 _ENTRY_CLASS = "io.raydp.lifecycle.RayApplication"
 
 
@@ -180,8 +181,11 @@ def prepare(master: str, settings: Mapping[str, str]) -> dict[str, str]:
         added = {**defaults(cluster, settings), **worker, **inherited_settings(settings)}
         complete = {**added, **settings, "spark.master": master}
         try:
-            jvm = _launch(java, complete) if java is not None else reused
-            added |= _request_application(jvm, cluster, complete)
+            jvm = reused
+            if java is not None:
+                jvm = _launch(java, complete)
+                settings |= _resolved(jvm, settings)
+            added |= _request_application(jvm, cluster, {**complete, **settings})
         except BaseException as error:
             raise failed_to_start(error) from error
         complete = {**added, **settings}
@@ -351,6 +355,12 @@ def _launch(java: Any, settings: Mapping[str, str]) -> JVMView:
     global _process, _process_was_used
     _process, _process_was_used = launch_gateway_process(java, settings), False
     return _spark_internals.adopt_gateway(_process)
+
+
+def _resolved(jvm: JVMView, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return what spark-submit has made of settings that name files: packages are among the jars then, and so on."""
+    values = {key: jvm.java.lang.System.getProperty(key) for key in _FILE_KEYS if key in settings}
+    return {key: value for key, value in values.items() if value}
 
 
 def defaults(cluster: RayCluster, settings: Mapping[str, str]) -> dict[str, str]:

@@ -35,6 +35,7 @@ _LOGGING_OPTION = "-Dlog4j2.configurationFile="
 _DEFAULT_LOGGING = "classpath:org/apache/spark/log4j2-defaults.properties"
 _GATEWAY_CLASS = "org.apache.spark.api.python.PythonGatewayServer"
 
+_JAVA_OPTION_KEYS = ("spark.driver.defaultJavaOptions", "spark.driver.extraJavaOptions")
 _KEYS_FOR_SPARK_SUBMIT = (
     "spark.jars",
     "spark.jars.packages",
@@ -105,6 +106,17 @@ def launch_gateway_process(java: Java, conf: Mapping[str, str]) -> GatewayProces
     return GatewayProcess(process, port, secret)
 
 
+def _logging_options(conf: Mapping[str, str], conf_directory: Path) -> list[str]:
+    configuration = DRIVER_LOGGING.find(conf)
+    if configuration is not None:
+        return [_LOGGING_OPTION + configuration]
+    options = [conf.get(key, "") for key in _JAVA_OPTION_KEYS]
+    if any(conf_directory.glob("log4j2.*")) or any("log4j" in option for option in options):
+        return []
+    # Ray's jar brings a configuration of its own, which log4j would find and take for the user's.
+    return [_LOGGING_OPTION + _DEFAULT_LOGGING]
+
+
 def driver_environment(conf: Mapping[str, str]) -> dict[str, str]:
     """Return the environment variables that a driver's JVM needs beside those of this process."""
     return {
@@ -141,14 +153,9 @@ def _direct_command(java: Java, conf_directory: Path, conf: Mapping[str, str]) -
     library_path = conf.get("spark.driver.extraLibraryPath")
     if library_path:
         options.append(f"-Djava.library.path={library_path}")
-    for key in ("spark.driver.defaultJavaOptions", "spark.driver.extraJavaOptions"):
+    for key in _JAVA_OPTION_KEYS:
         options.extend(shlex.split(conf.get(key, "")))
-    logging_configuration = DRIVER_LOGGING.find(conf)
-    if logging_configuration is not None:
-        options.append(_LOGGING_OPTION + logging_configuration)
-    elif not any(conf_directory.glob("log4j2.*")) and not any("log4j" in option for option in options):
-        # Ray's jar brings a configuration of its own, which log4j would find and take for the user's.
-        options.append(_LOGGING_OPTION + _DEFAULT_LOGGING)
+    options += _logging_options(conf, conf_directory)
     return [str(java.executable), "-cp", os.pathsep.join(class_path), *options, _GATEWAY_CLASS]
 
 
@@ -166,12 +173,11 @@ def spark_submit_command(conf: Mapping[str, str]) -> tuple[list[str], dict[str, 
     settings["spark.driver.extraClassPath"] = os.pathsep.join(
         [*_split(conf.get("spark.driver.extraClassPath")), str(raydp_jar)]
     )
-    logging_configuration = DRIVER_LOGGING.find(conf)
     settings["spark.driver.extraJavaOptions"] = " ".join(
         [
             conf.get("spark.driver.extraJavaOptions", ""),
             *_installation.ADDED_MODULE_OPTIONS,
-            *([_LOGGING_OPTION + logging_configuration] if logging_configuration is not None else []),
+            *_logging_options(conf, _conf_directory(_installation.spark_home())),
         ]
     ).strip()
     command = [str(_installation.spark_home() / "bin" / "spark-submit")]

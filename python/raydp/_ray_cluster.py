@@ -12,7 +12,7 @@ from ray.util import get_node_ip_address
 from raydp import _ray_internals
 from raydp._errors import ClusterError, InvalidArgumentError
 
-__all__ = ["RayCluster", "join_cluster"]
+__all__ = ["RayCluster", "gcs_address", "join_cluster"]
 
 _PROBE_TIMEOUT_SECONDS = 5.0
 _MASTER_URL = re.compile(r"ray:(?P<host>\[[0-9a-fA-F:]+\]|[^:/\s\[\]]+):(?P<port>\d{1,5})")
@@ -46,7 +46,7 @@ def join_cluster(master: str) -> RayCluster:
         InvalidArgumentError: The master URL is malformed, or the process is connected elsewhere.
         ClusterError: There is no Ray cluster at the address.
     """
-    wanted = _gcs_address(master)
+    wanted = gcs_address(master)
     if _ray_internals.is_client_connected():
         raise ClusterError(
             "This process is connected through Ray Client (ray://...), which cannot hand data over through shared "
@@ -68,7 +68,12 @@ def join_cluster(master: str) -> RayCluster:
     )
 
 
-def _gcs_address(master: str) -> str | None:
+def gcs_address(master: str) -> str | None:
+    """Return the ``HOST:PORT`` that a master URL names, if it names one.
+
+    Raises:
+        InvalidArgumentError: The master URL is malformed, or Ray Client's.
+    """
     if master == "ray":
         return None
     if master.startswith("ray://"):
@@ -99,8 +104,9 @@ def _connect(address: str | None) -> None:
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = address or "the address that RAY_ADDRESS or a running local cluster names"
         raise ClusterError(
-            "Ray cannot be reached. Check that the cluster runs (`ray status`) and has this version of Ray; without "
-            f"one, unset RAY_ADDRESS to start Ray on this machine. Address: {where}; error: {error}"
+            "Ray cannot be reached. Check that the cluster runs (`ray status`) and has this version of Ray, and where "
+            "it asks for a token, that RAY_AUTH_MODE=token is set and the token is here; without a cluster, unset "
+            f"RAY_ADDRESS to start Ray on this machine. Address: {where}; error: {error}"
         ) from error
 
 

@@ -38,7 +38,9 @@ def address() -> Iterator[str]:
         stdin=subprocess.PIPE,
     )
     assert process.stdout is not None
-    yield process.stdout.readline().strip()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "token")  # as Ray wants it from who joins by address
+        yield process.stdout.readline().strip()
     process.communicate(timeout=60)
 
 

@@ -56,7 +56,7 @@ def run(submission: Submission) -> int:
     find_java()
     preflight(settings)
     settings |= security_settings(settings)
-    cluster = join_cluster("ray" if submission.address is None else f"ray:{submission.address}")
+    cluster = join_cluster(submission.master)
     check_address(cluster.node_address)
     settings |= {**_application.defaults(cluster, settings), **inherited_settings(settings)}
     properties = {**_application.ray_properties(cluster), "raydp.submitted.master": f"ray:{cluster.address}"}

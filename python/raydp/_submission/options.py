@@ -69,6 +69,13 @@ class Submission:
     verbose: bool = False
 
     @property
+    def master(self) -> str:
+        """The master URL with the cluster's address, if one was given."""
+        if self.address is None:
+            return "ray"
+        return self.address if "://" in self.address else f"ray:{self.address}"
+
+    @property
     def is_python(self) -> bool:
         """Whether it is a program in Python."""
         name = PurePosixPath(self.application)
