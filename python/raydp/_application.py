@@ -19,7 +19,15 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from raydp import _configuration, _former_names, _installation, _placement, _spark_internals, _startup_failures
+from raydp import (
+    _configuration,
+    _former_names,
+    _installation,
+    _placement,
+    _settings,
+    _spark_internals,
+    _startup_failures,
+)
 from raydp._doctor import check_address, preflight
 from raydp._errors import SessionError
 from raydp._gateway import GatewayProcess, launch_gateway_process
@@ -264,7 +272,7 @@ def failed_to_start(error: BaseException) -> BaseException:
     """Clean up after a context that did not come up and return the error that says why."""
     with _lock:
         application = _current
-        explained = _startup_failures.explain(
+        explained = _startup_failures.explain_start(
             error,
             application.cluster if application is not None else None,
             application.started_at if application is not None else 0.0,
@@ -376,9 +384,14 @@ def defaults(cluster: RayCluster, settings: Mapping[str, str]) -> dict[str, str]
         # Executors that are to go finish their tasks and hand their blocks to others.
         "spark.decommission.enabled": "true",
         "spark.storage.decommission.enabled": "true",
+        # So that idle ones need not stay for the sake of their shuffle files.
+        "spark.dynamicAllocation.shuffleTracking.enabled": "false",
         # What raydp.register names; loaded when a query first mentions it.
         "spark.sql.catalog.ray": "io.raydp.exchange.RayCatalog",
     }
+    decommissioning = ("spark.decommission.enabled", "spark.storage.decommission.enabled")
+    if not all(_settings.boolean(settings.get(key, "true")) for key in decommissioning):
+        del added["spark.dynamicAllocation.shuffleTracking.enabled"]
     return {key: value for key, value in added.items() if key not in settings}
 
 

@@ -11,6 +11,7 @@ import functools
 import os
 from typing import TYPE_CHECKING, Any
 
+from py4j.protocol import Py4JError
 from pyspark.core.context import SparkContext
 
 from raydp._errors import SessionError
@@ -85,7 +86,8 @@ def install_context_hook(
             replacement = failed(error)
             if replacement is error:
                 raise
-            raise replacement from error
+            # What the JVM raised cannot be shown any more: it has ended.
+            raise replacement from None if isinstance(error, Py4JError) else error
 
     @functools.wraps(original_stop)
     def stop(self: SparkContext) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from raydp._ray_cluster import RayCluster
 
-__all__ = ["explain"]
+__all__ = ["explain", "explain_start"]
 
 _FAILURE_CLASS = "io.raydp.lifecycle.RayApplicationException"
 _CONFIGURATION_CLASS = "io.raydp.configuration.ConfigurationException"
@@ -33,11 +33,20 @@ _KINDS: dict[str, type[RaydpError]] = {
 _KINDS_WITH_LOGS = frozenset({"start_failed", "start_timeout", "executors_lost"})
 
 
+def explain_start(error: BaseException, cluster: RayCluster | None, started_at: float) -> BaseException:
+    """As :func:`explain`, for a start after which the JVM ends: the JVM would be asked for the text of its errors."""
+    explained = explain(error, cluster, started_at)
+    if not isinstance(explained, Py4JJavaError):
+        return explained
+    message = explained.java_exception.toString()
+    return SessionError(f"Spark could not be started; check the settings that its own error names. {message}")
+
+
 def explain(error: BaseException, cluster: RayCluster | None, started_at: float) -> BaseException:
-    """Return the error that says why the application did not start.
+    """Return the error that says why the application did not start or go on.
 
     Args:
-        error: What making the ``SparkContext`` raised.
+        error: What a call to the JVM raised.
         cluster: The Ray cluster that the executors were to run on, if it was reached.
         started_at: When the start began, in seconds since the epoch; older logs are not shown.
 

@@ -34,6 +34,21 @@ def test_no_ray_at_the_address() -> None:
     assert lines[4] == "ray started: False"
 
 
+def test_what_spark_itself_refuses() -> None:
+    outcome = programs.run(
+        """
+        start_ray(num_cpus=2)
+        raydp.init_spark("t", 1, 1, "600m", configs={
+            "spark.dynamicAllocation.enabled": True, "spark.dynamicAllocation.schedulerBacklogTimeout": "1ms"})
+        """
+    )
+    assert outcome.code == 1
+    last = outcome.errors.strip().splitlines()[-1]
+    assert "SessionError: Spark could not be started" in last, outcome.everything
+    assert "spark.dynamicAllocation.schedulerBacklogTimeout must be > 0" in last
+    assert "exception str() failed" not in outcome.errors
+
+
 def test_more_than_any_node_has() -> None:
     outcome = programs.run(
         f"""

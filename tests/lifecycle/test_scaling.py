@@ -94,7 +94,7 @@ def test_dynamic_allocation_grows_with_a_job_and_shrinks_after_it() -> None:
             "spark.dynamicAllocation.enabled": True,
             "spark.dynamicAllocation.minExecutors": 1,
             "spark.dynamicAllocation.maxExecutors": 6,
-            "spark.dynamicAllocation.schedulerBacklogTimeout": "500ms",
+            "spark.dynamicAllocation.schedulerBacklogTimeout": "1s",
             "spark.dynamicAllocation.executorIdleTimeout": "2s"})
         """
         + WATCHING
