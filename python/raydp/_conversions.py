@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import ray.data
 
-from raydp import _application, _configuration
+from raydp import _application, _configuration, _spark_internals
 from raydp._errors import InvalidArgumentError, NotADataFrameError, SessionError
 
 if TYPE_CHECKING:
@@ -142,9 +142,10 @@ def _active_session() -> SparkSession:
     from pyspark.sql import SparkSession
 
     _application.current()
-    session = SparkSession.getActiveSession()
+    # A thread that did not make the session has none that is active.
+    session = SparkSession.getActiveSession() or _spark_internals.instantiated_session()
     if session is None:
-        raise SessionError("There is no active Spark session in this thread. Give it to to_spark as `spark`")
+        raise SessionError("There is a SparkContext, but no SparkSession. Make one, or give it to to_spark as `spark`")
     return session
 
 

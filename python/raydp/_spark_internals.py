@@ -32,6 +32,7 @@ __all__ = [
     "forget_gateway",
     "has_class",
     "install_context_hook",
+    "instantiated_session",
     "is_context_active",
     "java_dataframe",
     "java_session",
@@ -192,13 +193,20 @@ def forget_gateway() -> None:
         gateway.shutdown(raise_exception=False)
 
 
-def stop_active_context() -> None:
-    """Stop the running session as its ``stop()`` does, or the bare context if there is no session."""
+def instantiated_session() -> SparkSession | None:
+    """Return the session that the program made first, if there is one.
+
+    Why: the session that a program started is not at hand everywhere. The public ``SparkSession.active()`` only finds
+    the one of its thread, and ``SparkSession.builder.getOrCreate()`` changes the settings of the one it finds.
+    """
     from pyspark.sql import SparkSession
 
-    # Why: the session that a program started is not at hand here. SparkSession.active() would only
-    # find the one of this thread.
-    session = SparkSession._instantiatedSession
+    return SparkSession._instantiatedSession
+
+
+def stop_active_context() -> None:
+    """Stop the running session as its ``stop()`` does, or the bare context if there is no session."""
+    session = instantiated_session()
     context = _active()
     if context is None:
         return

@@ -98,6 +98,11 @@ def test_pandas_batches_of_ray_data(spark: SparkSession) -> None:
     assert df.selectExpr("sum(cast(text as bigint))").collect()[0][0] == sum(range(100))
 
 
+def test_in_a_thread_that_did_not_make_the_session(spark: SparkSession) -> None:
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(lambda: raydp.to_spark(ray.data.range(10)).count()).result(timeout=120) == 10
+
+
 def test_a_missing_schema_is_taken_from_the_blocks(spark: SparkSession) -> None:
     refs = [ray.put(pa.table({"a": pa.array([1], pa.uint8())})), ray.put(pa.table({"a": pa.array([None], pa.null())}))]
     df = raydp.spark.ray_dataset_to_spark_dataframe(spark, None, refs)

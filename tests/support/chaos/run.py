@@ -205,7 +205,8 @@ def leaks(sockets: Path) -> list[str]:
             for target in (Target.APP_MASTER, Target.WORKER, Target.DAEMON)
             for pid in processes.targets(target)
         ]
-        left += [f"actor {one['name']} in {one['namespace']}" for one in list_named_actors(all_namespaces=True)]
+        names = [one["name"] for one in list_named_actors(all_namespaces=True)]
+        left += [f"actor {name}" for name in names if name.startswith("raydp")]  # others are Ray's own
         left += [f"placement group {one}" for one in placement_group_table().values() if one["state"] != "REMOVED"]
         left += processes.java_processes()
         left += [f"sockets {sockets}"] if sockets.exists() else []
