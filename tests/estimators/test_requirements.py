@@ -7,10 +7,10 @@ import sys
 
 PROGRAM = """
 import importlib, sys
-for blocked in ("xgboost", "lightgbm", "torch", "sklearn"):
+for blocked in ("xgboost", "lightgbm", "torch", "tensorflow", "sklearn"):
     sys.modules[blocked] = None
 import raydp
-for name in ("xgboost", "lightgbm", "torch", "sklearn"):
+for name in ("xgboost", "lightgbm", "torch", "tensorflow", "sklearn"):
     module = importlib.import_module(f"raydp.{name}")
     try:
         getattr(module, module.__all__[0])
@@ -21,5 +21,5 @@ for name in ("xgboost", "lightgbm", "torch", "sklearn"):
 
 def test_missing_frameworks_are_named() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=200, check=False)
-    lines = [f"{name} True True" for name in ("xgboost", "lightgbm", "torch", "sklearn")]
+    lines = [f"{name} True True" for name in ("xgboost", "lightgbm", "torch", "tensorflow", "sklearn")]
     assert done.stdout.splitlines() == lines, done.stderr[-3000:]
