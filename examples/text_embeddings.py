@@ -40,11 +40,14 @@ QUESTIONS = {
     "angle in degrees as radians": {"radians", "toRadians"},
 }
 NEAREST_SQL = """
-    SELECT question.text AS question, transform(slice(reverse(array_sort(collect_list(struct(
-        aggregate(zip_with(question.embedding, function.embedding, (x, y) -> x * y), 0F, (sum, product) -> sum + product),
-        function.name)))), 1, 3), found -> found.name) AS nearest
-    FROM questions AS question CROSS JOIN functions AS function
-    GROUP BY question.text
+    WITH compared AS (
+        SELECT question.text AS question, function.name, aggregate(
+            zip_with(question.embedding, function.embedding, (x, y) -> x * y), 0F, (sum, product) -> sum + product
+        ) AS similarity
+        FROM questions AS question CROSS JOIN functions AS function)
+    SELECT question, transform(
+        slice(sort_array(collect_list(struct(similarity, name)), false), 1, 3), found -> found.name) AS nearest
+    FROM compared GROUP BY question
 """
 
 

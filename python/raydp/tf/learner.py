@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -89,7 +90,7 @@ class TFLearner(Learner):
             raise InvalidDataError(
                 "The model does not take the features, or cannot be saved: look at the shape of its input, and "
                 f"whether merge_feature_columns is as it should be. Features: {form} of float32, from "
-                f"{', '.join(layout.features[:20])}; {error}"
+                f"{', '.join(layout.features[:20])}; {_first_words(error)}"
             ) from error
         if not hasattr(outputs, "shape"):
             raise InvalidDataError(
@@ -132,3 +133,9 @@ class TFLearner(Learner):
         outputs = np.concatenate(pieces)
         scores = outputs if classes is None else self.recipe.probabilities(outputs)
         return np.asarray(scores[:, 0] if scores.ndim == 2 and scores.shape[1] == 1 else scores)
+
+
+def _first_words(error: Exception) -> str:
+    """Return what Keras says, without colours and the arguments that it repeats."""
+    words = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split("Arguments received by")[0]
+    return " ".join(words.split())
