@@ -43,7 +43,7 @@ def regression(width: int = 3) -> Any:
 def options(**changes: Any) -> dict[str, Any]:
     return {
         "model": regression,
-        "optimizer": keras.optimizers.SGD(0.02, momentum=0.9),
+        "optimizer": keras.optimizers.SGD(0.01, momentum=0.9),
         "loss": "mse",
         "feature_columns": FEATURES,
         "label_columns": "y",
@@ -84,7 +84,7 @@ def test_a_killed_worker_resumes_to_the_loss_curve_of_keras(frame: DataFrame, tm
     features, labels = collected[FEATURES].to_numpy(np.float32), collected["y"].to_numpy(np.float32)
     model = regression()
     model.compile(
-        keras.optimizers.SGD(0.02, momentum=0.9), "mse", metrics=["mae", keras.metrics.RootMeanSquaredError()]
+        keras.optimizers.SGD(0.01, momentum=0.9), "mse", metrics=["mae", keras.metrics.RootMeanSquaredError()]
     )
     course = model.fit(
         features,
@@ -114,7 +114,7 @@ def test_two_workers_learn_as_one_with_larger_batches(ray_cluster: Any, rows: pd
     estimator = TFEstimator(**options(num_workers=2, batch_size=16, shuffle=False, metrics=["mae"]))
     result = estimator.fit(rows)
     model = regression()
-    model.compile(keras.optimizers.SGD(0.02, momentum=0.9), "mse", metrics=["mae"])
+    model.compile(keras.optimizers.SGD(0.01, momentum=0.9), "mse", metrics=["mae"])
     halves = np.arange(len(rows)).reshape(2, -1)  # in turns, so that a batch of 32 is one of 16 from each
     both = rows.iloc[np.concatenate([halves[:, start : start + 16].ravel() for start in range(0, halves.shape[1], 16)])]
     features, labels = both[FEATURES].to_numpy(np.float32), both["y"].to_numpy(np.float32)

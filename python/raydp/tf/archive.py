@@ -21,11 +21,11 @@ class Archive:
 
     Attributes:
         content: A ``.keras`` file.
-        classes: Classes in it that Keras does not know, by name.
+        known: Classes and functions that Keras must be told of to read it, by name.
     """
 
     content: bytes
-    classes: dict[str, type]
+    known: dict[str, Any]
 
     def __call__(self) -> Any:
         """Return a new model, not compiled, with the weights of then."""
@@ -33,7 +33,7 @@ class Archive:
             path = Path(folder, _FILE)
             path.write_bytes(self.content)
             # The user's own model, in the process or pickled, so that its functions are no more dangerous than those.
-            return keras.models.load_model(path, custom_objects=self.classes, compile=False, safe_mode=False)
+            return keras.models.load_model(path, custom_objects=self.known, compile=False, safe_mode=False)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def archive_of(model: Any) -> Archive:
     """
     found = [type(model), *(type(layer) for layer in model._flatten_layers(include_self=False))]  # noqa: SLF001
     classes = {kind.__name__: kind for kind in found if not kind.__module__.startswith("keras.")}
-    return Archive(model_bytes(model), classes)
+    return Archive(model_bytes(model), {**keras.saving.get_custom_objects(), **classes})
 
 
 def described(thing: Any) -> Any:

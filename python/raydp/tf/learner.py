@@ -46,11 +46,12 @@ class TFLearner(Learner):
 
     @property
     def identity(self) -> str:
-        """Describes the recipe, without the model's weights and functions, which have no lasting description."""
+        """Describes the shapes of the model and the numbers of the recipe; functions have no lasting description."""
+        assert self.layout is not None  # what is trained is bound
         r = self.recipe
+        shapes = [tuple(weight.shape) for weight in r.make_model(self.layout).weights]
         optimizer = keras.optimizers.serialize(r.make_optimizer())
-        loss = r.make_loss()
-        return repr((optimizer, getattr(loss, "__name__", type(loss).__name__), r.merge_features, r.epochs))
+        return repr((shapes, optimizer, r.merge_features, r.epochs))
 
     @property
     def classifies(self) -> bool | None:

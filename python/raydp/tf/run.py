@@ -194,7 +194,9 @@ class Run:
         return [tf.convert_to_tensor(variable) for variable in variables]
 
     def _state(self) -> Any:
-        variables = [*self._model.variables, *self._model.optimizer.variables]
+        passing = {id(one) for one in self._model.metrics_variables}  # begun anew in each epoch
+        variables = [one for one in self._model.variables if id(one) not in passing]
+        variables += self._model.optimizer.variables
         return tf.train.Checkpoint(state=[one.value for one in variables], best=self._best)
 
     def _write(self, folder: Path) -> None:
