@@ -29,11 +29,19 @@ FEATURES = ["x", "n", "flag"]
 ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import the tests
 
 
+class Doubled(keras.layers.Layer):
+    """A layer that Keras does not know, and that workers cannot import."""
+
+    def call(self, inputs: Any) -> Any:
+        return 2 * inputs
+
+
 def regression(width: int = 3) -> Any:
     keras.utils.set_random_seed(11)
     return keras.Sequential(
         [
             keras.Input((width,)),
+            Doubled(),
             keras.layers.Dense(8, activation="relu"),
             keras.layers.Dense(1, kernel_regularizer="l2"),
         ]
@@ -106,12 +114,12 @@ def test_a_killed_worker_resumes_to_the_loss_curve_of_keras(frame: DataFrame, tm
     estimator.save(tmp_path / "model")
     again = TFEstimator.load(tmp_path / "model").predict(collected)["prediction"]
     np.testing.assert_allclose(again, expected, rtol=1e-4, atol=1e-5)
-    plain = keras.models.load_model(tmp_path / "model" / "model.keras")
+    plain = keras.models.load_model(tmp_path / "model" / "model.keras", custom_objects={"Doubled": Doubled})
     np.testing.assert_allclose(plain.predict(features, verbose=0)[:, 0], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_two_workers_learn_as_one_with_larger_batches(ray_cluster: Any, rows: pd.DataFrame) -> None:
-    estimator = TFEstimator(**options(num_workers=2, batch_size=16, shuffle=False, metrics=["mae"]))
+    estimator = TFEstimator(**options(num_workers=2, model=regression(), batch_size=16, shuffle=False, metrics=["mae"]))
     result = estimator.fit(rows)
     model = regression()
     model.compile(keras.optimizers.SGD(0.01, momentum=0.9), "mse", metrics=["mae"])
