@@ -36,8 +36,7 @@ class Doubled(keras.layers.Layer):
         return 2 * inputs
 
 
-def regression(width: int = 3) -> Any:
-    keras.utils.set_random_seed(11)
+def unseeded(width: int = 3) -> Any:
     return keras.Sequential(
         [
             keras.Input((width,)),
@@ -48,10 +47,15 @@ def regression(width: int = 3) -> Any:
     )
 
 
+def regression(width: int = 3) -> Any:
+    keras.utils.set_random_seed(11)
+    return unseeded(width)
+
+
 def options(**changes: Any) -> dict[str, Any]:
     return {
         "model": regression,
-        "optimizer": keras.optimizers.SGD(0.01, momentum=0.9),
+        "optimizer": keras.optimizers.SGD(0.003, momentum=0.9),
         "loss": "mse",
         "feature_columns": FEATURES,
         "label_columns": "y",
@@ -92,7 +96,7 @@ def test_a_killed_worker_resumes_to_the_loss_curve_of_keras(frame: DataFrame, tm
     features, labels = collected[FEATURES].to_numpy(np.float32), collected["y"].to_numpy(np.float32)
     model = regression()
     model.compile(
-        keras.optimizers.SGD(0.01, momentum=0.9), "mse", metrics=["mae", keras.metrics.RootMeanSquaredError()]
+        keras.optimizers.SGD(0.003, momentum=0.9), "mse", metrics=["mae", keras.metrics.RootMeanSquaredError()]
     )
     course = model.fit(
         features,
@@ -118,11 +122,14 @@ def test_a_killed_worker_resumes_to_the_loss_curve_of_keras(frame: DataFrame, tm
     np.testing.assert_allclose(plain.predict(features, verbose=0)[:, 0], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_two_workers_learn_as_one_with_larger_batches(ray_cluster: Any, rows: pd.DataFrame) -> None:
-    estimator = TFEstimator(**options(num_workers=2, model=regression(), batch_size=16, shuffle=False, metrics=["mae"]))
+def test_two_workers_learn_as_one_with_larger_batches_and_the_same_seed(ray_cluster: Any, rows: pd.DataFrame) -> None:
+    estimator = TFEstimator(
+        **options(num_workers=2, model=unseeded, seed=5, batch_size=16, shuffle=False, metrics=["mae"])
+    )
     result = estimator.fit(rows)
-    model = regression()
-    model.compile(keras.optimizers.SGD(0.01, momentum=0.9), "mse", metrics=["mae"])
+    keras.utils.set_random_seed(5)
+    model = unseeded()
+    model.compile(keras.optimizers.SGD(0.003, momentum=0.9), "mse", metrics=["mae"])
     halves = np.arange(len(rows)).reshape(2, -1)  # in turns, so that a batch of 32 is one of 16 from each
     both = rows.iloc[np.concatenate([halves[:, start : start + 16].ravel() for start in range(0, halves.shape[1], 16)])]
     features, labels = both[FEATURES].to_numpy(np.float32), both["y"].to_numpy(np.float32)
@@ -167,8 +174,6 @@ def test_two_workers_learn_classes_and_stop_early(ray_cluster: Any, rows: pd.Dat
     right = predicted["prediction"] == predicted["kind"]
     assert right.mean() == pytest.approx(result.history[int(np.argmin(course))]["evaluate-accuracy"])
     np.testing.assert_allclose(np.stack(predicted["p"]).sum(axis=1), 1.0, rtol=1e-5)
-    again = estimator.fit(holes, rows)
-    assert [one["train-loss"] for one in again.history] == [one["train-loss"] for one in result.history]
 
 
 def test_shapes_that_disagree_are_named(ray_cluster: Any, rows: pd.DataFrame) -> None:
