@@ -84,6 +84,7 @@ def generated(spark: SparkSession, objects: int) -> tuple[DataFrame, DataFrame]:
 
     def light_curves(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for frame in frames:
+            curves = []
             for row in frame.itertuples():
                 random = np.random.default_rng(row.object_id)
                 count = int(random.integers(90, 150))
@@ -91,16 +92,16 @@ def generated(spark: SparkSession, objects: int) -> tuple[DataFrame, DataFrame]:
                 nights = np.sort(random.uniform(0, NIGHTS, count))
                 error = random.lognormal(2.5, 0.4, count)
                 flux = brightness(row.target, nights, passband / 5, random) + random.normal(0, error)
-                yield pd.DataFrame(
-                    {
-                        "object_id": row.object_id,
-                        "mjd": FIRST_NIGHT + nights,
-                        "passband": passband,
-                        "flux": flux,
-                        "flux_err": error,
-                        "detected": (np.abs(flux) > 5 * error).astype(int),
-                    }
-                )
+                curve = {
+                    "object_id": row.object_id,
+                    "mjd": FIRST_NIGHT + nights,
+                    "passband": passband,
+                    "flux": flux,
+                    "flux_err": error,
+                    "detected": (np.abs(flux) > 5 * error).astype(int),
+                }
+                curves.append(pd.DataFrame(curve))
+            yield pd.concat(curves)
 
     kinds = F.array(*(F.lit(kind) for kind in NAMES))
     known = spark.range(objects).select(
@@ -174,7 +175,8 @@ def judged(scored: DataFrame, classes: list[int]) -> dict[str, float]:
 def run(spark: SparkSession, options: argparse.Namespace) -> dict[str, float]:
     """Return accuracy and log loss (natural logarithm) for a fifth of the objects, which nothing was learned from."""
     tables = generated(spark, options.objects) if options.data is None else read(spark, options.data)
-    train, judge = random_split(features(*tables).cache(), [0.8, 0.2], 1)
+    measurements, objects = tables[0].cache(), tables[1]  # cached for two passes over them
+    train, judge = random_split(features(measurements, objects).cache(), [0.8, 0.2], 1)
     estimator = XGBoostEstimator(
         {"objective": "multi:softprob", "max_depth": 5, "eta": 0.1, "colsample_bytree": 0.5},
         "target",
