@@ -15,5 +15,5 @@ MATURIN_PEP517_ARGS="--compatibility pypi --auditwheel check" PATH=$PWD/.venv/bi
   "$UV" build --quiet --wheel --no-build-isolation --python .venv/bin/python --out-dir build/wheels .
 wheel=$(echo build/wheels/raydp-*.whl)
 # Its dependencies are there, with the lock's versions: --offline only confirms it.
-"$UV" pip install --quiet --compile-bytecode --python .venv/bin/python --offline --reinstall-package raydp "${wheel}[examples,lightgbm,sklearn,test,torch,xgboost]"
+"$UV" pip install --quiet --compile-bytecode --python .venv/bin/python --offline --reinstall-package raydp "${wheel}[examples,lightgbm,sklearn,test,tf,torch,xgboost]"
 echo "installed $(basename "$wheel") into .venv"

@@ -1,8 +1,8 @@
-"""What does a taxi ride in New York cost? Features in Spark, then XGBoost and PyTorch on the same rows.
+"""What does a taxi ride in New York cost? Features in Spark, then XGBoost, PyTorch and Keras on the same rows.
 
 Spark cleans the trips (impossible places, fares and numbers of passengers) and makes features of the pick-up time and
-the two places: distance along the sphere, to the north and to the east, and to the airports. Both models train on Ray
-workers from the features in Ray's object store, and are judged on a tenth of the trips that neither learned from.
+the two places: distance along the sphere, to the north and to the east, and to the airports. The models train on Ray
+workers from the features in Ray's object store, and are judged on a tenth of the trips that none learned from.
 
 The trips are generated like those of the competition "New York City Taxi Fare Prediction" on kaggle.com; with its
 train.csv (55 million trips, 5.7 GB) the same program runs on the real ones.
@@ -17,10 +17,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+import keras
 import torch
 from local_session import local_session
 from pyspark.sql import functions as F
 
+from raydp.tf import TFEstimator
 from raydp.torch import TorchEstimator
 from raydp.utils import random_split
 from raydp.xgboost import XGBoostEstimator
@@ -109,7 +111,19 @@ def network() -> torch.nn.Module:
     )
 
 
-def estimators(options: argparse.Namespace) -> dict[str, XGBoostEstimator | TorchEstimator]:
+def keras_network() -> keras.Model:
+    return keras.Sequential(
+        [
+            keras.Input((len(FEATURES),)),
+            keras.layers.BatchNormalization(momentum=0.9),
+            keras.layers.Dense(64, activation="relu"),
+            keras.layers.Dense(32, activation="relu"),
+            keras.layers.Dense(1),
+        ]
+    )
+
+
+def estimators(options: argparse.Namespace) -> dict[str, XGBoostEstimator | TorchEstimator | TFEstimator]:
     params = {"objective": "reg:squarederror", "max_depth": 6, "eta": 0.1}
     return {
         "XGBoost": XGBoostEstimator(
@@ -122,6 +136,17 @@ def estimators(options: argparse.Namespace) -> dict[str, XGBoostEstimator | Torc
             loss=torch.nn.SmoothL1Loss(),
             feature_columns=FEATURES,
             label_column="fare",
+            batch_size=options.batch_size,
+            num_epochs=options.epochs,
+            seed=1,
+        ),
+        "Keras": TFEstimator(
+            num_workers=options.workers,
+            model=keras_network,
+            optimizer=keras.optimizers.Adam(0.01),
+            loss="huber",
+            feature_columns=FEATURES,
+            label_columns="fare",
             batch_size=options.batch_size,
             num_epochs=options.epochs,
             seed=1,
@@ -149,13 +174,15 @@ def run(spark: SparkSession, options: argparse.Namespace) -> dict[str, float]:
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Taxi fares with XGBoost and PyTorch on features made by Spark.")
+    parser = argparse.ArgumentParser(
+        description="Taxi fares with XGBoost, PyTorch and Keras on features made by Spark."
+    )
     parser.add_argument("--smoke", action="store_true", help="few trips, trees and epochs, to see that it works")
     parser.add_argument("--data", help="CSV or Parquet file of trips (default: generated ones)")
     parser.add_argument("--rows", type=int, default=200_000, help="generated trips (default: 200,000)")
     parser.add_argument("--rounds", type=int, default=200, help="trees of XGBoost (default: 200)")
-    parser.add_argument("--epochs", type=int, default=10, help="epochs of PyTorch (default: 10)")
-    parser.add_argument("--batch-size", type=int, default=256, help="rows of PyTorch's batches (default: 256)")
+    parser.add_argument("--epochs", type=int, default=10, help="epochs of the networks (default: 10)")
+    parser.add_argument("--batch-size", type=int, default=256, help="rows of the networks' batches (default: 256)")
     parser.add_argument("--workers", type=int, default=1, help="training workers (default: 1)")
     options = parser.parse_args(given)
     if options.smoke:

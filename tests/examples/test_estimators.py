@@ -18,14 +18,16 @@ pytestmark = pytest.mark.timeout(600)  # a fit starts processes that import a fr
 
 @pytest.fixture
 def example(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Imports an example by name; Ray's workers are sent its functions, for they cannot import it."""
+    """Imports an example by name; Ray's and Spark's workers are sent its functions, for they cannot import it."""
     import ray
+    from pyspark import cloudpickle
 
     monkeypatch.syspath_prepend(EXAMPLES)
 
     def imported(name: str) -> Any:
         module = importlib.import_module(name)
         ray.cloudpickle.register_pickle_by_value(module)
+        cloudpickle.register_pickle_by_value(module)
         return module
 
     return imported
@@ -49,6 +51,7 @@ def test_taxi_fare(spark: SparkSession, example: Any) -> None:
     assert errors["the mean"] > 8
     assert errors["XGBoost"] < errors["the mean"] / 3
     assert errors["PyTorch"] < errors["the mean"] / 2
+    assert errors["Keras"] < errors["the mean"] / 2
 
 
 def test_data_parallel_training_and_batch_inference(spark: SparkSession, example: Any, tmp_path: Path) -> None:
@@ -59,3 +62,20 @@ def test_data_parallel_training_and_batch_inference(spark: SparkSession, example
     assert curves.read_bytes().startswith(b"\x89PNG")
     few = batch_inference.arguments(["--model", str(folder), "--images", "500"])
     assert batch_inference.run(spark, few) > 0.85
+
+
+def test_plasticc(spark: SparkSession, example: Any) -> None:
+    plasticc = example("plasticc")
+    judged = plasticc.run(spark, plasticc.arguments(["--smoke"]))
+    assert judged["accuracy"] > 0.7  # of seven classes
+    assert 0 < judged["log loss"] < 1.2
+
+
+def test_text_embeddings(spark: SparkSession, example: Any) -> None:
+    text_embeddings = example("text_embeddings")
+    questions = text_embeddings.arguments([])
+    found = text_embeddings.run(spark, questions)
+    assert found.keys() == text_embeddings.QUESTIONS.keys()
+    assert all(len(nearest) == 3 for nearest in found.values())
+    answered = [question for question, names in text_embeddings.QUESTIONS.items() if names & {*found[question]}]
+    assert len(answered) >= 5

@@ -9,25 +9,38 @@ from typing import Any, Literal, TypedDict
 
 from raydp._errors import InvalidArgumentError
 
-__all__ = ["PLACEMENT_STRATEGIES", "Configuration", "NullPolicy", "Options", "TrainingOptions", "configure"]
+__all__ = [
+    "PLACEMENT_STRATEGIES",
+    "CommonOptions",
+    "Configuration",
+    "NullPolicy",
+    "Options",
+    "TrainingOptions",
+    "configure",
+]
 
 NullPolicy = Literal["error", "drop", "fill", "keep"]
 _POLICIES = ("error", "drop", "fill", "keep")
 PLACEMENT_STRATEGIES = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")
 
 
-class TrainingOptions(TypedDict, total=False):
+class CommonOptions(TypedDict, total=False):
     """Keyword arguments of every estimator; see :class:`Configuration` for their meaning and defaults."""
 
     weight_column: str | None
     nulls: NullPolicy
     fill_value: float
     seed: int | None
-    callbacks: Sequence[Any]
     checkpoint_dir: str | None
     checkpoint_every: int
     start_timeout: float
     progress: bool | None
+
+
+class TrainingOptions(CommonOptions, total=False):
+    """The same with those that ``TFEstimator`` had among its positional arguments in RayDP 1.6."""
+
+    callbacks: Sequence[Any]
 
 
 class Options(TrainingOptions, total=False):

@@ -234,8 +234,9 @@ class Estimator:
             [] if other_blocks is None else prepare_evaluation(other_blocks, prepared, configuration, self._learner)
         )
         checked = time.perf_counter()
+        learner = self._learner.bound(prepared.layout)
         job = Job(
-            learner=self._learner,
+            learner=learner,
             layout=prepared.layout,
             classes=prepared.classes,
             configuration=configuration,
@@ -247,7 +248,7 @@ class Estimator:
             ),
         )
         trained = run(job, max_retries=max_retries)
-        self._model = Model(self._learner, trained.model, prepared.layout, prepared.classes, configuration)
+        self._model = Model(learner, trained.model, prepared.layout, prepared.classes, configuration)
         seconds = {
             "convert": converted - start,
             "check": checked - converted,

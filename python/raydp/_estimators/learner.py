@@ -223,6 +223,10 @@ class Learner(ABC):
     def check(self, layout: Layout, classes: Classes | None) -> None:  # noqa: B027 (most have nothing to check)
         """Raise InvalidDataError when the model does not fit the shapes of the data."""
 
+    def bound(self, layout: Layout) -> Learner:  # noqa: ARG002
+        """Return what trains and predicts with columns of a layout, for a framework that must know them by name."""
+        return self
+
     def check_evaluation(self, *, given: bool) -> None:  # noqa: B027
         """Raise InvalidArgumentError when the framework needs an evaluation frame and none was given."""
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from raydp._errors import InvalidArgumentError
 from raydp._estimators.configuration import Options, TrainingOptions, configure
+from raydp._estimators.epochs import Epochs
 from raydp._estimators.estimator import Estimator, deprecated_argument
 from raydp._estimators.requirements import require
 
@@ -121,11 +122,13 @@ class TorchEstimator(Estimator):
             scheduler_step=scheduler_step_freq,
             feature_type=feature_types,
             label_type=label_type,
-            batch_size=64 if batch_size is None else batch_size,
-            drop_last=drop_last,
-            epochs=1 if num_epochs is None else num_epochs,
-            shuffle=shuffle,
-            early_stopping=early_stopping_epochs,
+            epochs=Epochs(
+                count=1 if num_epochs is None else num_epochs,
+                batch_size=64 if batch_size is None else batch_size,
+                drop_last=drop_last,
+                shuffle=shuffle,
+                early_stopping=early_stopping_epochs,
+            ),
         )
         recipe.check()
         configuration = configure(label_column, num_workers, resources_per_worker, complete, handles_missing=False)

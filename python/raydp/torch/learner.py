@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
 
 from raydp._errors import InvalidArgumentError, InvalidDataError
+from raydp._estimators.batches import batches
+from raydp._estimators.epochs import Course
 from raydp._estimators.learner import Learner, Part, Trained
-from raydp.torch.batches import batches
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +52,7 @@ class TorchLearner(Learner):
         """Describes the shapes of the model and the numbers of the recipe; functions have no lasting description."""
         r = self.recipe
         shapes = [(name, tuple(tensor.shape)) for name, tensor in r.make_model().state_dict().items()]
-        return repr((shapes, r.dtype, r.batch_size, r.drop_last, r.epochs, r.shuffle, r.early_stopping))
+        return repr((shapes, r.dtype, r.epochs))
 
     @property
     def classifies(self) -> bool | None:
@@ -66,11 +67,7 @@ class TorchLearner(Learner):
 
     def check_evaluation(self, *, given: bool) -> None:
         """Raise InvalidArgumentError when early stopping has nothing to watch."""
-        if self.recipe.early_stopping is not None and not given:
-            raise InvalidArgumentError(
-                "Early stopping watches the loss on rows that the model does not learn from; give fit an evaluation "
-                f"frame. early_stopping_epochs: {self.recipe.early_stopping}"
-            )
+        self.recipe.epochs.check_evaluation(given=given)
 
     def check(self, layout: Layout, classes: Classes | None) -> None:
         """Raise InvalidDataError when the model does not take the features, or has too few outputs for the classes."""
@@ -112,7 +109,7 @@ class TorchLearner(Learner):
             torch.manual_seed(part.configuration.seed)
         run = _Run(self, part)
         run.restore()
-        while run.epoch < self.recipe.epochs and not run.ended:
+        while run.course.epoch < self.recipe.epochs.count and not run.course.ended:
             run.one_epoch()
         return run.result() if part.rank == 0 else None
 
@@ -153,10 +150,8 @@ class _Run:
         self._scheduler = self._recipe.make_scheduler(self._optimizer)
         self._loss = self._recipe.make_loss()
         self._dtype = learner.features_type
-        self._best: dict[str, Any] = {"loss": float("inf"), "epoch": 0, "model": None}
-        self.epoch = 0
-        self.ended = False
-        self.history: list[dict[str, float]] = []
+        self._best: dict[str, torch.Tensor] | None = None
+        self.course = Course()
 
     def restore(self) -> None:
         """Take up everything where the last checkpoint left it."""
@@ -169,28 +164,27 @@ class _Run:
         if self._scheduler is not None:
             self._scheduler.load_state_dict(state["scheduler"])
         torch.set_rng_state(state["random"].cpu())
-        self._best, self.epoch, self.ended, self.history = (
-            state[name] for name in ("best", "epoch", "ended", "history")
-        )
+        self._best, self.course = state["best"], Course(**state["course"])
 
     def one_epoch(self) -> None:
         """Train for an epoch, measure, and keep a checkpoint."""
-        self.epoch += 1
+        course, part = self.course, self._part
+        course.epoch += 1
         metrics = {"train-loss": self._trained()}
-        if self._part.evaluate is not None:
+        if part.evaluate is not None:
             metrics["evaluate-loss"] = self._evaluated()
-            self._watch(metrics["evaluate-loss"])
-        self.history.append(metrics)
-        if [callback for callback in self._part.configuration.callbacks if callback(self.epoch, dict(metrics)) is True]:
-            self.ended = True
-        self._part.checkpoints.step_done(self.epoch, metrics, self._write)
+        if course.add(metrics, self._recipe.epochs):
+            self._best = {name: tensor.detach().clone() for name, tensor in self._plain.state_dict().items()}
+        if [callback for callback in part.configuration.callbacks if callback(course.epoch, dict(metrics)) is True]:
+            course.ended = True
+        part.checkpoints.step_done(course.epoch, metrics, self._write)
 
     def result(self) -> Trained:
         """Return the model: the last one, or the best one when stopping early was asked for."""
-        state = self._best["model"] if self._recipe.early_stopping is not None else self._plain.state_dict()
+        state = self._plain.state_dict() if self._best is None else self._best
         buffer = io.BytesIO()
         torch.save({name: tensor.cpu() for name, tensor in state.items()}, buffer)
-        return Trained(buffer.getvalue(), self.history)
+        return Trained(buffer.getvalue(), self.course.history)
 
     def _write(self, folder: Path) -> None:
         state = {
@@ -199,9 +193,7 @@ class _Run:
             "scheduler": None if self._scheduler is None else self._scheduler.state_dict(),
             "random": torch.get_rng_state(),
             "best": self._best,
-            "epoch": self.epoch,
-            "ended": self.ended,
-            "history": self.history,
+            "course": asdict(self.course),
         }
         torch.save(state, folder / _STATE)
 
@@ -209,10 +201,9 @@ class _Run:
         self._model.train()
         total, amount = 0.0, 0.0
         recipe, part = self._recipe, self._part
-        order = None
-        if recipe.shuffle:
-            order = np.random.default_rng([part.configuration.seed or 0, self.epoch, part.rank])
-        for features, labels, weights in self._in_step(self._batches(part.train, order, drop_last=recipe.drop_last)):
+        order = recipe.epochs.order(part.configuration.seed, self.course.epoch, part.rank)
+        batches_ = self._batches(part.train, order, drop_last=recipe.epochs.drop_last)
+        for features, labels, weights in self._in_step(batches_):
             self._optimizer.zero_grad()
             outputs = self._model(features)
             loss = outputs.sum() * 0 if labels is None else self._loss_of(outputs, labels, weights)
@@ -262,7 +253,7 @@ class _Run:
         label_type = recipe.label_type or (
             torch.int64 if part.classes is not None and not recipe.is_binary else torch.float32
         )
-        for rows in batches(part, shard, self._dtype, recipe.batch_size, order, drop_last=drop_last):
+        for rows in batches(part, shard, self._dtype, recipe.epochs.batch_size, order, drop_last=drop_last):
             features = torch.from_numpy(rows.features).to(self._device, recipe.dtype)
             labels = torch.from_numpy(rows.labels).to(self._device, label_type)
             weights = None if rows.weights is None else torch.from_numpy(rows.weights).to(self._device, torch.float32)
@@ -291,14 +282,6 @@ class _Run:
         if self._part.workers > 1:
             torch.distributed.all_reduce(sums)
         return float(sums[0] / sums[1]) if sums[1] > 0 else float("nan")
-
-    def _watch(self, loss: float) -> None:
-        if self._recipe.early_stopping is None:
-            return
-        if loss < self._best["loss"]:
-            model = {name: tensor.detach().clone() for name, tensor in self._plain.state_dict().items()}
-            self._best = {"loss": loss, "epoch": self.epoch, "model": model}
-        self.ended = self.epoch - self._best["epoch"] >= self._recipe.early_stopping
 
 
 def _amount(labels: torch.Tensor, weights: torch.Tensor | None) -> float:

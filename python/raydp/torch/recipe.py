@@ -13,6 +13,8 @@ from raydp._errors import InvalidArgumentError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from raydp._estimators.epochs import Epochs
+
 __all__ = ["Recipe"]
 
 _CLASS_LOSSES = (torch.nn.CrossEntropyLoss, torch.nn.NLLLoss, torch.nn.MultiMarginLoss)
@@ -30,11 +32,7 @@ class Recipe:
     scheduler_step: str
     feature_type: torch.dtype | Sequence[torch.dtype] | None
     label_type: torch.dtype | None
-    batch_size: int
-    drop_last: bool
-    epochs: int
-    shuffle: bool
-    early_stopping: int | None
+    epochs: Epochs
 
     def check(self) -> None:
         """Raise InvalidArgumentError for the first thing that is wrong."""
@@ -44,14 +42,7 @@ class Recipe:
                 raise InvalidArgumentError(
                     f"{name} must be given, as an object of PyTorch or a function; got: {value!r}"
                 )
-        for name, public in (("batch_size", "batch_size"), ("epochs", "num_epochs"), ("early_stopping", "")):
-            value = getattr(self, name)
-            if name == "early_stopping" and value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InvalidArgumentError(
-                    f"{public or 'early_stopping_epochs'} must be a whole number of at least 1; got: {value!r}"
-                )
+        self.epochs.check()
         if self.scheduler_step not in ("batch", "epoch"):
             raise InvalidArgumentError(f"scheduler_step_freq must be 'batch' or 'epoch'; got: {self.scheduler_step!r}")
         if len({*self._feature_types()}) > 1:

@@ -1,0 +1,113 @@
+"""Batch inference of texts: which of Spark's functions does what I mean? Embeddings on Ray, the search in Spark SQL.
+
+The texts are what PySpark says of each function of `pyspark.sql.functions`. Actors of Ray Data turn them into vectors
+with WordLlama, a small model of word embeddings whose weights are in its package, so that nothing is downloaded; the
+vectors come back to Spark with `raydp.to_spark`. Questions in other words than PySpark's become vectors as well, and
+SQL finds the nearest functions.
+
+Run: python examples/text_embeddings.py
+     python examples/text_embeddings.py --ask "shorten a text to some characters"
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ray
+import wordllama
+from local_session import local_session
+from pyspark.sql import functions as F
+from wordllama import WordLlama
+
+import raydp
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+QUESTIONS = {
+    "make all letters of a text capitals": {"upper", "ucase"},
+    "the largest value in a group": {"max", "max_by", "greatest", "array_max"},
+    "remove blanks at both ends of a text": {"trim", "btrim"},
+    "how many days lie between two dates": {"datediff", "date_diff"},
+    "smallest whole number not below a value": {"ceil", "ceiling"},
+    "typical distance of values from their mean": {"stddev", "std", "stddev_pop", "stddev_samp"},
+    "read a column of JSON text into a struct": {"from_json", "schema_of_json", "json_tuple", "get_json_object"},
+    "a new row for each element of an array": {"explode", "explode_outer", "posexplode", "posexplode_outer"},
+    "give the rows of a window numbers from 1": {"row_number", "rank", "dense_rank"},
+    "angle in degrees as radians": {"radians", "toRadians"},
+}
+NEAREST_SQL = """
+    WITH compared AS (
+        SELECT question.text AS question, function.name, aggregate(
+            zip_with(question.embedding, function.embedding, (x, y) -> x * y), 0F, (sum, product) -> sum + product
+        ) AS similarity
+        FROM questions AS question CROSS JOIN functions AS function)
+    SELECT question, transform(
+        slice(sort_array(collect_list(struct(similarity, name)), false), 1, 3), found -> found.name) AS nearest
+    FROM compared GROUP BY question
+"""
+
+
+class Embed:
+    """Adds vectors of length 1 to blocks of texts."""
+
+    def __init__(self) -> None:
+        # Named as the cache, for without one it looks for its tokenizer in a folder that its package has not.
+        self._model = WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        return {**batch, "embedding": self._model.embed(list(batch["text"]), norm=True)}
+
+
+def descriptions(spark: SparkSession) -> DataFrame:
+    """Return each function with the first sentence of what is said about it, and its name in words."""
+    rows = []
+    for name, function in inspect.getmembers(F, inspect.isfunction):
+        text = (inspect.getdoc(function) or "").split("\n\n")[0].split(". ")[0]
+        if function.__module__.startswith("pyspark.sql.functions") and text and not name.startswith("_"):
+            rows.append((name, f"{name.replace('_', ' ')}: {' '.join(text.split())}"))
+    return spark.createDataFrame(rows, "name STRING, text STRING")
+
+
+def embedded(spark: SparkSession, texts: DataFrame, actors: int) -> DataFrame:
+    """Return texts with their vectors."""
+    vectors = raydp.from_spark(texts).map_batches(
+        Embed, batch_size=64, compute=ray.data.ActorPoolStrategy(size=actors), batch_format="numpy"
+    )
+    return raydp.to_spark(vectors, spark)
+
+
+def run(spark: SparkSession, options: argparse.Namespace) -> dict[str, list[str]]:
+    """Return the three functions that are nearest to each question."""
+    questions = spark.createDataFrame([(text,) for text in options.ask], "text STRING")
+    embedded(spark, descriptions(spark), options.actors).createOrReplaceTempView("functions")
+    embedded(spark, questions, 1).createOrReplaceTempView("questions")
+    return {row.question: list(row.nearest) for row in spark.sql(NEAREST_SQL).collect()}
+
+
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Nearest texts, with embeddings made by Ray actors.")
+    parser.add_argument("--ask", action="append", help="a question; may be given again (default: ten of them)")
+    parser.add_argument("--actors", type=int, default=1, help="actors that embed (default: 1)")
+    options = parser.parse_args(given)
+    options.ask = options.ask or [*QUESTIONS]
+    return options
+
+
+def main() -> None:
+    options = arguments()
+    with local_session("texts", free_cores=options.actors + 1) as spark:
+        found = run(spark, options)
+    for question, nearest in found.items():
+        print(f"{question}: {', '.join(nearest)}")
+    answered = [question for question, names in QUESTIONS.items() if names & {*found.get(question, ())}]
+    if found.keys() == QUESTIONS.keys():
+        print(f"an expected function is among the three nearest for {len(answered)} of {len(QUESTIONS)} questions")
+    print("example ok")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,214 @@
+"""TFEstimator against Keras' own fit."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import ray.train
+
+keras = pytest.importorskip("keras", reason="the tf extra is not installed")
+pytest.importorskip("tensorflow", reason="the tf extra is not installed")
+
+from raydp.errors import InvalidArgumentError, InvalidDataError  # noqa: E402
+from raydp.tf import TFEstimator  # noqa: E402
+from support.killing import step_done, steps_done  # noqa: E402
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    from pyspark.sql import DataFrame
+
+pytestmark = pytest.mark.timeout(600)  # a fit starts processes that import a framework
+
+FEATURES = ["x", "n", "flag"]
+
+ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import the tests
+
+
+class Doubled(keras.layers.Layer):
+    """A layer that Keras does not know, and that workers cannot import."""
+
+    def call(self, inputs: Any) -> Any:
+        return 2 * inputs
+
+
+def unseeded(width: int = 3) -> Any:
+    return keras.Sequential(
+        [
+            keras.Input((width,)),
+            Doubled(),
+            keras.layers.Dense(8, activation="relu"),
+            keras.layers.Dense(1, kernel_regularizer="l2"),
+        ]
+    )
+
+
+def regression(width: int = 3) -> Any:
+    keras.utils.set_random_seed(11)
+    return unseeded(width)
+
+
+def options(**changes: Any) -> dict[str, Any]:
+    return {
+        "model": regression,
+        "optimizer": keras.optimizers.SGD(0.003, momentum=0.9),
+        "loss": "mse",
+        "feature_columns": FEATURES,
+        "label_columns": "y",
+        "batch_size": 32,
+        "num_epochs": 4,
+        **changes,
+    }
+
+
+class Killer(keras.callbacks.Callback):
+    """Kills its worker at the end of an epoch, once; the learning rate is halved after the second."""
+
+    def __init__(self, folder: Path, at_epoch: int) -> None:
+        super().__init__()
+        self.folder, self.at_epoch = folder, at_epoch
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        step_done(self.folder, epoch + 1, kill_at=(self.at_epoch,))
+
+
+def halved(epoch: int, rate: float) -> float:
+    return rate / 2 if epoch == 2 else rate
+
+
+def test_a_killed_worker_resumes_to_the_loss_curve_of_keras(frame: DataFrame, tmp_path: Path) -> None:
+    estimator = TFEstimator(
+        **options(
+            model=regression(),
+            metrics=["mae", keras.metrics.RootMeanSquaredError()],
+            shuffle=False,
+            num_epochs=5,
+            callbacks=[keras.callbacks.LearningRateScheduler(halved), Killer(tmp_path, 4)],
+        )
+    )
+    result = estimator.fit(frame, frame, max_retries=1)
+    assert steps_done(tmp_path) == [1, 2, 3, 4, 4, 5]
+    collected = frame.toPandas()
+    features, labels = collected[FEATURES].to_numpy(np.float32), collected["y"].to_numpy(np.float32)
+    model = regression()
+    model.compile(
+        keras.optimizers.SGD(0.003, momentum=0.9), "mse", metrics=["mae", keras.metrics.RootMeanSquaredError()]
+    )
+    course = model.fit(
+        features,
+        labels,
+        batch_size=32,
+        epochs=5,
+        shuffle=False,
+        validation_data=(features, labels),
+        callbacks=[keras.callbacks.LearningRateScheduler(halved)],
+        verbose=0,
+    ).history
+    for name in ("loss", "mae", "root_mean_squared_error"):
+        for ours, theirs in ((f"train-{name}", name), (f"evaluate-{name}", f"val_{name}")):
+            assert [metrics[ours] for metrics in result.history] == pytest.approx(course[theirs], rel=1e-5), ours
+    expected = model.predict(features, verbose=0)[:, 0]
+    np.testing.assert_allclose(estimator.get_model().predict(features, verbose=0)[:, 0], expected, rtol=1e-4, atol=1e-5)
+    found = estimator.predict(frame).toPandas().set_index("id")["prediction"]
+    np.testing.assert_allclose(found.loc[collected["id"]], expected, rtol=1e-4, atol=1e-5)
+    estimator.save(tmp_path / "model")
+    again = TFEstimator.load(tmp_path / "model").predict(collected)["prediction"]
+    np.testing.assert_allclose(again, expected, rtol=1e-4, atol=1e-5)
+    plain = keras.models.load_model(tmp_path / "model" / "model.keras", custom_objects={"Doubled": Doubled})
+    np.testing.assert_allclose(plain.predict(features, verbose=0)[:, 0], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_two_workers_learn_as_one_with_larger_batches_and_the_same_seed(ray_cluster: Any, rows: pd.DataFrame) -> None:
+    estimator = TFEstimator(
+        **options(num_workers=2, model=unseeded, seed=5, batch_size=16, shuffle=False, metrics=["mae"])
+    )
+    result = estimator.fit(rows)
+    keras.utils.set_random_seed(5)
+    model = unseeded()
+    model.compile(keras.optimizers.SGD(0.003, momentum=0.9), "mse", metrics=["mae"])
+    halves = np.arange(len(rows)).reshape(2, -1)  # in turns, so that a batch of 32 is one of 16 from each
+    both = rows.iloc[np.concatenate([halves[:, start : start + 16].ravel() for start in range(0, halves.shape[1], 16)])]
+    features, labels = both[FEATURES].to_numpy(np.float32), both["y"].to_numpy(np.float32)
+    course = model.fit(features, labels, batch_size=32, epochs=4, shuffle=False, verbose=0).history
+    for name in ("loss", "mae"):
+        assert [metrics[f"train-{name}"] for metrics in result.history] == pytest.approx(course[name], rel=1e-4)
+
+
+def test_two_workers_learn_classes_and_stop_early(ray_cluster: Any, rows: pd.DataFrame) -> None:
+    def classifier() -> Any:
+        columns = {name: keras.Input((1,), name=name) for name in ("x", "n")}
+        both = keras.layers.Concatenate()([columns["x"], columns["n"]])
+        hidden = keras.layers.Dense(16, activation="relu")(keras.layers.BatchNormalization()(both))
+        return keras.Model(columns, keras.layers.Dense(3)(hidden))
+
+    estimator = TFEstimator(
+        num_workers=2,
+        model=classifier,
+        optimizer={"class_name": "Adam", "config": {"learning_rate": 0.1}},
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        feature_columns=["x", "n"],
+        label_columns=["kind"],
+        merge_feature_columns=False,
+        weight_column="w",
+        batch_size=16,
+        num_epochs=40,
+        seed=3,
+        early_stopping_epochs=2,
+        nulls="drop",
+    )
+    holes = rows.assign(x=rows["x"].where(rows["id"] % 50 != 1))  # the workers have batches of different numbers
+    result = estimator.fit(holes, rows)
+    course = [metrics["evaluate-loss"] for metrics in result.history]
+    assert len(course) == int(np.argmin(course)) + 1 + 2 or len(course) == 40
+    assert result.rows == len(rows) - 5
+    assert estimator.classes == ["high", "low", "middle"]
+    metrics = estimator.evaluate(rows)
+    assert metrics["accuracy"] > 0.8
+    assert metrics["logloss"] == pytest.approx(min(course) * len(rows) / rows["w"].sum(), rel=1e-3)
+    predicted = estimator.predict(rows, probability_column="p")
+    right = predicted["prediction"] == predicted["kind"]
+    assert right.mean() == pytest.approx(result.history[int(np.argmin(course))]["evaluate-accuracy"])
+    np.testing.assert_allclose(np.stack(predicted["p"]).sum(axis=1), 1.0, rtol=1e-5)
+
+
+def test_shapes_that_disagree_are_named(ray_cluster: Any, rows: pd.DataFrame) -> None:
+    with pytest.raises(InvalidDataError, match=r"\(rows, 3\) of float32, from x, n, flag; .*5"):
+        TFEstimator(**options(model=regression(5))).fit(rows)
+    with pytest.raises(InvalidDataError, match="whether merge_feature_columns is as it should be"):
+        TFEstimator(**options(merge_feature_columns=False)).fit(rows)
+    two = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, activation="softmax")])
+    with pytest.raises(InvalidDataError, match=r"more classes than stated: kind has 3, stated: 2"):
+        TFEstimator(**options(model=two, loss="categorical_crossentropy", label_columns="kind")).fit(rows)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"model": None}, "model must be given"),
+        ({"optimizer": None}, "optimizer must be given"),
+        ({"optimizer": "fastest"}, "cannot make this optimizer"),
+        ({"loss": None}, "loss must be given"),
+        ({"loss": "anger"}, "cannot make this loss"),
+        ({"metrics": ["beauty"]}, "cannot make this metrics"),
+        ({"metrics": "mae"}, "takes a list"),
+        ({"batch_size": 0}, "batch_size must be a whole number"),
+        ({"num_epochs": 1.5}, "num_epochs must be a whole number"),
+        ({"early_stopping_epochs": 0}, "early_stopping_epochs must be"),
+        ({"nulls": "keep"}, "cannot train with missing values"),
+        ({"label_columns": None}, "label_columns"),
+        ({"label_columns": ["y", "late"]}, "must name one column"),
+    ],
+)
+def test_wrong_arguments(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=words):
+        TFEstimator(**options(**changes))
+
+
+def test_an_argument_of_1_6_says_what_replaces_it() -> None:
+    with pytest.warns(DeprecationWarning, match="extra_config has no effect any more: placement_strategy"):
+        TFEstimator(**options(extra_config={}))
