@@ -88,6 +88,7 @@ def test_an_unchanged_pyspark_program(address: str, tmp_path: Path) -> None:
             print(json.dumps({
                 "arguments": sys.argv[1:],
                 "sum": spark.range(10).rdd.map(added).sum(),
+                "executor's folder": spark.range(1).rdd.map(lambda _: SparkFiles.getRootDirectory()).first()[0],
                 "driver": beside.NUMBER + single.NUMBER + zipped.NUMBER,
                 "settings": [settings.get(f"spark.{name}") for name in
                              ("master", "app.name", "executor.instances", "executor.memory", "custom.word",
@@ -106,6 +107,7 @@ def test_an_unchanged_pyspark_program(address: str, tmp_path: Path) -> None:
     assert json.loads(outcome.output.splitlines()[-1]) == {
         "arguments": ["--name", "its own", "-x"],
         "sum": 45 + 10 * 123,
+        "executor's folder": "/",
         "driver": 1023,
         "settings": ["ray", "named", "1", "600m", "a b=c", "3"],
     }

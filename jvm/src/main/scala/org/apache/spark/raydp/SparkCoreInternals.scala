@@ -62,6 +62,8 @@ import org.apache.spark.util.{ShutdownHookManager, Utils}
  *    hooks in public would replace it.
  *  - RDD.outputDeterministicLevel: whether partitions can be computed again one by one; the same in public would
  *    replace it.
+ *  - SparkEnv.driverTmpDir, Utils.createTempDir: where an executor puts the files that it fetches; a setting for it
+ *    would replace them.
  *  - Utils.splitCommandString, Utils.substituteAppNExecIds: JVM options read as Spark reads them elsewhere.
  */
 
@@ -340,7 +342,11 @@ object SparkCoreInternals {
       launch.resourceProfileId)
     CoarseGrainedExecutorBackend.run(
       arguments,
-      (rpcEnv, parsed, env, profile) => new RayExecutorBackend(rpcEnv, parsed, env, profile, surroundings))
+      (rpcEnv, parsed, env, profile) => {
+        // Other cluster managers start an executor in a folder of its own; Ray's workers of a node share one.
+        env.driverTmpDir = Some(Utils.createTempDir(Utils.getLocalDir(env.conf), "userFiles").getAbsolutePath)
+        new RayExecutorBackend(rpcEnv, parsed, env, profile, surroundings)
+      })
   }
 
   /**
