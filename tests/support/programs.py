@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 PRELUDE = """
@@ -64,11 +64,15 @@ def start(
     env: Mapping[str, str | None] | None = None,
     log: Path | None = None,
     stdin: int = subprocess.DEVNULL,
+    within: Sequence[str] = (),
 ) -> subprocess.Popen[str]:
-    """Start a program; its standard output is a pipe, its standard error goes to ``log`` or the pipe."""
+    """Start a program, by the command ``within`` if one is given.
+
+    Its standard output is a pipe, its standard error goes to ``log`` or a pipe.
+    """
     code = PRELUDE + textwrap.dedent(source)
     return subprocess.Popen(
-        [sys.executable, "-u", "-c", code],
+        [*within, sys.executable, "-u", "-c", code],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE if log is None else log.open("w"),
         stdin=stdin,
@@ -78,9 +82,15 @@ def start(
     )
 
 
-def run(source: str, *, env: Mapping[str, str | None] | None = None, timeout: float = 420.0) -> Outcome:
+def run(
+    source: str,
+    *,
+    env: Mapping[str, str | None] | None = None,
+    timeout: float = 420.0,
+    within: Sequence[str] = (),
+) -> Outcome:
     """Run a program to its end; one that takes longer than ``timeout`` seconds is killed with all it started."""
-    process = start(source, env=env)
+    process = start(source, env=env, within=within)
     try:
         output, errors = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
