@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql import types as T
 
-pytestmark = pytest.mark.timeout(1200)  # each example runs Spark jobs
+pytestmark = pytest.mark.timeout(3600)  # each example runs Spark jobs
 
 
 @given(found=st.booleans().flatmap(lambda foreign: blocks(foreign=foreign, stored=True)))
