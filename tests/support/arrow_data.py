@@ -159,7 +159,9 @@ def _plain_values(array: pa.Array) -> list[Any]:
         fields = [_plain_values(array.field(index)) for index in range(type_.num_fields)]
         made = [dict(zip(names, row, strict=True)) for row in zip(*fields, strict=True)] or [{}] * len(array)
     elif pa.types.is_map(type_):
-        pairs = list(zip(_plain_values(array.keys), _plain_values(array.items), strict=True))
+        # Spark's own toArrow counts untyped items of maps that are null, too.
+        strict = not pa.types.is_null(type_.item_type)
+        pairs = list(zip(_plain_values(array.keys), _plain_values(array.items), strict=strict))
         made = _sliced(pairs, array.offsets.to_pylist())
     elif pa.types.is_list(type_):
         made = _sliced(_plain_values(array.values), array.offsets.to_pylist())
