@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Application",
+    "checked",
     "context_stopped",
     "current",
     "defaults",
@@ -175,9 +176,7 @@ def prepare(master: str, settings: Mapping[str, str]) -> dict[str, str]:
     """
     with _lock:
         refuse_connect()
-        given, settings = settings, _former_names.translate(settings)
-        _configuration.check(settings)
-        _former_names.note(given)
+        given, settings = settings, checked(settings)
         reused = _reusable_jvm()
         java = find_java() if reused is None else None
         preflight(settings)
@@ -198,6 +197,18 @@ def prepare(master: str, settings: Mapping[str, str]) -> dict[str, str]:
             raise failed_to_start(error) from error
         complete = {**added, **settings}
         return {key: value for key, value in complete.items() if given.get(key) != value}
+
+
+def checked(given: Mapping[str, str]) -> dict[str, str]:
+    """Return an application's settings by the names that they have now; the user is told of old ones.
+
+    Raises:
+        InvalidArgumentError: A setting cannot work.
+    """
+    settings = _former_names.translate(given)
+    _configuration.check(settings)
+    _former_names.note(given)
+    return settings
 
 
 def _request_application(jvm: Any, cluster: RayCluster, settings: dict[str, str]) -> dict[str, str]:

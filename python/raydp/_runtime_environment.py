@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import ray
 
+from raydp._configuration import RUNTIME_ENV
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["inherited_settings"]
-
-_RUNTIME_ENV = "spark.raydp.runtimeEnv"
 
 
 def inherited_settings(settings: Mapping[str, str]) -> dict[str, str]:
@@ -25,8 +25,8 @@ def inherited_settings(settings: Mapping[str, str]) -> dict[str, str]:
     Args:
         settings: Spark configuration; its own ``spark.raydp.runtimeEnv`` has precedence.
     """
-    if _RUNTIME_ENV in settings:
+    if RUNTIME_ENV.key in settings:
         return {}
     environment = dict(ray.get_runtime_context().runtime_env)
     environment.pop("config", None)
-    return {_RUNTIME_ENV: json.dumps(environment)} if environment else {}
+    return {RUNTIME_ENV.key: json.dumps(environment)} if environment else {}

@@ -8,7 +8,7 @@ import subprocess
 import zipfile
 from typing import TYPE_CHECKING
 
-from raydp import _application, _configuration, _former_names, _gateway
+from raydp import _application, _configuration, _gateway
 from raydp._doctor import check_address, preflight
 from raydp._errors import InvalidArgumentError
 from raydp._java import find_java
@@ -45,9 +45,7 @@ def run(submission: Submission) -> int:
         ClusterError: Ray cannot be reached.
     """
     main_class = submission.main_class or _main_class(submission.application)
-    settings = _former_names.translate(submission.settings)
-    _configuration.check(settings)
-    _former_names.note(submission.settings)
+    settings = _application.checked(submission.settings)
     if settings.get(_STRATEGY):
         raise InvalidArgumentError(
             "A placement group is made by raydp.init_spark, and a jar has none; make one and name it by its id. "

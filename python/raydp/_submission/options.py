@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -148,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
 class _Refuse(argparse.Action):
     """An option of ``spark-submit`` that has no meaning here."""
 
-    def __call__(self, parser: argparse.ArgumentParser, *values: Any) -> NoReturn:
+    def __call__(self, parser: argparse.ArgumentParser, *values: Any) -> None:
         if (self.option_strings, values[1]) == (["--deploy-mode"], "client"):
-            return  # type: ignore[misc]  # what happens anyway
+            return  # what happens anyway
         parser.error(f"{self.option_strings[0]} is not for Ray. {self.const}")

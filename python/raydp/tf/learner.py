@@ -12,8 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from raydp._errors import InvalidDataError
-from raydp._estimators.learner import Learner, Part, Trained
+from raydp._estimators.networks import ROWS_PER_SCORE, NetworkLearner
 from raydp.tf.archive import load_weights, model_bytes
+from raydp.tf.recipe import Recipe
 from raydp.tf.replicas import Replicas
 from raydp.tf.run import Run
 
@@ -22,15 +23,13 @@ if TYPE_CHECKING:
 
     from raydp._estimators.labels import Classes
     from raydp._estimators.layout import Layout
-    from raydp.tf.recipe import Recipe
+    from raydp._estimators.learner import Part, Trained
 
 __all__ = ["TFLearner"]
 
-_ROWS_PER_SCORE = 16_384
-
 
 @dataclass(frozen=True)
-class TFLearner(Learner):
+class TFLearner(NetworkLearner[Recipe]):
     """Keras with what the user gave.
 
     Attributes:
@@ -53,33 +52,9 @@ class TFLearner(Learner):
         optimizer = keras.optimizers.serialize(r.make_optimizer())
         return repr((shapes, optimizer, r.merge_features, r.epochs))
 
-    @property
-    def classifies(self) -> bool | None:
-        """Whether the loss is one of classification; otherwise the labels decide."""
-        return self.recipe.classifies
-
-    def class_count(self, layout: Layout) -> int | None:
-        """Return the number of the model's outputs, if the loss is one of classification."""
-        if not self.classifies:
-            return None
-        return 2 if self.recipe.is_binary else self._outputs(layout)
-
     def bound(self, layout: Layout) -> TFLearner:
         """Return a learner that knows the columns."""
         return replace(self, layout=layout)
-
-    def check_evaluation(self, *, given: bool) -> None:
-        """Raise InvalidArgumentError when early stopping has nothing to watch."""
-        self.recipe.epochs.check_evaluation(given=given)
-
-    def check(self, layout: Layout, classes: Classes | None) -> None:
-        """Raise InvalidDataError when the model does not take the features, or has too few outputs for the classes."""
-        outputs = self._outputs(layout)
-        if classes is not None and outputs < len(classes) and not (outputs == 1 and len(classes) == 2):
-            raise InvalidDataError(
-                "The model has fewer outputs than the label has classes. "
-                f"Outputs: {outputs}; classes of {layout.label}: {classes}"
-            )
 
     def _outputs(self, layout: Layout) -> int:
         try:
@@ -127,8 +102,8 @@ class TFLearner(Learner):
         """Return probabilities or values; on a GPU if this process has one."""
         assert self.layout is not None
         pieces = []
-        for start in range(0, max(len(features), 1), _ROWS_PER_SCORE):
-            piece = features[start : start + _ROWS_PER_SCORE]
+        for start in range(0, max(len(features), 1), ROWS_PER_SCORE):
+            piece = features[start : start + ROWS_PER_SCORE]
             outputs = np.asarray(model(self.recipe.inputs(piece, self.layout), training=False), np.float32)
             pieces.append(outputs[:, None] if outputs.ndim == 1 else outputs)
         outputs = np.concatenate(pieces)

@@ -12,7 +12,9 @@ import torch
 from raydp._errors import InvalidArgumentError, InvalidDataError
 from raydp._estimators.batches import batches
 from raydp._estimators.epochs import Course
-from raydp._estimators.learner import Learner, Part, Trained
+from raydp._estimators.learner import Part, Trained
+from raydp._estimators.networks import ROWS_PER_SCORE, NetworkLearner
+from raydp.torch.recipe import Recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,16 +23,14 @@ if TYPE_CHECKING:
 
     from raydp._estimators.labels import Classes
     from raydp._estimators.layout import Layout
-    from raydp.torch.recipe import Recipe
 
 __all__ = ["TorchLearner"]
 
 _STATE = "state.pt"
-_ROWS_PER_SCORE = 16_384
 
 
 @dataclass(frozen=True)
-class TorchLearner(Learner):
+class TorchLearner(NetworkLearner[Recipe]):
     """PyTorch with what the user gave.
 
     Attributes:
@@ -53,30 +53,6 @@ class TorchLearner(Learner):
         r = self.recipe
         shapes = [(name, tuple(tensor.shape)) for name, tensor in r.make_model().state_dict().items()]
         return repr((shapes, r.dtype, r.epochs))
-
-    @property
-    def classifies(self) -> bool | None:
-        """Whether the loss is one of classification; otherwise the labels decide."""
-        return self.recipe.classifies
-
-    def class_count(self, layout: Layout) -> int | None:
-        """Return the number of the model's outputs, if the loss is one of classification."""
-        if not self.classifies:
-            return None
-        return 2 if self.recipe.is_binary else self._outputs(layout)
-
-    def check_evaluation(self, *, given: bool) -> None:
-        """Raise InvalidArgumentError when early stopping has nothing to watch."""
-        self.recipe.epochs.check_evaluation(given=given)
-
-    def check(self, layout: Layout, classes: Classes | None) -> None:
-        """Raise InvalidDataError when the model does not take the features, or has too few outputs for the classes."""
-        outputs = self._outputs(layout)
-        if classes is not None and outputs < len(classes) and not (outputs == 1 and len(classes) == 2):
-            raise InvalidDataError(
-                "The model has fewer outputs than the label has classes. "
-                f"Outputs: {outputs}; classes of {layout.label}: {classes}"
-            )
 
     def _outputs(self, layout: Layout) -> int:
         model = self.recipe.make_model()
@@ -127,8 +103,8 @@ class TorchLearner(Learner):
         model.to(device)
         pieces = []
         with torch.inference_mode():
-            for start in range(0, max(len(features), 1), _ROWS_PER_SCORE):
-                inputs = torch.from_numpy(features[start : start + _ROWS_PER_SCORE]).to(device, self.recipe.dtype)
+            for start in range(0, max(len(features), 1), ROWS_PER_SCORE):
+                inputs = torch.from_numpy(features[start : start + ROWS_PER_SCORE]).to(device, self.recipe.dtype)
                 outputs = model(inputs).float()
                 outputs = outputs.reshape(len(inputs), -1)
                 pieces.append((outputs if classes is None else self.recipe.probabilities(outputs)).cpu().numpy())
