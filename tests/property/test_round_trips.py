@@ -69,12 +69,18 @@ def test_spark_to_ray_to_spark(spark: SparkSession, frame: tuple[T.StructType, l
         back = raydp.to_spark(dataset, spark)
         assert back.schema == schema
         assert _collected(back) == _collected(df)
-        # PySpark's way to Arrow fails on variants, vectors and matrices that are null.
-        if not any(name in schema.simpleString() for name in ("variant", "vector", "matrix")):
+        if all(_arrow_of_pyspark_holds(field.dataType) for field in schema):
             # Spark's own way to Arrow is another implementation of the same mapping.
             assert rows_of(table_of(dataset)) == rows_of(df.toArrow().cast(arrow_schema(schema)))
     finally:
         df.unpersist()
+
+
+def _arrow_of_pyspark_holds(type_: T.DataType) -> bool:
+    """PySpark's way to Arrow fails on variants, vectors and matrices that are null, and on nested columns of nulls."""
+    text = type_.simpleString()
+    nested = text != type_.typeName()
+    return not any(name in text for name in ("variant", "vector", "matrix", *(["void"] if nested else [])))
 
 
 def _collected(df: DataFrame) -> list[str]:

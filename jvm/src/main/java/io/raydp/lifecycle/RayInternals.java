@@ -1,5 +1,7 @@
 package io.raydp.lifecycle;
 
+import io.ray.api.Ray;
+import io.ray.runtime.DefaultRayRuntimeFactory;
 import io.ray.runtime.util.BinaryFileUtil;
 import io.ray.runtime.util.JniUtils;
 import io.ray.runtime.util.LoggingUtil;
@@ -62,5 +64,25 @@ final class RayInternals {
    */
   static void loadNativeLibrary(String sessionDirectory) {
     JniUtils.loadLibrary(sessionDirectory, BinaryFileUtil.CORE_WORKER_JAVA_LIBRARY, true);
+  }
+
+  /**
+   * Joins the cluster as {@code Ray.init} does, without its shutdown hook: who calls this shuts Ray down.
+   *
+   * <p>Why: that hook runs beside Spark's own and frees Ray while the SparkContext still ends its executors, which
+   * ends the process with Ray's exit code instead of the program's. Shutdown hooks with an order, or an init without
+   * one, would replace this.
+   */
+  static void join() {
+    synchronized (Ray.class) {
+      try {
+        Field runtime = Ray.class.getDeclaredField("runtime");
+        runtime.setAccessible(true);
+        if (runtime.get(null) == null) runtime.set(null, new DefaultRayRuntimeFactory().createRayRuntime());
+      } catch (ReflectiveOperationException e) {
+        throw new IllegalStateException(
+            "This version of Ray cannot be joined without its shutdown hook; use the Ray version that raydp names", e);
+      }
+    }
   }
 }

@@ -14,7 +14,7 @@ import org.slf4j.LoggerFactory
  *
  * Ray's Java API has no callback and its wait cannot be interrupted, so the wait is cut into short ones; a call that
  * is added in the meantime joins the next. Each holds the monitor that `Ray.shutdown` takes: that frees what a wait
- * looks at, and Ray calls it by itself when the process ends.
+ * looks at, and a program may call it at any time.
  */
 private[lifecycle] final class ActorWatch extends AutoCloseable {
   private val log = LoggerFactory.getLogger(classOf[ActorWatch])

@@ -139,7 +139,7 @@ private[lifecycle] final class NativeRayCluster(address: String, spec: Applicati
       joining.setDaemon(true)
       joining
     }
-    val attempt: Callable[Unit] = () => Ray.init()
+    val attempt: Callable[Unit] = () => RayInternals.join()
     try thread.submit(attempt).get(JoinMillis, TimeUnit.MILLISECONDS)
     catch {
       case error: ExecutionException => throw unreachable(ActorWatch.account(error.getCause), Some(error.getCause))

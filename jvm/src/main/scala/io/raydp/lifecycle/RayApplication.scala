@@ -7,7 +7,7 @@ import scala.jdk.CollectionConverters._
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory
 import org.apache.spark.SparkConf
-import org.apache.spark.raydp.ApplicationSecret
+import org.apache.spark.raydp.{ApplicationSecret, SparkCoreInternals}
 import org.slf4j.LoggerFactory
 
 /**
@@ -77,6 +77,8 @@ object RayApplication {
   private val PauseMillis = 500L
   private val log = LoggerFactory.getLogger(classOf[RayApplication])
   private val current = new AtomicReference[Option[RayApplication]](None)
+
+  SparkCoreInternals.afterContexts(() => shutdown())
 
   /**
    * Starts an application in the background, before its SparkContext exists.

@@ -58,8 +58,8 @@ import org.apache.spark.util.{ShutdownHookManager, Utils}
  *    differ from it; a public one would replace it.
  *  - SparkConf.isExecutorStartupConf, SecurityManager: which settings an executor must know before it can ask for the
  *    rest; a public list would replace them.
- *  - ShutdownHookManager: a hook that runs before Spark's own, which close the connection to the driver; ordered
- *    hooks in public would replace it.
+ *  - ShutdownHookManager: hooks that run before Spark's own, which close the connection to the driver, or after them;
+ *    ordered hooks in public would replace it.
  *  - RDD.outputDeterministicLevel: whether partitions can be computed again one by one; the same in public would
  *    replace it.
  *  - SparkEnv.driverTmpDir, Utils.createTempDir: where an executor puts the files that it fetches; a setting for it
@@ -348,6 +348,10 @@ object SparkCoreInternals {
         new RayExecutorBackend(rpcEnv, parsed, env, profile, surroundings)
       })
   }
+
+  /** Runs `action` when the process ends, once the SparkContexts have stopped. */
+  def afterContexts(action: () => Unit): Unit =
+    ShutdownHookManager.addShutdownHook(ShutdownHookManager.SPARK_CONTEXT_SHUTDOWN_PRIORITY - 1)(action)
 
   /**
    * What one executor needs by Spark's settings.
