@@ -14,6 +14,7 @@ pytest.importorskip("tensorflow", reason="the tf extra is not installed")
 
 from raydp.errors import InvalidArgumentError, InvalidDataError  # noqa: E402
 from raydp.tf import TFEstimator  # noqa: E402
+from support.fits import fit_with_early_stop  # noqa: E402
 from support.killing import step_done, steps_done  # noqa: E402
 
 if TYPE_CHECKING:
@@ -161,14 +162,7 @@ def test_two_workers_learn_classes_and_stop_early(ray_cluster: Any, rows: pd.Dat
         early_stopping_epochs=2,
         nulls="drop",
     )
-    holes = rows.assign(x=rows["x"].where(rows["id"] % 50 != 1))  # the workers have batches of different numbers
-    result = estimator.fit(holes, rows)
-    course = [metrics["evaluate-loss"] for metrics in result.history]
-    assert len(course) == int(np.argmin(course)) + 1 + 2 or len(course) == 40
-    assert result.rows == len(rows) - 5
-    assert estimator.classes == ["high", "low", "middle"]
-    metrics = estimator.evaluate(rows)
-    assert metrics["accuracy"] > 0.8
+    result, course, metrics = fit_with_early_stop(estimator, rows)
     assert metrics["logloss"] == pytest.approx(min(course) * len(rows) / rows["w"].sum(), rel=1e-3)
     predicted = estimator.predict(rows, probability_column="p")
     right = predicted["prediction"] == predicted["kind"]

@@ -30,13 +30,6 @@ def test_a_cluster_grows_with_the_job_and_shrinks_after_it() -> None:
             cluster.start()
             ray.init("auto", log_to_driver=False)
 
-            def eventually(what, condition, seconds=150):
-                deadline = time.monotonic() + seconds
-                while not condition():
-                    assert time.monotonic() < deadline, (what, ray.nodes())
-                    time.sleep(0.2)
-                say(what)
-
             def nodes():
                 return sum(node["Alive"] for node in ray.nodes())
 
@@ -45,24 +38,14 @@ def test_a_cluster_grows_with_the_job_and_shrinks_after_it() -> None:
                 "spark.dynamicAllocation.minExecutors": 0,
                 "spark.dynamicAllocation.maxExecutors": 3,
                 "spark.dynamicAllocation.executorIdleTimeout": "3s"})
-            def slowly(rows):
-                for row in rows:
-                    time.sleep(1)
-                    yield row % 3, 1
-            import threading
-            result = []
-            def job():
-                pairs = spark.sparkContext.parallelize(range(60), 30).mapPartitions(slowly)
-                result.extend(pairs.reduceByKey(lambda a, b: a + b, 2).collect())
-            thread = threading.Thread(target=job)
-            thread.start()
-            eventually("grown", lambda: nodes() == 3)
+            thread, result = start_job(spark, 1)
+            eventually("grown", lambda: nodes() == 3, state=ray.nodes)
             thread.join(240)
             say("result:", sorted(result))
             dataset = raydp.from_spark(spark.range(1000))
             say("converted:", dataset.count())
             del dataset
-            eventually("shrunk", lambda: nodes() == 1)
+            eventually("shrunk", lambda: nodes() == 1, state=ray.nodes)
             say("after:", spark.range(10).count())
             raydp.stop_spark()
             ray.shutdown()

@@ -26,12 +26,8 @@ WATCHING = """
             demand = get_cluster_status(ray.get_runtime_context().gcs_address).resource_demands.ray_task_actor_demand
             return sum(shape.count * shape.bundle.get("CPU", 0) for one in demand for shape in one.bundles_by_count)
 
-        def eventually(what, condition, seconds=120):
-            deadline = time.monotonic() + seconds
-            while not condition():
-                assert time.monotonic() < deadline, (what, status())
-                time.sleep(0.1)
-            say(what)
+        import functools
+        eventually = functools.partial(eventually, seconds=120, state=status)
 """
 
 
@@ -104,22 +100,12 @@ def test_dynamic_allocation_grows_with_a_job_and_shrinks_after_it() -> None:
         except raydp.errors.SessionError as error:
             say("refused:", error)
 
-        import threading
-        def slowly(rows):
-            for row in rows:
-                time.sleep(0.5)
-                yield row % 3, 1
-        result = []
-        def job():
-            pairs = spark.sparkContext.parallelize(range(60), 30).mapPartitions(slowly)
-            result.extend(pairs.reduceByKey(lambda a, b: a + b, 2).collect())
-        thread = threading.Thread(target=job)
-        thread.start()
+        thread, result = start_job(spark, 0.5)
         eventually("grown", lambda: len(registered()) == 3)
         eventually("pending", lambda: len(living()) == 6 and pending_cpus() == 3)
         thread.join(120)
         say("result:", sorted(result))
-        eventually("pending cancelled", lambda: len(living()) <= 3 and pending_cpus() == 0, 20)
+        eventually("pending cancelled", lambda: len(living()) <= 3 and pending_cpus() == 0, seconds=20)
         eventually("shrunk", lambda: len(living()) == 1)
         say("after:", spark.range(100).count())
         """

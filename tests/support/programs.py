@@ -31,6 +31,31 @@ def start_ray(num_cpus=4, **options):
 
 def say(*words):
     print(*words, flush=True)
+
+def eventually(what, condition, seconds=150, state=lambda: None):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, (what, state())
+        time.sleep(0.1)
+    say(what)
+
+# Starts a job of 60 slow rows in a thread; returns that and the list that gets the result.
+def start_job(spark, seconds):
+    import threading
+
+    def slowly(rows):
+        for row in rows:
+            time.sleep(seconds)
+            yield row % 3, 1
+
+    result = []
+    def job():
+        pairs = spark.sparkContext.parallelize(range(60), 30).mapPartitions(slowly)
+        result.extend(pairs.reduceByKey(lambda a, b: a + b, 2).collect())
+
+    thread = threading.Thread(target=job)
+    thread.start()
+    return thread, result
 """
 
 
