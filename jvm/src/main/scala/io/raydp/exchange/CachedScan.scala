@@ -1,9 +1,6 @@
 package io.raydp.exchange
 
-import scala.reflect.ClassTag
-
 import org.apache.spark.rdd.RDD
-import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.columnar.CachedBatch
 import org.apache.spark.sql.execution.columnar.{DefaultCachedBatch, DefaultCachedBatchSerializer, InMemoryTableScanExec}
 import org.apache.spark.sql.execution.vectorized.OnHeapColumnVector
@@ -13,8 +10,8 @@ import org.apache.spark.sql.vectorized.{ColumnarBatch, ColumnVector}
 import io.raydp.exchange.columns.{CachedBytes, SparkVectorInternals}
 
 /**
- * Reads Spark's cache where Spark itself would make rows of it: a frame with anything but numbers. The bytes of strings
- * and of nested values are used where they lie.
+ * Reads Spark's cache by columns where Spark itself would make rows of it: a frame with anything but numbers. The bytes
+ * of strings and of nested values are used where they lie.
  */
 private[exchange] final class CachedScan private (scan: InMemoryTableScanExec) {
   private val types = scan.attributes.map(attribute => CachedScan.physical(attribute.dataType)).toArray
@@ -22,35 +19,16 @@ private[exchange] final class CachedScan private (scan: InMemoryTableScanExec) {
     scan.attributes.map(wanted => scan.relation.output.indexWhere(_.exprId == wanted.exprId)).toArray
   private val rowsRead = scan.longMetric("numOutputRows")
 
-  /** Whether there is nothing nested, so that every column can be copied as such. */
-  def isFlat: Boolean = types.forall(CachedScan.isFlat)
-
   /** The columns, batch by batch; a batch is valid until the next. */
-  def batches(): RDD[ColumnarBatch] =
-    readBatches((reader, sizes) => sizes.map(size => new ColumnarBatch(reader.columns, size)))
-
-  /** The rows, each valid until the next. */
-  def rows(): RDD[InternalRow] = readBatches { (reader, sizes) =>
-    val row = new CachedRow(reader.columns)
-    sizes.flatMap { size =>
-      Iterator.range(0, size).map { number =>
-        row.moveTo(number)
-        row
-      }
-    }
-  }
-
-  /** What `use` makes of a partition's batches, given the reader and the number of rows that it has just read. */
-  private def readBatches[T: ClassTag](use: (CachedScan.Reader, Iterator[Int]) => Iterator[T]): RDD[T] = {
+  def batches(): RDD[ColumnarBatch] = {
     val (columnTypes, columnOrdinals, metric) = (types, ordinals, rowsRead)
     scan.relation.cacheBuilder.cachedColumnBuffers.mapPartitions { batches =>
       val reader = new CachedScan.Reader(columnTypes, columnOrdinals)
-      val sizes = batches.map { batch =>
+      batches.map { batch =>
         metric += batch.numRows
         reader.read(batch)
-        batch.numRows
+        new ColumnarBatch(reader.columns, batch.numRows)
       }
-      use(reader, sizes)
     }
   }
 }
@@ -70,12 +48,7 @@ private[exchange] object CachedScan {
     case other => other
   }
 
-  private def isReadable(dataType: DataType): Boolean = dataType match {
-    case _: StructType | _: ArrayType | _: MapType => true
-    case other => isFlat(other)
-  }
-
-  private def isFlat(dataType: DataType): Boolean = isNumber(dataType) || CachedBytes.holdsFlat(dataType)
+  private def isReadable(dataType: DataType): Boolean = isNumber(dataType) || CachedBytes.holds(dataType)
 
   private def isNumber(dataType: DataType): Boolean = dataType match {
     case BooleanType | ByteType | ShortType | IntegerType | LongType | FloatType | DoubleType => true

@@ -40,7 +40,6 @@ private[exchange] final case class ExportBlocksExec(child: SparkPlan, request: E
   private def task: ExportTask = ExportTask(child.schema, request, metrics)
 
   override def inputRDDs(): Seq[RDD[InternalRow]] = child match {
-    case InputAdapter(scan: InMemoryTableScanExec) => Seq(CachedScan.of(scan).fold(scan.execute())(_.rows()))
     case fused: CodegenSupport => fused.inputRDDs()
     case other => throw new IllegalStateException(s"Not part of a generated stage: $other")
   }
@@ -56,7 +55,10 @@ private[exchange] final case class ExportBlocksExec(child: SparkPlan, request: E
   }
 
   override def doConsume(ctx: CodegenContext, input: Seq[ExprCode], row: ExprCode): String =
-    evaluateVariables(input) + generated.get.writeRow(input, row)
+    child match {
+      case _: InputAdapter => generated.get.writeFrom(row.value.toString)
+      case _ => evaluateVariables(input) + generated.get.writeRow(input, row)
+    }
 
   /** The child's columns where it has them in batches: those are copied as they are, without rows in between. */
   private def columnarSource: Option[() => RDD[ColumnarBatch]] = child match {
@@ -82,7 +84,7 @@ private[exchange] final case class ExportBlocksExec(child: SparkPlan, request: E
           scan.attributes,
           conf))
     } else {
-      CachedScan.of(scan).filter(_.isFlat).map(cached => () => cached.batches())
+      CachedScan.of(scan).map(cached => () => cached.batches())
     }
   }
 

@@ -57,19 +57,27 @@ private[exchange] final class ExportCode(ctx: CodegenContext, columns: Seq[Attri
   /** Writes one row whose columns are in `input`, evaluated, or can be read from `row`. */
   def writeRow(input: Seq[ExprCode], row: ExprCode): String = {
     val index = ctx.freshName("rowIndex")
-    val written = ctx.freshName("rowWritten")
-    val (preparation, puts) =
-      if (columns.size <= ColumnsPerMethod) ("", writeVariables(input, index))
-      else (row.code.toString, writeInMethods(row.value.toString, index))
+    if (columns.size <= ColumnsPerMethod) written(index, input.indices.map(i => putVariable(i, index, input(i))))
+    else row.code.toString + written(index, putInMethods(row.value.toString, index))
+  }
+
+  /** Writes one row that something else has made: what need not be an object on the way to its column is none. */
+  def writeFrom(row: String): String = {
+    val index = ctx.freshName("rowIndex")
+    if (columns.size <= ColumnsPerMethod) written(index, columns.indices.map(i => putFromRow(i, index, row)))
+    else written(index, putInMethods(row, index))
+  }
+
+  private def written(index: String, puts: Seq[String]): String = {
+    val done = ctx.freshName("rowWritten")
     s"""
-       |$preparation
-       |boolean $written = false;
-       |while (!$written) {
+       |boolean $done = false;
+       |while (!$done) {
        |  try {
        |    int $index = $writer.beginRow();
-       |    $puts
+       |    ${puts.mkString("\n")}
        |    $writer.endRow();
-       |    $written = true;
+       |    $done = true;
        |  } catch (${classOf[BlockFull].getName} full) {
        |    $writer.makeRoom();
        |  }
@@ -77,37 +85,29 @@ private[exchange] final class ExportCode(ctx: CodegenContext, columns: Seq[Attri
      """.stripMargin
   }
 
-  private def writeVariables(input: Seq[ExprCode], index: String): String =
-    input.indices.map { i =>
-      put(i, index, input(i).isNull.toString, input(i).value.toString, nullable = input(i).isNull != FalseLiteral)
-    }.mkString("\n")
-
   /** Methods of more than 8,000 bytecodes are never compiled, so a wide row is read back in several. */
-  private def writeInMethods(row: String, index: String): String =
+  private def putInMethods(row: String, index: String): Seq[String] =
     columns.indices.grouped(ColumnsPerMethod).map { group =>
       val name = ctx.freshName("writeColumns")
-      val puts = group.map { i =>
-        put(
-          i,
-          "index",
-          s"row.isNullAt($i)",
-          CodeGenerator.getValue("row", columns(i).dataType, i.toString),
-          columns(i).nullable)
-      }
       val method = ctx.addNewFunction(
         name,
         s"""
            |private void $name(${classOf[InternalRow].getName} row, int index) {
-           |  ${puts.mkString("\n")}
+           |  ${group.map(putFromRow(_, "index", "row")).mkString("\n")}
            |}
          """.stripMargin)
       s"$method($row, $index);"
-    }.mkString("\n")
+    }.toSeq
 
-  private def put(ordinal: Int, index: String, isNull: String, value: String, nullable: Boolean): String = {
-    val column = columnWriters(ordinal)
-    val putValue = valuePuts(ordinal)(index, value)
-    if (nullable) s"if ($isNull) { $column.putNull($index); } else { $putValue }" else putValue
+  private def putVariable(ordinal: Int, index: String, variable: ExprCode): String = {
+    val putValue = valuePuts(ordinal)(index, variable.value.toString)
+    if (variable.isNull == FalseLiteral) putValue
+    else s"if (${variable.isNull}) { ${columnWriters(ordinal)}.putNull($index); } else { $putValue }"
+  }
+
+  private def putFromRow(ordinal: Int, index: String, row: String): String = {
+    val column = columns(ordinal)
+    putFrom(column.dataType, column.nullable, columnWriters(ordinal), valuePuts(ordinal), row, s"$ordinal", index)
   }
 
   /** Per column, the statement that writes a value at an index. */
@@ -126,24 +126,21 @@ private[exchange] final class ExportCode(ctx: CodegenContext, columns: Seq[Attri
   private def putStruct(struct: StructType, column: String): (String, String) => String = {
     val puts = struct.zipWithIndex.map { case (field, i) =>
       val writer = newWriter(field.dataType, s"$column.field($i)")
-      putFrom(field.dataType, field.nullable, writer, s"$i", "index")
+      putFrom(field.dataType, field.nullable, writer, valuePut(field.dataType, writer), "source", s"$i", "index")
     }
     newMethod("putStruct", classOf[InternalRow], puts.mkString("\n"))
   }
 
   private def putArray(array: ArrayType, column: String): (String, String) => String = {
     val writer = newWriter(array.elementType, s"$column.element()")
+    val putElements =
+      newMethod("putElements", classOf[ArrayData], putEach(array.elementType, array.containsNull, writer))
     newMethod(
       "putArray",
       classOf[ArrayData],
       s"""
-         |int length = source.numElements();
-         |int start = $column.begin(index, length);
-         |if (!$column.copyElements(source, start)) {
-         |  for (int i = 0; i < length; i++) {
-         |    ${putFrom(array.elementType, array.containsNull, writer, "i", "start + i")}
-         |  }
-         |}
+         |int start = $column.begin(index, source.numElements());
+         |${putElements("start", "source")}
        """.stripMargin)
   }
 
@@ -162,17 +159,31 @@ private[exchange] final class ExportCode(ctx: CodegenContext, columns: Seq[Attri
        """.stripMargin)
   }
 
-  private def putEach(dataType: DataType, nullable: Boolean, writer: String): String =
+  private def putEach(dataType: DataType, nullable: Boolean, writer: String): String = {
+    val put = putFrom(dataType, nullable, writer, valuePut(dataType, writer), "source", "i", "index + i")
     s"""
-       |for (int i = 0; i < source.numElements(); i++) {
-       |  ${putFrom(dataType, nullable, writer, "i", "index + i")}
+       |if (!$writer.copyAll(source, index)) {
+       |  for (int i = 0; i < source.numElements(); i++) {
+       |    $put
+       |  }
        |}
      """.stripMargin
+  }
 
-  /** Writes the value, or null, at `ordinal` of the variable `source`. */
-  private def putFrom(dataType: DataType, nullable: Boolean, writer: String, ordinal: String, index: String): String = {
-    val putValue = valuePut(dataType, writer)(index, CodeGenerator.getValue("source", dataType, ordinal))
-    if (nullable) s"if (source.isNullAt($ordinal)) { $writer.putNull($index); } else { $putValue }" else putValue
+  /** Writes the value, or null, at `ordinal` of the variable `source`, a row or an array. */
+  private def putFrom(
+      dataType: DataType,
+      nullable: Boolean,
+      writer: String,
+      valuePut: (String, String) => String,
+      source: String,
+      ordinal: String,
+      index: String): String = {
+    val putValue = dataType match {
+      case _: StringType | BinaryType => s"$writer.putFrom($source, $ordinal, $index);"
+      case other => valuePut(index, CodeGenerator.getValue(source, other, ordinal))
+    }
+    if (nullable) s"if ($source.isNullAt($ordinal)) { $writer.putNull($index); } else { $putValue }" else putValue
   }
 
   /** A method that writes the value `source` at `index`, as a call; the JIT compiler inlines what is small. */

@@ -86,8 +86,24 @@ public final class BlockWriter {
         attempt = written == 0 ? count / 2 : batch.numRows();
         from += written;
       } else {
-        write(batch.getRow(from));
+        writeRow(batch, from);
         from++;
+      }
+    }
+  }
+
+  private void writeRow(ColumnarBatch batch, int row) {
+    boolean written = false;
+    while (!written) {
+      try {
+        int index = beginRow();
+        for (int i = 0; i < columns.length; i++) {
+          columns[i].putRange(batch.column(i), row, 1, index);
+        }
+        endRow();
+        written = true;
+      } catch (BlockFull full) {
+        makeRoom();
       }
     }
   }

@@ -1,7 +1,8 @@
 package io.raydp.exchange.columns;
 
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
-import org.apache.spark.sql.vectorized.ColumnVector;
+import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
+import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
 import org.apache.spark.unsafe.Platform;
 import org.apache.spark.unsafe.types.UTF8String;
 
@@ -82,30 +83,31 @@ public final class BytesColumn extends ColumnWriter {
     Platform.putLong(null, target + at, Platform.getLong(object, source + at));
   }
 
+  /**
+   * Takes the bytes of Spark's own rows and arrays where they lie. To make a {@link UTF8String} of them costs more than
+   * to copy them: several of its fields are volatile, and the constructor writes each.
+   */
   @Override
   public void putFrom(SpecializedGetters source, int ordinal, int index) {
-    if (binary) {
+    if (source instanceof UnsafeRow row) {
+      putUnsafe(index, row.getBaseObject(), row.getBaseOffset(), row.getLong(ordinal));
+    } else if (source instanceof UnsafeArrayData array) {
+      putUnsafe(index, array.getBaseObject(), array.getBaseOffset(), array.getLong(ordinal));
+    } else if (binary) {
       putBinary(index, source.getBinary(ordinal));
     } else {
       putString(index, source.getUTF8String(ordinal));
     }
   }
 
+  /** A value in the form that unsafe rows and arrays have for it: its offset in them and its length. */
+  private void putUnsafe(int index, Object base, long offset, long offsetAndLength) {
+    put(index, base, offset + (offsetAndLength >>> 32), (int) offsetAndLength);
+  }
+
   @Override
-  void putRange(ColumnVector source, int from, int count, int index) {
-    if (!(source instanceof CachedBytes cached)) {
-      super.putRange(source, from, count, index);
-      return;
-    }
-    Object base = cached.base();
-    for (int i = 0; i < count; i++) {
-      int length = cached.length(from + i);
-      if (length < 0) {
-        putNull(index + i);
-      } else {
-        put(index + i, base, cached.offset(from + i), length);
-      }
-    }
+  void putCached(CachedBytes source, int row, int index) {
+    put(index, source.base(), source.offset(row), source.length(row));
   }
 
   @Override

@@ -6,11 +6,17 @@ import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
+import org.apache.spark.sql.catalyst.expressions.UnsafeMapData;
+import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
+import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.BinaryType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.Decimal;
 import org.apache.spark.sql.types.DecimalType;
+import org.apache.spark.sql.types.MapType;
 import org.apache.spark.sql.types.StringType;
+import org.apache.spark.sql.types.StructType;
 import org.apache.spark.sql.vectorized.ColumnVector;
 import org.apache.spark.sql.vectorized.ColumnarArray;
 import org.apache.spark.sql.vectorized.ColumnarMap;
@@ -40,6 +46,14 @@ public final class CachedBytes extends ColumnVector {
   private int[] lengths = {};
   private int nulls;
 
+  /** Rows below it have their place; values of unlike lengths are looked for as they are asked for, in order. */
+  private int located;
+
+  private int nextPosition;
+  private final UnsafeArrayData array = new UnsafeArrayData();
+  private final UnsafeMapData map = new UnsafeMapData();
+  private UnsafeRow struct;
+
   public CachedBytes(DataType type) {
     super(type);
   }
@@ -58,6 +72,7 @@ public final class CachedBytes extends ColumnVector {
     }
     int position = Integer.BYTES * (1 + nulls);
     int scheme = PLAIN;
+    located = rows;
     boolean isCompact = isCompactDecimal(type);
     if (isCompact || type instanceof StringType) {
       scheme = intAt(position);
@@ -68,7 +83,8 @@ public final class CachedBytes extends ColumnVector {
         if (isCompact) {
           readLongs(position, rows);
         } else {
-          readPlain(position, rows);
+          located = 0;
+          nextPosition = position;
         }
       }
       case RUNS -> readRuns(position, rows);
@@ -80,14 +96,13 @@ public final class CachedBytes extends ColumnVector {
     }
   }
 
-  private void readPlain(int begin, int rows) {
-    int position = begin;
-    for (int row = 0; row < rows; row++) {
-      if (!isNullAt(row)) {
-        int length = intAt(position);
-        starts[row] = position + Integer.BYTES;
-        lengths[row] = length;
-        position += Integer.BYTES + length;
+  private void locate(int row) {
+    for (; located <= row; located++) {
+      if (lengths[located] != NULL) {
+        int length = intAt(nextPosition);
+        starts[located] = nextPosition + Integer.BYTES;
+        lengths[located] = length;
+        nextPosition += Integer.BYTES + length;
       }
     }
   }
@@ -95,7 +110,7 @@ public final class CachedBytes extends ColumnVector {
   private void readLongs(int begin, int rows) {
     int position = begin;
     for (int row = 0; row < rows; row++) {
-      if (!isNullAt(row)) {
+      if (lengths[row] != NULL) {
         starts[row] = position;
         lengths[row] = Long.BYTES;
         position += Long.BYTES;
@@ -109,7 +124,7 @@ public final class CachedBytes extends ColumnVector {
     int length = 0;
     int left = 0;
     for (int row = 0; row < rows; row++) {
-      if (isNullAt(row)) {
+      if (lengths[row] == NULL) {
         continue;
       }
       if (left == 0) {
@@ -132,7 +147,7 @@ public final class CachedBytes extends ColumnVector {
       position += Integer.BYTES + intAt(position);
     }
     for (int row = 0; row < rows; row++) {
-      if (!isNullAt(row)) {
+      if (lengths[row] != NULL) {
         int entry = entries[(short) SHORT.get(column, position)];
         position += Short.BYTES;
         starts[row] = entry + Integer.BYTES;
@@ -146,16 +161,16 @@ public final class CachedBytes extends ColumnVector {
   }
 
   /** Returns the object that {@link #offset} is relative to. */
-  public Object base() {
+  Object base() {
     return column;
   }
 
-  public long offset(int row) {
+  /** Returns where the value of a row begins for which {@link #isNullAt} was asked before, here and below. */
+  long offset(int row) {
     return Platform.BYTE_ARRAY_OFFSET + starts[row];
   }
 
-  /** Returns the value's bytes; negative for a null. */
-  public int length(int row) {
+  int length(int row) {
     return lengths[row];
   }
 
@@ -171,17 +186,10 @@ public final class CachedBytes extends ColumnVector {
 
   @Override
   public boolean isNullAt(int row) {
-    return lengths[row] < 0;
-  }
-
-  @Override
-  public UTF8String getUTF8String(int row) {
-    return UTF8String.fromAddress(column, offset(row), lengths[row]);
-  }
-
-  @Override
-  public byte[] getBinary(int row) {
-    return Arrays.copyOfRange(column, starts[row], starts[row] + lengths[row]);
+    if (row >= located) {
+      locate(row);
+    }
+    return lengths[row] == NULL;
   }
 
   @Override
@@ -196,68 +204,104 @@ public final class CachedBytes extends ColumnVector {
     return Decimal.apply(new BigDecimal(unscaled, scale), precision, scale);
   }
 
+  /** Returns the struct, which is valid until the next one is asked for. */
+  UnsafeRow structAt(int row, int fields) {
+    if (struct == null) {
+      struct = new UnsafeRow(fields);
+    }
+    struct.pointTo(column, offset(row), lengths[row]);
+    return struct;
+  }
+
+  /** Returns the array, which is valid until the next one is asked for. */
+  UnsafeArrayData arrayAt(int row) {
+    array.pointTo(column, offset(row), lengths[row]);
+    return array;
+  }
+
+  /** Returns the map, which is valid until the next one is asked for. */
+  UnsafeMapData mapAt(int row) {
+    map.pointTo(column, offset(row), lengths[row]);
+    return map;
+  }
+
   @Override
   public void close() {
     column = new byte[0];
   }
 
   @Override
+  public UTF8String getUTF8String(int row) {
+    throw notByValue();
+  }
+
+  @Override
+  public byte[] getBinary(int row) {
+    throw notByValue();
+  }
+
+  @Override
   public boolean getBoolean(int row) {
-    throw notBytes();
+    throw notByValue();
   }
 
   @Override
   public byte getByte(int row) {
-    throw notBytes();
+    throw notByValue();
   }
 
   @Override
   public short getShort(int row) {
-    throw notBytes();
+    throw notByValue();
   }
 
   @Override
   public int getInt(int row) {
-    throw notBytes();
+    throw notByValue();
   }
 
   @Override
   public long getLong(int row) {
-    throw notBytes();
+    throw notByValue();
   }
 
   @Override
   public float getFloat(int row) {
-    throw notBytes();
+    throw notByValue();
   }
 
   @Override
   public double getDouble(int row) {
-    throw notBytes();
+    throw notByValue();
   }
 
   @Override
   public ColumnarArray getArray(int row) {
-    throw notBytes();
+    throw notByValue();
   }
 
   @Override
   public ColumnarMap getMap(int row) {
-    throw notBytes();
+    throw notByValue();
   }
 
   @Override
   public ColumnVector getChild(int ordinal) {
-    throw notBytes();
+    throw notByValue();
   }
 
-  private static UnsupportedOperationException notBytes() {
-    return new UnsupportedOperationException("A column of bytes gives strings, binaries and decimals");
+  private static UnsupportedOperationException notByValue() {
+    return new UnsupportedOperationException("The bytes of a cached column are read where they lie");
   }
 
-  /** Tells whether values of the type are bytes that can be copied as they are. */
-  public static boolean holdsFlat(DataType type) {
-    return type instanceof StringType || type instanceof BinaryType || type instanceof DecimalType;
+  /** Tells whether Spark's cache holds values of the type as bytes. */
+  public static boolean holds(DataType type) {
+    return type instanceof StringType
+        || type instanceof BinaryType
+        || type instanceof DecimalType
+        || type instanceof StructType
+        || type instanceof ArrayType
+        || type instanceof MapType;
   }
 
   private static boolean isCompactDecimal(DataType type) {

@@ -1,6 +1,7 @@
 package io.raydp.exchange.columns;
 
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
+import org.apache.spark.sql.catalyst.util.ArrayData;
 import org.apache.spark.sql.vectorized.ColumnVector;
 import org.apache.spark.sql.vectorized.ColumnarArray;
 import org.apache.spark.unsafe.Platform;
@@ -48,15 +49,45 @@ public abstract class ColumnWriter {
     }
   }
 
+  /** Copies all elements at once where their layout is Arrow's and none is null; returns whether it did. */
+  public boolean copyAll(ArrayData source, int index) {
+    return false;
+  }
+
+  /** Writes all elements of an array to the slots from {@code index} on. */
+  final void writeAll(ArrayData source, int index) {
+    if (!copyAll(source, index)) {
+      int length = source.numElements();
+      for (int i = 0; i < length; i++) {
+        write(source, i, index + i);
+      }
+    }
+  }
+
   /** Writes the source's value, which is not null. */
   public abstract void putFrom(SpecializedGetters source, int ordinal, int index);
 
   /** Writes {@code count} values of a column, nulls included, from {@code from} on to the slots from {@code index} on. */
   void putRange(ColumnVector source, int from, int count, int index) {
-    ColumnarArray values = new ColumnarArray(source, from, count);
-    for (int i = 0; i < count; i++) {
-      write(values, i, index + i);
+    if (source instanceof CachedBytes cached) {
+      for (int i = 0; i < count; i++) {
+        if (cached.isNullAt(from + i)) {
+          putNull(index + i);
+        } else {
+          putCached(cached, from + i, index + i);
+        }
+      }
+    } else {
+      ColumnarArray values = new ColumnarArray(source, from, count);
+      for (int i = 0; i < count; i++) {
+        write(values, i, index + i);
+      }
     }
+  }
+
+  /** Writes a value of a column of Spark's cache, which is not null. */
+  void putCached(CachedBytes source, int row, int index) {
+    throw new UnsupportedOperationException("Spark's cache does not hold such a column as bytes: " + getClass());
   }
 
   /** Fills the slot with an empty value: zero, an empty string or list. */

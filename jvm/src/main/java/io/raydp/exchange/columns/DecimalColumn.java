@@ -59,6 +59,11 @@ public final class DecimalColumn extends ColumnWriter {
   }
 
   @Override
+  void putCached(CachedBytes source, int row, int index) {
+    putDecimal(index, source.getDecimal(row, precision, scale));
+  }
+
+  @Override
   void putEmpty(int index) {
     put(index, 0L, 0L);
   }

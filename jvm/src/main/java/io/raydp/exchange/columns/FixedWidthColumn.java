@@ -2,6 +2,7 @@ package io.raydp.exchange.columns;
 
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
 import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
+import org.apache.spark.sql.catalyst.util.ArrayData;
 import org.apache.spark.sql.execution.vectorized.OffHeapColumnVector;
 import org.apache.spark.sql.execution.vectorized.OnHeapColumnVector;
 import org.apache.spark.sql.execution.vectorized.WritableColumnVector;
@@ -129,18 +130,21 @@ public final class FixedWidthColumn extends ColumnWriter {
     }
   }
 
-  /** Copies all elements at once when none is null; returns whether it did. */
-  boolean putAllFrom(UnsafeArrayData source, int firstIndex) {
-    int elements = source.numElements();
+  @Override
+  public boolean copyAll(ArrayData elements, int firstIndex) {
+    if (!(elements instanceof UnsafeArrayData source)) {
+      return false;
+    }
+    int count = source.numElements();
     Object object = source.getBaseObject();
     long position = source.getBaseOffset() + Long.BYTES;
-    for (int word = 0; word < (elements + 63) / 64; word++, position += Long.BYTES) {
+    for (int word = 0; word < (count + 63) / 64; word++, position += Long.BYTES) {
       if (Platform.getLong(object, position) != 0) {
         return false;
       }
     }
     Platform.copyMemory(
-        object, position, null, valuesAddress + (long) firstIndex * kind.bytes, (long) elements * kind.bytes);
+        object, position, null, valuesAddress + (long) firstIndex * kind.bytes, (long) count * kind.bytes);
     return true;
   }
 

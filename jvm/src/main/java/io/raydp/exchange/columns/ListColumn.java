@@ -2,7 +2,6 @@ package io.raydp.exchange.columns;
 
 import java.util.function.Function;
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
-import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
 import org.apache.spark.sql.catalyst.util.ArrayData;
 import org.apache.spark.unsafe.Platform;
 
@@ -33,13 +32,8 @@ public final class ListColumn extends ColumnWriter {
   }
 
   public void putArray(int index, ArrayData value) {
-    int length = value.numElements();
-    int start = begin(index, length);
-    if (!copyElements(value, start)) {
-      for (int i = 0; i < length; i++) {
-        element.write(value, i, start + i);
-      }
-    }
+    int start = begin(index, value.numElements());
+    element.writeAll(value, start);
   }
 
   /** Makes room for a list; returns the index at which its elements are to be written. */
@@ -51,13 +45,6 @@ public final class ListColumn extends ColumnWriter {
     return start;
   }
 
-  /** Copies all elements at once where their layout is Arrow's; returns whether it did. */
-  public boolean copyElements(ArrayData value, int start) {
-    return value instanceof UnsafeArrayData unsafe
-        && element instanceof FixedWidthColumn fixed
-        && fixed.putAllFrom(unsafe, start);
-  }
-
   private void endAt(int index, int end) {
     Platform.putInt(null, offsetsAddress + ((long) index << 2) + 4, end);
   }
@@ -65,6 +52,11 @@ public final class ListColumn extends ColumnWriter {
   @Override
   public void putFrom(SpecializedGetters source, int ordinal, int index) {
     putArray(index, source.getArray(ordinal));
+  }
+
+  @Override
+  void putCached(CachedBytes source, int row, int index) {
+    putArray(index, source.arrayAt(row));
   }
 
   @Override

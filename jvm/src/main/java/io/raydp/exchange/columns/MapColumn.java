@@ -2,7 +2,6 @@ package io.raydp.exchange.columns;
 
 import java.util.function.Function;
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
-import org.apache.spark.sql.catalyst.util.ArrayData;
 import org.apache.spark.sql.catalyst.util.MapData;
 import org.apache.spark.unsafe.Platform;
 
@@ -45,14 +44,9 @@ public final class MapColumn extends ColumnWriter {
   }
 
   public void putMap(int index, MapData map) {
-    int length = map.numElements();
-    int start = begin(index, length);
-    ArrayData keys = map.keyArray();
-    ArrayData values = map.valueArray();
-    for (int i = 0; i < length; i++) {
-      key.write(keys, i, start + i);
-      value.write(values, i, start + i);
-    }
+    int start = begin(index, map.numElements());
+    key.writeAll(map.keyArray(), start);
+    value.writeAll(map.valueArray(), start);
   }
 
   /** Makes room for a map; returns the index at which its keys and values are to be written. */
@@ -71,6 +65,11 @@ public final class MapColumn extends ColumnWriter {
   @Override
   public void putFrom(SpecializedGetters source, int ordinal, int index) {
     putMap(index, source.getMap(ordinal));
+  }
+
+  @Override
+  void putCached(CachedBytes source, int row, int index) {
+    putMap(index, source.mapAt(row));
   }
 
   @Override

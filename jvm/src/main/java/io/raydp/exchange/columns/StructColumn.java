@@ -35,6 +35,11 @@ public final class StructColumn extends ColumnWriter {
     putStruct(index, source.getStruct(ordinal, fields.length));
   }
 
+  @Override
+  void putCached(CachedBytes source, int row, int index) {
+    putStruct(index, source.structAt(row, fields.length));
+  }
+
   /** Fields of an absent struct hold empty values, not nulls: a field may be declared to have none. */
   @Override
   void putEmpty(int index) {
