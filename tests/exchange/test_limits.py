@@ -1,4 +1,4 @@
-"""Memory that stays bounded, and work that is cut off: by failures, speculation, cancelling and kills."""
+"""Memory that stays bounded, and work that is cut off: by failures, cancelling and kills."""
 
 from __future__ import annotations
 

@@ -120,8 +120,8 @@ def test_inside_an_actor() -> None:
     assert outcome.output.strip() == "(100, 50)"
 
 
-@pytest.mark.parametrize("authentication", ["token", "disabled"])
-def test_two_applications_at_once(authentication: str) -> None:
+@pytest.mark.parametrize(("authentication", "count"), [("token", 8), ("disabled", 2)])
+def test_applications_at_once(authentication: str, count: int) -> None:
     program = """
         ray.init(address=os.environ["TEST_ADDRESS"], log_to_driver=False)
         spark = raydp.init_spark("app " + os.environ["TEST_NAME"], 1, 1, "600m")
@@ -129,17 +129,19 @@ def test_two_applications_at_once(authentication: str) -> None:
         import pathlib
         other = pathlib.Path(os.environ["TEST_MEETING"])
         (other / os.environ["TEST_NAME"]).touch()
-        deadline = time.monotonic() + 120
-        while len(list(other.iterdir())) < 2 and time.monotonic() < deadline:
-            spark.range(1000).count()
-        assert len(list(other.iterdir())) == 2
+        count = int(os.environ["TEST_COUNT"])
+        deadline = time.monotonic() + 300
+        while len(list(other.iterdir())) < count and time.monotonic() < deadline:
+            assert spark.range(1000).count() == 1000
+            time.sleep(0.5)
+        assert len(list(other.iterdir())) == count
         ds = raydp.from_spark(spark.range(10_000).selectExpr("id", "id % 7 as k"))
         say("sum", ds.sum("k"), raydp.to_spark(ds).groupBy("k").count().count())
         raydp.stop_spark()
         """
     host = programs.start(
         """
-        start_ray()
+        start_ray(num_cpus=8)
         say(ray.get_runtime_context().gcs_address)
         signal.pause()
         """,
@@ -156,17 +158,18 @@ def test_two_applications_at_once(authentication: str) -> None:
                     env={
                         "TEST_ADDRESS": address,
                         "TEST_NAME": name,
+                        "TEST_COUNT": str(count),
                         "TEST_MEETING": meeting,
                         "RAY_AUTH_MODE": authentication,
                     },
                 )
-                for name in ("one", "two")
+                for name in map(str, range(count))
             ]
-            ends = [member.communicate(timeout=240) for member in members]
+            ends = [member.communicate(timeout=500) for member in members]
         for member, (output, errors) in zip(members, ends, strict=True):
             assert member.returncode == 0, output + errors
             assert f"sum {sum(i % 7 for i in range(10_000))} 7" in output, output + errors
-        assert len({output.split()[1] for output, _ in ends}) == 2
+        assert len({output.split()[1] for output, _ in ends}) == count
     finally:
         programs.kill_session(host.pid)
         host.communicate()

@@ -1,0 +1,60 @@
+"""Two attempts of one task at the same time: each block of the partition is in the result once."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.programs import run
+
+
+@pytest.mark.slow
+def test_blocks_of_the_slower_attempt_are_in_no_dataset() -> None:
+    outcome = run(
+        """
+        import gc, glob, tempfile
+        import pyarrow as pa
+        from pyspark import TaskContext
+
+        start_ray()
+        spark = raydp.init_spark("speculation", 2, 1, "600m", configs={
+            "spark.ui.enabled": "false", "spark.log.level": "ERROR", "spark.speculation": "true",
+            "spark.speculation.interval": "100ms", "spark.speculation.quantile": 0.5,
+            "spark.speculation.multiplier": 1.2, "spark.speculation.minTaskRuntime": "1s",
+            "spark.raydp.exchange.blockSize": "1m"})
+        begun = tempfile.mkdtemp()
+
+        # The first attempt at partition 1 sends some blocks and is slow with the rest.
+        def pieces(batches):
+            context = TaskContext.get()
+            slow = context.partitionId() == 1 and context.attemptNumber() == 0
+            open(f"{begun}/{context.partitionId()}-{context.attemptNumber()}", "w").close()
+            for number in range(10):
+                if slow and number == 5:
+                    time.sleep(60)
+                start = context.partitionId() * 10**6 + number * 10**5
+                yield pa.record_batch([pa.array(range(start, start + 10**5), pa.int64())], ["n"])
+
+        def used():
+            return ray.cluster_resources()["object_store_memory"] - ray.available_resources()["object_store_memory"]
+
+        started = time.monotonic()
+        dataset = raydp.from_spark(spark.range(0, 2, 1, 2).mapInArrow(pieces, "n long"))
+        say("waited for the slow attempt:", time.monotonic() - started > 60)
+        say("attempts:", sorted(os.path.basename(path) for path in glob.glob(f"{begun}/*")))
+        table = pa.concat_tables(
+            ray.get([entry.ref for bundle in dataset.iter_internal_ref_bundles() for entry in bundle.blocks]))
+        say("rows:", table.column("n").to_pylist() == list(range(2 * 10**6)))
+        del table
+        eventually("the rest is freed", lambda: used() < 17e6, seconds=60, state=used)
+        del dataset
+        gc.collect()
+        eventually("all is freed", lambda: used() < 1e6, seconds=60, state=used)
+        raydp.stop_spark()
+        """
+    )
+    assert outcome.code == 0, outcome.everything
+    lines = outcome.output.splitlines()
+    assert "waited for the slow attempt: False" in lines, outcome.everything
+    assert "attempts: ['0-0', '1-0', '1-1']" in lines, outcome.everything
+    assert "rows: True" in lines, outcome.everything
+    assert lines[-1] == "all is freed", outcome.everything
