@@ -23,6 +23,7 @@ from support.datasets import block_refs, eventually, settled_store_bytes, store_
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pyspark.sql import DataFrame, SparkSession
 
@@ -175,6 +176,43 @@ def test_cached_bytes_in_every_form(spark: SparkSession, compressed: bool, neste
     finally:
         cached.unpersist()
         spark.conf.unset("spark.sql.inMemoryColumnarStorage.compressed")
+
+
+@pytest.mark.parametrize("off_heap", [False, True])
+@pytest.mark.parametrize("form", ["parquet", "orc"])
+def test_columns_of_files(spark: SparkSession, tmp_path: Path, form: str, off_heap: bool) -> None:
+    few = F.hex(F.col("id") % 9)
+    expressions = {
+        "unique": F.hex("id"),
+        "few": few,
+        "empty": F.lit(""),
+        "absent": F.lit(None).cast("string"),
+        "bytes": F.unhex(F.hex("id")),
+        "flag": F.col("id") % 2 == 0,
+        "half": F.col("id") / 2,
+        "third": (F.col("id") % 3).cast("int"),
+        "day": F.date_add(F.lit("2024-02-28").cast("date"), (F.col("id") % 1000).cast("int")),
+        "moment": F.timestamp_seconds(F.col("id") * 3600),
+        "small_decimal": (F.col("id") * -7).cast("decimal(9, 2)"),
+        "large_decimal": F.col("id").cast("decimal(38, 10)") * -10_000_000_019,
+        "items": F.array(few, F.hex("id"), F.lit(None)),
+        "point": F.struct(F.col("id").alias("x"), few.alias("name")),
+    }
+    columns = [
+        F.when(F.col("id") % 11 != number, value).alias(name)
+        for number, (name, value) in enumerate(expressions.items())
+    ]
+    frame = spark.range(0, 10_000, 1, 2).select("id", *columns, few.alias("never_null"))
+    expected = table_of(raydp.from_spark(frame)).to_pylist()
+    spark.conf.set("spark.sql.columnVector.offheap.enabled", off_heap)
+    try:
+        for dictionaries in ("true", "false"):
+            path = str(tmp_path / dictionaries)
+            frame.write.option("parquet.enable.dictionary", dictionaries).format(form).save(path)
+            found = table_of(raydp.from_spark(spark.read.format(form).load(path)))
+            assert found.sort_by("id").to_pylist() == expected
+    finally:
+        spark.conf.unset("spark.sql.columnVector.offheap.enabled")
 
 
 def test_cached_shuffled_and_python_frames(spark: SparkSession) -> None:

@@ -62,29 +62,24 @@ private[exchange] final case class ExportBlocksExec(child: SparkPlan, request: E
 
   /** The child's columns where it has them in batches: those are copied as they are, without rows in between. */
   private def columnarSource: Option[() => RDD[ColumnarBatch]] = child match {
-    case WholeStageCodegenExec(ColumnarToRowExec(InputAdapter(source))) => Some(() => source.executeColumnar())
-    case ColumnarToRowExec(source) => Some(() => source.executeColumnar())
-    case source if source.supportsColumnar => Some(() => source.executeColumnar())
-    case InputAdapter(scan: InMemoryTableScanExec) => cachedColumns(scan)
-    case scan: InMemoryTableScanExec => cachedColumns(scan)
-    case _ => None
+    case WholeStageCodegenExec(ColumnarToRowExec(InputAdapter(source))) => columnsOf(source)
+    case ColumnarToRowExec(source) => columnsOf(source)
+    case InputAdapter(scan: InMemoryTableScanExec) => columnsOf(scan)
+    case source => columnsOf(source)
   }
 
   /**
-   * The columns of a cached frame. Spark itself makes rows of them when there are too many for a generated class, or
-   * when any column of the frame is not a number.
+   * Of a cached frame too, where Spark itself makes rows unless all columns are numbers and there are few; and then its
+   * reader makes new columns for each batch.
    */
-  private def cachedColumns(scan: InMemoryTableScanExec): Option[() => RDD[ColumnarBatch]] = {
-    val cache = scan.relation.cacheBuilder
-    if (cache.serializer.supportsColumnarOutput(scan.schema)) {
-      Some(() =>
-        cache.serializer.convertCachedBatchToColumnarBatch(
-          cache.cachedColumnBuffers,
-          scan.relation.output,
-          scan.attributes,
-          conf))
-    } else {
-      CachedScan.of(scan).map(cached => () => cached.batches())
+  private def columnsOf(source: SparkPlan): Option[() => RDD[ColumnarBatch]] = {
+    val cached = source match {
+      case scan: InMemoryTableScanExec => CachedScan.of(scan)
+      case _ => None
+    }
+    cached match {
+      case Some(scan) => Some(() => scan.batches())
+      case None => Option.when(source.supportsColumnar)(() => source.executeColumnar())
     }
   }
 

@@ -3,6 +3,10 @@ package io.raydp.exchange.columns;
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
 import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
+import org.apache.spark.sql.execution.vectorized.OffHeapColumnVector;
+import org.apache.spark.sql.execution.vectorized.OnHeapColumnVector;
+import org.apache.spark.sql.execution.vectorized.WritableColumnVector;
+import org.apache.spark.sql.vectorized.ColumnVector;
 import org.apache.spark.unsafe.Platform;
 import org.apache.spark.unsafe.types.UTF8String;
 
@@ -103,6 +107,42 @@ public final class BytesColumn extends ColumnWriter {
   /** A value in the form that unsafe rows and arrays have for it: its offset in them and its length. */
   private void putUnsafe(int index, Object base, long offset, long offsetAndLength) {
     put(index, base, offset + (offsetAndLength >>> 32), (int) offsetAndLength);
+  }
+
+  @Override
+  void putRange(ColumnVector source, int from, int count, int index) {
+    if (!(source instanceof WritableColumnVector vector)) {
+      super.putRange(source, from, count, index);
+    } else if (vector.hasDictionary()) {
+      for (int i = 0; i < count; i++) {
+        if (vector.isNullAt(from + i)) {
+          putNull(index + i);
+        } else {
+          putBinary(index + i, vector.getBinary(from + i));
+        }
+      }
+    } else {
+      putVector(vector, from, count, index);
+    }
+  }
+
+  /** Copies values from where Spark's vectors, those of its Parquet reader among them, have them one behind the other. */
+  private void putVector(WritableColumnVector source, int from, int count, int index) {
+    Object base = null;
+    long origin;
+    if (source.arrayData() instanceof OffHeapColumnVector outside) {
+      origin = outside.valuesNativeAddress();
+    } else {
+      base = SparkVectorInternals.values((OnHeapColumnVector) source.arrayData(), FixedWidthColumn.Kind.BYTE, 0);
+      origin = Platform.BYTE_ARRAY_OFFSET;
+    }
+    for (int row = from; row < from + count; row++) {
+      if (source.isNullAt(row)) {
+        putNull(index + row - from);
+      } else {
+        put(index + row - from, base, origin + source.getArrayOffset(row), source.getArrayLength(row));
+      }
+    }
   }
 
   @Override
