@@ -17,6 +17,9 @@ from typing import Any
 
 import ray
 
+from raydp._class_data import Role, find_archive
+from raydp._java import find_java
+
 KINDS = ("plain", "raydp")
 STEPS = ("gateway", "context", "session", "first job")
 PROGRAM = Path(__file__).with_name("session_start.py")
@@ -81,7 +84,11 @@ def show(result: dict[str, Any], last: dict[str, Any]) -> None:
     print("\nraydp's last start, seconds since its beginning:")
     for seconds, text in last["milestones"]:
         print(f"{seconds:8.2f}  {text}")
-    print(f"\nraydp / plain local[1], ratio of medians over {result['rounds']} rounds: {result['ratio']:.2f}")
+    archives = "with" if find_archive(find_java(), Role.DRIVER) else "without"
+    print(
+        f"\nraydp / plain local[1], ratio of medians over {result['rounds']} rounds, {archives} class-data archives: "
+        f"{result['ratio']:.2f}"
+    )
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""``python -m raydp doctor``: says whether Spark on Ray can run on this machine, and what to mend."""
+"""``python -m raydp doctor`` says whether Spark on Ray can run on this machine; ``archive`` makes it start sooner."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from raydp._doctor import Finding
 
 __all__ = ["main"]
 
@@ -16,26 +18,61 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m raydp", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser(
+    doctor = commands.add_parser(
         "doctor",
         help="look at this machine: Java, jars, libraries, memory, addresses, folders",
-        description="Looks at this machine and prints a line for each part, with its fix. Needs no running Ray. Run it "
-        "on each kind of node. Exits with 1 when something is broken, with 0 when an application can start.",
+        description="Looks at this machine and prints a line for each part, with its fix. Needs no running Ray. Exits "
+        "with 1 when something is broken, with 0 when an application can start.",
     )
-    parser.parse_args(arguments)
-    return _doctor()
+    doctor.add_argument(
+        "--ray-address",
+        metavar="ADDRESS",
+        help="look at every other machine of the Ray cluster with this GCS address too (HOST:PORT)",
+    )
+    commands.add_parser(
+        "archive",
+        help="make applications start sooner on this machine",
+        description="Makes class-data archives for the JVMs of a driver and its executors: some 300 MB in "
+        "~/.cache/raydp (or XDG_CACHE_HOME), found by every application of this installation from then on. Takes about "
+        "a minute; run it again after another Java, Spark, Ray or raydp is installed.",
+    )
+    parsed = parser.parse_args(arguments)
+    return _doctor(parsed.ray_address) if parsed.command == "doctor" else _archive()
 
 
-def _doctor() -> int:
-    from raydp._doctor import Level, examine
+def _doctor(ray_address: str | None) -> int:
+    from raydp._doctor import Level
 
     levels = []
-    for finding in examine():
+    for finding in _findings(ray_address):
         print(finding, flush=True)
         levels.append(finding.level)
     broken, warnings = levels.count(Level.BROKEN), levels.count(Level.WARNING)
     print(f"{broken} broken, {warnings} to look at, {levels.count(Level.OK)} in order")
     return 1 if broken else 0
+
+
+def _archive() -> int:
+    from raydp._class_data.training import make_archives
+    from raydp._errors import RaydpError
+
+    try:
+        for archive in make_archives():
+            print(f"{archive} ({archive.stat().st_size / 1e6:.0f} MB)")
+    except RaydpError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _findings(ray_address: str | None) -> Iterator[Finding]:
+    from raydp._doctor import examine
+
+    yield from examine()
+    if ray_address is not None:
+        from raydp._doctor.nodes import examine_cluster
+
+        yield from examine_cluster(ray_address)
 
 
 if __name__ == "__main__":

@@ -28,10 +28,12 @@ from raydp import (
     _spark_internals,
     _startup_failures,
 )
+from raydp._class_data import Role, find_archive
 from raydp._doctor import check_address, preflight
+from raydp._doctor.nodes import NodePreflight
 from raydp._errors import SessionError
 from raydp._gateway import GatewayProcess, launch_gateway_process
-from raydp._java import find_java
+from raydp._java import Java, find_java
 from raydp._python_workers import worker_settings
 from raydp._ray_cluster import RayCluster, join_cluster
 from raydp._runtime_environment import inherited_settings
@@ -79,6 +81,7 @@ class Application:
         jvm: The driver's JVM.
         settings: Spark configuration that the context was made with.
         progress: The bar of its start.
+        nodes: What the other machines of the cluster say of themselves.
         placement: The placement group that was made for it, if any.
         started_at: When its start began, in seconds since the epoch.
         is_up: Whether its context has come up.
@@ -89,6 +92,7 @@ class Application:
     jvm: JVMView
     settings: Mapping[str, str]
     progress: StartupProgress
+    nodes: NodePreflight
     placement: _placement.Placement | None = None
     started_at: float = field(default_factory=time.time)
     is_up: bool = False
@@ -133,6 +137,7 @@ class Application:
     def close(self) -> None:
         """End what this process holds for the application; blocks that a Dataset holds stay."""
         self.progress.close()
+        self.nodes.close()
         with self._exchange_lock:
             exchange, self._exchange = self._exchange, None
         if exchange is not None:
@@ -186,6 +191,8 @@ def prepare(master: str, settings: Mapping[str, str]) -> dict[str, str]:
         check_address(cluster.node_address)
         settings |= protection
         added = {**defaults(cluster, settings), **worker, **inherited_settings(settings)}
+        if java is not None:
+            added |= _archive_settings(java, settings)
         complete = {**added, **settings, "spark.master": master}
         try:
             jvm = reused
@@ -219,8 +226,11 @@ def _request_application(jvm: Any, cluster: RayCluster, settings: dict[str, str]
     placement = _placement.reserve(settings, jvm)
     added = placement.settings if placement is not None else {}
     complete = {**settings, **added}
+    nodes = NodePreflight(complete)
     progress = StartupProgress(jvm, enabled=_configuration.progress(complete))
-    _current = Application(complete[_configuration.APPLICATION_ID.key], cluster, jvm, complete, progress, placement)
+    _current = Application(
+        complete[_configuration.APPLICATION_ID.key], cluster, jvm, complete, progress, nodes, placement
+    )
     _process_was_used = True
     jvm.io.raydp.lifecycle.RayApplication.prestart(complete)
     return added
@@ -287,6 +297,7 @@ def failed_to_start(error: BaseException) -> BaseException:
             error,
             application.cluster if application is not None else None,
             application.started_at if application is not None else 0.0,
+            application.nodes.report() if application is not None else "",
         )
         _close_current()
         end_jvm()
@@ -404,6 +415,12 @@ def defaults(cluster: RayCluster, settings: Mapping[str, str]) -> dict[str, str]
     if not all(_settings.boolean(settings.get(key, "true")) for key in decommissioning):
         del added["spark.dynamicAllocation.shuffleTracking.enabled"]
     return {key: value for key, value in added.items() if key not in settings}
+
+
+def _archive_settings(java: Java, settings: Mapping[str, str]) -> dict[str, str]:
+    key = _configuration.EXECUTOR_CLASS_DATA_ARCHIVE.key
+    archive = find_archive(java, Role.EXECUTOR)
+    return {key: str(archive)} if archive is not None and key not in settings else {}
 
 
 def ray_properties(cluster: RayCluster) -> dict[str, str]:

@@ -60,6 +60,7 @@ MAX_CONSECUTIVE_FAILURES = Setting(
     "spark.raydp.executor.maxConsecutiveFailures", "a whole number above 0", "5", _settings.positive_integer
 )
 EXECUTOR_CLASS_PATH = Setting("spark.raydp.executor.classPath", _CLASS_PATH, None, _settings.text)
+EXECUTOR_CLASS_DATA_ARCHIVE = Setting("spark.raydp.executor.classDataArchive", "a path", None, _settings.text)
 EXECUTOR_EXTRA_CLASS_PATH = Setting(
     "spark.raydp.executor.extraClassPath",
     _CLASS_PATH,
@@ -118,6 +119,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     INFEASIBLE_TIMEOUT,
     MAX_CONSECUTIVE_FAILURES,
     EXECUTOR_CLASS_PATH,
+    EXECUTOR_CLASS_DATA_ARCHIVE,
     EXECUTOR_EXTRA_CLASS_PATH,
     EXECUTOR_MODULE_OPTIONS,
     EXECUTOR_LOGGING,

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raydp import _installation
+from raydp._class_data import driver_options
 from raydp._configuration import DRIVER_LOGGING
 from raydp._errors import MissingRequirementError
 
@@ -146,10 +147,10 @@ def _conf_directory(spark_home: Path) -> Path:
 def _direct_command(java: Java, conf_directory: Path, conf: Mapping[str, str]) -> list[str]:
     class_path = [
         *_split(conf.get("spark.driver.extraClassPath")),
-        str(conf_directory),
+        *([str(conf_directory)] if conf_directory.is_dir() else []),
         *map(str, _installation.class_path()),
     ]
-    options = [*_installation.MODULE_OPTIONS, f"-Xmx{conf.get('spark.driver.memory', '1g')}"]
+    options = [*_installation.MODULE_OPTIONS, *driver_options(java), f"-Xmx{conf.get('spark.driver.memory', '1g')}"]
     library_path = conf.get("spark.driver.extraLibraryPath")
     if library_path:
         options.append(f"-Djava.library.path={library_path}")

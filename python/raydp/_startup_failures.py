@@ -33,22 +33,27 @@ _KINDS: dict[str, type[RaydpError]] = {
 _KINDS_WITH_LOGS = frozenset({"start_failed", "start_timeout", "executors_lost"})
 
 
-def explain_start(error: BaseException, cluster: RayCluster | None, started_at: float) -> BaseException:
+def explain_start(
+    error: BaseException, cluster: RayCluster | None, started_at: float, broken_nodes: str
+) -> BaseException:
     """As :func:`explain`, for a start after which the JVM ends: the JVM would be asked for the text of its errors."""
-    explained = explain(error, cluster, started_at)
+    explained = explain(error, cluster, started_at, broken_nodes)
     if not isinstance(explained, Py4JJavaError):
         return explained
     message = explained.java_exception.toString()
     return SessionError(f"Spark could not be started; check the settings that its own error names. {message}")
 
 
-def explain(error: BaseException, cluster: RayCluster | None, started_at: float) -> BaseException:
+def explain(
+    error: BaseException, cluster: RayCluster | None, started_at: float, broken_nodes: str = ""
+) -> BaseException:
     """Return the error that says why the application did not start or go on.
 
     Args:
         error: What a call to the JVM raised.
         cluster: The Ray cluster that the executors were to run on, if it was reached.
         started_at: When the start began, in seconds since the epoch; older logs are not shown.
+        broken_nodes: What is broken on the cluster's machines, each on a new line; empty if nothing is known to be.
 
     Returns:
         One of raydp's errors where the cause is known, else ``error`` itself.
@@ -63,7 +68,7 @@ def explain(error: BaseException, cluster: RayCluster | None, started_at: float)
         if name == _FAILURE_CLASS:
             kind, message = str(cause.kind()), str(cause.getMessage())
             if kind in _KINDS_WITH_LOGS and cluster is not None:
-                message += _executor_logs.ends_of_worker_logs(since=started_at)
+                message += broken_nodes + _executor_logs.ends_of_worker_logs(since=started_at)
             return _error_class(kind)(message)
     return failure
 

@@ -1,7 +1,8 @@
 """Looks at a machine before anything is started on it: what is needed, what is there, how to mend it.
 
 ``software`` looks at Java, jars, packages and libraries, ``machine`` at memory, addresses and folders; ``examination``
-says which of it ``python -m raydp doctor`` prints and which of it is cheap enough to be part of every start.
+says which of it ``python -m raydp doctor`` prints and which of it is cheap enough to be part of every start. ``nodes``
+has the other machines of a cluster look at themselves; it alone needs Ray.
 """
 
 from __future__ import annotations

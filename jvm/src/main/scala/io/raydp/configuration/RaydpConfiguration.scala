@@ -51,6 +51,15 @@ object RaydpConfiguration {
     "2.0.0",
     Setting.text)
 
+  val ExecutorClassDataArchive: Setting[String] = Setting(
+    "spark.raydp.executor.classDataArchive",
+    "a path",
+    None,
+    "Class-data archive with which the executors' JVMs start sooner; that of `python -m raydp archive` when absent. A " +
+      "node that does not have the file, or other jars or another Java, starts without.",
+    "2.0.0",
+    Setting.text)
+
   val ExecutorExtraClassPath: Setting[String] = Setting(
     "spark.raydp.executor.extraClassPath",
     "a class path",
@@ -218,6 +227,7 @@ object RaydpConfiguration {
     InfeasibleTimeout,
     MaxConsecutiveFailures,
     ExecutorClassPath,
+    ExecutorClassDataArchive,
     ExecutorExtraClassPath,
     ExecutorModuleOptions,
     ExecutorLogging,

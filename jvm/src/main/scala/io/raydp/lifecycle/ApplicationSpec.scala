@@ -171,8 +171,13 @@ object ApplicationSpec {
       "-cp",
       (extra.toVector :+ own).mkString(File.pathSeparator),
       s"-Xmx${resources.heapMiB}m",
-      LoggingOption + RaydpConfiguration.ExecutorLogging.get(read)) ++ modules
+      LoggingOption + RaydpConfiguration.ExecutorLogging.get(read)) ++
+      RaydpConfiguration.ExecutorClassDataArchive.find(read).toVector.flatMap(archiveOptions) ++ modules
   }
+
+  /** Without a word where the archive does not fit. */
+  private def archiveOptions(archive: String): Vector[String] =
+    Vector(s"-XX:SharedArchiveFile=$archive", "-Xshare:auto", "-Xlog:cds*=off")
 
   /** This JVM's own class path, with its wildcards written out: another JVM need not expand them in the same order. */
   private def ownClassPath: String =
