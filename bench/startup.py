@@ -1,7 +1,8 @@
 """How long until Spark has run its first job: plain `local[1]` against raydp on a Ray cluster that runs already.
 
 Each start happens in a fresh process; the two kinds take turns. Counted is the time from the call that starts the
-session to the first job's result; importing packages and `ray.init` are printed beside it.
+session to the first job's result; importing packages and `ray.init` are printed beside it. Measured twice: as on a
+machine that raydp is new to, and after `python -m raydp archive`.
 """
 
 from __future__ import annotations
@@ -9,16 +10,16 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import ray
-
-from raydp._class_data import Role, find_archive
-from raydp._java import find_java
 
 KINDS = ("plain", "raydp")
 STEPS = ("gateway", "context", "session", "first job")
@@ -26,21 +27,29 @@ PROGRAM = Path(__file__).with_name("session_start.py")
 TIMEOUT_SECONDS = 240
 
 
-def start_once(kind: str, address: str) -> dict[str, Any]:
-    command = [sys.executable, str(PROGRAM), kind, "--address", address]
+def run(cache: Path, *arguments: str) -> str:
+    """Run a Python program that looks for archives in `cache`; return what it printed."""
+    command = [sys.executable, *arguments]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=True)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=True, env=environment
+        )
     except subprocess.CalledProcessError as error:
-        raise SystemExit(f"A start failed. Its last output:\n{error.stderr[-4000:]}\n{' '.join(command)}") from error
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        raise SystemExit(f"It failed. Its last output:\n{error.stderr[-4000:]}\n{' '.join(command)}") from error
+    return done.stdout
+
+
+def start_once(kind: str, address: str, cache: Path) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads(run(cache, str(PROGRAM), kind, "--address", address).splitlines()[-1])
     return result
 
 
-def measure(rounds: int, warm_ups: int, address: str) -> dict[str, list[dict[str, Any]]]:
+def measure(rounds: int, warm_ups: int, address: str, cache: Path) -> dict[str, list[dict[str, Any]]]:
     starts: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
     for number in range(-warm_ups, rounds):
         for kind in KINDS if number % 2 else reversed(KINDS):
-            result = start_once(kind, address)
+            result = start_once(kind, address, cache)
             label = f"round {number + 1}" if number >= 0 else "warm-up"
             print(f"{label:<9} {kind:<6} {result['total']:6.2f} s", flush=True)
             if number >= 0:
@@ -65,7 +74,7 @@ def summary(starts: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     return {"ratio": ratio, "rounds": len(starts["plain"]), "kinds": kinds}
 
 
-def show(result: dict[str, Any], last: dict[str, Any]) -> None:
+def show(title: str, result: dict[str, Any], last: dict[str, Any]) -> None:
     print(f"\n{'seconds, medians':<24}" + "".join(f"{kind:>10}" for kind in KINDS))
     rows: list[tuple[str, list[float]]] = [
         (step, [result["kinds"][kind]["steps_median"][step] for kind in KINDS]) for step in STEPS
@@ -84,10 +93,8 @@ def show(result: dict[str, Any], last: dict[str, Any]) -> None:
     print("\nraydp's last start, seconds since its beginning:")
     for seconds, text in last["milestones"]:
         print(f"{seconds:8.2f}  {text}")
-    archives = "with" if find_archive(find_java(), Role.DRIVER) else "without"
     print(
-        f"\nraydp / plain local[1], ratio of medians over {result['rounds']} rounds, {archives} class-data archives: "
-        f"{result['ratio']:.2f}"
+        f"\nraydp / plain local[1], {title}, ratio of medians over {result['rounds']} rounds: {result['ratio']:.2f}\n"
     )
 
 
@@ -96,6 +103,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="counted starts of each kind (default: 5)")
     parser.add_argument("--warm-ups", type=int, default=1, help="starts before them, not counted (default: 1)")
     parser.add_argument("--cpus", type=int, default=2, help="CPUs of the Ray cluster that is started (default: 2)")
+    parser.add_argument("--without-archives", action="store_true", help="leave the second half out")
     parser.add_argument("--json", type=Path, help="write the result to this file")
     options = parser.parse_args()
     ray.init(
@@ -106,12 +114,24 @@ def main() -> None:
         logging_level=logging.WARNING,
         log_to_driver=False,
     )
-    starts = measure(options.rounds, options.warm_ups, ray.get_runtime_context().gcs_address)
+    address = ray.get_runtime_context().gcs_address
+    results: dict[str, dict[str, Any]] = {}
+
+    def measured(name: str, title: str, cache: Path) -> None:
+        starts = measure(options.rounds, options.warm_ups, address, cache)
+        results[name] = {**summary(starts), "starts": starts}
+        show(title, results[name], starts["raydp"][-1])
+
+    with tempfile.TemporaryDirectory() as folder:
+        measured("first", "without archives", Path(folder))
+        if not options.without_archives:
+            begun = time.monotonic()
+            run(Path(folder), "-m", "raydp", "archive")
+            print(f"made the archives in {time.monotonic() - begun:.0f} s")
+            measured("later", "with archives", Path(folder))
     ray.shutdown()
-    result = summary(starts)
-    show(result, starts["raydp"][-1])
     if options.json:
-        options.json.write_text(json.dumps({**result, "starts": starts}, indent=2) + "\n")
+        options.json.write_text(json.dumps(results, indent=2) + "\n")
 
 
 if __name__ == "__main__":

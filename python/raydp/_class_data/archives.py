@@ -32,7 +32,7 @@ def folder_for(java: Java) -> Path:
     the same things, so that several environments keep theirs side by side.
     """
     parts = [str(_FORMAT), str(java.executable.resolve()), java.version]
-    for jar in _installation.class_path():
+    for jar in filter(Path.exists, _installation.class_path()):
         found = jar.stat()
         parts.append(f"{jar}:{found.st_size}:{found.st_mtime_ns}")
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()

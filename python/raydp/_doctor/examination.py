@@ -19,6 +19,7 @@ _CHECKS = (
     Check("Spark's jars", software.spark_jars, is_cheap=True),
     Check("raydp's jar", software.raydp_jar, is_cheap=True),
     Check("class path", software.jars_are_whole),
+    Check("class data", software.class_data),
     Check("native libraries", software.native_libraries, is_cheap=True),
     Check("Python workers", software.workers),
     Check("memory", machine.memory, is_cheap=True),

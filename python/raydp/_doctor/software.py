@@ -13,14 +13,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raydp import _installation
-from raydp._errors import MissingRequirementError
+from raydp._class_data import Role, find_archive
+from raydp._errors import MissingRequirementError, RaydpError
 from raydp._java import find_java
 from raydp._python_workers import worker_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["jars_are_whole", "java", "java_runs", "native_libraries", "packages", "raydp_jar", "spark_jars", "workers"]
+__all__ = [
+    "class_data",
+    "jars_are_whole",
+    "java",
+    "java_runs",
+    "native_libraries",
+    "packages",
+    "raydp_jar",
+    "spark_jars",
+    "workers",
+]
 
 _JAVA_TIMEOUT_SECONDS = 60
 _REINSTALL = "install the package again: `pip install --force-reinstall --no-deps raydp`"
@@ -34,6 +45,20 @@ def java(settings: Mapping[str, str]) -> str:
     del settings
     found = find_java()
     return f"{found.version} at {found.executable}"
+
+
+def class_data(settings: Mapping[str, str]) -> str:
+    """Say whether applications start with class-data archives here; they can do without."""
+    del settings
+    try:
+        archive = find_archive(find_java(), Role.DRIVER)
+    except RaydpError:
+        return "not looked for: Java or a jar is missing"
+    if archive is None:
+        return (
+            "no archives that fit; `python -m raydp archive` makes them, and starts take about two thirds of the time"
+        )
+    return f"archives in {archive.parent}"
 
 
 def java_runs(settings: Mapping[str, str]) -> str:
