@@ -29,15 +29,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="ADDRESS",
         help="look at every other machine of the Ray cluster with this GCS address too (HOST:PORT)",
     )
-    commands.add_parser(
+    archive = commands.add_parser(
         "archive",
         help="make applications start sooner on this machine",
-        description="Makes class-data archives for the JVMs of a driver and its executors: some 300 MB in "
+        description="Makes class-data archives for the JVMs of a driver and its executors: some 350 MB in "
         "~/.cache/raydp (or XDG_CACHE_HOME), found by every application of this installation from then on. Takes about "
         "a minute; run it again after another Java, Spark, Ray or raydp is installed.",
     )
+    archive.add_argument("--if-missing", action="store_true", help="do nothing when there are some that fit")
     parsed = parser.parse_args(arguments)
-    return _doctor(parsed.ray_address) if parsed.command == "doctor" else _archive()
+    return _doctor(parsed.ray_address) if parsed.command == "doctor" else _archive(if_missing=parsed.if_missing)
 
 
 def _doctor(ray_address: str | None) -> int:
@@ -52,11 +53,15 @@ def _doctor(ray_address: str | None) -> int:
     return 1 if broken else 0
 
 
-def _archive() -> int:
+def _archive(*, if_missing: bool) -> int:
+    from raydp._class_data import Role, find_archive
     from raydp._class_data.training import make_archives
     from raydp._errors import RaydpError
+    from raydp._java import find_java
 
     try:
+        if if_missing and all(find_archive(find_java(), role) for role in Role):
+            return 0
         for archive in make_archives():
             print(f"{archive} ({archive.stat().st_size / 1e6:.0f} MB)")
     except RaydpError as error:

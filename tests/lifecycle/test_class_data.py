@@ -45,6 +45,11 @@ def test_archives_are_made_once_and_used_where_they_fit(tmp_path: Path) -> None:
     assert [archive.name for archive in archives] == ["driver.jsa", "executor.jsa"]
     assert all(str(archive) in made.stdout for archive in archives), made.stdout
 
+    again = [sys.executable, "-m", "raydp", "archive", "--if-missing"]
+    assert (
+        subprocess.run(again, env=programs.environment(env), check=True, timeout=60, capture_output=True).stdout == b""
+    )
+
     used = programs.run(PROGRAM, env=env)
     assert used.code == 0, used.everything
     lines = used.output.splitlines()

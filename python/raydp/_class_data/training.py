@@ -27,13 +27,14 @@ __all__ = ["make_archives"]
 
 _DUMP_SECONDS = 600
 _STORE_BYTES = 100 * 1024**2
+_KEPT = 3
 
 
 def make_archives() -> list[Path]:
     """Make this machine's archives anew; takes a minute or so and starts a Ray cluster of its own.
 
     Returns:
-        The archives, some 300 MB together.
+        The archives, some 350 MB together. Those of the three installations that were archived last stay.
 
     Raises:
         SessionError: This process is connected to Ray already.
@@ -54,7 +55,15 @@ def make_archives() -> list[Path]:
         # A JVM that has an archive mapped keeps it; the next ones find the new one.
         shutil.rmtree(folder, ignore_errors=True)
         new.rename(folder)
+    _forget_old(folder.parent)
     return [folder / f"{role.value}.jsa" for role in Role]
+
+
+def _forget_old(parent: Path) -> None:
+    """Remove archives beyond the newest few: every new jar makes others of them useless."""
+    made = [found for found in parent.iterdir() if found.is_dir() and not found.name.startswith(".")]
+    for old in sorted(made, key=lambda found: found.stat().st_mtime)[:-_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _run_application(lists: dict[Role, Path]) -> None:
@@ -89,6 +98,7 @@ def _run_application(lists: dict[Role, Path]) -> None:
 def _use(spark: SparkSession) -> None:
     """Do a little of what applications do."""
     from pyspark.sql import functions as F  # noqa: N812
+    from ray.data import DataContext
 
     frame = spark.range(0, 10_000, 1, 2).select(
         "id", (F.col("id") % 7).alias("key"), F.concat(F.lit("text "), "id").alias("text"), (F.col("id") / 3).alias("x")
@@ -100,6 +110,7 @@ def _use(spark: SparkSession) -> None:
     with tempfile.TemporaryDirectory() as folder:
         frame.write.parquet(f"{folder}/frame")
         spark.read.parquet(f"{folder}/frame").agg(F.avg("x")).collect()
+    DataContext.get_current().enable_progress_bars = False
     dataset = raydp.from_spark(frame)
     raydp.to_spark(dataset).agg(F.sum("id")).collect()
     spark.sparkContext.parallelize(range(10), 2).map(lambda value: value + 1).sum()
