@@ -68,6 +68,7 @@ _logger = logging.getLogger(__name__)
 _lock = threading.RLock()
 _JVM_END_TIMEOUT_SECONDS = 20.0
 _FILE_KEYS = ("spark.jars", "spark.files", "spark.archives", "spark.submit.pyFiles")
+_SHUFFLE_SERVICE = "spark.shuffle.service.enabled"
 _ENTRY_CLASS = "io.raydp.lifecycle.RayApplication"
 
 
@@ -215,6 +216,13 @@ def checked(given: Mapping[str, str]) -> dict[str, str]:
     settings = _former_names.translate(given)
     _configuration.check(settings)
     _former_names.note(given)
+    if _settings.boolean(settings.get(_SHUFFLE_SERVICE, "false")):
+        settings[_SHUFFLE_SERVICE] = "false"
+        _logger.warning(
+            "There is no external shuffle service on Ray, and the application goes on without: executors that are to "
+            "go hand their shuffle files over to those that stay. Leave this setting out: %s",
+            _SHUFFLE_SERVICE,
+        )
     return settings
 
 

@@ -30,12 +30,11 @@ _PATIENCE_SECONDS = 60.0
 """A Python worker of Ray's takes seconds to start; a node that has not answered after this time is not waited for."""
 _PAUSE_SECONDS = 1.0
 _PYTHON = "raydp.doctor.python"
-_INTERPRETER = "spark.pyspark.python"
 
 
 def _class_path(settings: Mapping[str, str]) -> str:
     """Look whether the jars that executors are started with are there, by the same names as on the driver's node."""
-    wanted = settings.get(_configuration.EXECUTOR_CLASS_PATH.key, "")
+    wanted = settings[_configuration.EXECUTOR_CLASS_PATH.key]
     jars = [Path(entry) for entry in wanted.split(os.pathsep) if entry.endswith(".jar")]
     missing = [str(jar) for jar in jars if not jar.is_file()]
     if missing:
@@ -148,8 +147,8 @@ def _tasks(settings: Mapping[str, str]) -> dict[Any, str]:
     """Send a task to one node of each other machine; return the machines' addresses by the tasks' results."""
     here = get_node_ip_address()
     nodes = {node["NodeManagerAddress"]: node["NodeID"] for node in ray.nodes() if node["Alive"]}
-    keys = (_configuration.EXECUTOR_CLASS_PATH.key, _INTERPRETER)
-    told = {_PYTHON: _version(), **{key: settings[key] for key in keys if key in settings}}
+    key = _configuration.EXECUTOR_CLASS_PATH.key
+    told = {_PYTHON: _version(), key: settings.get(key, "")}
     look = ray.remote(num_cpus=0, max_retries=0)(_look)
     return {
         look.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(told): address

@@ -78,6 +78,7 @@ object ApplicationSpec {
 
   /** Left out: it costs each JVM a good part of its start and warns, and only MLlib's BLAS uses it where present. */
   private val VectorModule = "--add-modules=jdk.incubator.vector"
+  private val ShuffleService = "spark.shuffle.service.enabled"
   private val EnvironmentPrefix = "spark.executorEnv."
   private val WholeUnit = 1.0
 
@@ -90,6 +91,10 @@ object ApplicationSpec {
   def parse(configuration: SparkConf, contextExists: Boolean): ApplicationSpec = {
     val conf = translated(configuration)
     RaydpConfiguration.check(conf.getAll)
+    if (conf.getBoolean(ShuffleService, defaultValue = false))
+      throw new RayApplicationException(
+        FailureKind.InvalidConfiguration,
+        LifecycleMessages.noShuffleService(ShuffleService))
     val read = conf.getOption(_)
     val resources = SparkCoreInternals.executorResources(conf, contextExists)
     ApplicationSpec(

@@ -37,6 +37,10 @@ object LifecycleMessages {
     "The executors' JVM does not start with the options that it is given. Correct spark.executor.extraJavaOptions or " +
       s"spark.executor.defaultJavaOptions. Java: $java; options: $options; it said:\n$said"
 
+  def noShuffleService(key: String): String =
+    "There is no external shuffle service on Ray. Leave the setting out; with decommissioning, executors that are to " +
+      s"go hand their shuffle files over to those that stay. Setting: $key"
+
   def unreachable(address: String, reason: String): String =
     "Ray cannot be reached. Check that the cluster runs (`ray status`), that this is its GCS address and that no " +
       s"firewall is between. Address: $address; error: $reason"

@@ -53,6 +53,12 @@ final class ApplicationSpecSuite extends AnyFunSuite {
     assert(spec.appMaster == AppMasterSpec(Map("CPU" -> 0.0, "head" -> 1.0), Vector("-Da=1", "-Db=2")))
   }
 
+  test("an external shuffle service is refused") {
+    val error = intercept[RayApplicationException](parsed("spark.shuffle.service.enabled" -> "true"))
+    assert(error.getMessage.contains("spark.shuffle.service.enabled"))
+    parsed("spark.shuffle.service.enabled" -> "false")
+  }
+
   test("executors log as they are told") {
     val option = "-Dlog4j2.configurationFile="
     assert(parsed().executor.javaOptions.contains(s"${option}classpath:io/raydp/lifecycle/worker-log4j2.xml"))
