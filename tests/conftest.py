@@ -31,9 +31,12 @@ OBJECT_STORE_BYTES = 512 * 1024**2
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The sizes of two runs that can be made long; the defaults are for a run beside all other tests."""
+    """The sizes of runs that can be made long; the defaults are for a run beside all other tests."""
     parser.addoption("--seed", type=int, default=1, help="what tests/faults kills, and when, follows from it")
     parser.addoption("--kills", type=int, default=10, help="how many processes tests/faults kills or freezes")
+    parser.addoption(
+        "--applications", type=int, default=2, help="how many tests/lifecycle/test_session.py runs at once"
+    )
     parser.addoption("--restarts", type=int, default=6, help="how often tests/lifecycle/test_restarts.py starts Spark")
 
 

@@ -17,21 +17,12 @@ PROGRAM = """
     start_ray()
     me = psutil.Process()
 
-    def settled():
-        # Ray ends workers that have nothing to do by and by.
-        eventually("settled", lambda: len(processes()) <= least, seconds=60, state=processes)
-
     def processes():
         return sorted(p.name() for p in programs.marked_processes({mark!r}) if p.name() == "java")
 
-    def jvm():
-        return next(child for child in me.children() if child.name() == "java")
-
     def sizes():
-        return [me.num_fds(), jvm().num_fds(), jvm().num_threads(), me.num_threads(), me.memory_info().rss >> 20,
-                jvm().memory_info().rss >> 20]
+        return [me.num_fds(), me.num_threads(), me.memory_info().rss >> 20]
 
-    least = 1  # the JVM that PySpark keeps
     for number in range({restarts}):
         spark = raydp.init_spark(f"start {{number}}", 1, 1, "500m", configs={{"spark.log.level": "ERROR"}})
         dataset = raydp.from_spark(spark.range(1000))
@@ -39,7 +30,7 @@ PROGRAM = """
         del dataset
         raydp.stop_spark()
         gc.collect()
-        settled()
+        eventually("ended", lambda: not processes(), seconds=60, state=processes)
         say("sizes:", *sizes())
     """
 
@@ -66,11 +57,4 @@ def test_starting_again_and_again_leaves_nothing(pytestconfig: pytest.Config) ->
 
 
 # What is counted, and by how much it may differ from one moment to another; memory is in MiB.
-_NAMES = {
-    "files": 10,
-    "files of the JVM": 10,
-    "threads of the JVM": 10,
-    "threads": 10,
-    "memory": 30,
-    "memory of the JVM": 150,
-}
+_NAMES = {"files": 10, "threads": 10, "memory": 30}

@@ -120,8 +120,9 @@ def test_inside_an_actor() -> None:
     assert outcome.output.strip() == "(100, 50)"
 
 
-@pytest.mark.parametrize(("authentication", "count"), [("token", 8), ("disabled", 2)])
-def test_applications_at_once(authentication: str, count: int) -> None:
+@pytest.mark.parametrize("authentication", ["token", "disabled"])
+def test_applications_at_once(authentication: str, pytestconfig: pytest.Config) -> None:
+    count = pytestconfig.getoption("--applications") if authentication == "token" else 2
     program = """
         ray.init(address=os.environ["TEST_ADDRESS"], log_to_driver=False)
         spark = raydp.init_spark("app " + os.environ["TEST_NAME"], 1, 1, "600m")
@@ -132,8 +133,7 @@ def test_applications_at_once(authentication: str, count: int) -> None:
         count = int(os.environ["TEST_COUNT"])
         deadline = time.monotonic() + 300
         while len(list(other.iterdir())) < count and time.monotonic() < deadline:
-            assert spark.range(1000).count() == 1000
-            time.sleep(0.5)
+            time.sleep(0.2)
         assert len(list(other.iterdir())) == count
         ds = raydp.from_spark(spark.range(10_000).selectExpr("id", "id % 7 as k"))
         say("sum", ds.sum("k"), raydp.to_spark(ds).groupBy("k").count().count())
