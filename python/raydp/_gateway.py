@@ -145,6 +145,7 @@ def _conf_directory(spark_home: Path) -> Path:
 
 
 def _direct_command(java: Java, conf_directory: Path, conf: Mapping[str, str]) -> list[str]:
+    # A class-data archive is made for jars alone, and fits no class path that names a folder, be it there or not.
     class_path = [
         *_split(conf.get("spark.driver.extraClassPath")),
         *([str(conf_directory)] if conf_directory.is_dir() else []),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
 
 POINT = "st_geomfromwkb(X'0101000000000000000000F03F0000000000000040')"
@@ -124,6 +124,14 @@ def test_columns_of_cached_frames(spark: SparkSession, width: int, strings: bool
         cached.unpersist()
 
 
+def with_nulls(expressions: dict[str, Column]) -> list[Column]:
+    """Name the columns; each is null in other rows."""
+    return [
+        F.when(F.col("id") % 11 != number, value).alias(name)
+        for number, (name, value) in enumerate(expressions.items())
+    ]
+
+
 @pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("nested", [False, True])
 def test_cached_bytes_in_every_form(spark: SparkSession, compressed: bool, nested: bool) -> None:
@@ -159,11 +167,7 @@ def test_cached_bytes_in_every_form(spark: SparkSession, compressed: bool, neste
             else {}
         ),
     }
-    columns = [
-        F.when(F.col("id") % 11 != number, value).alias(name)
-        for number, (name, value) in enumerate(expressions.items())
-    ]
-    frame = spark.range(0, 25_000, 1, 2).select("id", *columns, few.alias("never_null"))
+    frame = spark.range(0, 25_000, 1, 2).select("id", *with_nulls(expressions), few.alias("never_null"))
     expected = table_of(raydp.from_spark(frame)).to_pylist()
     spark.conf.set("spark.sql.inMemoryColumnarStorage.compressed", compressed)
     cached = frame.select("*").cache()
@@ -198,11 +202,7 @@ def test_columns_of_files(spark: SparkSession, tmp_path: Path, form: str, off_he
         "items": F.array(few, F.hex("id"), F.lit(None)),
         "point": F.struct(F.col("id").alias("x"), few.alias("name")),
     }
-    columns = [
-        F.when(F.col("id") % 11 != number, value).alias(name)
-        for number, (name, value) in enumerate(expressions.items())
-    ]
-    frame = spark.range(0, 10_000, 1, 2).select("id", *columns, few.alias("never_null"))
+    frame = spark.range(0, 10_000, 1, 2).select("id", *with_nulls(expressions), few.alias("never_null"))
     expected = table_of(raydp.from_spark(frame)).to_pylist()
     spark.conf.set("spark.sql.columnVector.offheap.enabled", off_heap)
     try:

@@ -36,8 +36,7 @@ def session(**options):
         "spark.ray.raydp_spark_executor.actor.resource.worker": "1",
         "spark.raydp.exchange.blockSize": "4m"}, **options)
 
-def refs_of(dataset):
-    return [entry.ref for bundle in dataset.iter_internal_ref_bundles() for entry in bundle.blocks]
+refs_of = datasets.block_refs
 
 def nodes_of(refs):
     found = ray.experimental.get_object_locations(refs)

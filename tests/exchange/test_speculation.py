@@ -43,17 +43,12 @@ def test_blocks_of_the_slower_attempt_are_in_no_dataset() -> None:
                 start = context.partitionId() * 10**6 + number * 10**5
                 yield pa.record_batch([pa.array(range(start, start + 10**5), pa.int64())], ["n"])
 
-        def used():
-            return ray.cluster_resources()["object_store_memory"] - ray.available_resources()["object_store_memory"]
-
         started = time.monotonic()
         dataset = raydp.from_spark(spark.range(0, 2, 1, 2).mapInArrow(pieces, "n long"))
         say("waited for the slow attempt:", time.monotonic() - started > 60)
         say("attempts:", sorted(os.path.basename(path) for path in glob.glob(f"{begun}/*")))
-        table = pa.concat_tables(
-            ray.get([entry.ref for bundle in dataset.iter_internal_ref_bundles() for entry in bundle.blocks]))
-        say("rows:", table.column("n").to_pylist() == list(range(2 * 10**6)))
-        del table
+        say("rows:", datasets.table_of(dataset).column("n").to_pylist() == list(range(2 * 10**6)))
+        used = datasets.store_bytes_used
         # What was sent to the driver's node for this process counts twice.
         eventually("the rest is freed", lambda: used() < 34e6, seconds=60, state=used)
         del dataset

@@ -85,8 +85,6 @@ def test_a_killed_app_master_does_not_disturb_the_job() -> None:
         """
         + SLOW_JOB
         + """
-        sys.path.insert(0, os.environ["TEST_FOLDER"])
-        from support import programs
         family = programs.marked_processes(os.environ["RAYDP_TEST_MARK"])
         found = [p for p in family if "-Draydp.role=app-master" in p.cmdline()]
         assert len(found) == 1, [p.cmdline()[:3] for p in found]
@@ -100,7 +98,7 @@ def test_a_killed_app_master_does_not_disturb_the_job() -> None:
         os.kill(executors()[0]["pid"], signal.SIGKILL)
         say("after that:", spark.range(1000).count())
         """,
-        env={"RAYDP_TEST_MARK": uuid.uuid4().hex, "TEST_FOLDER": str(Path(__file__).parent.parent)},
+        env={"RAYDP_TEST_MARK": uuid.uuid4().hex},
     )
     assert outcome.code == 0, outcome.everything
     assert "result: [[(0, 800), (1, 800), (2, 800), (3, 800), (4, 800)]]" in outcome.output, outcome.everything

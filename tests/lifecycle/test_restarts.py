@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from pathlib import Path
 
 import pytest
 
@@ -11,9 +10,6 @@ from support import programs
 
 PROGRAM = """
     import gc, psutil
-    sys.path.insert(0, {support!r})
-    from support import programs
-
     start_ray()
     me = psutil.Process()
 
@@ -41,7 +37,7 @@ def test_starting_again_and_again_leaves_nothing(pytestconfig: pytest.Config) ->
     mark = uuid.uuid4().hex
     restarts = pytestconfig.getoption("--restarts")
     outcome = programs.run(
-        PROGRAM.format(support=str(Path(__file__).parent.parent), mark=mark, restarts=restarts),
+        PROGRAM.format(mark=mark, restarts=restarts),
         env={"RAYDP_TEST_MARK": mark},
         timeout=3600,
     )

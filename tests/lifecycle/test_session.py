@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 import uuid
-from pathlib import Path
 
 import pytest
 
@@ -130,11 +129,7 @@ def test_applications_at_once(authentication: str, pytestconfig: pytest.Config) 
         import pathlib
         other = pathlib.Path(os.environ["TEST_MEETING"])
         (other / os.environ["TEST_NAME"]).touch()
-        count = int(os.environ["TEST_COUNT"])
-        deadline = time.monotonic() + 300
-        while len(list(other.iterdir())) < count and time.monotonic() < deadline:
-            time.sleep(0.2)
-        assert len(list(other.iterdir())) == count
+        eventually("all up", lambda: len(list(other.iterdir())) == int(os.environ["TEST_COUNT"]), seconds=300)
         ds = raydp.from_spark(spark.range(10_000).selectExpr("id", "id % 7 as k"))
         say("sum", ds.sum("k"), raydp.to_spark(ds).groupBy("k").count().count())
         raydp.stop_spark()
@@ -178,10 +173,8 @@ def test_applications_at_once(authentication: str, pytestconfig: pytest.Config) 
 def test_nothing_is_left_after_stop() -> None:
     mark = uuid.uuid4().hex
     outcome = programs.run(
-        f"""
+        """
         start_ray()
-        sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
-        from support import programs
         spark = raydp.init_spark("t", 2, 1, "600m")
         ds = raydp.from_spark(spark.range(100_000).selectExpr("id", "cast(id as string) s"))
         assert raydp.to_spark(ds).count() == 100_000

@@ -12,18 +12,20 @@ import sys
 import textwrap
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
+_TESTS = Path(__file__).parents[1]
 PRELUDE = """
 import faulthandler, os, signal, sys, time
 faulthandler.register(signal.SIGUSR1)
 import ray, raydp
+from support import datasets, programs
 
 def start_ray(num_cpus=4, **options):
     ray.init("local", num_cpus=num_cpus, object_store_memory=300 * 1024**2, include_dashboard=False,
@@ -33,10 +35,7 @@ def say(*words):
     print(*words, flush=True)
 
 def eventually(what, condition, seconds=150, state=lambda: None):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, (what, state())
-        time.sleep(0.1)
+    assert datasets.eventually(condition, within=seconds), (what, state())
     say(what)
 
 # Starts a job of 60 slow rows in a thread; returns that and the list that gets the result.
@@ -95,7 +94,7 @@ def start(
 
     Its standard output is a pipe, its standard error goes to ``log`` or a pipe.
     """
-    code = PRELUDE + textwrap.dedent(source)
+    code = f"import sys\nsys.path.insert(0, {str(_TESTS)!r})\n" + PRELUDE + textwrap.dedent(source)
     return subprocess.Popen(
         [*within, sys.executable, "-u", "-c", code],
         stdout=subprocess.PIPE,

@@ -59,12 +59,21 @@ public final class BlockWriter {
 
   /** Writes one row without generated code. */
   public void write(InternalRow row) {
+    writeRow((column, ordinal, index) -> column.write(row, ordinal, index));
+  }
+
+  /** Writes one value of a row into its column. */
+  private interface ValuePut {
+    void put(ColumnWriter column, int ordinal, int index);
+  }
+
+  private void writeRow(ValuePut value) {
     boolean written = false;
     while (!written) {
       try {
         int index = beginRow();
         for (int i = 0; i < columns.length; i++) {
-          columns[i].write(row, i, index);
+          value.put(columns[i], i, index);
         }
         endRow();
         written = true;
@@ -86,24 +95,8 @@ public final class BlockWriter {
         attempt = written == 0 ? count / 2 : batch.numRows();
         from += written;
       } else {
-        writeRow(batch, from);
-        from++;
-      }
-    }
-  }
-
-  private void writeRow(ColumnarBatch batch, int row) {
-    boolean written = false;
-    while (!written) {
-      try {
-        int index = beginRow();
-        for (int i = 0; i < columns.length; i++) {
-          columns[i].putRange(batch.column(i), row, 1, index);
-        }
-        endRow();
-        written = true;
-      } catch (BlockFull full) {
-        makeRoom();
+        int row = from++;
+        writeRow((column, ordinal, index) -> column.putRange(batch.column(ordinal), row, 1, index));
       }
     }
   }

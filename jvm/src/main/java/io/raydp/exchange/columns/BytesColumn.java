@@ -111,23 +111,16 @@ public final class BytesColumn extends ColumnWriter {
 
   @Override
   void putRange(ColumnVector source, int from, int count, int index) {
-    if (!(source instanceof WritableColumnVector vector)) {
-      super.putRange(source, from, count, index);
-    } else if (vector.hasDictionary()) {
-      for (int i = 0; i < count; i++) {
-        if (vector.isNullAt(from + i)) {
-          putNull(index + i);
-        } else {
-          putBinary(index + i, vector.getBinary(from + i));
-        }
-      }
-    } else {
+    if (source instanceof WritableColumnVector vector) {
       putVector(vector, from, count, index);
+    } else {
+      super.putRange(source, from, count, index);
     }
   }
 
   /** Copies values from where Spark's vectors, those of its Parquet reader among them, have them one behind the other. */
   private void putVector(WritableColumnVector source, int from, int count, int index) {
+    boolean hasDictionary = source.hasDictionary();
     Object base = null;
     long origin;
     if (source.arrayData() instanceof OffHeapColumnVector outside) {
@@ -136,11 +129,14 @@ public final class BytesColumn extends ColumnWriter {
       base = SparkVectorInternals.values((OnHeapColumnVector) source.arrayData(), FixedWidthColumn.Kind.BYTE, 0);
       origin = Platform.BYTE_ARRAY_OFFSET;
     }
-    for (int row = from; row < from + count; row++) {
+    for (int i = 0; i < count; i++) {
+      int row = from + i;
       if (source.isNullAt(row)) {
-        putNull(index + row - from);
+        putNull(index + i);
+      } else if (hasDictionary) {
+        putBinary(index + i, source.getBinary(row));
       } else {
-        put(index + row - from, base, origin + source.getArrayOffset(row), source.getArrayLength(row));
+        put(index + i, base, origin + source.getArrayOffset(row), source.getArrayLength(row));
       }
     }
   }
