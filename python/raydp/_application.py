@@ -68,7 +68,6 @@ _logger = logging.getLogger(__name__)
 _lock = threading.RLock()
 _JVM_END_TIMEOUT_SECONDS = 20.0
 _FILE_KEYS = ("spark.jars", "spark.files", "spark.archives", "spark.submit.pyFiles")
-_SHUFFLE_SERVICE = "spark.shuffle.service.enabled"
 _ENTRY_CLASS = "io.raydp.lifecycle.RayApplication"
 
 
@@ -216,13 +215,6 @@ def checked(given: Mapping[str, str]) -> dict[str, str]:
     settings = _former_names.translate(given)
     _configuration.check(settings)
     _former_names.note(given)
-    if _settings.boolean(settings.get(_SHUFFLE_SERVICE, "false")):
-        settings[_SHUFFLE_SERVICE] = "false"
-        _logger.warning(
-            "There is no external shuffle service on Ray, and the application goes on without: executors that are to "
-            "go hand their shuffle files over to those that stay. Leave this setting out: %s",
-            _SHUFFLE_SERVICE,
-        )
     return settings
 
 
@@ -422,6 +414,9 @@ def defaults(cluster: RayCluster, settings: Mapping[str, str]) -> dict[str, str]
     decommissioning = ("spark.decommission.enabled", "spark.storage.decommission.enabled")
     if not all(_settings.boolean(settings.get(key, "true")) for key in decommissioning):
         del added["spark.dynamicAllocation.shuffleTracking.enabled"]
+    if _settings.boolean(settings.get("spark.shuffle.service.enabled", "false")):
+        # The service has the files of executors that go, so that they need not be handed over.
+        added["spark.storage.decommission.shuffleBlocks.enabled"] = "false"
     return {key: value for key, value in added.items() if key not in settings}
 
 

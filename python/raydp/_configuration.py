@@ -29,6 +29,8 @@ STRATEGIES = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")
 
 _MINIMUM_EXECUTOR_MEMORY = 450 * MEBIBYTE
 _SMALLEST_BLOCK, _LARGEST_BLOCK = MEBIBYTE, 1 << 30
+_SMALLEST_SERVICE = 128 << 20
+_LARGEST_SERVICE = 64 << 30
 _SECONDS = "a number of seconds above 0"
 _BOOLEAN = "true or false"
 _CLASS_PATH = "a class path"
@@ -47,6 +49,11 @@ def _strategy(value: str) -> str | None:
 def _block_size(value: str) -> int | None:
     size = _settings.byte_size(value)
     return size if size is not None and _SMALLEST_BLOCK <= size <= _LARGEST_BLOCK else None
+
+
+def _service_memory(value: str) -> int | None:
+    size = _settings.byte_size(value)
+    return size if size is not None and _SMALLEST_SERVICE <= size <= _LARGEST_SERVICE else None
 
 
 def _switch(value: str) -> str | None:
@@ -103,6 +110,9 @@ PLACEMENT_GROUP_BUNDLE_INDEXES = Setting(
 PLACEMENT_GROUP_STRATEGY = Setting(
     "spark.raydp.placementGroup.strategy", "PACK, SPREAD, STRICT_PACK or STRICT_SPREAD", None, _strategy
 )
+SHUFFLE_SERVICE_MEMORY = Setting(
+    "spark.raydp.shuffleService.memory", "a size from 128m to 64g", "512m", _service_memory
+)
 RUNTIME_ENV = Setting("spark.raydp.runtimeEnv", "a JSON object", None, _settings.text)
 BLOCK_SIZE = Setting("spark.raydp.exchange.blockSize", "a size from 1m to 1g", "64m", _block_size)
 EXCHANGE_SOCKET = Setting("spark.raydp.exchange.socket", "the path of a Unix socket", None, _settings.text)
@@ -128,6 +138,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     PLACEMENT_GROUP_ID,
     PLACEMENT_GROUP_BUNDLE_INDEXES,
     PLACEMENT_GROUP_STRATEGY,
+    SHUFFLE_SERVICE_MEMORY,
     RUNTIME_ENV,
     BLOCK_SIZE,
     EXCHANGE_SOCKET,

@@ -88,7 +88,6 @@ def test_dynamic_allocation_grows_with_a_job_and_shrinks_after_it() -> None:
         start_ray(num_cpus=3)
         spark = raydp.init_spark("t", 1, 1, "500m", configs={
             "spark.dynamicAllocation.enabled": True,
-            "spark.shuffle.service.enabled": "true",  # as RayDP 1.6 wanted it
             "spark.dynamicAllocation.minExecutors": 1,
             "spark.dynamicAllocation.maxExecutors": 6,
             "spark.dynamicAllocation.schedulerBacklogTimeout": "1s",
@@ -116,4 +115,3 @@ def test_dynamic_allocation_grows_with_a_job_and_shrinks_after_it() -> None:
     assert lines[0].startswith("refused: Spark's dynamic allocation decides"), outcome.everything
     expected = ["grown", "pending", "result: [(0, 20), (1, 20), (2, 20)]", "pending cancelled", "shrunk", "after: 100"]
     assert lines[1:] == expected, outcome.everything
-    assert "There is no external shuffle service on Ray" in outcome.errors, outcome.everything

@@ -48,6 +48,10 @@ final class RayActors {
     return configured(Ray.actor(AppMaster::new), request).remote();
   }
 
+  static ActorHandle<ShuffleServiceActor> createShuffleService(Request request) {
+    return configured(Ray.actor(ShuffleServiceActor::new), request).remote();
+  }
+
   static ObjectRef<byte[]> place(ActorHandle<ExecutorActor> executor) {
     return executor.task(ExecutorActor::place).remote();
   }
@@ -62,6 +66,14 @@ final class RayActors {
 
   static ObjectRef<byte[]> end(ActorHandle<AppMaster> appMaster) {
     return appMaster.task(AppMaster::end).remote();
+  }
+
+  static ObjectRef<byte[]> start(ActorHandle<ShuffleServiceActor> service, byte[] launch) {
+    return service.task(ShuffleServiceActor::start, launch).remote();
+  }
+
+  static ObjectRef<byte[]> serviceEnd(ActorHandle<ShuffleServiceActor> service) {
+    return service.task(ShuffleServiceActor::end).remote();
   }
 
   private static <A> ActorCreator<A> configured(ActorCreator<A> creator, Request request) {

@@ -130,6 +130,15 @@ object RaydpConfiguration {
     "2.0.0",
     value => Option(value).filter(Set("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")))
 
+  val ShuffleServiceMemory: Setting[Long] = Setting(
+    "spark.raydp.shuffleService.memory",
+    "a size from 128m to 64g",
+    Some("512m"),
+    "Memory of the shuffle service that each host with executors has when `spark.shuffle.service.enabled` is true; half " +
+      "of it is its heap. Demanded of the node beside what executors demand.",
+    "2.0.0",
+    Setting.bytesBetween(128L << 20, 64L << 30))
+
   val RuntimeEnv: Setting[String] = Setting(
     "spark.raydp.runtimeEnv",
     "a JSON object",
@@ -236,6 +245,7 @@ object RaydpConfiguration {
     PlacementGroupId,
     PlacementGroupBundleIndexes,
     PlacementGroupStrategy,
+    ShuffleServiceMemory,
     RuntimeEnv,
     ExchangeBlockSize,
     ExchangeSocket,

@@ -136,8 +136,8 @@ final class AgentConnectionPool(idleMillis: Long, mostIdle: => Int) {
 object AgentConnectionPool {
   private final class Idle(val connection: AgentConnection, val address: AgentAddress)
 
-  /** How long a task waits for the agent of a node that joined the cluster a moment ago. */
-  private val AgentStartMillis = 30000L
+  /** How long a task waits for the agent of a node that joined the cluster a moment ago; it may be a busy one. */
+  private val AgentStartMillis = 120000L
   private val NoConversion = -1L
   private val RetryMillis = 500L
   private val IdleMillis = 30000L

@@ -58,12 +58,21 @@ final case class ExecutorSpec(
  */
 final case class AppMasterSpec(demand: Map[String, Double], javaOptions: Vector[String])
 
+/**
+ * What a shuffle service is like.
+ *
+ * @param memory bytes that it demands of Ray, half for its heap and half for buffers beside it
+ * @param javaOptions of the JVM, class path included
+ */
+final case class ShuffleServiceSpec(memory: Long, javaOptions: Vector[String])
+
 /** What an application asks for, read once from its configuration. */
 final case class ApplicationSpec(
     id: String,
     initialExecutors: Int,
     executor: ExecutorSpec,
     appMaster: AppMasterSpec,
+    shuffleService: Option[ShuffleServiceSpec],
     policy: FleetPolicy)
 
 object ApplicationSpec {
@@ -78,7 +87,6 @@ object ApplicationSpec {
 
   /** Left out: it costs each JVM a good part of its start and warns, and only MLlib's BLAS uses it where present. */
   private val VectorModule = "--add-modules=jdk.incubator.vector"
-  private val ShuffleService = "spark.shuffle.service.enabled"
   private val EnvironmentPrefix = "spark.executorEnv."
   private val WholeUnit = 1.0
 
@@ -91,10 +99,6 @@ object ApplicationSpec {
   def parse(configuration: SparkConf, contextExists: Boolean): ApplicationSpec = {
     val conf = translated(configuration)
     RaydpConfiguration.check(conf.getAll)
-    if (conf.getBoolean(ShuffleService, defaultValue = false))
-      throw new RayApplicationException(
-        FailureKind.InvalidConfiguration,
-        LifecycleMessages.noShuffleService(ShuffleService))
     val read = conf.getOption(_)
     val resources = SparkCoreInternals.executorResources(conf, contextExists)
     ApplicationSpec(
@@ -118,6 +122,7 @@ object ApplicationSpec {
       appMaster = AppMasterSpec(
         whole(RaydpConfiguration.AppMasterResources.amounts(conf.getAll)),
         RaydpConfiguration.AppMasterJavaOptions.find(read).toVector.flatMap(words)),
+      shuffleService = shuffleService(conf),
       policy = FleetPolicy(
         startTimeout = RaydpConfiguration.StartTimeout.get(read),
         infeasibleTimeout = RaydpConfiguration.InfeasibleTimeout.get(read),
@@ -163,10 +168,33 @@ object ApplicationSpec {
       PlacementSpec(id, RaydpConfiguration.PlacementGroupBundleIndexes.find(read).getOrElse(Vector(-1)))
     }
 
-  private def javaOptions(conf: SparkConf, resources: ExecutorResources): Vector[String] = {
+  private def javaOptions(conf: SparkConf, resources: ExecutorResources): Vector[String] =
+    javaOptions(conf, Vector(s"-Xmx${resources.heapMiB}m"))
+
+  private def shuffleService(conf: SparkConf): Option[ShuffleServiceSpec] =
+    Option.when(conf.getBoolean("spark.shuffle.service.enabled", defaultValue = false)) {
+      val readsRdds = "spark.shuffle.service.fetch.rdd.enabled"
+      if (conf.getBoolean(readsRdds, defaultValue = false) && !conf.contains(ShuffleServices.PortKey))
+        throw new RayApplicationException(
+          FailureKind.InvalidConfiguration,
+          LifecycleMessages.rddsNeedPort(readsRdds, ShuffleServices.PortKey))
+      val memory = RaydpConfiguration.ShuffleServiceMemory.get(conf.getOption(_))
+      val half = memory >> 21
+      ShuffleServiceSpec(
+        memory,
+        javaOptions(
+          conf,
+          Vector(
+            "-Draydp.role=shuffle-service", // says in a list of processes which one this is
+            s"-Xmx${half}m",
+            s"-XX:MaxDirectMemorySize=${half}m",
+            "-XX:+UseSerialGC")))
+    }
+
+  private def javaOptions(conf: SparkConf, own: Vector[String]): Vector[String] = {
     val read = conf.getOption(_)
     val extra = RaydpConfiguration.ExecutorExtraClassPath.find(read) ++ conf.getOption("spark.executor.extraClassPath")
-    val own = RaydpConfiguration.ExecutorClassPath.find(read).getOrElse(ownClassPath)
+    val classPath = RaydpConfiguration.ExecutorClassPath.find(read).getOrElse(ownClassPath)
     val modules = RaydpConfiguration.ExecutorModuleOptions
       .find(read)
       .map(words)
@@ -174,9 +202,8 @@ object ApplicationSpec {
         JavaModuleOptions.defaultModuleOptionArray().toVector.filterNot(_ == VectorModule) ++ AddedModuleOptions)
     Vector(
       "-cp",
-      (extra.toVector :+ own).mkString(File.pathSeparator),
-      s"-Xmx${resources.heapMiB}m",
-      LoggingOption + RaydpConfiguration.ExecutorLogging.get(read)) ++
+      (extra.toVector :+ classPath).mkString(File.pathSeparator),
+      LoggingOption + RaydpConfiguration.ExecutorLogging.get(read)) ++ own ++
       RaydpConfiguration.ExecutorClassDataArchive.find(read).toVector.flatMap(archiveOptions) ++ modules
   }
 

@@ -37,6 +37,7 @@ private[lifecycle] final class ExecutorFleet(spec: ApplicationSpec, cluster: Ray
   private var wakeAt: Option[Long] = None
   private var nodesDue: Option[Long] = None
   private var waitingToldAt: Option[Long] = None
+  private var servicesDue: Option[Long] = None
 
   def start(): Unit = {
     thread.setDaemon(true)
@@ -107,6 +108,7 @@ private[lifecycle] final class ExecutorFleet(spec: ApplicationSpec, cluster: Ray
       going = !batch.contains(Stop)
       if (going) {
         lookUpNodes()
+        lookAtServices()
         decide()
         publish()
       }
@@ -114,7 +116,7 @@ private[lifecycle] final class ExecutorFleet(spec: ApplicationSpec, cluster: Ray
   }
 
   private def sleepMillis: Long = {
-    val next = (if (asking) None else wakeAt) ++ nodesDue
+    val next = (if (asking) None else wakeAt) ++ nodesDue ++ servicesDue
     next.minOption.fold(ExecutorFleet.IdleMillis)(at => math.max(1, at - clock()))
   }
 
@@ -156,6 +158,15 @@ private[lifecycle] final class ExecutorFleet(spec: ApplicationSpec, cluster: Ray
       val reason = LifecycleMessages.noProcess(id, spec.policy.startTimeout, LifecycleMessages.roomOnCluster)
       snapshot = snapshot.probeEnded(Option.when(room)(reason))
     case NodesSeen(nodes) => snapshot = snapshot.seeing(nodes)
+    case ShuffleServiceReady(number, port) =>
+      members.serviceReady(number, port).foreach(host => board.happened(s"the shuffle service of $host listens"))
+    case ShuffleServiceLost(number, reason) =>
+      members.serviceLost(number).foreach { case (host, executors) =>
+        val account = LifecycleMessages.shuffleServiceLost(host, reason)
+        board.happened(s"the shuffle service of $host was lost")
+        executors.foreach(lostSilently(_, account))
+        members.filesLost(host, account)
+      }
     case _: Booted | _: Registered | _: AppMasterLost | Stop =>
   }
 
@@ -240,6 +251,13 @@ private[lifecycle] final class ExecutorFleet(spec: ApplicationSpec, cluster: Ray
     }
   }
 
+  private def lookAtServices(): Unit =
+    if (!members.hasServices) servicesDue = None
+    else if (servicesDue.forall(_ <= snapshot.now)) {
+      servicesDue = Some(snapshot.now + ExecutorFleet.ServicesMillis)
+      members.releaseServices(snapshot.now).foreach(host => board.happened(s"the shuffle service of $host has ended"))
+    }
+
   private def fail(error: RayApplicationException): Unit = if (board.current.failure.isEmpty) {
     log.error(s"The application failed (${error.kind}): ${error.getMessage}")
     board.update(_.copy(phase = ApplicationPhase.Failed, failure = Some(error)))
@@ -292,6 +310,7 @@ private[lifecycle] object ExecutorFleet {
   private val StopMillis = 20000L
   private val GoodbyeMillis = 5000L
   private val NodesMillis = 1000L
+  private val ServicesMillis = 10000L
   private val TellMillis = 30000L
   private val IdleMillis = 60000L
 }

@@ -48,10 +48,7 @@ final case class ExecutorLaunch(
     out.writeInt(cores)
     out.writeUTF(applicationId)
     out.writeInt(resourceProfileId)
-    SnapshotCodec.many(out, properties) { case (key, value) =>
-      SnapshotCodec.text(out, key)
-      SnapshotCodec.text(out, value)
-    }
+    SnapshotCodec.texts(out, properties)
   }
 
   /** Without the properties. */
@@ -67,7 +64,7 @@ object ExecutorLaunch {
       in.readInt(),
       in.readUTF(),
       in.readInt(),
-      SnapshotCodec.many(in)((SnapshotCodec.text(in), SnapshotCodec.text(in))).toMap)
+      SnapshotCodec.texts(in))
   }
 }
 

@@ -18,8 +18,13 @@ import org.apache.spark.raydp.{ApplicationSecret, SparkCoreInternals}
  * @param host address of its node
  * @param gpuIds the GPUs that Ray has assigned to it
  * @param ended to be called with the reason when it ends by itself
+ * @param deleteAtEnd has a folder deleted when the process ends, in whatever way
  */
-final case class ExecutorSurroundings(host: String, gpuIds: Vector[String], ended: ExecutorOutcome => Unit)
+final case class ExecutorSurroundings(
+    host: String,
+    gpuIds: Vector[String],
+    ended: ExecutorOutcome => Unit,
+    deleteAtEnd: Path => Unit)
 
 /**
  * The executor's side of its life: joins the driver, runs, and says how it ended.
@@ -53,8 +58,11 @@ final class ExecutorProcess {
     System.setProperty("raydp.node.id", place.nodeId)
     ApplicationSecret.extract(launch.properties).foreach { case (key, value) => System.setProperty(key, value) }
     val gpus = Ray.getRuntimeContext.getGpuIds.asScala.map(_.toString).toVector
-    val surroundings =
-      ExecutorSurroundings(place.host, gpus, outcome => { ended.compareAndSet(None, Some(outcome)); () })
+    val surroundings = ExecutorSurroundings(
+      place.host,
+      gpus,
+      outcome => { ended.compareAndSet(None, Some(outcome)); () },
+      FolderGuard.start().add)
     SparkCoreInternals.runExecutor(launch, surroundings)
     ended.get.getOrElse(ExecutorOutcome(0, byApplication = false, "It was stopped"))
   }
@@ -70,7 +78,7 @@ object ExecutorProcess {
   private val TailBytes = 4096
   private val TraceLines = 12
 
-  private def locate(): ExecutorPlace = {
+  private[lifecycle] def locate(): ExecutorPlace = {
     val context = Ray.getRuntimeContext
     val nodeId = context.getCurrentNodeId.toString
     val node = context.getAllNodeInfo.asScala
@@ -84,7 +92,7 @@ object ExecutorProcess {
     ExecutorPlace(nodeId, node.nodeAddress, pid, start, log.getOrElse(""))
   }
 
-  private def stackTrace(error: Throwable): String = {
+  private[lifecycle] def stackTrace(error: Throwable): String = {
     val text = new StringWriter
     error.printStackTrace(new PrintWriter(text))
     text.toString.linesIterator.take(TraceLines).mkString("\n")

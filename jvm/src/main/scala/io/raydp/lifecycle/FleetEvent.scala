@@ -44,6 +44,12 @@ private[lifecycle] object FleetEvent {
   /** Whether the cluster had room for an executor whose request, now withdrawn, was not fulfilled. */
   final case class Probed(id: Int, room: Boolean) extends FleetEvent
 
+  /** A shuffle service (they are numbered) listens on this port of its host. */
+  final case class ShuffleServiceReady(number: Int, port: Int) extends FleetEvent
+
+  /** A shuffle service did not start, or is gone. */
+  final case class ShuffleServiceLost(number: Int, reason: String) extends FleetEvent
+
   /** It is time to start an AppMaster in place of the one that was lost. */
   case object AppMasterDue extends FleetEvent
 

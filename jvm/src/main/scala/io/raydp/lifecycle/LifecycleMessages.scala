@@ -37,9 +37,16 @@ object LifecycleMessages {
     "The executors' JVM does not start with the options that it is given. Correct spark.executor.extraJavaOptions or " +
       s"spark.executor.defaultJavaOptions. Java: $java; options: $options; it said:\n$said"
 
-  def noShuffleService(key: String): String =
-    "There is no external shuffle service on Ray. Leave the setting out; with decommissioning, executors that are to " +
-      s"go hand their shuffle files over to those that stay. Setting: $key"
+  def waitsForShuffleService(host: String, memory: Long): String =
+    s"it waits for the shuffle service of its host, which Ray has not started: the node needs ${memory >> 20} MiB of " +
+      s"memory (spark.raydp.shuffleService.memory) beside its executors. Host: $host"
+
+  def shuffleServiceLost(host: String, reason: String): String =
+    s"the shuffle service of its host ended, and the shuffle files there with it. Host: $host; reason: $reason"
+
+  def rddsNeedPort(key: String, port: String): String =
+    "To read cached blocks from shuffle services, Spark's driver must know one port for all hosts. Set " +
+      s"$port, or leave the other setting out. Setting: $key"
 
   def unreachable(address: String, reason: String): String =
     "Ray cannot be reached. Check that the cluster runs (`ray status`), that this is its GCS address and that no " +

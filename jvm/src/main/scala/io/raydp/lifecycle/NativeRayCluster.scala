@@ -102,6 +102,32 @@ private[lifecycle] final class NativeRayCluster(address: String, spec: Applicati
     }
   }
 
+  override def startShuffleService(
+      number: Int,
+      host: String,
+      service: ShuffleServiceSpec,
+      launch: ShuffleServiceLaunch,
+      post: FleetEvent => Unit): RemoteShuffleService = {
+    val actor = RayActors.createShuffleService(
+      new RayActors.Request(
+        s"raydp-${spec.id.stripPrefix("raydp-")}-shuffle-service-$number",
+        boxed(Map("memory" -> service.memory.toDouble, s"node:$host" -> NodeShare)),
+        service.javaOptions.asJava,
+        Map.empty[String, String].asJava,
+        "",
+        -1))
+    val lost = (reason: String) => post(FleetEvent.ShuffleServiceLost(number, reason))
+    watch.add(RayActors.serviceEnd(actor))(answer => lost(ActorWatch.account(answer)))
+    watch.add(RayActors.start(actor, launch.encoded)) {
+      case Success(bytes) =>
+        ShuffleServiceAnswer.decode(bytes).port.fold(lost, port => post(FleetEvent.ShuffleServiceReady(number, port)))
+      case died => lost(ActorWatch.account(died))
+    }
+    new RemoteShuffleService {
+      override def kill(): Unit = end(actor, s"the shuffle service of $host")
+    }
+  }
+
   /** On the driver's node, unless a custom resource says where. */
   private def appMasterDemand: Map[String, Double] = {
     val asked = spec.appMaster.demand.filter { case (name, amount) => amount > 0 || name == "CPU" }
@@ -156,7 +182,7 @@ private[lifecycle] object NativeRayCluster {
   private val JoinMillis = 60000L
   private val RoomSeconds = 10
 
-  /** Ties the AppMaster to the driver's node, and is too little to matter to anybody else. */
+  /** Ties an actor to a node, and is too little to matter to anybody else. */
   private val NodeShare = 0.001
 
   private val StandardResources = Set("CPU", "GPU", "memory")

@@ -19,6 +19,9 @@ final class RayApplication private (val spec: ApplicationSpec, master: String) {
   private val board = new StatusBoard(spec.id, spec.initialExecutors)
   private val fleet = new ExecutorFleet(spec, new NativeRayCluster(MasterUrl.address(master), spec), board)
   private val startedAt = System.nanoTime
+
+  /** Deletes folders when this JVM has ended. */
+  lazy val folders: FolderGuard = FolderGuard.start()
   private val scheduler = new AtomicReference[Option[SchedulerLink]](None)
 
   def id: String = spec.id

@@ -30,6 +30,17 @@ private[lifecycle] trait RayCluster {
   /** Asks for an AppMaster; its end is told to `post` as AppMasterLost. */
   def startAppMaster(generation: Int, post: FleetEvent => Unit): RemoteAppMaster
 
+  /**
+   * Asks for a shuffle service on a host; what becomes of it is told to `post` as ShuffleServiceReady and
+   * ShuffleServiceLost, with `number`.
+   */
+  def startShuffleService(
+      number: Int,
+      host: String,
+      service: ShuffleServiceSpec,
+      launch: ShuffleServiceLaunch,
+      post: FleetEvent => Unit): RemoteShuffleService
+
   /** Leaves the cluster, which ends whatever actor is left; bounded and idempotent. No call may be under way. */
   def close(): Unit
 }
@@ -40,6 +51,12 @@ private[lifecycle] trait RemoteExecutor {
   def start(launch: ExecutorLaunch): Unit
 
   /** Ends its process, or withdraws the request; idempotent. */
+  def kill(): Unit
+}
+
+private[lifecycle] trait RemoteShuffleService {
+
+  /** Ends its process, and deletes the files that it served; or withdraws the request. Idempotent. */
   def kill(): Unit
 }
 

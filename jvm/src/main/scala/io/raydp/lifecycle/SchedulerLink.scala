@@ -18,6 +18,12 @@ trait SchedulerLink {
   /** An executor is gone; its tasks run again elsewhere. */
   def executorLost(id: Int, outcome: ExecutorOutcome): Unit
 
+  /** Whether Spark knows of shuffle files on this host that may be read again; looks through all of them. */
+  def holdsShuffleFiles(host: String): Boolean
+
+  /** The shuffle files on this host are gone, and what needs them is computed again. */
+  def filesLost(host: String, reason: String): Unit
+
   /** The application cannot go on: whatever waits for it must fail with this. */
   def failed(error: RayApplicationException): Unit
 }

@@ -159,4 +159,12 @@ object SnapshotCodec {
   }
 
   private[lifecycle] def text(in: DataInputStream): String = new String(in.readNBytes(in.readInt()), "UTF-8")
+
+  private[lifecycle] def texts(out: DataOutputStream, values: Map[String, String]): Unit =
+    many(out, values) { case (key, value) =>
+      text(out, key)
+      text(out, value)
+    }
+
+  private[lifecycle] def texts(in: DataInputStream): Map[String, String] = many(in)((text(in), text(in))).toMap
 }

@@ -53,10 +53,22 @@ final class ApplicationSpecSuite extends AnyFunSuite {
     assert(spec.appMaster == AppMasterSpec(Map("CPU" -> 0.0, "head" -> 1.0), Vector("-Da=1", "-Db=2")))
   }
 
-  test("an external shuffle service is refused") {
-    val error = intercept[RayApplicationException](parsed("spark.shuffle.service.enabled" -> "true"))
-    assert(error.getMessage.contains("spark.shuffle.service.enabled"))
-    parsed("spark.shuffle.service.enabled" -> "false")
+  test("shuffle services are there when Spark's setting asks for them") {
+    assert(parsed().shuffleService.isEmpty)
+    val service = parsed(
+      "spark.shuffle.service.enabled" -> "true",
+      "spark.raydp.shuffleService.memory" -> "1g",
+      "spark.raydp.executor.classPath" -> "/a.jar:/b.jar").shuffleService.get
+    assert(service.memory == (1L << 30))
+    val expected = Vector("/a.jar:/b.jar", "-Draydp.role=shuffle-service", "-Xmx512m", "-XX:MaxDirectMemorySize=512m")
+    assert(expected.forall(service.javaOptions.contains))
+  }
+
+  test("shuffle services read cached blocks only at a port that the driver knows") {
+    val readsRdds = Seq("spark.shuffle.service.enabled", "spark.shuffle.service.fetch.rdd.enabled").map(_ -> "true")
+    val error = intercept[RayApplicationException](parsed(readsRdds: _*))
+    assert(error.getMessage.contains("Set spark.shuffle.service.port"))
+    assert(parsed(readsRdds :+ ("spark.shuffle.service.port" -> "7337"): _*).shuffleService.isDefined)
   }
 
   test("executors log as they are told") {

@@ -14,9 +14,12 @@ final class ExecutorFleetSuite extends AnyFunSuite {
   private final class Application(
       executors: Int,
       val cluster: SimulatedRayCluster,
-      placement: Option[PlacementSpec]) extends SchedulerLink {
+      placement: Option[PlacementSpec],
+      settings: Map[String, String]) extends SchedulerLink {
     private val parsed = ApplicationSpec
-      .parse(new SparkConf(false).set("spark.executor.instances", executors.toString), contextExists = false)
+      .parse(
+        new SparkConf(false).set("spark.executor.instances", executors.toString).setAll(settings),
+        contextExists = false)
     val spec: ApplicationSpec = parsed
       .copy(executor = parsed.executor.copy(placement = placement))
       .copy(policy =
@@ -24,6 +27,7 @@ final class ExecutorFleetSuite extends AnyFunSuite {
     val board = new StatusBoard(spec.id, executors)
     val fleet = new ExecutorFleet(spec, cluster, board)
     val losses = new LinkedBlockingQueue[(Int, ExecutorOutcome)]
+    val hostsLost = new LinkedBlockingQueue[String]
     val failures = new LinkedBlockingQueue[RayApplicationException]
     val finished = new AtomicLong
 
@@ -31,6 +35,8 @@ final class ExecutorFleetSuite extends AnyFunSuite {
     override def executorProperties: Map[String, String] = Map.empty
     override def tasksFinished: Long = finished.get
     override def resize(count: Int): Unit = fleet.post(FleetEvent.Desired(count))
+    override def holdsShuffleFiles(host: String): Boolean = true
+    override def filesLost(host: String, reason: String): Unit = hostsLost.put(host)
     override def executorLost(id: Int, outcome: ExecutorOutcome): Unit = losses.put((id, outcome))
     override def failed(error: RayApplicationException): Unit = failures.put(error)
 
@@ -53,8 +59,9 @@ final class ExecutorFleetSuite extends AnyFunSuite {
   private def running(
       executors: Int,
       cluster: SimulatedRayCluster = new SimulatedRayCluster,
-      placement: Option[PlacementSpec] = None)(test: Application => Unit): Unit = {
-    val application = new Application(executors, cluster, placement)
+      placement: Option[PlacementSpec] = None,
+      settings: Map[String, String] = Map.empty)(test: Application => Unit): Unit = {
+    val application = new Application(executors, cluster, placement, settings)
     application.begin()
     try test(application)
     finally {
@@ -180,6 +187,56 @@ final class ExecutorFleetSuite extends AnyFunSuite {
       application.await("executor 7")(_.executors.exists(executor =>
         executor.id == 7 && executor.state == "registered"))
       assert(!application.losses.asScala.last._2.byApplication)
+    }
+  }
+
+  private val shuffleService = Map("spark.shuffle.service.enabled" -> "true")
+
+  test("executors join once the shuffle service of their host listens, and know its port") {
+    val cluster = new SimulatedRayCluster
+    running(2, cluster, settings = shuffleService) { application =>
+      application.await("two processes")(_.executors.count(_.state == "booting") == 2)
+      val service = cluster.services.take()
+      assert(service.host == "10.0.0.1" && cluster.launches.isEmpty)
+      service.listen()
+      application.awaitRegistered(2)
+      assert(cluster.launches.asScala.values.map(_.properties("spark.shuffle.service.port")).toSet == Set("7001"))
+      cluster.die(1)
+      application.awaitRegistered(2)
+      assert(cluster.services.isEmpty && application.hostsLost.isEmpty, "the service goes on")
+    }
+    assert(cluster.closed.get == 1)
+  }
+
+  test("with its shuffle service a host's executors and files are lost, and others come in their place") {
+    val cluster = new SimulatedRayCluster
+    running(2, cluster, settings = shuffleService) { application =>
+      val first = cluster.services.take()
+      first.listen()
+      application.awaitRegistered(2)
+      first.die()
+      val second = cluster.services.take()
+      assert(first.killed.get && application.hostsLost.take() == "10.0.0.1")
+      val losses = Vector.fill(2)(application.losses.take())
+      assert(losses.map(_._1) == Vector(1, 2))
+      assert(losses.forall { case (_, outcome) => !outcome.byApplication && outcome.reason.contains("shuffle service") })
+      second.listen()
+      application.awaitRegistered(2)
+      assert(cluster.launches.get(3).properties("spark.shuffle.service.port") == "7002")
+      first.die() // a late word of the first one says nothing of the second
+      application.fleet.post(FleetEvent.Desired(3))
+      application.awaitRegistered(3)
+      assert(!second.killed.get)
+    }
+    assert(cluster.services.isEmpty)
+  }
+
+  test("a shuffle service that never starts ends the application, which says why") {
+    val cluster = new SimulatedRayCluster
+    running(1, cluster, settings = shuffleService) { application =>
+      (1 to 3).foreach(_ => cluster.services.take().die())
+      val failure = application.await("the failure")(_.failure.isDefined).failure.get
+      assert(failure.getMessage.contains("the shuffle service of its host ended"))
     }
   }
 

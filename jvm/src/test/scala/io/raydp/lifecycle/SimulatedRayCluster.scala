@@ -1,6 +1,6 @@
 package io.raydp.lifecycle
 
-import java.util.concurrent.{ConcurrentHashMap, CountDownLatch, TimeUnit}
+import java.util.concurrent.{ConcurrentHashMap, CountDownLatch, LinkedBlockingQueue, TimeUnit}
 import java.util.concurrent.atomic.{AtomicBoolean, AtomicInteger}
 
 import scala.jdk.CollectionConverters._
@@ -15,6 +15,7 @@ private[lifecycle] final class SimulatedRayCluster(slots: Int = Int.MaxValue) ex
     val started = new AtomicBoolean
     override def start(launch: ExecutorLaunch): Unit = {
       started.set(true)
+      launches.put(id, launch)
       SimulatedRayCluster.this.join(this)
     }
     override def kill(): Unit = {
@@ -40,7 +41,16 @@ private[lifecycle] final class SimulatedRayCluster(slots: Int = Int.MaxValue) ex
     }
   }
 
+  final class ShuffleService(val number: Int, val host: String, post: FleetEvent => Unit) extends RemoteShuffleService {
+    val killed = new AtomicBoolean
+    override def kill(): Unit = killed.set(true)
+    def listen(): Unit = post(FleetEvent.ShuffleServiceReady(number, SimulatedRayCluster.ServicePort + number))
+    def die(): Unit = post(FleetEvent.ShuffleServiceLost(number, "killed by the test"))
+  }
+
   val living = new ConcurrentHashMap[Int, Executor]
+  val launches = new ConcurrentHashMap[Int, ExecutorLaunch]
+  val services = new LinkedBlockingQueue[ShuffleService]
   val bundles = new ConcurrentHashMap[Int, Int]
   val requested = new AtomicInteger
   val decisions = new AtomicInteger
@@ -77,6 +87,17 @@ private[lifecycle] final class SimulatedRayCluster(slots: Int = Int.MaxValue) ex
     started
   }
 
+  override def startShuffleService(
+      number: Int,
+      host: String,
+      service: ShuffleServiceSpec,
+      launch: ShuffleServiceLaunch,
+      post: FleetEvent => Unit): RemoteShuffleService = {
+    val started = new ShuffleService(number, host, post)
+    services.put(started)
+    started
+  }
+
   override def close(): Unit = closed.incrementAndGet()
 
   def die(id: Int): Unit = Option(living.remove(id)).foreach(_.post(FleetEvent.Ended(id, Left("killed by the test"))))
@@ -88,4 +109,8 @@ private[lifecycle] final class SimulatedRayCluster(slots: Int = Int.MaxValue) ex
 
   private def join(executor: Executor): Unit =
     if (living.size <= slots) executor.post(FleetEvent.Registered(executor.id))
+}
+
+private[lifecycle] object SimulatedRayCluster {
+  val ServicePort = 7000
 }

@@ -18,7 +18,7 @@ import io.raydp.lifecycle.{
   RayApplicationException,
   SchedulerLink
 }
-import org.apache.spark.{SecurityManager, SparkConf, SparkContext, SparkEnv, TaskState}
+import org.apache.spark.{MapOutputTrackerMaster, SecurityManager, SparkConf, SparkContext, SparkEnv, TaskState}
 import org.apache.spark.executor.CoarseGrainedExecutorBackend
 import org.apache.spark.internal.config.{
   DECOMMISSION_ENABLED,
@@ -60,6 +60,8 @@ import org.apache.spark.util.{ShutdownHookManager, Utils}
  *    rest; a public list would replace them.
  *  - ShutdownHookManager: hooks that run before Spark's own, which close the connection to the driver, or after them;
  *    ordered hooks in public would replace it.
+ *  - MapOutputTrackerMaster.shuffleStatuses: whether shuffle files of a host are still needed; Spark's own view of
+ *    where shuffles lie, in public, would replace it.
  *  - RDD.outputDeterministicLevel: whether partitions can be computed again one by one; the same in public would
  *    replace it.
  *  - SparkEnv.driverTmpDir, Utils.createTempDir: where an executor puts the files that it fetches; a setting for it
@@ -100,6 +102,7 @@ private final class RaySchedulerBackend(scheduler: TaskSchedulerImpl, sc: SparkC
 
   override def start(): Unit = {
     super.start()
+    LocalFolders.protect(sc.env, application.folders.add, blocks = true)
     application.attach(this, initialExecutors)
     // So that a later request for more, or a kill, is reckoned from what there is and not from nothing.
     requestDefaultExecutors(initialExecutors)
@@ -185,13 +188,20 @@ private final class RaySchedulerBackend(scheduler: TaskSchedulerImpl, sc: SparkC
   override def executorProperties: Map[String, String] = {
     val secret = Option.when(sc.env.securityManager.isAuthenticationEnabled())(
       SecurityManager.SPARK_AUTH_SECRET_CONF -> sc.env.securityManager.getSecretKey())
-    conf.getAll.filter { case (key, _) => SparkConf.isExecutorStartupConf(key) }.toMap ++ secret
+    val early = (key: String) => SparkConf.isExecutorStartupConf(key) || key.startsWith("spark.shuffle.")
+    conf.getAll.filter { case (key, _) => early(key) }.toMap ++ secret
   }
 
   override def tasksFinished: Long = finished.get
 
   override def executorLost(id: Int, outcome: ExecutorOutcome): Unit =
     removeExecutor(id.toString, ExecutorExited(outcome.exitCode, outcome.byApplication, outcome.reason))
+
+  override def holdsShuffleFiles(host: String): Boolean =
+    sc.env.mapOutputTracker.asInstanceOf[MapOutputTrackerMaster].shuffleStatuses.values.exists(
+      _.withMapStatuses(_.exists(status => Option(status).exists(_.location.host == host))))
+
+  override def filesLost(host: String, reason: String): Unit = removeWorker(s"shuffle-service-$host", host, reason)
 
   /** Before the context is ready, `isReady` throws the error; later it reaches the jobs, and ends the context. */
   override def failed(error: RayApplicationException): Unit = if (wasReady) {
@@ -343,6 +353,8 @@ object SparkCoreInternals {
     CoarseGrainedExecutorBackend.run(
       arguments,
       (rpcEnv, parsed, env, profile) => {
+        // With an external shuffle service the block manager's folders are left to that one.
+        LocalFolders.protect(env, surroundings.deleteAtEnd, blocks = !env.blockManager.externalShuffleServiceEnabled)
         // Other cluster managers start an executor in a folder of its own; Ray's workers of a node share one.
         env.driverTmpDir = Some(Utils.createTempDir(Utils.getLocalDir(env.conf), "userFiles").getAbsolutePath)
         new RayExecutorBackend(rpcEnv, parsed, env, profile, surroundings)

@@ -1,0 +1,33 @@
+package io.raydp.lifecycle;
+
+import java.util.concurrent.CountDownLatch;
+
+/**
+ * The Ray actor whose process serves the shuffle files of one application on one node.
+ *
+ * <p>No exception leaves a method, for the reason that {@link ExecutorActor} gives.
+ */
+public final class ShuffleServiceActor {
+  private final ShuffleServiceProcess process = new ShuffleServiceProcess();
+  private final CountDownLatch never = new CountDownLatch(1);
+
+  /**
+   * Starts the service.
+   *
+   * @param launch bytes of {@code ShuffleServiceLaunch}
+   * @return bytes of {@code ShuffleServiceAnswer}
+   */
+  public byte[] start(byte[] launch) {
+    return process.start(launch);
+  }
+
+  /** Does not return: the failure of this call tells the driver that the service is gone. */
+  public byte[] end() {
+    try {
+      never.await();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    return new byte[0];
+  }
+}

@@ -1,0 +1,52 @@
+package io.raydp.lifecycle
+
+import java.io.IOException
+import java.nio.charset.StandardCharsets.UTF_8
+import java.nio.file.Path
+
+import org.slf4j.LoggerFactory
+
+/**
+ * Deletes folders once this process has ended, in whatever way: a killed executor runs no shutdown hooks, and its
+ * shuffle files would stay on the node's disk for good.
+ *
+ * A shell reads the folders' paths from a pipe and deletes them at the pipe's end, which the kernel brings about.
+ */
+final class FolderGuard private (shell: Option[Process]) {
+  private val log = LoggerFactory.getLogger(classOf[FolderGuard])
+
+  /** Paths with a line break are left alone. */
+  def add(folder: Path): Unit = shell.filterNot(_ => folder.toString.contains('\n')).foreach { process =>
+    try {
+      val pipe = process.getOutputStream
+      pipe.synchronized {
+        pipe.write(s"$folder\n".getBytes(UTF_8))
+        pipe.flush()
+      }
+    } catch {
+      case error: IOException => log.warn(s"This folder stays when the process is killed: $folder", error)
+    }
+  }
+}
+
+object FolderGuard {
+
+  /** The inner shell does the work, since Ray kills the children of a process that it ends, but not their children. */
+  private val Script =
+    "exec 3<&0; " +
+      "(trap '' HUP INT TERM; while IFS= read -r folder; do set -- \"$@\" \"$folder\"; done; " +
+      "if [ $# -gt 0 ]; then rm -rf -- \"$@\"; fi) <&3 3<&- & " +
+      "exec 3<&- </dev/null; wait"
+
+  /** Without a shell on the machine nothing is guarded. */
+  def start(): FolderGuard =
+    try {
+      val builder = new ProcessBuilder("/bin/sh", "-c", Script)
+      val nowhere = ProcessBuilder.Redirect.DISCARD
+      new FolderGuard(Some(builder.redirectOutput(nowhere).redirectError(nowhere).start()))
+    } catch {
+      case error: IOException =>
+        LoggerFactory.getLogger(classOf[FolderGuard]).warn("Files may stay when this process is killed", error)
+        new FolderGuard(None)
+    }
+}

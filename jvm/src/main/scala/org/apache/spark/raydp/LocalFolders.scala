@@ -1,0 +1,31 @@
+package org.apache.spark.raydp
+
+import java.nio.file.{Files, Path}
+import java.nio.file.attribute.PosixFilePermissions
+
+import org.apache.spark.SparkEnv
+import org.apache.spark.util.Utils
+
+/**
+ * The folders of Spark's local files: shuffles, spilled and cached blocks, fetched files.
+ *
+ * Other cluster managers start an executor in a folder that only its user can enter, and delete it afterwards. Uses
+ * `DiskBlockManager.localDirs` and `Utils.getOrCreateLocalRootDirs`; a setting for a private folder per process would
+ * replace them.
+ */
+private object LocalFolders {
+  private val Private = PosixFilePermissions.fromString("rwx------")
+
+  /**
+   * Shuts other users out, and has the folders deleted when the process ends.
+   *
+   * @param deleteAtEnd has a folder deleted
+   * @param blocks whether those of the block manager are deleted too
+   */
+  def protect(env: SparkEnv, deleteAtEnd: Path => Unit, blocks: Boolean): Unit = {
+    val ofBlocks = env.blockManager.diskBlockManager.localDirs.map(_.toPath)
+    ofBlocks.foreach(Files.setPosixFilePermissions(_, Private))
+    if (blocks) ofBlocks.foreach(deleteAtEnd)
+    Utils.getOrCreateLocalRootDirs(env.conf).map(Path.of(_)).foreach(deleteAtEnd)
+  }
+}
