@@ -34,11 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="make applications start sooner on this machine",
         description="Makes class-data archives for the JVMs of a driver and its executors: some 350 MB in "
         "~/.cache/raydp (or XDG_CACHE_HOME), found by every application of this installation from then on. Takes about "
-        "a minute; run it again after another Java, Spark, Ray or raydp is installed.",
+        "a minute. The first application of an installation has them made when it ends; this is for machine images.",
     )
     archive.add_argument("--if-missing", action="store_true", help="do nothing when there are some that fit")
+    archive.add_argument("--once", action="store_true", help="as --if-missing, and do not try again what failed before")
     parsed = parser.parse_args(arguments)
-    return _doctor(parsed.ray_address) if parsed.command == "doctor" else _archive(if_missing=parsed.if_missing)
+    if parsed.command == "doctor":
+        return _doctor(parsed.ray_address)
+    return _archive_once() if parsed.once else _archive(if_missing=parsed.if_missing)
 
 
 def _doctor(ray_address: str | None) -> int:
@@ -55,19 +58,28 @@ def _doctor(ray_address: str | None) -> int:
 
 def _archive(*, if_missing: bool) -> int:
     from raydp._class_data import Role, find_archive
-    from raydp._class_data.training import make_archives
+    from raydp._class_data.making import make_archives
     from raydp._errors import RaydpError
     from raydp._java import find_java
 
     try:
-        if if_missing and all(find_archive(find_java(), role) for role in Role):
+        java = find_java()
+        if if_missing and all(find_archive(java, role) for role in Role):
             return 0
-        for archive in make_archives():
+        for archive in make_archives(java):
             print(f"{archive} ({archive.stat().st_size / 1e6:.0f} MB)")
-    except RaydpError as error:
+    except (RaydpError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def _archive_once() -> int:
+    from raydp._class_data.background import tried_once
+    from raydp._java import find_java
+
+    with tried_once(find_java()) as first:
+        return _archive(if_missing=True) if first else 0
 
 
 def _findings(ray_address: str | None) -> Iterator[Finding]:

@@ -28,7 +28,7 @@ from raydp import (
     _spark_internals,
     _startup_failures,
 )
-from raydp._class_data import Role, find_archive
+from raydp._class_data import Role, archive_in_background, find_archive
 from raydp._doctor import check_address, preflight
 from raydp._doctor.nodes import NodePreflight
 from raydp._errors import SessionError
@@ -82,6 +82,7 @@ class Application:
         settings: Spark configuration that the context was made with.
         progress: The bar of its start.
         nodes: What the other machines of the cluster say of themselves.
+        java: What its JVM was started with; ``None`` if it ran before.
         placement: The placement group that was made for it, if any.
         started_at: When its start began, in seconds since the epoch.
         is_up: Whether its context has come up.
@@ -93,6 +94,7 @@ class Application:
     settings: Mapping[str, str]
     progress: StartupProgress
     nodes: NodePreflight
+    java: Java | None = None
     placement: _placement.Placement | None = None
     started_at: float = field(default_factory=time.time)
     is_up: bool = False
@@ -199,7 +201,7 @@ def prepare(master: str, settings: Mapping[str, str]) -> dict[str, str]:
             if java is not None:
                 jvm = _launch(java, complete)
                 settings |= _resolved(jvm, settings)
-            added |= _request_application(jvm, cluster, {**complete, **settings})
+            added |= _request_application(jvm, java, cluster, {**complete, **settings})
         except BaseException as error:
             raise failed_to_start(error) from error
         complete = {**added, **settings}
@@ -218,7 +220,7 @@ def checked(given: Mapping[str, str]) -> dict[str, str]:
     return settings
 
 
-def _request_application(jvm: Any, cluster: RayCluster, settings: dict[str, str]) -> dict[str, str]:
+def _request_application(jvm: Any, java: Java | None, cluster: RayCluster, settings: dict[str, str]) -> dict[str, str]:
     """Have the JVM ask Ray for the application's actors; return settings that came up on the way."""
     global _current, _process_was_used
     for name, value in ray_properties(cluster).items():
@@ -229,7 +231,7 @@ def _request_application(jvm: Any, cluster: RayCluster, settings: dict[str, str]
     nodes = NodePreflight(complete)
     progress = StartupProgress(jvm, enabled=_configuration.progress(complete))
     _current = Application(
-        complete[_configuration.APPLICATION_ID.key], cluster, jvm, complete, progress, nodes, placement
+        complete[_configuration.APPLICATION_ID.key], cluster, jvm, complete, progress, nodes, java, placement
     )
     _process_was_used = True
     jvm.io.raydp.lifecycle.RayApplication.prestart(complete)
@@ -355,6 +357,21 @@ def _close_current() -> None:
         application, _current = _current, None
     if application is not None:
         application.close()
+        if application.is_up:
+            _archive_classes(application)
+
+
+def _archive_classes(application: Application) -> None:
+    settings = application.settings
+    has_own = settings.get(_configuration.EXECUTOR_CLASS_DATA_ARCHIVE.key)
+    if application.java is None or has_own or not _configuration.ARCHIVE_CLASSES.get(settings):
+        return
+    if archive_in_background(application.java) and _configuration.BANNER.get(settings):
+        print(
+            "raydp: Java's classes are archived in the background, once, with low priority, so that the next start "
+            f"takes less time ({_configuration.ARCHIVE_CLASSES.key}=false keeps it from that)",
+            file=sys.stderr,
+        )
 
 
 def refuse_connect() -> None:

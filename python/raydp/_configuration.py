@@ -68,6 +68,7 @@ MAX_CONSECUTIVE_FAILURES = Setting(
 )
 EXECUTOR_CLASS_PATH = Setting("spark.raydp.executor.classPath", _CLASS_PATH, None, _settings.text)
 EXECUTOR_CLASS_DATA_ARCHIVE = Setting("spark.raydp.executor.classDataArchive", "a path", None, _settings.text)
+ARCHIVE_CLASSES = Setting("spark.raydp.archiveClasses", _BOOLEAN, "true", _settings.boolean)
 EXECUTOR_EXTRA_CLASS_PATH = Setting(
     "spark.raydp.executor.extraClassPath",
     _CLASS_PATH,
@@ -130,6 +131,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     MAX_CONSECUTIVE_FAILURES,
     EXECUTOR_CLASS_PATH,
     EXECUTOR_CLASS_DATA_ARCHIVE,
+    ARCHIVE_CLASSES,
     EXECUTOR_EXTRA_CLASS_PATH,
     EXECUTOR_MODULE_OPTIONS,
     EXECUTOR_LOGGING,

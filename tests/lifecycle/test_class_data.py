@@ -1,4 +1,4 @@
-"""Class-data archives: made by a command, mapped by the next driver and executors, and no harm when they do not fit."""
+"""Class-data archives: made behind the first application or by a command, mapped by the next, and no harm otherwise."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from raydp._class_data.archives import folder_for
+from raydp._java import find_java
 from support import programs
+from support.datasets import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,49 +19,78 @@ if TYPE_CHECKING:
 PROGRAM = """
     import psutil
     start_ray(num_cpus=2)
-    spark = raydp.init_spark("archives", 1, 1, "500m", configs={"spark.log.level": "ERROR"})
+    spark = raydp.init_spark("archives", 1, 1, "500m", configs={{"spark.log.level": "ERROR", **{settings}}})
     say("rows:", raydp.to_spark(raydp.from_spark(spark.range(1000))).count())
     status = raydp._application.current().status()
     (driver,) = [child.pid for child in psutil.Process().children() if child.name() == "java"]
     (executor,) = [one["pid"] for one in status["executors"]]
     for name, pid in (("driver", driver), ("executor", executor)):
-        mapped = {os.path.basename(path) for path in open(f"/proc/{pid}/maps").read().split() if path.endswith(".jsa")}
-        say(name, sorted(mapped))
+        words = open(f"/proc/{{pid}}/maps").read().split()
+        say(name, sorted({{os.path.basename(word) for word in words if word.endswith(".jsa")}}))
     raydp.stop_spark()
     """
+WITHOUT = ["rows: 1000", "driver []", "executor []"]
+MESSAGE = "Java's classes are archived in the background"
+
+
+def run(cache: Path, **settings: str) -> programs.Outcome:
+    """Run the program where archives are kept in ``cache``."""
+    outcome = programs.run(PROGRAM.format(settings=settings), env={"XDG_CACHE_HOME": str(cache)})
+    assert outcome.code == 0, outcome.everything
+    assert "cds" not in outcome.everything.lower(), outcome.everything
+    return outcome
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_archives_are_made_once_and_used_where_they_fit(tmp_path: Path) -> None:
-    env = {"XDG_CACHE_HOME": str(tmp_path)}
-    made = subprocess.run(
-        [sys.executable, "-m", "raydp", "archive"],
-        env=programs.environment(env),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
-    assert made.returncode == 0, made.stdout + made.stderr
+@pytest.mark.timeout(1500)
+def test_the_second_application_starts_with_archives(tmp_path: Path) -> None:
+    unwilling = run(tmp_path, **{"spark.raydp.archiveClasses": "false"})
+    assert unwilling.output.splitlines() == WITHOUT and MESSAGE not in unwilling.errors, unwilling.everything
+    assert list(tmp_path.iterdir()) == []
+
+    first = run(tmp_path)
+    assert first.output.splitlines() == WITHOUT and MESSAGE in first.errors, first.everything
+
+    def finished() -> bool:
+        return any(tmp_path.rglob(".*.tried"))
+
+    assert eventually(finished, within=900), [path.read_text() for path in tmp_path.rglob(".*.log")]
     archives = sorted(tmp_path.rglob("*.jsa"))
     assert [archive.name for archive in archives] == ["driver.jsa", "executor.jsa"]
-    assert all(str(archive) in made.stdout for archive in archives), made.stdout
+
+    second = run(tmp_path)
+    assert second.output.splitlines() == ["rows: 1000", "driver ['driver.jsa']", "executor ['executor.jsa']"]
+    assert MESSAGE not in second.errors, second.everything
 
     again = [sys.executable, "-m", "raydp", "archive", "--if-missing"]
-    assert (
-        subprocess.run(again, env=programs.environment(env), check=True, timeout=60, capture_output=True).stdout == b""
+    done = subprocess.run(
+        again,
+        env=programs.environment({"XDG_CACHE_HOME": str(tmp_path)}),
+        check=True,
+        timeout=60,
+        stdout=subprocess.PIPE,
     )
-
-    used = programs.run(PROGRAM, env=env)
-    assert used.code == 0, used.everything
-    lines = used.output.splitlines()
-    assert lines == ["rows: 1000", "driver ['driver.jsa']", "executor ['executor.jsa']"], used.everything
+    assert done.stdout == b""
 
     # As after an update in place, say: Java sees by itself that an archive is not what it was made as.
     for archive in archives:
         archive.write_bytes(archive.read_bytes()[:10_000])
-    damaged = programs.run(PROGRAM, env=env)
-    assert damaged.code == 0, damaged.everything
-    assert "rows: 1000" in damaged.output, damaged.everything
-    assert "cds" not in damaged.everything.lower(), damaged.everything
+    assert "rows: 1000" in run(tmp_path).output
+
+
+def test_what_could_not_be_made_is_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = folder_for(find_java())
+    folder.parent.mkdir(parents=True)
+    mark = folder.with_name(f".{folder.name}.tried")
+    once = [sys.executable, "-m", "raydp", "archive", "--once"]
+    (tmp_path / "bin").mkdir()
+    java = tmp_path / "bin" / "java"
+    java.write_text(f'#!/bin/sh\ncase "$*" in *share:dump*) exit 1;; esac\nexec {find_java().executable} "$@"\n')
+    java.chmod(0o755)
+    environment = programs.environment({"JAVA_HOME": str(tmp_path), "PATH": f"{tmp_path}/bin:/usr/bin:/bin"})
+    failed = subprocess.run(once, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert failed.returncode == 1 and "made no class-data archive" in failed.stderr, failed.stderr
+    assert list(tmp_path.rglob(".*.tried")) != [mark], "another Java may do"
+    again = subprocess.run(once, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert (again.returncode, again.stderr) == (0, "")

@@ -1,4 +1,4 @@
-"""The external shuffle service: shuffle files that outlive their executors, and nothing that outlives the application."""
+"""The external shuffle service: files that outlive their executors, and none that outlives the application."""
 
 from __future__ import annotations
 

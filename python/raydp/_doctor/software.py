@@ -56,7 +56,8 @@ def class_data(settings: Mapping[str, str]) -> str:
         return "not looked for: Java or a jar is missing"
     if archive is None:
         return (
-            "no archives that fit; `python -m raydp archive` makes them, and starts take about two thirds of the time"
+            "no archives that fit, which the first application has made when it ends; `python -m raydp archive` makes "
+            "them now, and starts take about two thirds of the time"
         )
     return f"archives in {archive.parent}"
 

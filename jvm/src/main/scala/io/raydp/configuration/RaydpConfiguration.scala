@@ -60,6 +60,15 @@ object RaydpConfiguration {
     "2.0.0",
     Setting.text)
 
+  val ArchiveClasses: Setting[Boolean] = Setting(
+    "spark.raydp.archiveClasses",
+    "true or false",
+    Some("true"),
+    "Where there are no class-data archives that fit, make them once behind the first application that Python starts: a " +
+      "process of low priority, a minute of one processor, 350 MB in `~/.cache/raydp`.",
+    "2.0.0",
+    Setting.boolean)
+
   val ExecutorExtraClassPath: Setting[String] = Setting(
     "spark.raydp.executor.extraClassPath",
     "a class path",
@@ -237,6 +246,7 @@ object RaydpConfiguration {
     MaxConsecutiveFailures,
     ExecutorClassPath,
     ExecutorClassDataArchive,
+    ArchiveClasses,
     ExecutorExtraClassPath,
     ExecutorModuleOptions,
     ExecutorLogging,
