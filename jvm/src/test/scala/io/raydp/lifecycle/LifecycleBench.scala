@@ -68,6 +68,8 @@ object LifecycleBench {
     override def executorProperties: Map[String, String] = Map.empty
     override def tasksFinished: Long = 0
     override def resize(count: Int): Unit = fleet.post(FleetEvent.Desired(count))
+    override def holdsShuffleFiles(host: String): Boolean = false
+    override def filesLost(host: String, reason: String): Unit = ()
     override def executorLost(id: Int, outcome: ExecutorOutcome): Unit = ()
     override def failed(error: RayApplicationException): Unit = throw error
   }
