@@ -31,11 +31,15 @@ final class FolderGuard private (shell: Option[Process]) {
 
 object FolderGuard {
 
-  /** The inner shell does the work, since Ray kills the children of a process that it ends, but not their children. */
+  /**
+   * The inner shell does the work, in a session of its own where that can be had: Ray kills the children and the process
+   * group of a process that it ends.
+   */
   private val Script =
     "exec 3<&0; " +
-      "(trap '' HUP INT TERM; while IFS= read -r folder; do set -- \"$@\" \"$folder\"; done; " +
-      "if [ $# -gt 0 ]; then rm -rf -- \"$@\"; fi) <&3 3<&- & " +
+      "$(command -v setsid) /bin/sh -c '" +
+      "trap \"\" HUP INT TERM; while IFS= read -r folder; do set -- \"$@\" \"$folder\"; done; " +
+      "if [ $# -gt 0 ]; then rm -rf -- \"$@\"; fi' raydp-folder-guard <&3 3<&- & " +
       "exec 3<&- </dev/null; wait"
 
   /** Without a shell on the machine nothing is guarded. */
