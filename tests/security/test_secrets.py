@@ -33,7 +33,8 @@ pytestmark = pytest.mark.timeout(600)  # each starts clusters and JVMs of its ow
 PROGRAM = """
     import json
     start_ray(num_cpus=4)
-    spark = raydp.init_spark("watched", 2, 1, "600m", configs={"spark.log.level": "INFO"})
+    spark = raydp.init_spark("watched", 2, 1, "600m", configs={
+        "spark.log.level": "INFO", "spark.shuffle.service.enabled": "true"})
     jvm = spark.sparkContext._jvm
     df = spark.range(100_000).selectExpr("id", "id % 7 k").repartition(4)
     assert df.groupBy("k").count().count() == 7
@@ -192,7 +193,7 @@ def test_nothing_of_spark_listens_beyond_the_nodes_address(watched: Watched) -> 
                 if address not in allowed:
                     wide.append((process.pid, address, port))
     assert int(watched.facts["driver"]) in ports
-    assert len(ports) >= 4  # the driver's two, and the executors' block managers
+    assert len(ports) >= 5  # the driver's two, the executors' block managers, the shuffle service
     assert wide == []
 
 
