@@ -28,8 +28,9 @@ object MetricReadings {
   def of(registry: MetricRegistry, prefix: String): Vector[MetricReading] =
     registry.getMetrics.asScala.toVector.flatMap { case (name, metric) =>
       val stable = nameOf(name.stripPrefix(prefix))
-      numbers(name, metric).collect { case (suffix, value) if !value.isNaN && !value.isInfinite =>
-        MetricReading(stable + suffix, value)
+      numbers(name, metric).collect {
+        case (suffix, value) if !value.isNaN && !value.isInfinite =>
+          MetricReading(stable + suffix, value)
       }
     }
 

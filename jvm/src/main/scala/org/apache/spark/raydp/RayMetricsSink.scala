@@ -69,7 +69,8 @@ final class RayMetricsSink(properties: Properties, registry: MetricRegistry) ext
     } catch {
       case _: InterruptedException => Thread.currentThread.interrupt() // it is being stopped
       case NonFatal(error) =>
-        if (!reader.isShutdown && troubled.compareAndSet(false, true)) log.warn("Spark's metrics do not get to Ray", error)
+        if (!reader.isShutdown && troubled.compareAndSet(false, true))
+          log.warn("Spark's metrics do not get to Ray", error)
         else log.debug("Spark's metrics do not get to Ray", error)
     }
 }
