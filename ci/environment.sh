@@ -9,6 +9,11 @@ if [[ -e /etc/ssl/certs/ca-certificates.crt ]]; then export UV_SYSTEM_CERTS=${UV
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 export RAYDP_GRADLE=${RAYDP_GRADLE:---no-daemon}
 
+# Where ci/setup.sh puts the packages of ci/dashboard.lock, for the tests that want Ray's dashboard.
+dashboard_folder() {
+  printf '%s/dashboard-%s\n' "$RAYDP_CACHE" "$({ cat ci/dashboard.lock && find_python; } | sha256sum | cut -c 1-16)"
+}
+
 step() { printf '\n==> %s\n' "$*"; }
 fail() {
   printf 'raydp: %s\n' "$*" >&2

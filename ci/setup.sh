@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes this machine ready to build and test: system packages where they are missing and may be
-# installed, then a virtual environment .venv with the versions of ci/requirements.lock.
+# installed, then a virtual environment .venv with the versions of ci/requirements.lock, and a folder
+# with those of ci/dashboard.lock.
 # Running it again changes nothing and takes a second.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -58,4 +59,15 @@ if [[ ! -x .venv/bin/python || $(cat .venv/raydp-lock 2>/dev/null) != "$wanted" 
   # a Ray cluster starts a dozen of them, for seconds each.
   "$UV" pip install --quiet --compile-bytecode --python .venv/bin/python --requirements ci/requirements.lock
   echo "$wanted" >.venv/raydp-lock
+fi
+
+# Not in .venv: with them each of the hundreds of Ray clusters that tests start would have the heavy agent of Ray's
+# dashboard. Programs that want it have this folder on PYTHONPATH.
+dashboard=$(dashboard_folder)
+if [[ ! -d $dashboard ]]; then
+  step "Installing ci/dashboard.lock into $dashboard"
+  "$UV" pip install --quiet --compile-bytecode --no-deps --python .venv/bin/python --target "$dashboard.new.$$" \
+    --requirements ci/dashboard.lock
+  mv --no-target-directory "$dashboard.new.$$" "$dashboard" || [[ -d $dashboard ]] # another was first
+  rm -rf "$dashboard.new.$$"
 fi

@@ -13,5 +13,7 @@ if (($# == 0)); then
   step "Class-data archives, with which the hundreds of JVMs that follow start sooner"
   PATH=$PWD/.venv/bin:$PATH .venv/bin/python -m raydp archive --if-missing
 fi
+RAYDP_TEST_DASHBOARD=$(dashboard_folder)
+export RAYDP_TEST_DASHBOARD
 step "Python tests"
 PATH=$PWD/.venv/bin:$PATH exec .venv/bin/python -m pytest --durations=20 "$@"

@@ -34,6 +34,7 @@ from raydp._doctor.nodes import NodePreflight
 from raydp._errors import SessionError
 from raydp._gateway import GatewayProcess, launch_gateway_process
 from raydp._java import Java, find_java
+from raydp._metrics import MetricsExport, metrics_settings
 from raydp._python_workers import worker_settings
 from raydp._ray_cluster import RayCluster, join_cluster
 from raydp._runtime_environment import inherited_settings
@@ -82,6 +83,7 @@ class Application:
         settings: Spark configuration that the context was made with.
         progress: The bar of its start.
         nodes: What the other machines of the cluster say of themselves.
+        metrics: What gives Spark's metrics to Ray.
         java: What its JVM was started with; ``None`` if it ran before.
         placement: The placement group that was made for it, if any.
         started_at: When its start began, in seconds since the epoch.
@@ -94,6 +96,7 @@ class Application:
     settings: Mapping[str, str]
     progress: StartupProgress
     nodes: NodePreflight
+    metrics: MetricsExport
     java: Java | None = None
     placement: _placement.Placement | None = None
     started_at: float = field(default_factory=time.time)
@@ -140,6 +143,7 @@ class Application:
         """End what this process holds for the application; blocks that a Dataset holds stay."""
         self.progress.close()
         self.nodes.close()
+        self.metrics.close()
         with self._exchange_lock:
             exchange, self._exchange = self._exchange, None
         if exchange is not None:
@@ -192,7 +196,7 @@ def prepare(master: str, settings: Mapping[str, str]) -> dict[str, str]:
         cluster = join_cluster(master)
         check_address(cluster.node_address)
         settings |= protection
-        added = {**defaults(cluster, settings), **worker, **inherited_settings(settings)}
+        added = {**defaults(cluster, settings), **worker, **inherited_settings(settings), **metrics_settings(settings)}
         if java is not None:
             added |= _archive_settings(java, settings)
         complete = {**added, **settings, "spark.master": master}
@@ -230,9 +234,9 @@ def _request_application(jvm: Any, java: Java | None, cluster: RayCluster, setti
     complete = {**settings, **added}
     nodes = NodePreflight(complete)
     progress = StartupProgress(jvm, enabled=_configuration.progress(complete))
-    _current = Application(
-        complete[_configuration.APPLICATION_ID.key], cluster, jvm, complete, progress, nodes, java, placement
-    )
+    application_id = complete[_configuration.APPLICATION_ID.key]
+    metrics = MetricsExport(jvm, application_id, complete)
+    _current = Application(application_id, cluster, jvm, complete, progress, nodes, metrics, java, placement)
     _process_was_used = True
     jvm.io.raydp.lifecycle.RayApplication.prestart(complete)
     return added
@@ -245,6 +249,7 @@ def started() -> None:
         return
     application.is_up = True
     application.progress.close()
+    application.metrics.start()
     if _configuration.BANNER.get(application.settings):
         ui = _ui_line(application)
         registered = sum(e["state"] == "registered" for e in application.status()["executors"])

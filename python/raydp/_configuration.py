@@ -121,6 +121,7 @@ EXCHANGE_TIMEOUT = Setting("spark.raydp.exchange.timeout", _SECONDS, "600", _set
 FAULT_TOLERANT = Setting("spark.raydp.exchange.faultTolerant", _BOOLEAN, "true", _settings.boolean)
 NETWORK_ENCRYPTION = Setting("spark.raydp.network.encryption", _BOOLEAN, "false", _settings.boolean)
 UI_TOKEN = Setting("spark.raydp.ui.token", _BOOLEAN, "true", _settings.boolean)
+METRICS = Setting("spark.raydp.metrics", _BOOLEAN, "true", _settings.boolean)
 PROGRESS = Setting("spark.raydp.progress", "true, false or auto", "auto", _switch)
 BANNER = Setting("spark.raydp.banner", _BOOLEAN, "true", _settings.boolean)
 
@@ -148,6 +149,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     FAULT_TOLERANT,
     NETWORK_ENCRYPTION,
     UI_TOKEN,
+    METRICS,
     PROGRESS,
     BANNER,
 )

@@ -15,11 +15,18 @@ from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-LOCK = {
-    canonicalize_name(line.split("==")[0].split("[")[0]): Version(line.split("==")[1].split()[0])
-    for line in (ROOT / "ci" / "requirements.lock").read_text().splitlines()
-    if "==" in line and not line.lstrip().startswith("#")
-}
+
+
+def locked(file: str) -> dict[str, Version]:
+    """The versions that a lock in ci/ holds."""
+    return {
+        canonicalize_name(line.split("==")[0].split("[")[0]): Version(line.split("==")[1].split()[0])
+        for line in (ROOT / "ci" / file).read_text().splitlines()
+        if "==" in line and not line.lstrip().startswith("#")
+    }
+
+
+LOCK = locked("requirements.lock")
 EXTRAS = PROJECT["optional-dependencies"]
 REQUIREMENTS = [*PROJECT["dependencies"], *(line for extra in EXTRAS.values() for line in extra)]
 
@@ -37,6 +44,16 @@ def test_the_lock_installs_the_lower_bound(line: str) -> None:
 def test_the_lock_installs_the_tools_of_ci(line: str) -> None:
     name, version = line.split("==")
     assert LOCK[canonicalize_name(name)] == Version(version), "run ci/lock.sh"
+
+
+def test_the_dashboards_lock_has_what_ray_needs_beside_the_lock() -> None:
+    dashboard = locked("dashboard.lock")
+    assert set(dashboard) & set(LOCK) == set()
+    lines = [Requirement(line) for line in metadata.requires("ray") or ()]
+    wanted = [line for line in lines if line.marker is not None and line.marker.evaluate({"extra": "default"})]
+    versions = {**LOCK, **dashboard}
+    unmet = [str(line) for line in wanted if versions.get(canonicalize_name(line.name)) not in line.specifier]
+    assert (len(wanted) > 5, unmet) == (True, []), "run ci/lock.sh"
 
 
 @pytest.mark.skipif(not os.environ.get("CI"), reason="outside of ci/test.sh other versions may be installed")

@@ -154,11 +154,12 @@ def await_none(mark: str, *, seconds: float, but: frozenset[int] = frozenset()) 
     while True:
         left = [process for process in marked_processes(mark) if process.pid not in but]
         if not left or time.monotonic() > deadline:
-            return [_describe(process) for process in left]
+            return [describe(process) for process in left]
         psutil.wait_procs(left, timeout=min(1.0, max(0.05, deadline - time.monotonic())))
 
 
-def _describe(process: psutil.Process) -> str:
+def describe(process: psutil.Process) -> str:
+    """Return the id and the command line of a process."""
     try:
         return f"{process.pid} {' '.join(process.cmdline())[:200]}"
     except psutil.Error:

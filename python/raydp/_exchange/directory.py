@@ -208,8 +208,9 @@ class AgentDirectory:
         remote: Any = ray.remote  # its annotations do not know concurrency groups
         # Restarts, on any node, are for streams that Ray calls once more; what executors connect to is made here.
         actor = remote(num_cpus=0, max_restarts=-1, concurrency_groups=AGENT_METHOD_GROUPS)(ExchangeAgent).options(
-            # A name that says in Ray's dashboard what this is; the number keeps a successor's apart.
-            name=f"exchange-{node[:_NODE_CHARACTERS]}-{next(self._generations)}",
+            # A name that says in Ray's dashboard what and whose this is; the number keeps a successor's apart.
+            name=f"raydp-{self.application.removeprefix('raydp-')}-exchange-{node[:_NODE_CHARACTERS]}"
+            f"-{next(self._generations)}",
             namespace=self.application,
             scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=True),
         )

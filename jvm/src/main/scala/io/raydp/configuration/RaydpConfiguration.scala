@@ -207,6 +207,15 @@ object RaydpConfiguration {
     "2.0.0",
     Setting.boolean)
 
+  val Metrics: Setting[Boolean] = Setting(
+    "spark.raydp.metrics",
+    "true or false",
+    Some("true"),
+    "Give the metrics of Spark's driver and executors to Ray, whose agent on the driver's node exports them beside " +
+      "its own. Without effect where there is no such agent (it comes with `ray[default]`).",
+    "2.0.0",
+    Setting.boolean)
+
   val Progress: Setting[String] = Setting(
     "spark.raydp.progress",
     "true, false or auto",
@@ -263,6 +272,7 @@ object RaydpConfiguration {
     ExchangeFaultTolerant,
     NetworkEncryption,
     UiToken,
+    Metrics,
     Progress,
     Banner)
 

@@ -6,6 +6,7 @@ import java.util.concurrent.atomic.AtomicReference
 import scala.jdk.CollectionConverters._
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory
+import io.raydp.metrics.{MetricBoard, MetricReading}
 import org.apache.spark.SparkConf
 import org.apache.spark.raydp.{ApplicationSecret, SparkCoreInternals}
 import org.slf4j.LoggerFactory
@@ -23,6 +24,9 @@ final class RayApplication private (val spec: ApplicationSpec, master: String) {
   /** Deletes folders when this JVM has ended. */
   lazy val folders: FolderGuard = FolderGuard.start()
   private val scheduler = new AtomicReference[Option[SchedulerLink]](None)
+
+  /** What the application's processes tell of their metrics. */
+  val metrics = new MetricBoard
 
   def id: String = spec.id
 
@@ -96,7 +100,10 @@ object RayApplication {
     start(ApplicationSpec.parse(conf, contextExists = false), conf.get("spark.master", "ray"))
   }
 
-  /** The status as JSON; that of the last application if it has ended. */
+  /** The status; that of the last application if it has ended. */
+  def status: ApplicationStatus = current.get.fold(ApplicationStatus.none)(_.status)
+
+  /** As [[status]], as JSON. */
   def statusJson(): String = status.json
 
   /** As [[statusJson]], once its sequence number is another than `sequence` or the time is over. */
@@ -105,6 +112,13 @@ object RayApplication {
       case Some(application) => application.board.await(timeoutMillis.toLong)(_.sequence != sequence).json
       case None => status.json
     }
+
+  /** Hands on what a process of the application says of its metrics. */
+  def tellMetrics(executor: String, readings: Vector[MetricReading]): Unit =
+    current.get.foreach(_.metrics.tell(executor, readings))
+
+  /** What was told of metrics since the last call, see [[MetricBoard.takeJson]]. */
+  def takeMetricsJson(): String = current.get.fold("{}")(_.metrics.takeJson())
 
   /**
    * Sets the number of executors by hand. Returns at once; the status tells what becomes of it.
@@ -152,8 +166,6 @@ object RayApplication {
     application.fleet.start()
     application
   }
-
-  private def status: ApplicationStatus = current.get.fold(ApplicationStatus.none)(_.status)
 
   /** With what spark-submit has read from files, as the SparkContext's own. */
   private def confOf(settings: java.util.Map[String, String]): SparkConf = new SparkConf().setAll(settings.asScala)

@@ -214,6 +214,7 @@ private final class RaySchedulerBackend(scheduler: TaskSchedulerImpl, sc: SparkC
     private val sparks = super.receive
 
     override def receive: PartialFunction[Any, Unit] = {
+      case ExecutorMetrics(executor, readings) => application.metrics.tell(executor, readings)
       case message if sparks.isDefinedAt(message) =>
         sparks(message)
         message match {
