@@ -2,6 +2,8 @@
 # pytest over tests/, with the wheel that ci/build.sh installed into .venv.
 #
 #   bash ci/test-python.sh [pytest's arguments]      for one: tests/errors/test_java.py -k missing
+#
+# Without arguments all of them run, a file at a time in each of two processes: half of a test's time is waiting.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=ci/environment.sh
@@ -12,8 +14,9 @@ if [[ ! -d $(echo .venv/lib/python3*/site-packages/raydp) ]]; then fail "run ci/
 if (($# == 0)); then
   step "Class-data archives, with which the hundreds of JVMs that follow start sooner"
   PATH=$PWD/.venv/bin:$PATH .venv/bin/python -m raydp archive --if-missing
+  set -- --numprocesses 2 --dist loadfile
 fi
 RAYDP_TEST_DASHBOARD=$(dashboard_folder)
 export RAYDP_TEST_DASHBOARD
 step "Python tests"
-PATH=$PWD/.venv/bin:$PATH exec .venv/bin/python -m pytest --durations=20 "$@"
+PATH=$PWD/.venv/bin:$PATH exec .venv/bin/python -m pytest --durations=30 "$@"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -14,7 +15,15 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-__all__ = ["block_refs", "collect_garbage", "eventually", "settled_store_bytes", "store_bytes_used", "table_of"]
+__all__ = [
+    "block_refs",
+    "collect_garbage",
+    "eventually",
+    "settled_store_bytes",
+    "shared_names",
+    "store_bytes_used",
+    "table_of",
+]
 
 _STEADY_LOOKS = 12
 
@@ -61,3 +70,8 @@ def eventually(condition: Callable[[], bool], *, within: float = 20.0) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def shared_names() -> set[str]:
+    """Return the names in the machine's shared memory; what processes leave there takes memory for good."""
+    return {path.name for path in Path("/dev/shm").iterdir()}
