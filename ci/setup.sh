@@ -22,11 +22,13 @@ has_ninja() { command -v ninja >/dev/null; }
 has_cargo() { command -v cargo >/dev/null && version_at_least 1.83 "$(cargo --version | cut -d ' ' -f 2)"; }
 has_googletest() { "${CXX:-c++}" -x c++ -E -include gtest/gtest.h /dev/null >/dev/null 2>&1; }
 has_mpi() { command -v mpirun >/dev/null; }
+has_hosts() { command -v ip >/dev/null && command -v ss >/dev/null; }
 has_python() { find_python >/dev/null; }
 
 missing=()
 for need in jdk:openjdk-17-jdk-headless gradle:gradle compiler:g++ cmake:cmake \
-  ninja:ninja-build googletest:libgtest-dev mpi:openmpi-bin cargo:cargo-web "python:python3 python3-venv python3-dev"; do
+  ninja:ninja-build googletest:libgtest-dev mpi:openmpi-bin hosts:iproute2 cargo:cargo-web \
+  "python:python3 python3-venv python3-dev"; do
   if ! "has_${need%%:*}"; then
     # shellcheck disable=SC2206 # several packages, split on purpose
     missing+=(${need#*:})

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 import raydp
 import raydp.spark
+from raydp._exchange.to_spark import useful_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +52,11 @@ def test_tasks_are_sent_to_where_the_blocks_are(spark: SparkSession) -> None:
     # What the scheduler asks for: through whole-stage code generation down to the scan.
     locations = spark.sparkContext._jsc.sc().getPreferredLocs(df._jdf.queryExecution().toRdd(), 0)
     assert locations.mkString(",") == address
+
+
+def test_a_copy_on_a_node_without_executors_does_not_count() -> None:
+    assert useful_nodes(["driver", "here"], {"here", "there"}) == ["here"]
+    assert useful_nodes(["driver", "elsewhere"], {"here"}) == ["driver", "elsewhere"]  # executors may come
 
 
 def test_sizes_decide_what_is_broadcast(spark: SparkSession) -> None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from raydp._exchange.directory import Agent, AgentDirectory
     from raydp._exchange.driver_jvm import DriverJvm
 
-__all__ = ["Blocks", "HeldDatasets", "Reading"]
+__all__ = ["Blocks", "HeldDatasets", "Reading", "useful_nodes"]
 
 _logger = logging.getLogger(__name__)
 _numbers = itertools.count(1)
@@ -229,6 +229,7 @@ class Reading:
         nodes = _nodes_of(blocks.refs)
         schema, rows, sizes = _described(blocks, nodes, self.directory, self.timeout)
         hosts = _hosts_by_node()
+        executors = set(self.directory.executor_nodes())
         number = self.held.hold(blocks.refs, schema)
         try:
             yield ScanRequest(
@@ -240,7 +241,7 @@ class Reading:
                 segment_bytes=self.segment_bytes,
                 timeout_s=round(self.timeout),
                 blocks=[
-                    BlockSource(count, size, [hosts[node] for node in places if node in hosts])
+                    BlockSource(count, size, [hosts[node] for node in useful_nodes(places, executors) if node in hosts])
                     for count, size, places in zip(rows, sizes, nodes, strict=True)
                 ],
             )
@@ -283,6 +284,15 @@ def _nodes_of(refs: list[ObjectRef[Any]]) -> list[list[str]]:
     # Small blocks have no location: they travel with the reference.
     locations = ray.experimental.get_object_locations(refs, timeout_ms=int(_CONTROL_SECONDS * 1000))
     return [locations.get(ref, {}).get("node_ids", []) for ref in refs]
+
+
+def useful_nodes(places: list[str], executors: set[str]) -> list[str]:
+    """Return the nodes of a block where a task can run now; all of them where none can, since executors may come.
+
+    Else the copies that a driver has of blocks that it looked at, on a node without executors, would pass for the
+    nearest, and tasks would run anywhere.
+    """
+    return [node for node in places if node in executors] or places
 
 
 def _hosts_by_node() -> dict[str, str]:
