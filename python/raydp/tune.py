@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from raydp._errors import InvalidArgumentError, TrainingError
+from raydp._estimators.configuration import whole_number
 from raydp._estimators.estimator import Estimator
 from raydp._estimators.inputs import RayInput, StoredInput, input_of
 from raydp._estimators.requirements import require
@@ -94,8 +95,7 @@ def fit(
     if mode not in ("min", "max"):
         raise InvalidArgumentError(f"mode must be 'min' or 'max'; got: {mode!r}")
     for name, value in (("num_samples", num_samples), ("max_concurrent_trials", max_concurrent_trials)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InvalidArgumentError(f"{name} must be a whole number of at least 1; got: {value!r}")
+        whole_number(name, value)
     train, evaluate = _stored(train_ds), _stored(evaluate_ds)
 
     def trial(config: dict[str, Any], train: StoredInput, evaluate: StoredInput) -> None:

@@ -44,6 +44,10 @@ GOOD: dict[str, Any] = {"xgboost_params": {"max_depth": 2}, "label_column": "y",
         ({"start_timeout": 0}, ["start_timeout", "0"]),
         ({"placement_strategy": "CLOSE"}, ["placement_strategy", "'CLOSE'"]),
         ({"xgboost_params": [1]}, ["xgboost_params"]),
+        ({"nulls": "fill", "fill_value": "0"}, ["fill_value", "'0'"]),
+        ({"nulls": "fill", "fill_value": float("nan")}, ["fill_value", "nan"]),
+        ({"weight_column": "y"}, ["two columns", "'y'"]),
+        ({"callbacks": [print]}, ["callbacks takes xgboost.callback.TrainingCallback", "print"]),
     ],
 )
 def test_wrong_arguments(changes: dict[str, Any], words: list[str]) -> None:

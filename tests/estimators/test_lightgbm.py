@@ -77,6 +77,7 @@ def test_two_workers_stop_early_with_the_best_model(ray_cluster: Any, rows: pd.D
         ({"label_column": 3}, "label_column must be"),
         ({"num_boost_round": 0}, "num_boost_round must be"),
         ({"early_stopping_rounds": "soon"}, "early_stopping_rounds must be"),
+        ({"callbacks": ["log"]}, "callbacks takes functions"),
     ],
 )
 def test_wrong_arguments(changes: dict[str, Any], words: str) -> None:

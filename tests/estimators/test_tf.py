@@ -154,7 +154,6 @@ def test_two_workers_learn_classes_and_stop_early(ray_cluster: Any, rows: pd.Dat
         metrics=["accuracy"],
         feature_columns=["x", "n"],
         label_columns=["kind"],
-        merge_feature_columns=False,
         weight_column="w",
         batch_size=16,
         num_epochs=40,
@@ -190,6 +189,7 @@ def test_shapes_that_disagree_are_named(ray_cluster: Any, rows: pd.DataFrame) ->
         ({"loss": "anger"}, "cannot make this loss"),
         ({"metrics": ["beauty"]}, "cannot make this metrics"),
         ({"metrics": "mae"}, "takes a list"),
+        ({"callbacks": [print]}, "callbacks takes callbacks of Keras"),
         ({"batch_size": 0}, "batch_size must be a whole number"),
         ({"num_epochs": 1.5}, "num_epochs must be a whole number"),
         ({"early_stopping_epochs": 0}, "early_stopping_epochs must be"),
@@ -203,6 +203,9 @@ def test_wrong_arguments(changes: dict[str, Any], words: str) -> None:
         TFEstimator(**options(**changes))
 
 
-def test_an_argument_of_1_6_says_what_replaces_it() -> None:
-    with pytest.warns(DeprecationWarning, match="extra_config has no effect any more: placement_strategy"):
-        TFEstimator(**options(extra_config={}))
+@pytest.mark.parametrize(
+    ("argument", "value", "instead"), [("extra_config", {}, "placement_strategy"), ("use_gpu", False, "GPU")]
+)
+def test_arguments_of_1_6_say_what_replaces_them(argument: str, value: Any, instead: str) -> None:
+    with pytest.warns(DeprecationWarning, match=f"{argument} has no effect any more: .*{instead}"):
+        TFEstimator(**options(**{argument: value}))

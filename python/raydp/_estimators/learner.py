@@ -201,6 +201,11 @@ class Learner(ABC):
         """Whether labels are classes; ``None``: where they are strings or booleans."""
 
     @property
+    @abstractmethod
+    def steps(self) -> int:
+        """Rounds or epochs that training takes at most."""
+
+    @property
     def identity(self) -> str:
         """Describes it, also for other processes: one of the same identity may go on from its checkpoint."""
         return repr(self)
