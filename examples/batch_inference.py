@@ -76,7 +76,7 @@ def plot(path: Path, vectors: pd.DataFrame, images: pd.DataFrame, found: pd.Data
     from sklearn.manifold import TSNE
 
     places = TSNE(init="pca", random_state=1).fit_transform(np.stack(vectors["embedding"]))
-    with panels(path, f"Embeddings of {len(vectors):,} handwritten digits", [5.4, 5.4]) as (left, right):
+    with panels(path, f"Embeddings of {len(vectors):,} handwritten digits", [5.6, 3.6]) as (left, right):
         dots = left.scatter(*places.T, c=vectors["digit"], cmap="tab10", s=6)
         left.legend(*dots.legend_elements(), loc="center left", bbox_to_anchor=(1, 0.5))
         left.set(xticks=[], yticks=[], title="Map of the embeddings (t-SNE); colours are the digits shown")

@@ -184,7 +184,7 @@ def run(spark: SparkSession, options: argparse.Namespace) -> dict[str, float]:
 def plot(path: Path, trips: pd.DataFrame, errors: dict[str, float]) -> None:
     """Draw the fare that each model says over the one that was paid, as brightness where there are many trips."""
     models = [name for name in errors if name in trips]
-    with panels(path, f"Fares of {len(trips):,} taxi rides that no model learned from", [3.6] * 3, 3.9) as axes:
+    with panels(path, f"Fares of {len(trips):,} taxi rides that no model learned from", [3.6] * 3, 4.4) as axes:
         for panel, name in zip(axes, models, strict=True):
             panel.hexbin(trips["fare"], trips[name], gridsize=45, bins="log", cmap="viridis", mincnt=1)
             panel.axline((0, 0), slope=1, color="grey", linewidth=0.8)

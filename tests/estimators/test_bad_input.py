@@ -95,6 +95,12 @@ BAD_FRAMES: list[tuple[str, dict[str, Any], Any, list[str]]] = [
         lambda f: changed(f, y=f["y"].where(f["id"] > 1)),
         ["label has nulls", "y: 2"],
     ),
+    (
+        "infinite label",
+        {"feature_columns": ["x"]},
+        lambda f: changed(f, y=f["y"].where(f["id"] > 1, np.inf)),
+        ["label has nulls, NaN or infinite", "y: 2"],
+    ),
     ("one class", LABELS, lambda f: changed(f, kind="low"), ["at least two classes", "kind: all 'low'"]),
     (
         "string label in a regression",
@@ -107,6 +113,12 @@ BAD_FRAMES: list[tuple[str, dict[str, Any], Any, list[str]]] = [
         {**LABELS, "xgboost_params": {"objective": "binary:logistic"}},
         lambda f: f,
         ["multi:softprob", "'high', 'low', 'middle'"],
+    ),
+    (
+        "infinite features",
+        {"feature_columns": ["x", "a"]},
+        lambda f: changed(f, x=f["x"].where(f["id"] > 1, np.inf), a=[[1.0, -np.inf]] * len(f)),
+        ["infinite: x (2), a (240)", "divisions by zero"],
     ),
     ("negative weight", {"feature_columns": ["x"], "weight_column": "n"}, lambda f: f, ["Weights must be", "n"]),
     (

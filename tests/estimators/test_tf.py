@@ -14,7 +14,7 @@ pytest.importorskip("tensorflow", reason="the tf extra is not installed")
 
 from raydp.errors import InvalidArgumentError, InvalidDataError  # noqa: E402
 from raydp.tf import TFEstimator  # noqa: E402
-from support.fits import fit_with_early_stop  # noqa: E402
+from support.fits import assert_followed, fit_with_early_stop  # noqa: E402
 from support.killing import step_done, steps_done  # noqa: E402
 
 if TYPE_CHECKING:
@@ -139,7 +139,9 @@ def test_two_workers_learn_as_one_with_larger_batches_and_the_same_seed(ray_clus
         assert [metrics[f"train-{name}"] for metrics in result.history] == pytest.approx(course[name], rel=1e-4)
 
 
-def test_two_workers_learn_classes_and_stop_early(ray_cluster: Any, rows: pd.DataFrame) -> None:
+def test_two_workers_learn_classes_and_stop_early(
+    ray_cluster: Any, rows: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     def classifier() -> Any:
         columns = {name: keras.Input((1,), name=name) for name in ("x", "n")}
         both = keras.layers.Concatenate()([columns["x"], columns["n"]])
@@ -160,8 +162,10 @@ def test_two_workers_learn_classes_and_stop_early(ray_cluster: Any, rows: pd.Dat
         seed=3,
         early_stopping_epochs=2,
         nulls="drop",
+        progress=True,
     )
     result, course, metrics = fit_with_early_stop(estimator, rows)
+    assert_followed(result, capsys.readouterr().err, tmp_path, steps=40, named="evaluate-accuracy")
     assert metrics["logloss"] == pytest.approx(min(course) * len(rows) / rows["w"].sum(), rel=1e-3)
     predicted = estimator.predict(rows, probability_column="p")
     right = predicted["prediction"] == predicted["kind"]

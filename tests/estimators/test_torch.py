@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch", reason="the torch extra is not installed")
 
 from raydp.errors import InvalidArgumentError, InvalidDataError  # noqa: E402
 from raydp.torch import TorchEstimator  # noqa: E402
-from support.fits import fit_with_early_stop  # noqa: E402
+from support.fits import assert_followed, fit_with_early_stop  # noqa: E402
 from support.killing import step_done, steps_done  # noqa: E402
 
 if TYPE_CHECKING:
@@ -99,7 +99,9 @@ def test_a_killed_worker_resumes_to_the_loss_curve_of_plain_pytorch(frame: DataF
     np.testing.assert_allclose(again, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_two_workers_learn_classes_and_stop_early(ray_cluster: Any, rows: pd.DataFrame) -> None:
+def test_two_workers_learn_classes_and_stop_early(
+    ray_cluster: Any, rows: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     def classifier() -> Any:
         return torch.nn.Sequential(torch.nn.Linear(2, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3))
 
@@ -118,8 +120,10 @@ def test_two_workers_learn_classes_and_stop_early(ray_cluster: Any, rows: pd.Dat
         seed=3,
         early_stopping_epochs=2,
         nulls="drop",
+        progress=True,
     )
-    _, course, metrics = fit_with_early_stop(estimator, rows)
+    result, course, metrics = fit_with_early_stop(estimator, rows)
+    assert_followed(result, capsys.readouterr().err, tmp_path, steps=40, named="evaluate-loss")
     assert metrics["logloss"] == pytest.approx(min(course), rel=1e-3)
     predicted = estimator.predict(rows, probability_column="p")
     assert (predicted["prediction"] == predicted["kind"]).mean() > 0.8

@@ -195,6 +195,9 @@ class Learner(ABC):
     handles_missing: ClassVar[bool] = False
     """Whether it can learn from missing values."""
 
+    handles_infinite: ClassVar[bool] = False
+    """Whether it can learn from infinite numbers."""
+
     @property
     @abstractmethod
     def classifies(self) -> bool | None:

@@ -56,7 +56,7 @@ def prepare(blocks: Blocks, features: Sequence[str], configuration: Configuratio
         )
     wants_classes = bool(classifies) and label is not None
     statistics = statistics_of(blocks, features, label=label, weight=weight, wants_classes=wants_classes)
-    complete = _check(statistics, configuration)
+    complete = _check(statistics, configuration, learner)
     _check_count(complete, learner.workers(configuration), "frame")
     widths = tuple(_width(name, blocks, statistics) for name in features)
     layout = Layout(tuple(features), widths, label, weight)
@@ -78,7 +78,7 @@ def prepare_evaluation(blocks: Blocks, prepared: Prepared, configuration: Config
     statistics = statistics_of(
         blocks, layout.features, label=layout.label, weight=layout.weight, wants_classes=prepared.classes is not None
     )
-    complete = _check(statistics, configuration, what="evaluation frame")
+    complete = _check(statistics, configuration, learner, what="evaluation frame")
     if not learner.evaluates_everywhere:
         _check_count(complete, learner.workers(configuration), "evaluation frame")
     for name, width in zip(layout.features, layout.widths, strict=True):
@@ -98,14 +98,14 @@ def prepare_evaluation(blocks: Blocks, prepared: Prepared, configuration: Config
     return statistics.rows
 
 
-def _check(statistics: Statistics, configuration: Configuration, what: str = "frame") -> int:
+def _check(statistics: Statistics, configuration: Configuration, learner: Learner, what: str = "frame") -> int:
     """Raise the first thing that is wrong; return how many rows are left without those to drop."""
     rows = sum(statistics.rows)
     if rows == 0:
         raise InvalidDataError(f"The {what} is empty: there is no row to learn from. Check the filters before it")
     if statistics.missing_labels:
         raise InvalidDataError(
-            f"The label has nulls or NaN; drop those rows (df.dropna(subset=[label])). Label "
+            f"The label has nulls, NaN or infinite numbers; drop those rows (df.dropna(subset=[label])). Label "
             f"{configuration.label_column}: {statistics.missing_labels} of {rows} rows"
         )
     if statistics.bad_weights:
@@ -119,6 +119,12 @@ def _check(statistics: Statistics, configuration: Configuration, what: str = "fr
             "Features have nulls or NaN. Say what is to be done about them: nulls='drop' leaves out their rows, "
             "nulls='fill' puts fill_value in their place, nulls='keep' gives them to a framework that knows missing "
             f"values. Rows of the {what}: {rows}; missing: {counts}"
+        )
+    if statistics.infinite and not learner.handles_infinite:
+        counts = ", ".join(f"{name} ({count})" for name, count in statistics.infinite.items())
+        raise InvalidDataError(
+            "Features have infinite numbers, which this framework cannot learn from. Look for divisions by zero, or "
+            f"make them nulls and choose a policy for these. Rows of the {what}: {rows}; infinite: {counts}"
         )
     incomplete = sum(statistics.incomplete) if configuration.nulls == "drop" else 0
     if incomplete == rows:
