@@ -108,6 +108,13 @@ BAD_FRAMES: list[tuple[str, dict[str, Any], Any, list[str]]] = [
         lambda f: f,
         ["regression needs a label of numbers", "kind"],
     ),
+    ("dates as labels", {"feature_columns": ["x"]}, lambda f: changed(f, y=pd.Timestamp(0)), ["label of numbers", "y"]),
+    (
+        "arrays as labels",
+        {**LABELS, "xgboost_params": {"objective": "multi:softprob"}},
+        lambda f: changed(f, kind=[[1]] * len(f)),
+        ["one value", "kind: list"],
+    ),
     (
         "three classes",
         {**LABELS, "xgboost_params": {"objective": "binary:logistic"}},

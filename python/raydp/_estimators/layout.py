@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from raydp._estimators.configuration import Configuration
     from raydp._estimators.inputs import Input
 
-__all__ = ["Layout", "check_columns", "columns_of", "is_list", "stored_type"]
+__all__ = ["Layout", "check_columns", "columns_of", "is_list", "is_number", "stored_type"]
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def check_columns(
             "first (StringIndexer, OneHotEncoder), or leave them out with feature_columns. "
             f"Not numeric: {described}"
         )
-    if weight is not None and not _is_number(schema.field(weight).type):
+    if weight is not None and not is_number(schema.field(weight).type):
         raise InvalidDataError(f"The weight column must hold numbers; {weight} is {schema.field(weight).type}")
 
 
@@ -126,13 +126,12 @@ def stored_type(type_: pa.DataType) -> pa.DataType:
     return type_.storage_type if isinstance(type_, pa.BaseExtensionType) else type_
 
 
-def _is_number(type_: pa.DataType) -> bool:
+def is_number(type_: pa.DataType) -> bool:
+    """Tell whether a column holds a number, or a boolean, per row."""
     kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
     return any(kind(type_) for kind in kinds)
 
 
 def _is_feature(type_: pa.DataType) -> bool:
     # A column of nothing but nulls has no better type; the policy about nulls decides about it.
-    return (
-        _is_number(type_) or pa.types.is_null(type_) or (is_list(type_) and _is_number(stored_type(type_).value_type))
-    )
+    return is_number(type_) or pa.types.is_null(type_) or (is_list(type_) and is_number(stored_type(type_).value_type))

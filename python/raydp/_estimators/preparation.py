@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from raydp._errors import InvalidDataError
 from raydp._estimators.labels import Classes, are_class_labels, classes_of
-from raydp._estimators.layout import Layout, is_list
+from raydp._estimators.layout import Layout, is_list, is_number, stored_type
 from raydp._estimators.statistics import Statistics, statistics_of
 
 if TYPE_CHECKING:
@@ -49,11 +51,8 @@ def prepare(blocks: Blocks, features: Sequence[str], configuration: Configuratio
     classifies = learner.classifies
     if classifies is None and label is not None:
         classifies = are_class_labels(blocks.schema.field(label).type)
-    if label is not None and not classifies and are_class_labels(blocks.schema.field(label).type):
-        raise InvalidDataError(
-            "A regression needs a label of numbers; give the estimator an objective or a loss for classification, or "
-            f"another label. Label {label}: {blocks.schema.field(label).type}"
-        )
+    if label is not None:
+        _check_label(label, blocks.schema.field(label).type, classifies=bool(classifies))
     wants_classes = bool(classifies) and label is not None
     statistics = statistics_of(blocks, features, label=label, weight=weight, wants_classes=wants_classes)
     complete = _check(statistics, configuration, learner)
@@ -130,6 +129,19 @@ def _check(statistics: Statistics, configuration: Configuration, learner: Learne
     if incomplete == rows:
         raise InvalidDataError(f"Every row of the {what} has a null or NaN, so that nulls='drop' leaves none: {rows}")
     return rows - incomplete
+
+
+def _check_label(label: str, type_: pa.DataType, *, classifies: bool) -> None:
+    if not classifies and (are_class_labels(type_) or not is_number(type_)):
+        raise InvalidDataError(
+            "A regression needs a label of numbers; give the estimator an objective or a loss for classification, or "
+            f"another label. Label {label}: {type_}"
+        )
+    if pa.types.is_nested(stored_type(type_)):
+        raise InvalidDataError(
+            "The label of a class is one value; index the arrays or structs, or take one of their fields. "
+            f"Label {label}: {type_}"
+        )
 
 
 def _check_count(rows: int, workers: int, what: str) -> None:
