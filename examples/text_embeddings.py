@@ -99,9 +99,10 @@ def plot(path: Path, nearest: dict[str, list[tuple[str, float]]]) -> None:
     with panels(path, "Which function of PySpark does what I mean?", [8.6], 0.4 * len(nearest) + 1) as (axes,):
         shades = axes.imshow(similarities, cmap="YlGnBu", vmin=0, vmax=1, aspect="auto")
         for place, (question, found) in enumerate(nearest.items()):
-            for rank, (name, _) in enumerate(found):
-                answers = name in QUESTIONS.get(question, ())
-                axes.text(rank, place, name, ha="center", va="center", weight="bold" if answers else "normal")
+            for rank, (name, similarity) in enumerate(found):
+                weight = "bold" if name in QUESTIONS.get(question, ()) else "normal"
+                colour = "white" if similarity > 0.55 else "black"
+                axes.text(rank, place, name, ha="center", va="center", weight=weight, color=colour)
         axes.set_yticks(range(len(nearest)), nearest)
         axes.set_xticks(range(3), ["nearest", "second", "third"])
         axes.grid(visible=False)
