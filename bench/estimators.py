@@ -252,7 +252,7 @@ def timed(run: Callable[[], Any]) -> tuple[float, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", choices=sorted(WAYS), default=sorted(WAYS))
-    parser.add_argument("--ways", nargs="+", default=["raydp", "files", "spark", "pandas"])
+    parser.add_argument("--ways", nargs="+", choices=[*WAYS["xgboost"]], default=[*WAYS["xgboost"]])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--trees", type=int, default=200)
     parser.add_argument("--epochs", type=int, default=10)
@@ -279,7 +279,7 @@ def main() -> None:
         raydp.stop_spark()
         ray.shutdown()
     widths = {"model": 8, "way": 7, "seconds": 8, "min": 7, "max": 7, "training": 8, "hand-over": 9, "rmse": 7, "MB": 6}
-    print(" ".join(f"{name:{width}}" for name, width in widths.items()))
+    print(" ".join(f"{name:{'<' if name in ('model', 'way') else '>'}{width}}" for name, width in widths.items()))
     for row in results:
         print(
             f"{row['model']:8} {row['way']:7} {row['seconds_median']:8.2f} {row['seconds_min']:7.2f} "

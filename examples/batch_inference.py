@@ -16,21 +16,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import ray
 import torch
-from data_parallel import digits
+from data_parallel import SIDE, digits
 from local_session import local_session
+from plots import add_plot_option, panels
 
 import raydp
 from raydp.torch import TorchEstimator
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
     from pyspark.sql import SparkSession
 
 NEAREST_SQL = """
-    SELECT image.digit, max_by(other.digit, aggregate(
+    SELECT image.id, image.digit, max_by(struct(other.id, other.digit), aggregate(
         zip_with(image.embedding, other.embedding, (x, y) -> x * y), 0F, (sum, product) -> sum + product)) AS found
     FROM embedded AS image JOIN embedded AS other ON image.id <> other.id
     GROUP BY image.id, image.digit
 """
+PAIRS = 10
 
 
 class Embed:
@@ -58,9 +63,31 @@ def run(spark: SparkSession, options: argparse.Namespace) -> float:
         compute=ray.data.ActorPoolStrategy(size=options.actors),
         num_gpus=1 if ray.cluster_resources().get("GPU") else None,
     )
-    raydp.to_spark(embedded, spark).createOrReplaceTempView("embedded")
-    nearest = spark.sql(NEAREST_SQL)
-    return float(nearest.selectExpr("avg(CAST(digit = found AS INT))").first()[0])
+    vectors = raydp.to_spark(embedded, spark)
+    vectors.createOrReplaceTempView("embedded")
+    nearest = spark.sql(NEAREST_SQL).cache()
+    found = nearest.selectExpr("id", "found.id AS found").orderBy("id").limit(PAIRS).toPandas()
+    plot(options.plot, vectors.toPandas(), images.orderBy("id").toPandas(), found)
+    return float(nearest.selectExpr("avg(CAST(digit = found.digit AS INT))").first()[0])
+
+
+def plot(path: Path, vectors: pd.DataFrame, images: pd.DataFrame, found: pd.DataFrame) -> None:
+    """Draw a map on which similar embeddings are near each other, and images with the most similar other one."""
+    from sklearn.manifold import TSNE
+
+    places = TSNE(init="pca", random_state=1).fit_transform(np.stack(vectors["embedding"]))
+    with panels(path, f"Embeddings of {len(vectors):,} handwritten digits", [5.6, 3.6]) as (left, right):
+        dots = left.scatter(*places.T, c=vectors["digit"], cmap="tab10", s=6)
+        left.legend(*dots.legend_elements(), loc="center left", bbox_to_anchor=(1, 0.5))
+        left.set(xticks=[], yticks=[], title="Map of the embeddings (t-SNE); colours are the digits shown")
+        pixels = np.stack(images["pixels"]).reshape(-1, SIDE, SIDE)
+        pixels = np.pad(pixels, ((0, 0), (1, 1), (1, 1)))
+        pairs = [np.hstack([pixels[row.id], pixels[row.found]]) for row in found.itertuples()]
+        columns = [np.vstack(pairs[start::2]) for start in range(2)]
+        gap = np.full((len(columns[0]), SIDE // 2), np.nan)
+        right.imshow(np.hstack([columns[0], gap, columns[1]]), cmap="gray_r")
+        right.set_axis_off()
+        right.set_title("Images, each with the most similar other one")
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
@@ -68,7 +95,12 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--model", required=True, help="folder that data_parallel.py --model wrote")
     parser.add_argument("--images", type=int, default=1797, help="images (default: all 1,797)")
     parser.add_argument("--actors", type=int, default=1, help="actors that embed (default: 1)")
-    return parser.parse_args(given)
+    parser.add_argument("--smoke", action="store_true", help="few images, to see that it works")
+    add_plot_option(parser, __file__)
+    options = parser.parse_args(given)
+    if options.smoke:
+        options.images = 500
+    return options
 
 
 def main() -> None:

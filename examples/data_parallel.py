@@ -4,7 +4,7 @@ Spark holds 1,797 images of 8 x 8 pixels (scikit-learn's digits) as arrays; each
 and trains a replica of a small convolutional network with ``DistributedDataParallel``, over Gloo, or NCCL where workers
 have GPUs. What took Horovod on Spark is one argument here: ``num_workers``.
 
-Run: python examples/data_parallel.py --workers 2 --curves curves.png --model digits/
+Run: python examples/data_parallel.py --workers 2 --model digits/
      python examples/data_parallel.py --smoke              few epochs, in a minute
 """
 
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from local_session import local_session
+from plots import add_plot_option
 
 from raydp.torch import TorchEstimator
 
@@ -66,8 +67,7 @@ def run(spark: SparkSession, options: argparse.Namespace) -> dict[str, float]:
         seed=1,
     )
     result = estimator.fit(train, judge)
-    if options.curves:
-        print("learning curves:", result.plot(options.curves))
+    print("learning curves:", result.plot(options.plot))
     if options.model:
         estimator.save(options.model)
     return estimator.evaluate(judge)
@@ -78,8 +78,8 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--smoke", action="store_true", help="few epochs, to see that it works")
     parser.add_argument("--epochs", type=int, default=20, help="epochs (default: 20)")
     parser.add_argument("--workers", type=int, default=2, help="training workers (default: 2)")
-    parser.add_argument("--curves", help="file for the learning curves (PNG, SVG or PDF)")
     parser.add_argument("--model", help="folder for the trained estimator")
+    add_plot_option(parser, __file__)
     options = parser.parse_args(given)
     if options.smoke:
         options.epochs = 6

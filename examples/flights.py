@@ -34,6 +34,7 @@ import ray
 import ray.data
 import xgboost
 from flights_in_pandas import check, features_in_pandas
+from plots import add_plot_option, panels
 
 import raydp
 
@@ -151,33 +152,25 @@ def add_risk(flights: pa.Table, model: xgboost.Booster) -> pa.Table:
 
 
 def plot(path: Path, flights: pd.DataFrame, airlines: pd.DataFrame, auc: float) -> None:
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
     from sklearn.metrics import roc_curve
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 5), width_ratios=[2, 3], layout="constrained")
-    figure.suptitle("Flights from New York, October to December 2013: which arrive more than 15 minutes late?")
-    false_alarms, found, _ = roc_curve(flights["late"], flights["risk"])
-    left.plot(false_alarms, found, label=f"model, AUC {auc:.3f}")
-    left.plot([0, 1], [0, 1], color="grey", linestyle=":", label="guessing")
-    left.set(xlabel="share of punctual flights suspected", ylabel="share of late flights found", aspect="equal")
-    left.set_title("All flights", fontsize="medium")
-    left.legend(loc="lower right", frameon=False)
+    title = "Flights from New York, October to December 2013: which arrive more than 15 minutes late?"
+    with panels(path, title, [4.4, 6.6], 4.6) as (left, right):
+        false_alarms, found, _ = roc_curve(flights["late"], flights["risk"])
+        left.plot(false_alarms, found, label=f"model, AUC {auc:.3f}")
+        left.plot([0, 1], [0, 1], color="grey", linestyle=":", label="guessing")
+        left.set(xlabel="share of punctual flights suspected", ylabel="share of late flights found", aspect="equal")
+        left.set_title("All flights")
+        left.legend(loc="lower right")
 
-    airlines = airlines.sort_values("late")
-    names = [f"{row.airline} ({row.flights:,})" for row in airlines.itertuples()]
-    right.hlines(names, 100 * airlines["late"], 100 * airlines["risk"], color="lightgrey")
-    right.scatter(100 * airlines["late"], names, label="late", zorder=2)
-    right.scatter(100 * airlines["risk"], names, label="predicted", facecolors="white", edgecolors="C1", zorder=2)
-    right.set(xlabel="% of flights", xlim=(0, None))
-    right.set_title("By airline (number of flights)", fontsize="medium")
-    right.legend(loc="lower right", frameon=False)
-    for axes in (left, right):
-        axes.spines[["top", "right"]].set_visible(False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
+        airlines = airlines.sort_values("late")
+        names = [f"{row.airline} ({row.flights:,})" for row in airlines.itertuples()]
+        right.hlines(names, 100 * airlines["late"], 100 * airlines["risk"], color="lightgrey")
+        right.scatter(100 * airlines["late"], names, label="late", zorder=2)
+        right.scatter(100 * airlines["risk"], names, label="predicted", facecolors="white", edgecolors="C1", zorder=2)
+        right.set(xlabel="% of flights", xlim=(0, None))
+        right.set_title("By airline (number of flights)")
+        right.legend(loc="lower right")
 
 
 @contextmanager
@@ -224,8 +217,11 @@ def main() -> None:
     parser.add_argument("--executor-memory", default="1g", help="memory of each (default: 1g)")
     parser.add_argument("--rounds", type=int, default=200, help="trees of a model at most (default: 200)")
     parser.add_argument("--depths", type=int, nargs="+", default=[4, 6, 8], help="candidates' depths (default: 4 6 8)")
-    parser.add_argument("--plot", type=Path, default=Path(__file__).parent / "output" / "flights.png", help="PNG file")
+    parser.add_argument("--smoke", action="store_true", help="one candidate of few trees, to see that it works")
+    add_plot_option(parser, __file__)
     options = parser.parse_args()
+    if options.smoke:
+        options.rounds, options.depths = 20, [4]
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     ray.data.DataContext.get_current().enable_progress_bars = False

@@ -22,9 +22,11 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from local_session import local_session
+from plots import add_plot_option, panels
 from pyspark.sql import functions as F
 
 from raydp.utils import random_split
@@ -32,6 +34,7 @@ from raydp.xgboost import XGBoostEstimator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from numpy.typing import NDArray
     from pyspark.sql import DataFrame, SparkSession
@@ -190,8 +193,38 @@ def run(spark: SparkSession, options: argparse.Namespace) -> dict[str, float]:
     scored = estimator.predict(judge, probability_column="probability").cache()
     classes = estimator.classes or []
     for row in scored.groupBy("target").agg(F.avg((F.col("prediction") == F.col("target")).cast("int"))).collect():
-        print(f"{NAMES.get(row[0], f'class {row[0]}')}: {row[1]:.0%} recognised")
+        print(f"{name_of(row[0])}: {row[1]:.0%} recognised")
+    brightest = F.max_by("object_id", "flux").alias("object_id")
+    shown = measurements.join(objects.where("target = 53"), "object_id").agg(brightest)
+    curve = measurements.join(shown, "object_id").orderBy("mjd").toPandas()
+    plot(options.plot, curve, scored.select("target", "prediction").toPandas())
     return judged(scored, classes)
+
+
+def name_of(kind: int) -> str:
+    return NAMES.get(kind, f"class {kind}")
+
+
+def plot(path: Path, curve: pd.DataFrame, scored: pd.DataFrame) -> None:
+    """Draw the light curve of one object, and as what objects of each class were recognised."""
+    from sklearn.metrics import ConfusionMatrixDisplay
+
+    with panels(path, "Objects in the sky, told apart by their brightness", [5.4, 6.2], 4.6) as (left, right):
+        for band, some in curve.groupby("passband"):
+            colour, name = mpl.colormaps["rainbow"](band / 5), "ugrizy"[band]
+            left.errorbar(some["mjd"], some["flux"], some["flux_err"], fmt=".-", lw=0.8, color=colour, label=name)
+        left.set(xlabel="night (modified Julian date)", ylabel="flux")
+        left.set_title("A Mira variable in six passbands")
+        left.legend(ncols=6, columnspacing=0.8, handlelength=1, loc="upper center", bbox_to_anchor=(0.5, -0.16))
+        names = [name_of(kind) for kind in sorted({*scored["target"], *scored["prediction"]})]
+        ConfusionMatrixDisplay.from_predictions(
+            scored["target"], scored["prediction"], display_labels=names, normalize="true", values_format=".0%",
+            cmap="Blues", colorbar=False, xticks_rotation=35, text_kw={"fontsize": 8}, ax=right,
+        )  # fmt: skip
+        right.grid(visible=False)
+        right.set(xlabel="", ylabel="")
+        right.set_xticklabels(names, ha="right")
+        right.set_title("What each class (row) was taken for (column)")
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
@@ -201,6 +234,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--objects", type=int, default=2000, help="generated objects (default: 2,000)")
     parser.add_argument("--rounds", type=int, default=150, help="trees per class (default: 150)")
     parser.add_argument("--workers", type=int, default=1, help="training workers (default: 1)")
+    add_plot_option(parser, __file__)
     options = parser.parse_args(given)
     if options.smoke:
         options.objects, options.rounds = 300, 20

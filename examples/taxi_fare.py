@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import keras
 import torch
 from local_session import local_session
+from plots import add_plot_option, panels
 from pyspark.sql import functions as F
 
 from raydp.tf import TFEstimator
@@ -28,12 +29,16 @@ from raydp.utils import random_split
 from raydp.xgboost import XGBoostEstimator
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
     from pyspark.sql import Column, DataFrame, SparkSession
 
 COLUMNS = """fare_amount DOUBLE, pickup_datetime TIMESTAMP, pickup_longitude DOUBLE, pickup_latitude DOUBLE,
     dropoff_longitude DOUBLE, dropoff_latitude DOUBLE, passenger_count INT"""
 AIRPORTS = {"jfk": (-73.778, 40.641), "lga": (-73.874, 40.777), "ewr": (-74.175, 40.690)}
 EARTH_RADIUS_KM = 6371.0
+DRAWN = 5000  # trips in the picture
 FEATURES = ["hour", "weekday", "year", "passenger_count", "distance_km", "across_km", "along_km"]
 FEATURES += [f"{name}_km" for name in AIRPORTS]
 
@@ -166,11 +171,26 @@ def run(spark: SparkSession, options: argparse.Namespace) -> dict[str, float]:
         trips = spark.read.parquet(options.data)
     train, judge = random_split(features(trips).cache(), [0.9, 0.1], 1)
     errors = {"the mean": judge.selectExpr("stddev_pop(fare)").first()[0]}
+    some = judge.limit(DRAWN).toPandas()
     for name, estimator in estimators(options).items():
         result = estimator.fit(train)
         errors[name] = estimator.evaluate(judge)["rmse"]
+        some[name] = estimator.predict(some[[*FEATURES]])["prediction"]
         print(f"{name}: {result.rows:,} trips,", ", ".join(f"{part} {s:.1f} s" for part, s in result.seconds.items()))
+    plot(options.plot, some, errors)
     return errors
+
+
+def plot(path: Path, trips: pd.DataFrame, errors: dict[str, float]) -> None:
+    """Draw the fare that each model says over the one that was paid, as brightness where there are many trips."""
+    models = [name for name in errors if name in trips]
+    with panels(path, f"Fares of {len(trips):,} taxi rides that no model learned from", [3.6] * 3, 4.4) as axes:
+        for panel, name in zip(axes, models, strict=True):
+            panel.hexbin(trips["fare"], trips[name], gridsize=45, bins="log", cmap="viridis", mincnt=1)
+            panel.axline((0, 0), slope=1, color="grey", linewidth=0.8)
+            panel.set(xlabel="dollars paid", xlim=(0, 60), ylim=(0, 60), aspect="equal")
+            panel.set_title(f"{name}: {errors[name]:.2f} dollars off")
+        axes[0].set(ylabel="dollars predicted")
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
@@ -184,6 +204,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=10, help="epochs of the networks (default: 10)")
     parser.add_argument("--batch-size", type=int, default=256, help="rows of the networks' batches (default: 256)")
     parser.add_argument("--workers", type=int, default=1, help="training workers (default: 1)")
+    add_plot_option(parser, __file__)
     options = parser.parse_args(given)
     if options.smoke:
         options.rows, options.rounds, options.epochs, options.batch_size = 2000, 50, 15, 64

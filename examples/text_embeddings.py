@@ -16,9 +16,11 @@ import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import ray
 import wordllama
 from local_session import local_session
+from plots import add_plot_option, panels
 from pyspark.sql import functions as F
 from wordllama import WordLlama
 
@@ -46,7 +48,8 @@ NEAREST_SQL = """
         ) AS similarity
         FROM questions AS question CROSS JOIN functions AS function)
     SELECT question, transform(
-        slice(sort_array(collect_list(struct(similarity, name)), false), 1, 3), found -> found.name) AS nearest
+        slice(sort_array(collect_list(struct(similarity, name)), false), 1, 3),
+        found -> struct(found.name, found.similarity)) AS nearest
     FROM compared GROUP BY question
 """
 
@@ -81,19 +84,39 @@ def embedded(spark: SparkSession, texts: DataFrame, actors: int) -> DataFrame:
 
 
 def run(spark: SparkSession, options: argparse.Namespace) -> dict[str, list[str]]:
-    """Return the three functions that are nearest to each question."""
+    """Return the three functions that are nearest to each question, the nearest first."""
     questions = spark.createDataFrame([(text,) for text in options.ask], "text STRING")
     embedded(spark, descriptions(spark), options.actors).createOrReplaceTempView("functions")
     embedded(spark, questions, 1).createOrReplaceTempView("questions")
-    return {row.question: list(row.nearest) for row in spark.sql(NEAREST_SQL).collect()}
+    nearest = {row.question: [tuple(found) for found in row.nearest] for row in spark.sql(NEAREST_SQL).collect()}
+    plot(options.plot, nearest)
+    return {question: [name for name, _ in found] for question, found in nearest.items()}
+
+
+def plot(path: Path, nearest: dict[str, list[tuple[str, float]]]) -> None:
+    """Draw the functions found for each question, the nearest first; in bold type those that answer it."""
+    similarities = np.array([[similarity for _, similarity in found] for found in nearest.values()])
+    with panels(path, "Which function of PySpark does what I mean?", [8.6], 0.4 * len(nearest) + 1) as (axes,):
+        shades = axes.imshow(similarities, cmap="YlGnBu", vmin=0, vmax=1, aspect="auto")
+        for place, (question, found) in enumerate(nearest.items()):
+            for rank, (name, similarity) in enumerate(found):
+                weight = "bold" if name in QUESTIONS.get(question, ()) else "normal"
+                colour = "white" if similarity > 0.55 else "black"
+                axes.text(rank, place, name, ha="center", va="center", weight=weight, color=colour)
+        axes.set_yticks(range(len(nearest)), nearest)
+        axes.set_xticks(range(3), ["nearest", "second", "third"])
+        axes.grid(visible=False)
+        axes.get_figure().colorbar(shades, ax=axes, label="similarity", aspect=30)
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Nearest texts, with embeddings made by Ray actors.")
     parser.add_argument("--ask", action="append", help="a question; may be given again (default: ten of them)")
     parser.add_argument("--actors", type=int, default=1, help="actors that embed (default: 1)")
+    parser.add_argument("--smoke", action="store_true", help="three questions, to see that it works")
+    add_plot_option(parser, __file__)
     options = parser.parse_args(given)
-    options.ask = options.ask or [*QUESTIONS]
+    options.ask = options.ask or [*QUESTIONS][: 3 if options.smoke else None]
     return options
 
 

@@ -15,12 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from local_session import local_session
 from pipeline import NUMBERS, flights
+from plots import add_plot_option, panels
 from ray import tune
 
 import raydp.tune
 from raydp.xgboost import XGBoostEstimator
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
     from pyspark.sql import SparkSession
 
 
@@ -56,10 +60,22 @@ def run(spark: SparkSession, options: argparse.Namespace) -> raydp.tune.TuneResu
     )
     columns = [name for name in found.trials.columns if name.startswith("config/")]
     print(found.trials.sort_values("auc", ascending=False)[[*columns, "auc"]].to_string(index=False))
+    plot(options.plot, found.trials)
     scored = found.best_estimator.predict(rows, probability_column="p")
     chances = scored.selectExpr("prediction", "p[1] AS chance", "late")
     chances.groupBy("prediction").agg({"chance": "avg", "late": "avg", "*": "count"}).show()
     return found
+
+
+def plot(path: Path, trials: pd.DataFrame) -> None:
+    """Draw the quality of each trial over its learning rate; the best one is marked."""
+    with panels(path, f"Which flights arrive late? {len(trials)} trials of XGBoost", [7.2]) as (axes,):
+        for depth, some in trials.groupby("config/max_depth"):
+            axes.scatter(some["config/eta"], some["auc"], s=48, label=f"depth {depth}", zorder=2)
+        best = trials.loc[trials["auc"].idxmax()]
+        axes.scatter(best["config/eta"], best["auc"], s=190, facecolors="none", edgecolors="black", label="best")
+        axes.set(xscale="log", xlabel="learning rate", ylabel="AUC on flights not learned from")
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
@@ -67,6 +83,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--smoke", action="store_true", help="few flights and trials, to see that it works")
     parser.add_argument("--trials", type=int, default=12, help="trials (default: 12)")
     parser.add_argument("--concurrent", type=int, default=1, help="trials at the same time (default: 1)")
+    add_plot_option(parser, __file__)
     return parser.parse_args(given)
 
 

@@ -1,4 +1,4 @@
-"""Progress bars for work that takes longer than a blink, shown only to a person at a terminal."""
+"""Progress bars for work that takes longer than a blink, shown to a person at a terminal or to who asks for them."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ def progress_wanted(option: bool | None) -> bool:  # noqa: FBT001
 
     Returns:
         ``False`` when the option says so, when the environment variable ``RAYDP_PROGRESS`` is
-        ``0``, ``false``, ``no`` or ``off``, or when standard error is not a terminal.
+        ``0``, ``false``, ``no`` or ``off``, or when there is no standard error. Otherwise ``True`` when the
+        option says so (notebooks are no terminals, and draw bars), or when standard error is a terminal.
     """
     if option is False or os.environ.get("RAYDP_PROGRESS", "").lower() in _OFF_VALUES:
         return False
-    return sys.stderr is not None and sys.stderr.isatty()
+    return sys.stderr is not None and (option is True or sys.stderr.isatty())
 
 
 class Progress:

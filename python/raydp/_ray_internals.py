@@ -6,6 +6,7 @@ programs without Datasets do without it.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ __all__ = [
     "dataset_blocks",
     "dataset_of_blocks",
     "is_client_connected",
+    "quieten_reports",
     "referenced",
     "session_directory",
     "trainer_without_datasets",
@@ -152,6 +154,17 @@ def is_client_connected() -> bool:
     from ray.util.client import ray as client
 
     return bool(client.is_connected())
+
+
+def quieten_reports() -> None:
+    """Keep Ray Train in this worker from writing a line for every report, which reaches the user's terminal.
+
+    Why: the logger is named after its file, so that the ``log_level`` of ``ray.train.LoggingConfig`` does not hold for
+    it. One that is named after its module would replace this.
+    """
+    from ray.train.v2._internal.execution import context
+
+    context.logger.setLevel(logging.WARNING)
 
 
 def trainer_without_datasets(trainer: type[Any]) -> type[Any]:

@@ -168,6 +168,7 @@ class _Reader(MLReader[Any]):
     def load(self, path: str) -> Any:
         metadata = DefaultParamsReader.loadMetadata(path, self.sparkSession)
         stage = self._make(cloudpickle.loads(base64.b64decode(metadata["pickled"])))
+        stage._resetUid(metadata["uid"])  # noqa: SLF001  (as pyspark's own readers do; grids name a stage by it)
         DefaultParamsReader.getAndSetParams(stage, metadata)
         return stage
 

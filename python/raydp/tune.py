@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from raydp._errors import InvalidArgumentError, TrainingError
+from raydp._estimators.configuration import whole_number
 from raydp._estimators.estimator import Estimator
 from raydp._estimators.inputs import RayInput, StoredInput, input_of
 from raydp._estimators.requirements import require
+from raydp._estimators.training import raydp_cause
 
 require("ray.tune", extra="xgboost")
 
@@ -85,7 +87,7 @@ def fit(
     Raises:
         InvalidArgumentError: An argument is wrong.
         NotADataFrameError: Something else than a frame was given.
-        TrainingError: No trial succeeded; the first one's error is the cause.
+        TrainingError: No trial succeeded; the first one's error is the cause. One of raydp's is raised itself.
     """
     if not callable(make):
         raise InvalidArgumentError(f"make must be a function that gives an estimator; got: {make!r}")
@@ -94,8 +96,7 @@ def fit(
     if mode not in ("min", "max"):
         raise InvalidArgumentError(f"mode must be 'min' or 'max'; got: {mode!r}")
     for name, value in (("num_samples", num_samples), ("max_concurrent_trials", max_concurrent_trials)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InvalidArgumentError(f"{name} must be a whole number of at least 1; got: {value!r}")
+        whole_number(name, value)
     train, evaluate = _stored(train_ds), _stored(evaluate_ds)
 
     def trial(config: dict[str, Any], train: StoredInput, evaluate: StoredInput) -> None:
@@ -106,7 +107,7 @@ def fit(
         with tempfile.TemporaryDirectory(prefix="raydp-trial-") as saved:
             estimator.save(saved)
             (Path(saved) / _CLASS).write_text(f"{type(estimator).__module__}:{type(estimator).__qualname__}")
-            tune.report(estimator.evaluate(evaluate), checkpoint=Checkpoint.from_directory(saved))
+            tune.report(_measured(estimator, evaluate, metric), checkpoint=Checkpoint.from_directory(saved))
 
     folder = storage_path or tempfile.mkdtemp(prefix="raydp-tune-")
     try:
@@ -129,6 +130,16 @@ def fit(
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def _measured(estimator: Estimator, frame: StoredInput, metric: str) -> dict[str, float]:
+    metrics = estimator.evaluate(frame)
+    if metric not in metrics:
+        raise InvalidArgumentError(
+            "The estimators have no such metric: a regression has others than a classification. "
+            f"metric: {metric}; they have: {', '.join(metrics)}"
+        )
+    return metrics
+
+
 def _stored(frame: Any) -> StoredInput:
     """Bring a frame into the object store."""
     found = input_of(frame)
@@ -144,9 +155,11 @@ def _same(table: Any) -> Any:
 
 def _best(found: tune.ResultGrid) -> TuneResult:
     if found.num_errors == len(found):
-        raise TrainingError(f"No trial succeeded; the first one's error is below. Trials: {len(found)}") from (
-            found.errors[0] if found.errors else None
-        )
+        first = found.errors[0] if found.errors else None
+        cause = raydp_cause(first)
+        if cause is not None:
+            raise cause from first
+        raise TrainingError(f"No trial succeeded; the first one's error is below. Trials: {len(found)}") from first
     best = found.get_best_result()
     if best.checkpoint is None or best.metrics is None:
         raise TrainingError(f"The best trial left no model: {best.path}")

@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-__all__ = ["convert_to_spark", "df_type_check", "divide_blocks", "parse_memory_size", "random_split"]
+__all__ = [
+    "convert_to_spark",
+    "df_type_check",
+    "divide_blocks",
+    "get_node_address",
+    "parse_memory_size",
+    "random_split",
+]
 
 
 def convert_to_spark(df: Any) -> tuple[DataFrame, bool]:
@@ -37,6 +44,14 @@ def df_type_check(df: Any) -> bool:
     """
     classic_dataframe(df)
     return True
+
+
+def get_node_address() -> str:
+    """Return the address that Ray uses for this node."""
+    from ray.util import get_node_ip_address
+
+    address: str = get_node_ip_address()
+    return address
 
 
 def random_split(df: Any, weights: Sequence[float], seed: int | None = None) -> list[Any]:

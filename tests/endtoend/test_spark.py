@@ -132,6 +132,7 @@ def test_names_of_raydp_1_6(spark: SparkSession) -> None:
     raydp.spark.release_spark_recoverable(frame)
     assert not frame.is_cached
     assert kept.count() == 100
+    assert raydp.utils.get_node_address() in {node["NodeManagerAddress"] for node in ray.nodes()}
     parts = raydp.utils.random_split(frame, [0.7, 0.3], seed=7)
     assert sum(part.count() for part in parts) == 100
     assert raydp.utils.df_type_check(frame)

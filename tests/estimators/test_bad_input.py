@@ -44,6 +44,10 @@ GOOD: dict[str, Any] = {"xgboost_params": {"max_depth": 2}, "label_column": "y",
         ({"start_timeout": 0}, ["start_timeout", "0"]),
         ({"placement_strategy": "CLOSE"}, ["placement_strategy", "'CLOSE'"]),
         ({"xgboost_params": [1]}, ["xgboost_params"]),
+        ({"nulls": "fill", "fill_value": "0"}, ["fill_value", "'0'"]),
+        ({"nulls": "fill", "fill_value": float("nan")}, ["fill_value", "nan"]),
+        ({"weight_column": "y"}, ["two columns", "'y'"]),
+        ({"callbacks": [print]}, ["callbacks takes xgboost.callback.TrainingCallback", "print"]),
     ],
 )
 def test_wrong_arguments(changes: dict[str, Any], words: list[str]) -> None:
@@ -91,6 +95,12 @@ BAD_FRAMES: list[tuple[str, dict[str, Any], Any, list[str]]] = [
         lambda f: changed(f, y=f["y"].where(f["id"] > 1)),
         ["label has nulls", "y: 2"],
     ),
+    (
+        "infinite label",
+        {"feature_columns": ["x"]},
+        lambda f: changed(f, y=f["y"].where(f["id"] > 1, np.inf)),
+        ["label has nulls, NaN or infinite", "y: 2"],
+    ),
     ("one class", LABELS, lambda f: changed(f, kind="low"), ["at least two classes", "kind: all 'low'"]),
     (
         "string label in a regression",
@@ -98,11 +108,24 @@ BAD_FRAMES: list[tuple[str, dict[str, Any], Any, list[str]]] = [
         lambda f: f,
         ["regression needs a label of numbers", "kind"],
     ),
+    ("dates as labels", {"feature_columns": ["x"]}, lambda f: changed(f, y=pd.Timestamp(0)), ["label of numbers", "y"]),
+    (
+        "arrays as labels",
+        {**LABELS, "xgboost_params": {"objective": "multi:softprob"}},
+        lambda f: changed(f, kind=[[1]] * len(f)),
+        ["one value", "kind: list"],
+    ),
     (
         "three classes",
         {**LABELS, "xgboost_params": {"objective": "binary:logistic"}},
         lambda f: f,
         ["multi:softprob", "'high', 'low', 'middle'"],
+    ),
+    (
+        "infinite features",
+        {"feature_columns": ["x", "a"]},
+        lambda f: changed(f, x=f["x"].where(f["id"] > 1, np.inf), a=[[1.0, -np.inf]] * len(f)),
+        ["infinite: x (2), a (240)", "divisions by zero"],
     ),
     ("negative weight", {"feature_columns": ["x"], "weight_column": "n"}, lambda f: f, ["Weights must be", "n"]),
     (

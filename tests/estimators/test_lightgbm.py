@@ -11,6 +11,7 @@ lightgbm = pytest.importorskip("lightgbm", reason="the lightgbm extra is not ins
 
 from raydp.errors import InvalidArgumentError  # noqa: E402
 from raydp.lightgbm import LightGBMEstimator  # noqa: E402
+from support.fits import assert_followed  # noqa: E402
 from support.killing import step_done, steps_done  # noqa: E402
 
 if TYPE_CHECKING:
@@ -52,13 +53,17 @@ def test_one_worker_killed_once_gives_lightgbms_own_predictions(frame: DataFrame
     assert lightgbm.Booster(model_file=tmp_path / "model" / "model.txt").num_trees() == 6
 
 
-def test_two_workers_stop_early_with_the_best_model(ray_cluster: Any, rows: pd.DataFrame) -> None:
+def test_two_workers_stop_early_with_the_best_model(
+    ray_cluster: Any, rows: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     train, evaluate = rows[rows["id"] < 120], rows[rows["id"] >= 180]
     params = {"num_leaves": 15, "min_data_in_leaf": 1, "learning_rate": 0.5}
     estimator = LightGBMEstimator(
-        params, "kind", 2, feature_columns=["x"], num_boost_round=60, early_stopping_rounds=3, seed=1
-    )
+        params, "kind", 2, feature_columns=["x"], num_boost_round=60, early_stopping_rounds=3, seed=1,
+        checkpoint_every=1, progress=True,
+    )  # fmt: skip
     result = estimator.fit(train, evaluate)
+    assert_followed(result, capsys.readouterr().err, tmp_path, steps=60, named="evaluate-multi_logloss")
     course = [metrics["evaluate-multi_logloss"] for metrics in result.history]
     best = int(np.argmin(course))
     assert len(course) == best + 1 + 3 < 60
@@ -77,6 +82,7 @@ def test_two_workers_stop_early_with_the_best_model(ray_cluster: Any, rows: pd.D
         ({"label_column": 3}, "label_column must be"),
         ({"num_boost_round": 0}, "num_boost_round must be"),
         ({"early_stopping_rounds": "soon"}, "early_stopping_rounds must be"),
+        ({"callbacks": ["log"]}, "callbacks takes functions"),
     ],
 )
 def test_wrong_arguments(changes: dict[str, Any], words: str) -> None:

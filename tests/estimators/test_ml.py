@@ -18,7 +18,7 @@ from raydp.xgboost import XGBoostEstimator
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 pytestmark = pytest.mark.timeout(600)  # a fit starts processes that import a framework
 
@@ -62,6 +62,22 @@ def test_cross_validation_sets_the_arguments_of_the_grid(frame: DataFrame) -> No
     assert found.avgMetrics[0] < 0.2  # with the first arguments, predictions would be the mean: 3
     assert found.bestModel.estimator.get_model().alpha == 0.1
     assert evaluator.evaluate(found.transform(assembled)) == pytest.approx(found.avgMetrics[0], rel=0.3)
+
+
+def test_a_validator_is_saved_and_loaded(spark: SparkSession, tmp_path: Path) -> None:
+    stage = RayEstimator(XGBoostEstimator, {"xgboost_params": {"max_depth": 2}}, labelCol="y")
+    grid = ParamGridBuilder().addGrid(stage.arguments, [{"num_boost_round": rounds} for rounds in (2, 5)]).build()
+    validator = CrossValidator(
+        estimator=Pipeline(stages=[*features(), stage]),
+        estimatorParamMaps=grid,
+        evaluator=RegressionEvaluator(labelCol="y"),
+    )
+    validator.write().overwrite().save(str(tmp_path / "validator"))
+    loaded = CrossValidator.load(str(tmp_path / "validator"))
+    assert loaded.getEstimatorParamMaps() == grid
+    again = loaded.getEstimator().getStages()[-1]
+    assert (again.uid, again.getLabelCol()) == (stage.uid, "y")
+    assert again.copy(grid[1]).getOrDefault("arguments") == {"num_boost_round": 5}
 
 
 def test_wrong_arguments() -> None:

@@ -6,23 +6,27 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 import ray
+import ray.data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raydp._estimators import metrics
-from raydp._estimators.inputs import Blocks
+from raydp._estimators.configuration import configure
+from raydp._estimators.inputs import Blocks, input_of
 from raydp._estimators.labels import classes_of
+from raydp._estimators.layout import Layout, columns_of
 from raydp._estimators.matrices import complete_rows, feature_matrix
 from raydp._estimators.shards import shards_of
 from raydp._estimators.statistics import statistics_of
+from raydp._ray_internals import arrow_table
 from raydp.errors import InvalidDataError
 from raydp.xgboost import XGBoostEstimator
 
 if TYPE_CHECKING:
-    import pandas as pd
     from pyspark.sql import SparkSession
 
 pytestmark = pytest.mark.timeout(600)  # a fit starts processes that import a framework
@@ -119,6 +123,37 @@ def test_statistics_count_what_is_missing(ray_cluster: Any, found: tuple[pa.Tabl
             [complete_rows(feature_matrix(t, [name], [width], dtype=np.float64)) for t in (table, table[:2])]
         )
         assert counted.missing.get(name, 0) == int((~rows).sum())
+
+
+def test_tensors_are_arrays(ray_cluster: Any) -> None:
+    values = np.arange(12, dtype=np.float32).reshape(3, 2, 2)
+    values[1, 1, 0] = math.nan
+    rows = input_of(ray.data.from_numpy(values))
+    assert columns_of(rows, configure(None, 1, None, {"feature_columns": ["data"]}, handles_missing=True)) == (
+        ["data"],
+        [],
+    )
+    blocks = rows.blocks(["data"])
+    counted = statistics_of(blocks, ["data"], label=None, weight=None, wants_classes=False)
+    assert (counted.lengths, counted.missing) == ({"data": (4, 4)}, {"data": 1})
+    tables = [arrow_table(ray.get(ref)) for ref in blocks.refs]
+    matrices = [feature_matrix(table, ["data"], [4]) for table in tables]
+    np.testing.assert_array_equal(np.concatenate(matrices), values.reshape(3, 4))
+
+
+def test_pandas_names_that_are_no_strings_and_categories() -> None:
+    frame = pd.DataFrame({1: [1.5, 2.5], 2: pd.Categorical(["a", "b"]), "2.0": pd.Categorical([7, 8])})
+    rows = input_of(frame)
+    assert rows.column_names() == ["1", "2", "2.0"]
+    assert rows.schema(["2", "1", "2.0"]) == pa.schema({"2": pa.string(), "1": pa.float64(), "2.0": pa.int64()})
+    assert rows.table(["2.0", "2"]).to_pydict() == {"2.0": [7, 8], "2": ["a", "b"]}
+
+
+def test_names_that_a_framework_cannot_use() -> None:
+    assert Layout(("v", "x y"), (2, 1), None, None).names_without("[]") == ["v_0", "v_1", "x y"]
+    assert Layout(("v", "v_1"), (2, 1), None, None).names_without("[]") is None
+    assert Layout(("x y", "x_y"), (1, 1), None, None).names_without("[]") is None
+    assert Layout(("x[0]",), (1,), None, None).names_without("[]") is None
 
 
 @given(

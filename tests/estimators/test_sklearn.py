@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,12 +12,12 @@ from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifi
 from sklearn.linear_model import SGDClassifier
 from sklearn.svm import LinearSVC
 
+from raydp._ray_internals import session_directory
 from raydp.errors import InvalidArgumentError
 from raydp.sklearn import SklearnEstimator
+from support.fits import assert_followed
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
     from pyspark.sql import DataFrame
 
@@ -25,10 +26,18 @@ pytestmark = pytest.mark.timeout(600)  # a fit starts processes that import a fr
 FEATURES = ["x", "n", "flag"]
 
 
-def test_partial_fit_sees_the_blocks_in_each_epoch(frame: DataFrame, tmp_path: Path) -> None:
+def test_partial_fit_sees_the_blocks_in_each_epoch(
+    frame: DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     model = SGDClassifier(loss="log_loss")
-    estimator = SklearnEstimator(model, "kind", feature_columns=FEATURES, weight_column="w", num_epochs=3, seed=4)
+    estimator = SklearnEstimator(
+        model, "kind", feature_columns=FEATURES, weight_column="w", num_epochs=3, seed=4, progress=True
+    )
     result = estimator.fit(frame.coalesce(1), frame)
+    assert_followed(result, capsys.readouterr().err, tmp_path, steps=3, named="evaluate-accuracy")
+    logs = [path.read_text() for path in (Path(session_directory()) / "logs").glob("worker-*")]
+    assert logs
+    assert not any("Reporting training result" in log for log in logs)  # which Ray would show to the user
     rows = frame.toPandas()
     expected = SGDClassifier(loss="log_loss", random_state=4)
     for _ in range(3):

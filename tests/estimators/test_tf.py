@@ -14,7 +14,7 @@ pytest.importorskip("tensorflow", reason="the tf extra is not installed")
 
 from raydp.errors import InvalidArgumentError, InvalidDataError  # noqa: E402
 from raydp.tf import TFEstimator  # noqa: E402
-from support.fits import fit_with_early_stop  # noqa: E402
+from support.fits import assert_followed, fit_with_early_stop  # noqa: E402
 from support.killing import step_done, steps_done  # noqa: E402
 
 if TYPE_CHECKING:
@@ -139,7 +139,9 @@ def test_two_workers_learn_as_one_with_larger_batches_and_the_same_seed(ray_clus
         assert [metrics[f"train-{name}"] for metrics in result.history] == pytest.approx(course[name], rel=1e-4)
 
 
-def test_two_workers_learn_classes_and_stop_early(ray_cluster: Any, rows: pd.DataFrame) -> None:
+def test_two_workers_learn_classes_and_stop_early(
+    ray_cluster: Any, rows: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     def classifier() -> Any:
         columns = {name: keras.Input((1,), name=name) for name in ("x", "n")}
         both = keras.layers.Concatenate()([columns["x"], columns["n"]])
@@ -154,15 +156,16 @@ def test_two_workers_learn_classes_and_stop_early(ray_cluster: Any, rows: pd.Dat
         metrics=["accuracy"],
         feature_columns=["x", "n"],
         label_columns=["kind"],
-        merge_feature_columns=False,
         weight_column="w",
         batch_size=16,
         num_epochs=40,
         seed=3,
         early_stopping_epochs=2,
         nulls="drop",
+        progress=True,
     )
     result, course, metrics = fit_with_early_stop(estimator, rows)
+    assert_followed(result, capsys.readouterr().err, tmp_path, steps=40, named="evaluate-accuracy")
     assert metrics["logloss"] == pytest.approx(min(course) * len(rows) / rows["w"].sum(), rel=1e-3)
     predicted = estimator.predict(rows, probability_column="p")
     right = predicted["prediction"] == predicted["kind"]
@@ -190,6 +193,7 @@ def test_shapes_that_disagree_are_named(ray_cluster: Any, rows: pd.DataFrame) ->
         ({"loss": "anger"}, "cannot make this loss"),
         ({"metrics": ["beauty"]}, "cannot make this metrics"),
         ({"metrics": "mae"}, "takes a list"),
+        ({"callbacks": [print]}, "callbacks takes callbacks of Keras"),
         ({"batch_size": 0}, "batch_size must be a whole number"),
         ({"num_epochs": 1.5}, "num_epochs must be a whole number"),
         ({"early_stopping_epochs": 0}, "early_stopping_epochs must be"),
@@ -203,6 +207,9 @@ def test_wrong_arguments(changes: dict[str, Any], words: str) -> None:
         TFEstimator(**options(**changes))
 
 
-def test_an_argument_of_1_6_says_what_replaces_it() -> None:
-    with pytest.warns(DeprecationWarning, match="extra_config has no effect any more: placement_strategy"):
-        TFEstimator(**options(extra_config={}))
+@pytest.mark.parametrize(
+    ("argument", "value", "instead"), [("extra_config", {}, "placement_strategy"), ("use_gpu", False, "GPU")]
+)
+def test_arguments_of_1_6_say_what_replaces_them(argument: str, value: Any, instead: str) -> None:
+    with pytest.warns(DeprecationWarning, match=f"{argument} has no effect any more: .*{instead}"):
+        TFEstimator(**options(**{argument: value}))

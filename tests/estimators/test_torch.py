@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch", reason="the torch extra is not installed")
 
 from raydp.errors import InvalidArgumentError, InvalidDataError  # noqa: E402
 from raydp.torch import TorchEstimator  # noqa: E402
-from support.fits import fit_with_early_stop  # noqa: E402
+from support.fits import assert_followed, fit_with_early_stop  # noqa: E402
 from support.killing import step_done, steps_done  # noqa: E402
 
 if TYPE_CHECKING:
@@ -99,7 +99,9 @@ def test_a_killed_worker_resumes_to_the_loss_curve_of_plain_pytorch(frame: DataF
     np.testing.assert_allclose(again, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_two_workers_learn_classes_and_stop_early(ray_cluster: Any, rows: pd.DataFrame) -> None:
+def test_two_workers_learn_classes_and_stop_early(
+    ray_cluster: Any, rows: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     def classifier() -> Any:
         return torch.nn.Sequential(torch.nn.Linear(2, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3))
 
@@ -107,8 +109,10 @@ def test_two_workers_learn_classes_and_stop_early(ray_cluster: Any, rows: pd.Dat
         num_workers=2,
         model=classifier,
         optimizer=torch.optim.Adam(torch.nn.Linear(1, 1).parameters(), lr=0.1),
-        loss=torch.nn.CrossEntropyLoss,
+        loss=lambda config: torch.nn.CrossEntropyLoss(**config),
+        scheduler_step_freq=None,
         feature_columns=["x", "n"],
+        feature_types=[torch.float32, torch.int64],
         label_column="kind",
         weight_column="w",
         batch_size=16,
@@ -116,8 +120,10 @@ def test_two_workers_learn_classes_and_stop_early(ray_cluster: Any, rows: pd.Dat
         seed=3,
         early_stopping_epochs=2,
         nulls="drop",
+        progress=True,
     )
-    _, course, metrics = fit_with_early_stop(estimator, rows)
+    result, course, metrics = fit_with_early_stop(estimator, rows)
+    assert_followed(result, capsys.readouterr().err, tmp_path, steps=40, named="evaluate-loss")
     assert metrics["logloss"] == pytest.approx(min(course), rel=1e-3)
     predicted = estimator.predict(rows, probability_column="p")
     assert (predicted["prediction"] == predicted["kind"]).mean() > 0.8
@@ -144,7 +150,9 @@ def test_shapes_that_disagree_are_named(ray_cluster: Any, rows: pd.DataFrame) ->
         ({"num_epochs": 1.5}, "num_epochs must be a whole number"),
         ({"early_stopping_epochs": 0}, "early_stopping_epochs must be"),
         ({"scheduler_step_freq": "hour"}, "'batch' or 'epoch'"),
-        ({"feature_types": [torch.float32, torch.int64]}, "one type"),
+        ({"feature_types": [torch.float32, "int"]}, "feature_types takes a torch.dtype"),
+        ({"callbacks": [object()]}, "callbacks takes functions of"),
+        ({"loss": lambda config: config}, "it made: {}"),
         ({"nulls": "keep"}, "cannot train with missing values"),
         ({"label_column": None}, "label_column"),
     ],
@@ -161,6 +169,7 @@ def test_wrong_arguments(changes: dict[str, Any], words: str) -> None:
         ("metrics_name", ["MeanSquaredError"], "evaluate"),
         ("metrics_config", {}, "evaluate"),
         ("use_ccl", False, "Gloo"),
+        ("use_gpu", False, "GPU"),
     ],
 )
 def test_arguments_of_1_6_say_what_replaces_them(argument: str, value: Any, instead: str) -> None:

@@ -8,10 +8,11 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from raydp import tune
-from raydp.errors import InvalidArgumentError, NotADataFrameError
+from raydp.errors import InvalidArgumentError, InvalidDataError, NotADataFrameError
 from raydp.sklearn import SklearnEstimator
 
 if TYPE_CHECKING:
+    import pandas as pd
     from pyspark.sql import DataFrame
 
 
@@ -34,6 +35,26 @@ def test_the_best_trial_gives_its_estimator(frame: DataFrame) -> None:
     assert found.best_metrics["rmse"] == found.trials["rmse"].min() < found.trials["rmse"].max() / 2
     assert found.best_estimator.get_model().alpha == 0.1
     assert found.best_estimator.evaluate(columns.where("id >= 160")) == pytest.approx(found.best_metrics)
+
+
+@pytest.mark.parametrize(
+    ("column", "metric", "error", "words"),
+    [
+        ("x", "auc", InvalidArgumentError, "no such metric: .* metric: auc; they have: rmse, mae, r2"),
+        ("speed", "rmse", InvalidDataError, "Missing: speed"),
+    ],
+)
+def test_errors_of_trials_are_those_of_estimators(
+    ray_cluster: Any, rows: pd.DataFrame, column: str, metric: str, error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        tune.fit(
+            lambda alpha: SklearnEstimator(Ridge(alpha), "y", feature_columns=[column]),
+            {"alpha": 0.1},
+            rows,
+            rows,
+            metric=metric,
+        )
 
 
 @pytest.mark.parametrize(

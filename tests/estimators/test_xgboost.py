@@ -12,6 +12,7 @@ import ray
 import xgboost
 
 from raydp.xgboost import XGBoostEstimator
+from support.fits import assert_followed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,7 +103,7 @@ def test_string_labels_are_classes_and_incomplete_rows_are_dropped(frame: DataFr
 
 
 def test_two_workers_stop_early_with_the_best_model(
-    frame: DataFrame, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    frame: DataFrame, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     train, evaluate = frame.where("id < 60"), frame.where("id >= 180")
@@ -118,9 +119,7 @@ def test_two_workers_stop_early_with_the_best_model(
         checkpoint_every=1,
     )
     result = estimator.fit(train, evaluate)
-    shown = capsys.readouterr().err
-    assert "raydp: training" in shown
-    assert "evaluate-logloss=" in shown
+    assert_followed(result, capsys.readouterr().err, tmp_path, steps=60, named="evaluate-logloss")
     monkeypatch.undo()
     course = [metrics["evaluate-logloss"] for metrics in result.history]
     best = int(np.argmin(course))

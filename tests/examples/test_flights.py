@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(
 def test_program(tmp_path: Path) -> None:
     plot = tmp_path / "plots" / "flights.png"
     done = subprocess.run(
-        [sys.executable, str(EXAMPLES / "flights.py"), "--rounds", "20", "--depths", "4", "--plot", str(plot)],
+        [sys.executable, str(EXAMPLES / "flights.py"), "--smoke", "--plot", str(plot)],
         capture_output=True,
         text=True,
         timeout=280,

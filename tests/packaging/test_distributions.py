@@ -99,6 +99,7 @@ def test_the_sdist_holds_what_a_build_reads(distributions: Any) -> None:
     with tarfile.open(distributions.sdist) as archive:
         packed = {name.partition("/")[2] for name in archive.getnames()}
     assert {name for name in tracked - packed if (ROOT / name).exists()} == set()
+    assert [name for name in packed if name.endswith(".png")] == []  # README's pictures are in the repository alone
 
 
 @pytest.mark.slow

@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from raydp._estimators.estimator import Estimator
     from raydp._estimators.result import FitResult
 
-__all__ = ["fit_with_early_stop"]
+__all__ = ["assert_followed", "fit_with_early_stop"]
+
+_LAST_IN_BAR = re.compile(r"raydp: training:[^\r]*?(\d+)/(\d+) [^\r]*?, ([^\r]*)\]")
+
+
+def assert_followed(result: FitResult, shown: str, folder: Path, *, steps: int, named: str) -> None:
+    """Check what a fit with ``progress=True`` and ``checkpoint_every=1`` tells of its course.
+
+    Args:
+        result: What the fit gave.
+        shown: What it wrote to standard error.
+        folder: For the picture of the curves.
+        steps: Rounds or epochs that it might have taken at most.
+        named: A metric of each.
+    """
+    done, total, detail = _LAST_IN_BAR.findall(shown)[-1]
+    assert (int(done), int(total)) == (len(result.history), steps)
+    assert f"{named}={result.metrics[named]:.5g}" in detail
+    assert result.metrics == result.history[-1]
+    assert list(result.to_pandas()[named]) == [metrics[named] for metrics in result.history]
+    assert result.plot(folder / "curves" / "fit.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
 
 
 def fit_with_early_stop(estimator: Estimator, rows: pd.DataFrame) -> tuple[FitResult, list[float], dict[str, Any]]:

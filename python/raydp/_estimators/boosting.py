@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from raydp._errors import InvalidArgumentError
+from raydp._estimators.configuration import whole_number
 from raydp._estimators.learner import Learner
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ class BoostingLearner(Learner):
     params: dict[str, Any]
     rounds: int
     early_stopping_rounds: int | None
+
+    @property
+    def steps(self) -> int:
+        """Rounds at most."""
+        return self.rounds
 
     @property
     @abstractmethod
@@ -67,8 +73,6 @@ class BoostingLearner(Learner):
 
 def check_rounds(num_boost_round: int, early_stopping_rounds: int | None) -> None:
     """Raise InvalidArgumentError unless both are positive whole numbers (or ``None`` for the second)."""
-    for name, value in (("num_boost_round", num_boost_round), ("early_stopping_rounds", early_stopping_rounds)):
-        if value is None and name == "early_stopping_rounds":
-            continue
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InvalidArgumentError(f"{name} must be a whole number of at least 1; got: {value!r}")
+    whole_number("num_boost_round", num_boost_round)
+    if early_stopping_rounds is not None:
+        whole_number("early_stopping_rounds", early_stopping_rounds)

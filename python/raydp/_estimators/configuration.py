@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, Literal, TypedDict
 
 from raydp._errors import InvalidArgumentError
@@ -16,7 +17,9 @@ __all__ = [
     "NullPolicy",
     "Options",
     "TrainingOptions",
+    "check_callbacks",
     "configure",
+    "whole_number",
 ]
 
 NullPolicy = Literal["error", "drop", "fill", "keep"]
@@ -123,11 +126,15 @@ def configure(
         raise TypeError(f"An estimator has no such argument: {', '.join(unknown)}")
     given: dict[str, Any] = {**options}
     features = given.pop("feature_columns", None)
+    if "checkpoint_every" in given:
+        given["checkpoint_every"] = whole_number("checkpoint_every", given["checkpoint_every"])
+    if given.get("seed") is not None:
+        given["seed"] = _seed(given["seed"])
     if isinstance(features, str):
         raise InvalidArgumentError(f"feature_columns takes a list of column names, not one name; got: {features!r}")
     configuration = Configuration(
         label_column=label_column,
-        num_workers=num_workers,
+        num_workers=whole_number("num_workers", num_workers),
         resources_per_worker=_resources(resources_per_worker),
         feature_columns=None if features is None else tuple(features),
         callbacks=tuple(given.pop("callbacks", None) or ()),
@@ -137,6 +144,40 @@ def configure(
     return configuration
 
 
+def whole_number(name: str, value: Any, least: int = 1) -> int:
+    """Return an argument that is to be a whole number, NumPy's kinds included, as an ``int``.
+
+    Raises:
+        InvalidArgumentError: It is none, or too small.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise InvalidArgumentError(f"{name} must be a whole number of at least {least}; got: {value!r}")
+    return int(value)
+
+
+def check_callbacks(configuration: Configuration, fits: Callable[[Any], bool], wanted: str) -> None:
+    """Raise InvalidArgumentError for the first callback that is not of the framework's form.
+
+    Args:
+        configuration: Has the callbacks.
+        fits: Tells whether one is of that form.
+        wanted: Describes the form.
+    """
+    for callback in configuration.callbacks:
+        if not fits(callback):
+            raise InvalidArgumentError(f"callbacks takes {wanted}; got: {callback!r}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _seed(given: Any) -> int:
+    if isinstance(given, bool) or not isinstance(given, Integral) or not 0 <= int(given) < 2**31:
+        raise InvalidArgumentError(f"seed must be a whole number from 0 to 2147483647; got: {given!r}")
+    return int(given)
+
+
 def _resources(given: Mapping[str, float] | None) -> dict[str, float] | None:
     if given is None:
         return None
@@ -144,23 +185,17 @@ def _resources(given: Mapping[str, float] | None) -> dict[str, float] | None:
         raise InvalidArgumentError(f'resources_per_worker takes a mapping such as {{"CPU": 2}}; got: {given!r}')
     resources = {name.upper() if name.lower() in ("cpu", "gpu") else name: amount for name, amount in given.items()}
     for name, amount in resources.items():
-        if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 <= amount < math.inf:
+        if not _is_number(amount) or not 0 <= amount < math.inf:
             raise InvalidArgumentError(f"A worker's resources are numbers of 0 or more; got {name}: {amount!r}")
     return resources
 
 
 def _check(configuration: Configuration, *, handles_missing: bool) -> None:
     c = configuration
-    for name in ("num_workers", "checkpoint_every"):
-        value = getattr(c, name)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InvalidArgumentError(f"{name} must be a whole number of at least 1; got: {value!r}")
     for name in ("label_column", "weight_column", "checkpoint_dir"):
         value = getattr(c, name)
         if value is not None and (not isinstance(value, str) or not value):
             raise InvalidArgumentError(f"{name} must be a string that is not empty; got: {value!r}")
-    if c.seed is not None and (isinstance(c.seed, bool) or not isinstance(c.seed, int) or not 0 <= c.seed < 2**31):
-        raise InvalidArgumentError(f"seed must be a whole number from 0 to 2147483647; got: {c.seed!r}")
     if c.nulls not in _POLICIES:
         raise InvalidArgumentError(f"nulls must be one of {', '.join(_POLICIES)}; got: {c.nulls!r}")
     if c.nulls == "keep" and not handles_missing:
@@ -168,12 +203,16 @@ def _check(configuration: Configuration, *, handles_missing: bool) -> None:
             "This framework cannot train with missing values. Use nulls='drop', or nulls='fill' with a fill_value; "
             "got: nulls='keep'"
         )
+    if not _is_number(c.fill_value) or math.isnan(c.fill_value):
+        raise InvalidArgumentError(f"fill_value must be a number; got: {c.fill_value!r}")
     if c.placement_strategy not in PLACEMENT_STRATEGIES:
         raise InvalidArgumentError(
             f"placement_strategy must be one of {', '.join(PLACEMENT_STRATEGIES)}; got: {c.placement_strategy!r}"
         )
     if not c.start_timeout > 0:
         raise InvalidArgumentError(f"start_timeout must be a positive number of seconds; got: {c.start_timeout!r}")
+    if c.label_column is not None and c.label_column == c.weight_column:
+        raise InvalidArgumentError(f"label_column and weight_column must be two columns; got: {c.label_column!r}")
     _check_columns(c)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raydp._errors import InvalidArgumentError
+from raydp._estimators.configuration import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,8 +41,7 @@ class Epochs:
         if self.early_stopping is not None:
             numbers["early_stopping_epochs"] = self.early_stopping
         for name, value in numbers.items():
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InvalidArgumentError(f"{name} must be a whole number of at least 1; got: {value!r}")
+            whole_number(name, value)
 
     def check_evaluation(self, *, given: bool) -> None:
         """Raise InvalidArgumentError when early stopping has nothing to watch."""

@@ -13,8 +13,10 @@ from ray import cloudpickle
 
 from raydp._errors import InvalidArgumentError, NotFittedError
 from raydp._estimators import inference
+from raydp._estimators.configuration import whole_number
 from raydp._estimators.inference import Model
 from raydp._estimators.inputs import input_of
+from raydp._estimators.interfaces import EstimatorInterface, SparkEstimatorInterface
 from raydp._estimators.layout import check_columns, columns_of
 from raydp._estimators.preparation import prepare, prepare_evaluation
 from raydp._estimators.result import FitResult
@@ -35,7 +37,7 @@ _DESCRIPTION, _PICKLE = "estimator.json", "estimator.pickle"
 _FORMAT = 1
 
 
-class Estimator:
+class Estimator(EstimatorInterface, SparkEstimatorInterface):
     """Trains a model on a frame, distributed over Ray workers.
 
     A frame is a Spark DataFrame, a ``ray.data.Dataset`` or a ``pandas.DataFrame``. Its rows go to the workers
@@ -93,10 +95,9 @@ class Estimator:
         Returns:
             As :meth:`fit`, which raises the same errors.
         """
-        for name, value in (("fs_directory", fs_directory), ("compression", compression)):
-            if value is not None:
-                deprecated_argument(name, "rows reach the workers through shared memory, no files are written")
-        return self._fit(train_df, evaluate_df, max_retries, stop_spark=stop_spark_after_conversion)
+        return self._fit_on_spark(
+            train_df, evaluate_df, max_retries, fs_directory, compression, stop_spark=stop_spark_after_conversion
+        )
 
     def evaluate(self, df: Any) -> dict[str, float]:
         """Measure the model on a frame that has the label.
@@ -206,14 +207,29 @@ class Estimator:
         Estimator.__init__(estimator, *cloudpickle.loads((folder / _PICKLE).read_bytes()))
         return estimator
 
+    def _fit_on_spark(
+        self,
+        train: Any,
+        evaluate: Any,
+        max_retries: int,
+        fs_directory: str | None,
+        compression: str | None,
+        *,
+        stop_spark: bool,
+    ) -> FitResult:
+        for name, value in (("fs_directory", fs_directory), ("compression", compression)):
+            if value is not None:
+                instead = "rows reach the workers through shared memory, no files are written"
+                deprecated_argument(name, instead, stacklevel=4)
+        return self._fit(train, evaluate, max_retries, stop_spark=stop_spark)
+
     def _fitted(self) -> Model:
         if self._model is None:
             raise NotFittedError(f"This {type(self).__name__} has no model yet; call fit first")
         return self._model
 
     def _fit(self, train: Any, evaluate: Any, max_retries: int, *, stop_spark: bool) -> FitResult:
-        if isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
-            raise InvalidArgumentError(f"max_retries must be a whole number of 0 or more; got: {max_retries!r}")
+        max_retries = whole_number("max_retries", max_retries, least=0)
         configuration = self.configuration
         self._learner.check_evaluation(given=evaluate is not None)
         frame, other = input_of(train), None if evaluate is None else input_of(evaluate)

@@ -123,8 +123,10 @@ class PandasInput(Input):
         Raises:
             InvalidDataError: A column holds values that have no common Arrow type.
         """
+        names = self.column_names()  # those of the frame need not be strings
+        frame = self.frame.iloc[:, [names.index(name) for name in columns]].set_axis(list(columns), axis=1)
         try:
-            return pa.Table.from_pandas(self.frame[list(columns)], preserve_index=False)
+            return _without_categories(pa.Table.from_pandas(frame, preserve_index=False))
         except pa.ArrowException as error:
             raise InvalidDataError(
                 "A column of the pandas frame holds values of mixed types, or objects that Arrow has no type for. "
@@ -194,6 +196,12 @@ def _not_a_frame(thing: Any) -> RaydpError:
         "An estimator takes a Spark DataFrame, a ray.data.Dataset or a pandas.DataFrame; "
         f"got {kind.__module__}.{kind.__qualname__}"
     )
+
+
+def _without_categories(table: pa.Table) -> pa.Table:
+    """Give categorical columns the type of their values."""
+    types = [field.type.value_type if pa.types.is_dictionary(field.type) else field.type for field in table.schema]
+    return table.cast(pa.schema(zip(table.column_names, types, strict=True)))
 
 
 def _blocks_of(dataset: ray.data.Dataset, columns: Sequence[str]) -> Blocks:

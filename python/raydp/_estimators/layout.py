@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from raydp._estimators.configuration import Configuration
     from raydp._estimators.inputs import Input
 
-__all__ = ["Layout", "check_columns", "columns_of", "is_list"]
+__all__ = ["Layout", "check_columns", "columns_of", "is_list", "is_number", "stored_type"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,16 @@ class Layout:
             for name, width in zip(self.features, self.widths, strict=True)
             for index in range(width)
         ]
+
+    def names_without(self, forbidden: str) -> list[str] | None:
+        """Return the names if a framework can use them, otherwise ``None``.
+
+        Args:
+            forbidden: Characters that must not be in them. No two may be alike, with spaces as underlines.
+        """
+        alike = {re.sub(r"\s", "_", name) for name in self.names}
+        usable = len(alike) == self.width and not any(set(forbidden) & set(name) for name in alike)
+        return self.names if usable else None
 
     @property
     def columns(self) -> list[str]:
@@ -100,20 +111,27 @@ def check_columns(
             "first (StringIndexer, OneHotEncoder), or leave them out with feature_columns. "
             f"Not numeric: {described}"
         )
-    if weight is not None and not _is_number(schema.field(weight).type):
+    if weight is not None and not is_number(schema.field(weight).type):
         raise InvalidDataError(f"The weight column must hold numbers; {weight} is {schema.field(weight).type}")
 
 
 def is_list(type_: pa.DataType) -> bool:
-    """Tell whether a column gives several numbers per row."""
-    return bool(pa.types.is_list(type_) or pa.types.is_large_list(type_) or pa.types.is_fixed_size_list(type_))
+    """Tell whether a column gives several values per row; tensors of one shape do."""
+    kinds = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    return any(kind(stored_type(type_)) for kind in kinds)
 
 
-def _is_number(type_: pa.DataType) -> bool:
+def stored_type(type_: pa.DataType) -> pa.DataType:
+    """Return what a type is stored as; of Ray's tensor columns, lists."""
+    return type_.storage_type if isinstance(type_, pa.BaseExtensionType) else type_
+
+
+def is_number(type_: pa.DataType) -> bool:
+    """Tell whether a column holds a number, or a boolean, per row."""
     kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
     return any(kind(type_) for kind in kinds)
 
 
 def _is_feature(type_: pa.DataType) -> bool:
     # A column of nothing but nulls has no better type; the policy about nulls decides about it.
-    return _is_number(type_) or pa.types.is_null(type_) or (is_list(type_) and _is_number(type_.value_type))
+    return is_number(type_) or pa.types.is_null(type_) or (is_list(type_) and is_number(stored_type(type_).value_type))

@@ -195,10 +195,18 @@ class Learner(ABC):
     handles_missing: ClassVar[bool] = False
     """Whether it can learn from missing values."""
 
+    handles_infinite: ClassVar[bool] = False
+    """Whether it can learn from infinite numbers."""
+
     @property
     @abstractmethod
     def classifies(self) -> bool | None:
         """Whether labels are classes; ``None``: where they are strings or booleans."""
+
+    @property
+    @abstractmethod
+    def steps(self) -> int:
+        """Rounds or epochs that training takes at most."""
 
     @property
     def identity(self) -> str:

@@ -9,14 +9,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from raydp._errors import InvalidDataError
-from raydp._estimators.layout import is_list
+from raydp._estimators.layout import is_list, stored_type
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["complete_rows", "feature_matrix", "numbers"]
+__all__ = ["complete_rows", "feature_matrix", "numbers", "stored"]
+
+
+def stored(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column as it is stored: tensors as lists."""
+    if not isinstance(column.type, pa.BaseExtensionType):
+        return column
+    return pa.chunked_array([chunk.storage for chunk in column.chunks], type=stored_type(column.type))
 
 
 def numbers(column: pa.ChunkedArray, dtype: type[np.floating[Any]] = np.float64) -> NDArray[Any]:
@@ -51,7 +58,7 @@ def feature_matrix(
     matrix = np.empty((table.num_rows, sum(widths)), dtype)
     start = 0
     for name, width in zip(features, widths, strict=True):
-        column = table.column(name)
+        column = stored(table.column(name))
         if is_list(column.type):
             matrix[:, start : start + width] = _elements(column, name, width)
         else:

@@ -55,6 +55,11 @@ class NetworkLearner(Learner, Generic[_R]):
         """Whether the loss is one of classification; otherwise the labels decide."""
         return self.recipe.classifies
 
+    @property
+    def steps(self) -> int:
+        """Epochs at most."""
+        return self.recipe.epochs.count
+
     def class_count(self, layout: Layout) -> int | None:
         """Return the number of the model's outputs, if the loss is one of classification."""
         if not self.classifies:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from raydp._errors import InvalidDataError
 from raydp._estimators.labels import Classes, are_class_labels, classes_of
-from raydp._estimators.layout import Layout, is_list
+from raydp._estimators.layout import Layout, is_list, is_number, stored_type
 from raydp._estimators.statistics import Statistics, statistics_of
 
 if TYPE_CHECKING:
@@ -49,14 +51,11 @@ def prepare(blocks: Blocks, features: Sequence[str], configuration: Configuratio
     classifies = learner.classifies
     if classifies is None and label is not None:
         classifies = are_class_labels(blocks.schema.field(label).type)
-    if label is not None and not classifies and are_class_labels(blocks.schema.field(label).type):
-        raise InvalidDataError(
-            "A regression needs a label of numbers; give the estimator an objective or a loss for classification, or "
-            f"another label. Label {label}: {blocks.schema.field(label).type}"
-        )
+    if label is not None:
+        _check_label(label, blocks.schema.field(label).type, classifies=bool(classifies))
     wants_classes = bool(classifies) and label is not None
     statistics = statistics_of(blocks, features, label=label, weight=weight, wants_classes=wants_classes)
-    complete = _check(statistics, configuration)
+    complete = _check(statistics, configuration, learner)
     _check_count(complete, learner.workers(configuration), "frame")
     widths = tuple(_width(name, blocks, statistics) for name in features)
     layout = Layout(tuple(features), widths, label, weight)
@@ -78,7 +77,7 @@ def prepare_evaluation(blocks: Blocks, prepared: Prepared, configuration: Config
     statistics = statistics_of(
         blocks, layout.features, label=layout.label, weight=layout.weight, wants_classes=prepared.classes is not None
     )
-    complete = _check(statistics, configuration, what="evaluation frame")
+    complete = _check(statistics, configuration, learner, what="evaluation frame")
     if not learner.evaluates_everywhere:
         _check_count(complete, learner.workers(configuration), "evaluation frame")
     for name, width in zip(layout.features, layout.widths, strict=True):
@@ -98,14 +97,14 @@ def prepare_evaluation(blocks: Blocks, prepared: Prepared, configuration: Config
     return statistics.rows
 
 
-def _check(statistics: Statistics, configuration: Configuration, what: str = "frame") -> int:
+def _check(statistics: Statistics, configuration: Configuration, learner: Learner, what: str = "frame") -> int:
     """Raise the first thing that is wrong; return how many rows are left without those to drop."""
     rows = sum(statistics.rows)
     if rows == 0:
         raise InvalidDataError(f"The {what} is empty: there is no row to learn from. Check the filters before it")
     if statistics.missing_labels:
         raise InvalidDataError(
-            f"The label has nulls or NaN; drop those rows (df.dropna(subset=[label])). Label "
+            f"The label has nulls, NaN or infinite numbers; drop those rows (df.dropna(subset=[label])). Label "
             f"{configuration.label_column}: {statistics.missing_labels} of {rows} rows"
         )
     if statistics.bad_weights:
@@ -120,10 +119,29 @@ def _check(statistics: Statistics, configuration: Configuration, what: str = "fr
             "nulls='fill' puts fill_value in their place, nulls='keep' gives them to a framework that knows missing "
             f"values. Rows of the {what}: {rows}; missing: {counts}"
         )
+    if statistics.infinite and not learner.handles_infinite:
+        counts = ", ".join(f"{name} ({count})" for name, count in statistics.infinite.items())
+        raise InvalidDataError(
+            "Features have infinite numbers, which this framework cannot learn from. Look for divisions by zero, or "
+            f"make them nulls and choose a policy for these. Rows of the {what}: {rows}; infinite: {counts}"
+        )
     incomplete = sum(statistics.incomplete) if configuration.nulls == "drop" else 0
     if incomplete == rows:
         raise InvalidDataError(f"Every row of the {what} has a null or NaN, so that nulls='drop' leaves none: {rows}")
     return rows - incomplete
+
+
+def _check_label(label: str, type_: pa.DataType, *, classifies: bool) -> None:
+    if not classifies and (are_class_labels(type_) or not is_number(type_)):
+        raise InvalidDataError(
+            "A regression needs a label of numbers; give the estimator an objective or a loss for classification, or "
+            f"another label. Label {label}: {type_}"
+        )
+    if pa.types.is_nested(stored_type(type_)):
+        raise InvalidDataError(
+            "The label of a class is one value; index the arrays or structs, or take one of their fields. "
+            f"Label {label}: {type_}"
+        )
 
 
 def _check_count(rows: int, workers: int, what: str) -> None:

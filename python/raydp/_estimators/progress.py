@@ -1,4 +1,4 @@
-"""A bar on the driver that follows the workers' reports, drawn only for a person at a terminal."""
+"""A bar on the driver that follows the workers' reports."""
 
 from __future__ import annotations
 
@@ -55,11 +55,12 @@ class _Forward(UserCallback):
 
 
 @contextmanager
-def steps_shown(option: bool | None) -> Iterator[list[Any]]:  # noqa: FBT001
+def steps_shown(option: bool | None, total: int) -> Iterator[list[Any]]:  # noqa: FBT001
     """Draw a bar for the duration of the context.
 
     Args:
         option: As ``progress`` of an estimator.
+        total: Rounds or epochs to go at most.
 
     Yields:
         Callbacks for Ray Train that move the bar; none when no bar is wanted.
@@ -70,7 +71,7 @@ def steps_shown(option: bool | None) -> Iterator[list[Any]]:  # noqa: FBT001
     reports: Any = ray.remote(_Reports).options(num_cpus=0, max_concurrency=4).remote()
 
     def draw() -> None:
-        with Progress("training", unit=" steps", enabled=option) as bar:
+        with Progress("training", total=total, unit=" steps", enabled=option) as bar:
             while (metrics := ray.get(reports.next.remote())) is not None:
                 step = int(metrics.pop("step", 0))
                 bar.set(step, detail=", ".join(f"{name}={value:.5g}" for name, value in metrics.items()))

@@ -68,6 +68,7 @@ class FitResult:
             for data, values in curves.items():
                 panel.plot(range(1, len(values) + 1), values, label=data, marker="." if len(values) < 20 else None)
             panel.set(xlabel="round", ylabel=metric)
+            panel.locator_params(axis="x", integer=True)
             panel.spines[["top", "right"]].set_visible(False)
             if any(curves):
                 panel.legend(frameon=False)

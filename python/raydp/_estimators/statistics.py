@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import ray
 
 from raydp._estimators.layout import is_list
-from raydp._estimators.matrices import numbers
+from raydp._estimators.matrices import numbers, stored
 from raydp._ray_internals import arrow_table
 
 if TYPE_CHECKING:
@@ -36,15 +36,17 @@ class Statistics:
     Attributes:
         rows: Number of rows of each block.
         missing: Nulls and NaN per feature column, where there are any.
+        infinite: Infinite numbers per feature column, where there are any.
         incomplete: Rows of each block with something missing in a feature.
         lengths: Shortest and longest array of each column of arrays.
         labels: Distinct labels, at most one more than ``MOST_CLASSES``; ``None`` where they were not asked for.
-        missing_labels: Nulls and NaN among the labels.
+        missing_labels: Nulls, NaN and infinite numbers among the labels.
         bad_weights: Weights that are null, NaN, infinite or below 0.
     """
 
     rows: list[int] = field(default_factory=list)
     missing: dict[str, int] = field(default_factory=dict)
+    infinite: dict[str, int] = field(default_factory=dict)
     incomplete: list[int] = field(default_factory=list)
     lengths: dict[str, tuple[int, int]] = field(default_factory=dict)
     labels: set[Any] | None = None
@@ -55,8 +57,9 @@ class Statistics:
         """Add what another pass found in the blocks that follow."""
         self.rows += other.rows
         self.incomplete += other.incomplete
-        for name, count in other.missing.items():
-            self.missing[name] = self.missing.get(name, 0) + count
+        for mine, theirs in ((self.missing, other.missing), (self.infinite, other.infinite)):
+            for name, count in theirs.items():
+                mine[name] = mine.get(name, 0) + count
         for name, (shortest, longest) in other.lengths.items():
             low, high = self.lengths.get(name, (shortest, longest))
             self.lengths[name] = (min(low, shortest), max(high, longest))
@@ -100,7 +103,7 @@ def _look_at(question: _Question, table: pa.Table) -> Statistics:
     found = Statistics(rows=[table.num_rows], incomplete=[0])
     incomplete = np.zeros(table.num_rows, dtype=bool)
     for name in question.features:
-        column = table.column(name)
+        column = stored(table.column(name))
         if is_list(column.type):
             lengths = pc.min_max(pc.list_value_length(column))
             if lengths["min"].is_valid:
@@ -109,17 +112,27 @@ def _look_at(question: _Question, table: pa.Table) -> Statistics:
         if missing is not None and missing.any():
             found.missing[name] = int(missing.sum())
             incomplete |= missing
+        infinite = _infinite(column)
+        if infinite:
+            found.infinite[name] = infinite
     found.incomplete = [int(incomplete.sum())]
     if question.label is not None:
         label = table.column(question.label)
         missing = _missing(label)
-        found.missing_labels = 0 if missing is None else int(missing.sum())
+        found.missing_labels = (0 if missing is None else int(missing.sum())) + _infinite(label)
         if question.wants_classes:
             found.labels = set(pc.unique(label.drop_null())[: MOST_CLASSES + 1].to_pylist())
     if question.weight is not None:
         weights = numbers(table.column(question.weight))
         found.bad_weights = int((~np.isfinite(weights) | (weights < 0)).sum())
     return found
+
+
+def _infinite(column: pa.ChunkedArray) -> int:
+    """Count the infinite numbers, those in arrays too."""
+    if is_list(column.type):
+        return sum(_infinite(pa.chunked_array([chunk.flatten()])) for chunk in column.chunks)
+    return (pc.sum(pc.is_inf(column)).as_py() or 0) if pa.types.is_floating(column.type) else 0
 
 
 def _missing(column: pa.ChunkedArray) -> Any:

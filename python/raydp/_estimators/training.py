@@ -18,7 +18,7 @@ from raydp._errors import RaydpError, TrainingError
 from raydp._estimators.learner import Checkpoints, Learner, Part, Trained
 from raydp._estimators.progress import steps_shown
 from raydp._estimators.train_environment import settle
-from raydp._ray_internals import trainer_without_datasets
+from raydp._ray_internals import quieten_reports, trainer_without_datasets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +75,8 @@ def run(job: Job, *, max_retries: int) -> Trained:
     """
     configuration = job.configuration
     settle()
-    with _storage(configuration, job.name) as (path, enabled), steps_shown(configuration.progress) as callbacks:
+    shown = steps_shown(configuration.progress, job.learner.steps)
+    with _storage(configuration, job.name) as (path, enabled), shown as callbacks:
         # Typed as its older namesake, which has other arguments.
         run_configuration: Any = ray.train.RunConfig
         trainer = trainer_without_datasets(job.learner.trainer())(
@@ -107,6 +108,7 @@ def run(job: Job, *, max_retries: int) -> Trained:
 
 
 def _train_in_worker(config: dict[str, Any]) -> Trained | None:
+    quieten_reports()
     job: Job = config["job"]
     context = ray.train.get_context()
     rank = context.get_world_rank()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from raydp._errors import InvalidArgumentError
 from raydp._estimators.boosting import check_rounds
-from raydp._estimators.configuration import Options, configure
+from raydp._estimators.configuration import Options, check_callbacks, configure
 from raydp._estimators.estimator import Estimator
 from raydp._estimators.requirements import require
 
@@ -63,4 +63,5 @@ class LightGBMEstimator(Estimator):
         configuration = configure(
             label_column, num_workers, resources_per_worker, options, handles_missing=LightGBMLearner.handles_missing
         )
+        check_callbacks(configuration, callable, "functions, as those of lightgbm.callback")
         super().__init__(LightGBMLearner(dict(lightgbm_params), num_boost_round, early_stopping_rounds), configuration)

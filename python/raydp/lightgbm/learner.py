@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["LightGBMLearner"]
 
 _MODEL, _STATE = "model.txt", "state.json"
+_FORBIDDEN_IN_NAMES = '",:[]{}'
 _BINARY = ("binary", "cross_entropy")
 _MULTICLASS = ("multiclass", "softmax", "multiclassova", "multiclass_ova", "ova", "ovr")
 
@@ -33,6 +34,7 @@ class LightGBMLearner(BoostingLearner):
     framework: ClassVar[str] = "lightgbm"
     file_name: ClassVar[str] = _MODEL
     multiclass_objective: ClassVar[str] = "multiclass"
+    handles_infinite: ClassVar[bool] = True
     evaluates_everywhere: ClassVar[bool] = True  # its metrics are of the worker's own rows
 
     @property
@@ -117,7 +119,7 @@ def _dataset(
         rows.features,
         label=rows.labels,
         weight=rows.weights,
-        feature_name=part.layout.names,
+        feature_name=part.layout.names_without(_FORBIDDEN_IN_NAMES) or "auto",
         reference=reference,
         params=params,
         free_raw_data=False,  # it is needed to go on from a checkpoint

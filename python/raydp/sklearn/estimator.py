@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Unpack
 
 from raydp._errors import InvalidArgumentError
-from raydp._estimators.configuration import Options, configure
+from raydp._estimators.configuration import Options, configure, whole_number
 from raydp._estimators.estimator import Estimator
 from raydp._estimators.requirements import require
 
@@ -57,8 +57,7 @@ class SklearnEstimator(Estimator):
     ) -> None:
         if isinstance(model, type) or not (hasattr(model, "fit") and hasattr(model, "get_params")):
             raise InvalidArgumentError(f"model must be an estimator of scikit-learn; got: {model!r}")
-        if isinstance(num_epochs, bool) or not isinstance(num_epochs, int) or num_epochs < 1:
-            raise InvalidArgumentError(f"num_epochs must be a whole number of at least 1; got: {num_epochs!r}")
+        whole_number("num_epochs", num_epochs)
         if options.get("callbacks"):
             raise InvalidArgumentError("scikit-learn has no callbacks; leave them out")
         complete: Options = {"checkpoint_every": 1, **options}

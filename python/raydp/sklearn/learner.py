@@ -54,6 +54,11 @@ class SklearnLearner(Learner):
         """Whether the model is a classifier."""
         return bool(sklearn.base.is_classifier(self.model))
 
+    @property
+    def steps(self) -> int:
+        """Epochs of ``partial_fit``."""
+        return self.epochs
+
     def workers(self, configuration: Configuration) -> int:
         """Return 1: one process trains."""
         del configuration

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from raydp._estimators.interfaces import SparkEstimatorInterface
 from raydp._session import init_spark as init_spark
 from raydp._session import stop_spark as stop_spark
 from raydp.spark.dataset import (
@@ -16,6 +17,7 @@ from raydp.spark.dataset import (
 
 __all__ = [
     "PartitionObjectsOwner",
+    "SparkEstimatorInterface",
     "from_spark_recoverable",
     "get_raydp_master_owner",
     "ray_dataset_to_spark_dataframe",

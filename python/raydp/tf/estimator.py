@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Unpack
 
 from raydp._errors import InvalidArgumentError
-from raydp._estimators.configuration import CommonOptions, Options, configure
+from raydp._estimators.configuration import CommonOptions, Options, check_callbacks, configure
 from raydp._estimators.epochs import Epochs
 from raydp._estimators.estimator import Estimator, deprecated_argument
 from raydp._estimators.requirements import require
@@ -13,13 +13,15 @@ from raydp._estimators.requirements import require
 require("tensorflow", extra="tf")
 require("keras", extra="tf")
 
+import keras  # noqa: E402
+
 from raydp.tf.learner import TFLearner  # noqa: E402  (imports TensorFlow)
 from raydp.tf.recipe import Recipe  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import keras
+    from raydp._estimators.result import FitResult
 
 __all__ = ["TFEstimator"]
 
@@ -48,7 +50,8 @@ class TFEstimator(Estimator):
         feature_columns: Columns to predict from; ``None``: all but the label and the weight.
         label_columns: The column to predict, or a list of one.
         merge_feature_columns: Whether the model takes all features as one matrix; else a dictionary with a matrix for
-            each column, of shape (rows, 1) or (rows, length of its arrays).
+            each column, of shape (rows, 1) or (rows, length of its arrays). ``None``: one matrix, but for a model that
+            has several inputs.
         batch_size: Rows of a batch in each worker; 128 by default.
         drop_last: Leave out a last batch that is smaller.
         num_epochs: Epochs; 1 by default.
@@ -56,6 +59,7 @@ class TFEstimator(Estimator):
         callbacks: Callbacks of Keras, called in every worker; ``model.stop_training`` in any of them ends training.
             What they remember themselves begins anew after a worker was killed.
         extra_config: Deprecated.
+        use_gpu: Deprecated.
         early_stopping_epochs: End when the loss on the evaluation frame has not become smaller for so many epochs;
             the model is the best one then.
         placement_strategy: Ray's placement strategy for the workers.
@@ -76,7 +80,7 @@ class TFEstimator(Estimator):
         metrics: Sequence[keras.metrics.Metric | Callable[..., Any] | str] | None = None,
         feature_columns: str | Sequence[str] | None = None,
         label_columns: str | Sequence[str] | None = None,
-        merge_feature_columns: bool = True,  # noqa: FBT001, FBT002  (positions and names as in RayDP 1.6)
+        merge_feature_columns: bool | None = None,  # noqa: FBT001  (positions and names as in RayDP 1.6)
         batch_size: int | None = None,
         drop_last: bool = False,  # noqa: FBT001, FBT002
         num_epochs: int | None = None,
@@ -86,10 +90,13 @@ class TFEstimator(Estimator):
         *,
         early_stopping_epochs: int | None = None,
         placement_strategy: str = "PACK",
+        use_gpu: bool | None = None,
         **options: Unpack[CommonOptions],
     ) -> None:
         if extra_config is not None:
             deprecated_argument("extra_config", "placement_strategy, checkpoint_dir and the like are arguments")
+        if use_gpu is not None:
+            deprecated_argument("use_gpu", 'resources_per_worker={"GPU": 1} trains on GPUs')
         if isinstance(metrics, str):
             raise InvalidArgumentError(f"metrics takes a list of metrics, not one; got: {metrics!r}")
         complete: Options = {
@@ -115,7 +122,22 @@ class TFEstimator(Estimator):
         ).checked()
         label = _label(label_columns)
         configuration = configure(label, num_workers, resources_per_worker, complete, handles_missing=False)
+        check_callbacks(configuration, lambda one: isinstance(one, keras.callbacks.Callback), "callbacks of Keras")
         super().__init__(TFLearner(recipe), configuration)
+
+    def fit_on_spark(  # type: ignore[override]
+        self,
+        train_df: Any,
+        evaluate_df: Any = None,
+        fs_directory: str | None = None,
+        compression: str | None = None,
+        max_retries: int = 3,
+        stop_spark_after_conversion: bool = False,  # noqa: FBT001, FBT002
+    ) -> FitResult:
+        """As that of other estimators, with the order of arguments that ``TFEstimator`` had in RayDP 1.6."""
+        return self._fit_on_spark(
+            train_df, evaluate_df, max_retries, fs_directory, compression, stop_spark=stop_spark_after_conversion
+        )
 
 
 def _label(given: str | Sequence[str] | None) -> str:

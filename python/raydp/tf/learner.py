@@ -50,7 +50,7 @@ class TFLearner(NetworkLearner[Recipe]):
         r = self.recipe
         shapes = [tuple(weight.shape) for weight in r.make_model(self.layout).weights]
         optimizer = keras.optimizers.serialize(r.make_optimizer())
-        return repr((shapes, optimizer, r.merge_features, r.epochs))
+        return repr((shapes, optimizer, r.merges, r.epochs))
 
     def bound(self, layout: Layout) -> TFLearner:
         """Return a learner that knows the columns."""
@@ -62,7 +62,7 @@ class TFLearner(NetworkLearner[Recipe]):
             outputs = model(self.recipe.inputs(np.zeros((2, layout.width), np.float32), layout))
             model_bytes(model)  # better now than after the last epoch
         except (ValueError, TypeError, KeyError, NotImplementedError, tf.errors.OpError) as error:
-            form = f"(rows, {layout.width})" if self.recipe.merge_features else "a matrix for each column, by name,"
+            form = f"(rows, {layout.width})" if self.recipe.merges else "a matrix for each column, by name,"
             raise InvalidDataError(
                 "The model does not take the features, or cannot be saved: look at the shape of its input, and "
                 f"whether merge_feature_columns is as it should be. Features: {form} of float32, from "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -35,7 +36,7 @@ class Recipe:
     optimizer: Any
     loss: Any
     metrics: tuple[Any, ...]
-    merge_features: bool
+    merge_features: bool | None
     epochs: Epochs
 
     def checked(self) -> Recipe:
@@ -88,6 +89,14 @@ class Recipe:
         model(self.inputs(np.zeros((2, layout.width), np.float32), layout))
         return model
 
+    @cached_property
+    def merges(self) -> bool:
+        """Whether the model is given all features as one matrix."""
+        if self.merge_features is not None:
+            return self.merge_features
+        inputs = getattr(self.model(), "inputs", None)  # not known of classes of the user's own
+        return inputs is None or len(inputs) == 1
+
     def make_optimizer(self) -> Any:
         """Return a new optimizer."""
         return self.optimizer() if isinstance(self.optimizer, Described) else keras.optimizers.get(self.optimizer)
@@ -103,7 +112,7 @@ class Recipe:
 
     def inputs(self, features: NDArray[np.float32], layout: Layout) -> Any:
         """Return a matrix of features as the model takes it: whole, or as a matrix for each column."""
-        if self.merge_features:
+        if self.merges:
             return keras.ops.convert_to_tensor(features)
         bounds = np.cumsum([0, *layout.widths])
         return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Unpack
 
 from raydp._errors import InvalidArgumentError
-from raydp._estimators.configuration import Options, TrainingOptions, configure
+from raydp._estimators.configuration import Options, TrainingOptions, check_callbacks, configure
 from raydp._estimators.epochs import Epochs
 from raydp._estimators.estimator import Estimator, deprecated_argument
 from raydp._estimators.requirements import require
@@ -27,6 +27,7 @@ _NO_EFFECT = {
     "metrics_name": "result.history has the loss of each epoch, and evaluate(df) gives accuracy, rmse and the like",
     "metrics_config": "result.history has the loss of each epoch, and evaluate(df) gives accuracy, rmse and the like",
     "use_ccl": "Ray Train chooses NCCL for GPUs and Gloo for CPUs",
+    "use_gpu": 'resources_per_worker={"GPU": 1} trains on GPUs',
 }
 
 
@@ -37,8 +38,8 @@ class TorchEstimator(Estimator):
     the model gives that. With several workers gradients are averaged (``DistributedDataParallel``); each worker goes
     through its rows block by block, so that they need not fit its memory.
 
-    A model, optimizer or scheduler may be given as a function that makes it; of as many arguments as RayDP 1.6 gave
-    it: ``model()`` or ``model(config)``, ``optimizer(model)`` or ``optimizer(model, config)``,
+    A model, optimizer, loss or scheduler may be given as a function that makes it; of as many arguments as RayDP 1.6
+    gave it: ``model()`` or ``model(config)``, ``optimizer(model)`` or ``optimizer(model, config)``, ``loss(config)``,
     ``lr_scheduler_creator(optimizer)`` or ``(optimizer, config)``, with an empty dictionary as ``config``.
 
     Losses of classification (cross entropy and its kind) make labels classes: they may be strings then, or
@@ -49,11 +50,12 @@ class TorchEstimator(Estimator):
         resources_per_worker: Ray resources of each, such as ``{"CPU": 4, "GPU": 1}``.
         model: The module, or a function that makes it.
         optimizer: An optimizer (of which kind and settings are taken), or a function that makes it.
-        loss: A loss module, its class, or a function of (outputs, labels).
+        loss: A loss module, its class, a function of (outputs, labels), or one of (config) that makes any of these.
         lr_scheduler_creator: Makes a learning rate scheduler, or ``None``.
-        scheduler_step_freq: Whether it steps after each ``"batch"`` or ``"epoch"``.
+        scheduler_step_freq: Whether it steps after each ``"batch"`` (also by ``None``) or ``"epoch"``.
         feature_columns: Columns to predict from; ``None``: all but the label and the weight.
-        feature_types: Type of the features' tensor (one, or a list of equal ones); ``torch.float32`` by default.
+        feature_types: Type of the features' tensor, or a list of types, which are promoted to one; ``torch.float32`` by
+            default.
         label_column: The column to predict.
         label_type: Type of the labels' tensor; by default ``torch.float32``, for classes ``torch.int64``.
         batch_size: Rows of a batch in each worker; 64 by default.
@@ -67,6 +69,7 @@ class TorchEstimator(Estimator):
         use_ccl: Deprecated.
         early_stopping_epochs: End when the loss on the evaluation frame has not become smaller for so many epochs;
             the model is the best one then.
+        use_gpu: Deprecated.
         options: See :class:`raydp._estimators.configuration.Configuration`; ``checkpoint_every`` is 1 by default.
             Callbacks are functions of (epoch from 1, metrics), called in every worker; one that returns ``True`` in
             all of them ends training. Weights need a loss module, whose ``reduction`` is then left to raydp.
@@ -84,7 +87,7 @@ class TorchEstimator(Estimator):
         optimizer: torch.optim.Optimizer | Callable[..., torch.optim.Optimizer] | None = None,
         loss: Callable[..., Any] | type[torch.nn.Module] | None = None,
         lr_scheduler_creator: Callable[..., Any] | None = None,
-        scheduler_step_freq: str = "batch",
+        scheduler_step_freq: str | None = "batch",
         feature_columns: Sequence[str] | None = None,
         feature_types: torch.dtype | Sequence[torch.dtype] | None = None,
         label_column: str | None = None,
@@ -100,9 +103,10 @@ class TorchEstimator(Estimator):
         use_ccl: bool | None = None,  # noqa: FBT001
         *,
         early_stopping_epochs: int | None = None,
+        use_gpu: bool | None = None,
         **options: Unpack[TrainingOptions],
     ) -> None:
-        given = (num_processes_for_data_loader, metrics_name, metrics_config, use_ccl)
+        given = (num_processes_for_data_loader, metrics_name, metrics_config, use_ccl, use_gpu)
         for name, value in zip(_NO_EFFECT, given, strict=True):
             if value is not None:
                 deprecated_argument(name, _NO_EFFECT[name])
@@ -119,7 +123,7 @@ class TorchEstimator(Estimator):
             optimizer=optimizer,
             loss=loss,
             scheduler=lr_scheduler_creator,
-            scheduler_step=scheduler_step_freq,
+            scheduler_step=scheduler_step_freq or "batch",
             feature_type=feature_types,
             label_type=label_type,
             epochs=Epochs(
@@ -132,4 +136,5 @@ class TorchEstimator(Estimator):
         )
         recipe.check()
         configuration = configure(label_column, num_workers, resources_per_worker, complete, handles_missing=False)
+        check_callbacks(configuration, callable, "functions of (epoch, metrics)")
         super().__init__(TorchLearner(recipe), configuration)

@@ -231,8 +231,11 @@ class _Run:
         )
         for rows in batches(part, shard, self._dtype, recipe.epochs.batch_size, order, drop_last=drop_last):
             features = torch.from_numpy(rows.features).to(self._device, recipe.dtype)
-            labels = torch.from_numpy(rows.labels).to(self._device, label_type)
-            weights = None if rows.weights is None else torch.from_numpy(rows.weights).to(self._device, torch.float32)
+            # Copied: they may lie in shared memory, of which PyTorch warns that it cannot be written.
+            labels = torch.tensor(rows.labels, device=self._device, dtype=label_type)
+            weights = (
+                None if rows.weights is None else torch.tensor(rows.weights, device=self._device, dtype=torch.float32)
+            )
             yield features, labels, weights
 
     def _loss_of(self, outputs: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -42,14 +43,13 @@ class Recipe:
                 raise InvalidArgumentError(
                     f"{name} must be given, as an object of PyTorch or a function; got: {value!r}"
                 )
+        self.make_loss()
         self.epochs.check()
         if self.scheduler_step not in ("batch", "epoch"):
             raise InvalidArgumentError(f"scheduler_step_freq must be 'batch' or 'epoch'; got: {self.scheduler_step!r}")
-        if len({*self._feature_types()}) > 1:
-            raise InvalidArgumentError(
-                "The features of a batch are one tensor, of one type; give feature_types a single torch.dtype. "
-                f"Got: {self.feature_type}"
-            )
+        types = self._feature_types()
+        if not types or not all(isinstance(one, torch.dtype) for one in types):
+            raise InvalidArgumentError(f"feature_types takes a torch.dtype, or a list of them; got: {types}")
 
     def _feature_types(self) -> list[torch.dtype]:
         if self.feature_type is None:
@@ -58,8 +58,8 @@ class Recipe:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Type of the features' tensor."""
-        return self._feature_types()[0]
+        """Type of the features' tensor: the one that all of the columns' types are promoted to."""
+        return functools.reduce(torch.promote_types, self._feature_types())
 
     @property
     def is_binary(self) -> bool:
@@ -102,8 +102,19 @@ class Recipe:
         return None if self.scheduler is None else _call(self.scheduler, optimizer)
 
     def make_loss(self) -> Callable[..., Any]:
-        """Return the loss as a function of (outputs, labels)."""
-        made: Callable[..., Any] = self.loss() if isinstance(self.loss, type) else self.loss
+        """Return the loss as a function of (outputs, labels).
+
+        Raises:
+            InvalidArgumentError: The user's function made something else.
+        """
+        loss = self.loss
+        if not isinstance(loss, torch.nn.Module | type) and _required(loss) == 1:
+            loss = loss({})  # RayDP 1.6 took functions that make it
+        made: Callable[..., Any] = loss() if isinstance(loss, type) else loss
+        if not callable(made):
+            raise InvalidArgumentError(
+                f"loss must be a loss module, a function of (outputs, labels), or make one; it made: {made!r}"
+            )
         return made
 
     def probabilities(self, outputs: torch.Tensor) -> torch.Tensor:
@@ -121,11 +132,14 @@ class Recipe:
 
 def _call(function: Callable[..., Any], *arguments: Any) -> Any:
     """Call a user's function, with the empty configuration that RayDP 1.6 added where it wants one more argument."""
+    required = _required(function)
+    return function(*arguments, {}) if required is not None and required > len(arguments) else function(*arguments)
+
+
+def _required(function: Callable[..., Any]) -> int | None:
+    """Return how many positional arguments a function must be given; ``None``: builtins do not say."""
     try:
         parameters = inspect.signature(function).parameters.values()
-    except ValueError:  # builtins do not say
-        return function(*arguments)
-    required = [
-        p for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-    ]
-    return function(*arguments, {}) if len(required) > len(arguments) else function(*arguments)
+    except ValueError:
+        return None
+    return sum(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from raydp._errors import InvalidArgumentError
 from raydp._estimators.boosting import check_rounds
-from raydp._estimators.configuration import Options, configure
+from raydp._estimators.configuration import Options, check_callbacks, configure
 from raydp._estimators.estimator import Estimator, deprecated_argument
 from raydp._estimators.requirements import require
 
 require("xgboost", extra="xgboost")
+
+from xgboost.callback import TrainingCallback  # noqa: E402
 
 from raydp.xgboost.learner import XGBoostLearner  # noqa: E402  (imports xgboost)
 
@@ -65,6 +67,9 @@ class XGBoostEstimator(Estimator):
             raise InvalidArgumentError(f"label_column must be the name of a column; got: {label_column!r}")
         configuration = configure(
             label_column, num_workers, resources_per_worker, options, handles_missing=XGBoostLearner.handles_missing
+        )
+        check_callbacks(
+            configuration, lambda one: isinstance(one, TrainingCallback), "xgboost.callback.TrainingCallback objects"
         )
         check_rounds(num_boost_round, early_stopping_rounds)
         if not hasattr(xgboost_params, "keys"):

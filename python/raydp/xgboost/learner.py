@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["XGBoostLearner"]
 
 _MODEL, _STATE = "model.ubj", "state.json"
-_FORBIDDEN_IN_NAMES = frozenset("[]<")
+_FORBIDDEN_IN_NAMES = "[]<"
 
 
 @dataclass(frozen=True)
@@ -112,12 +112,11 @@ class XGBoostLearner(BoostingLearner):
 def _matrix(part: Part, shard: Shard) -> xgboost.DMatrix:
     """Gather the rows of a shard."""
     rows = part.all_rows(shard)
-    names = part.layout.names
     return xgboost.DMatrix(
         rows.features,
         label=rows.labels,
         weight=rows.weights,
-        feature_names=names if not any(_FORBIDDEN_IN_NAMES & set(name) for name in names) else None,
+        feature_names=part.layout.names_without(_FORBIDDEN_IN_NAMES),
         nthread=part.threads,
     )
 

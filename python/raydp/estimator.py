@@ -1,0 +1,7 @@
+"""The base of estimators, where RayDP 1.6 had it."""
+
+from __future__ import annotations
+
+from raydp._estimators.interfaces import EstimatorInterface
+
+__all__ = ["EstimatorInterface"]
