@@ -219,7 +219,9 @@ final class ExecutorFleetSuite extends AnyFunSuite {
       assert(first.killed.get && application.hostsLost.take() == "10.0.0.1")
       val losses = Vector.fill(2)(application.losses.take())
       assert(losses.map(_._1) == Vector(1, 2))
-      assert(losses.forall { case (_, outcome) => !outcome.byApplication && outcome.reason.contains("shuffle service") })
+      assert(losses.forall { case (_, outcome) =>
+        !outcome.byApplication && outcome.reason.contains("shuffle service")
+      })
       second.listen()
       application.awaitRegistered(2)
       assert(cluster.launches.get(3).properties("spark.shuffle.service.port") == "7002")
