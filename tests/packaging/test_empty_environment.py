@@ -31,6 +31,7 @@ def test_four_lines_run_where_nothing_can_be_built(distributions: Any, tmp_path:
         "HOME": str(tmp_path),
         "LANG": "C.UTF-8",
         "RAY_ADDRESS": "local",  # a cluster of its own, whatever else runs on this machine
+        "XDG_CACHE_HOME": os.devnull,  # no folder for archives, so that none are made behind this test
     }
     done = subprocess.run(
         [python, "-c", PROGRAM],
