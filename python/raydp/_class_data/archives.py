@@ -13,7 +13,7 @@ from raydp import _installation
 if TYPE_CHECKING:
     from raydp._java import Java
 
-__all__ = ["Role", "driver_options", "find_archive", "folder_for"]
+__all__ = ["Role", "driver_options", "find_archive", "folder_for", "mark_beside"]
 
 _FORMAT = 1
 
@@ -44,6 +44,11 @@ def find_archive(java: Java, role: Role) -> Path | None:
     """Return the archive for a JVM of ours, if this machine has one that fits."""
     archive = folder_for(java) / f"{role.value}.jsa"
     return archive if archive.is_file() else None
+
+
+def mark_beside(folder: Path) -> Path:
+    """Return the file that says that it was tried to make these archives; its lock and log have names like it."""
+    return folder.with_name(f".{folder.name}.tried")
 
 
 def driver_options(java: Java) -> list[str]:

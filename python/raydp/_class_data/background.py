@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raydp import _installation
-from raydp._class_data.archives import Role, find_archive, folder_for
+from raydp._class_data.archives import Role, find_archive, folder_for, mark_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,13 +36,13 @@ def archive_in_background(java: Java) -> bool:
     """
     folder = folder_for(java)
     nice = shutil.which("nice")
-    if all(find_archive(java, role) for role in Role) or _mark(folder).exists() or nice is None:
+    if all(find_archive(java, role) for role in Role) or mark_beside(folder).exists() or nice is None:
         return False
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(folder.parent).free < _FREE_BYTES:
             return False
-        with _mark(folder).with_suffix(".log").open("wb") as log:
+        with mark_beside(folder).with_suffix(".log").open("wb") as log:
             subprocess.Popen(
                 [nice, "-n", "19", sys.executable, "-m", "raydp", "archive", "--once"],
                 env={name: os.environ[name] for name in _VARIABLES if name in os.environ}
@@ -62,7 +62,7 @@ def archive_in_background(java: Java) -> bool:
 @contextlib.contextmanager
 def tried_once(java: Java) -> Iterator[bool]:
     """Tell whether this process is the first to try to make these archives; what fails once is not tried again."""
-    mark = _mark(folder_for(java))
+    mark = mark_beside(folder_for(java))
     mark.parent.mkdir(parents=True, exist_ok=True)
     with mark.with_suffix(".lock").open("w") as lock:
         try:
@@ -75,10 +75,6 @@ def tried_once(java: Java) -> Iterator[bool]:
             return
         yield True
         mark.touch()
-
-
-def _mark(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.tried")
 
 
 def _python_path() -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raydp import _installation
-from raydp._class_data.archives import Role, folder_for
+from raydp._class_data.archives import Role, folder_for, mark_beside
 from raydp._errors import MissingRequirementError
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ def _forget_old(parent: Path) -> None:
     made = [found for found in parent.iterdir() if found.is_dir() and not found.name.startswith(".")]
     for old in sorted(made, key=lambda found: found.stat().st_mtime)[:-_KEPT]:
         shutil.rmtree(old, ignore_errors=True)
+        for beside in (".tried", ".lock", ".log"):
+            mark_beside(old).with_suffix(beside).unlink(missing_ok=True)  # who needs them again may make them again
 
 
 def _dump(java: Java, role: Role, folder: Path) -> None:
