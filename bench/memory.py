@@ -23,10 +23,19 @@ _SEGMENT = "/memfd:raydp-segment"
 
 @dataclass(frozen=True)
 class Footprint:
-    """Memory in use at one moment, in bytes."""
+    """Memory in use at one moment, in bytes.
 
-    private: int
+    Attributes:
+        private: Of each process.
+        segments: Of all segments together.
+    """
+
+    private: dict[int, int]
     segments: int
+
+    def private_above(self, earlier: Footprint) -> int:
+        """Return how much more private memory there is than before, in processes that have not ended since."""
+        return sum(size - earlier.private.get(process, 0) for process, size in self.private.items())
 
 
 class MemoryWatch:
@@ -49,7 +58,7 @@ class MemoryWatch:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._sample, name="memory watch", daemon=True)
         self._processes: list[int] = []
-        self._at_first = Footprint(0, 0)
+        self._at_first = Footprint({}, 0)
 
     def __enter__(self) -> MemoryWatch:
         self._processes = offspring()
@@ -67,7 +76,7 @@ class MemoryWatch:
         while True:
             now = footprint(offspring() if self._new_processes else self._processes)
             segments = now.segments if self._with_segments else 0
-            extra = max(0, now.private - self._at_first.private) + segments
+            extra = max(0, now.private_above(self._at_first)) + segments
             self.peak_extra_bytes = max(self.peak_extra_bytes, extra)
             self.peak_segment_bytes = max(self.peak_segment_bytes, segments)
             if self._ended.wait(INTERVAL_SECONDS * (4 if self._new_processes else 1)):
@@ -82,11 +91,11 @@ def offspring() -> list[int]:
 
 def footprint(processes: list[int]) -> Footprint:
     """Return what the processes use now; those that have ended use nothing."""
-    private = 0
+    private: dict[int, int] = {}
     segments: dict[str, int] = {}
     for process in processes:
         try:
-            private += _private_bytes(process)
+            private[process] = _private_bytes(process)
             for inode, size in _segment_bytes(process).items():
                 segments[inode] = max(size, segments.get(inode, 0))
         except (FileNotFoundError, ProcessLookupError):

@@ -121,3 +121,12 @@ def test_estimators(tmp_path: Path) -> None:
     assert found["files"]["rmse"] == pytest.approx(found["pandas"]["rmse"], rel=0.01)
     # MLlib does not shrink its first tree, which puts it ahead after so few.
     assert 0 < found["spark"]["rmse"] < found["pandas"]["rmse"] * 1.3
+
+
+def test_memory_of_processes_that_ended_is_not_set_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCH)
+    from memory import Footprint
+
+    first = Footprint({1: 100, 2: 5000}, 0)
+    assert Footprint({1: 130, 3: 700}, 0).private_above(first) == 730
+    assert Footprint({1: 100, 2: 4000}, 0).private_above(first) == -1000
