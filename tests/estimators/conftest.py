@@ -37,3 +37,10 @@ def rows() -> pd.DataFrame:
 def frame(spark: SparkSession, rows: pd.DataFrame) -> DataFrame:
     """The same rows in Spark, in three partitions, in order."""
     return spark.createDataFrame(rows).coalesce(3).sortWithinPartitions("id").cache()
+
+
+@pytest.fixture(autouse=True)
+def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Progress bars cut off what a terminal has no room for."""
+    monkeypatch.setenv("COLUMNS", "500")
+    monkeypatch.setenv("LINES", "50")

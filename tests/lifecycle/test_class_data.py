@@ -26,7 +26,8 @@ PROGRAM = """
     (executor,) = [one["pid"] for one in status["executors"]]
     for name, pid in (("driver", driver), ("executor", executor)):
         words = open(f"/proc/{{pid}}/maps").read().split()
-        say(name, sorted({{os.path.basename(word) for word in words if word.endswith(".jsa")}}))
+        # Not Java's own, classes.jsa.
+        say(name, sorted({{os.path.basename(word) for word in words if word.endswith(("driver.jsa", "executor.jsa"))}}))
     raydp.stop_spark()
     """
 WITHOUT = ["rows: 1000", "driver []", "executor []"]

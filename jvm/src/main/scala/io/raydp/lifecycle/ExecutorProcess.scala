@@ -18,13 +18,13 @@ import org.apache.spark.raydp.{ApplicationSecret, SparkCoreInternals}
  * @param host address of its node
  * @param gpuIds the GPUs that Ray has assigned to it
  * @param ended to be called with the reason when it ends by itself
- * @param deleteAtEnd has a folder deleted when the process ends, in whatever way
+ * @param folders deletes folders when the process ends, in whatever way
  */
 final case class ExecutorSurroundings(
     host: String,
     gpuIds: Vector[String],
     ended: ExecutorOutcome => Unit,
-    deleteAtEnd: Path => Unit)
+    folders: FolderGuard)
 
 /**
  * The executor's side of its life: joins the driver, runs, and says how it ended.
@@ -62,7 +62,7 @@ final class ExecutorProcess {
       place.host,
       gpus,
       outcome => { ended.compareAndSet(None, Some(outcome)); () },
-      FolderGuard.start().add)
+      FolderGuard.start())
     SparkCoreInternals.runExecutor(launch, surroundings)
     ended.get.getOrElse(ExecutorOutcome(0, byApplication = false, "It was stopped"))
   }

@@ -16,20 +16,28 @@ final class FolderGuard private (shell: Option[Process]) {
   private val log = LoggerFactory.getLogger(classOf[FolderGuard])
 
   /** Paths with a line break are left alone. */
-  def add(folder: Path): Unit = shell.filterNot(_ => folder.toString.contains('\n')).foreach { process =>
+  def add(folder: Path): Unit = if (!folder.toString.contains('\n')) tell(folder.toString)
+
+  /** Gives the folders up: another process deletes them from now on. */
+  def release(): Unit = tell(FolderGuard.Release)
+
+  private def tell(line: String): Unit = shell.foreach { process =>
     try {
       val pipe = process.getOutputStream
       pipe.synchronized {
-        pipe.write(s"$folder\n".getBytes(UTF_8))
+        pipe.write(s"$line\n".getBytes(UTF_8))
         pipe.flush()
       }
     } catch {
-      case error: IOException => log.warn(s"This folder stays when the process is killed: $folder", error)
+      case error: IOException => log.warn(s"The shell that deletes folders has gone, and was to be told: $line", error)
     }
   }
 }
 
 object FolderGuard {
+
+  /** No folder of Spark's has this name. */
+  private val Release = "."
 
   /**
    * The inner shell does the work, in a session of its own where that can be had: Ray kills the children and the process
@@ -38,7 +46,7 @@ object FolderGuard {
   private val Script =
     "exec 3<&0; " +
       "$(command -v setsid) /bin/sh -c '" +
-      "trap \"\" HUP INT TERM; while IFS= read -r folder; do set -- \"$@\" \"$folder\"; done; " +
+      "trap \"\" HUP INT TERM; while IFS= read -r folder; do if [ \"$folder\" = . ]; then exit; fi; set -- \"$@\" \"$folder\"; done; " +
       "if [ $# -gt 0 ]; then rm -rf -- \"$@\"; fi' raydp-folder-guard <&3 3<&- & " +
       "exec 3<&- </dev/null; wait"
 

@@ -3,6 +3,7 @@ package org.apache.spark.raydp
 import java.nio.file.{Files, Path}
 import java.nio.file.attribute.PosixFilePermissions
 
+import io.raydp.lifecycle.FolderGuard
 import org.apache.spark.SparkEnv
 import org.apache.spark.util.Utils
 
@@ -19,13 +20,13 @@ private object LocalFolders {
   /**
    * Shuts other users out, and has the folders deleted when the process ends.
    *
-   * @param deleteAtEnd has a folder deleted
-   * @param blocks whether those of the block manager are deleted too
+   * @param guard deletes them
+   * @param blocks deletes those of the block manager
    */
-  def protect(env: SparkEnv, deleteAtEnd: Path => Unit, blocks: Boolean): Unit = {
+  def protect(env: SparkEnv, guard: FolderGuard, blocks: FolderGuard): Unit = {
     val ofBlocks = env.blockManager.diskBlockManager.localDirs.map(_.toPath)
     ofBlocks.foreach(Files.setPosixFilePermissions(_, Private))
-    if (blocks) ofBlocks.foreach(deleteAtEnd)
-    Utils.getOrCreateLocalRootDirs(env.conf).map(Path.of(_)).foreach(deleteAtEnd)
+    ofBlocks.foreach(blocks.add)
+    Utils.getOrCreateLocalRootDirs(env.conf).map(Path.of(_)).foreach(guard.add)
   }
 }

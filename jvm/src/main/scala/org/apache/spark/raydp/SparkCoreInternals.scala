@@ -13,6 +13,7 @@ import io.raydp.lifecycle.{
   ExecutorResources,
   ExecutorSurroundings,
   FailureKind,
+  FolderGuard,
   MasterUrl,
   RayApplication,
   RayApplicationException,
@@ -102,7 +103,7 @@ private final class RaySchedulerBackend(scheduler: TaskSchedulerImpl, sc: SparkC
 
   override def start(): Unit = {
     super.start()
-    LocalFolders.protect(sc.env, application.folders.add, blocks = true)
+    LocalFolders.protect(sc.env, application.folders, application.folders)
     application.attach(this, initialExecutors)
     // So that a later request for more, or a kill, is reckoned from what there is and not from nothing.
     requestDefaultExecutors(initialExecutors)
@@ -249,13 +250,18 @@ private final class RaySchedulerBackend(scheduler: TaskSchedulerImpl, sc: SparkC
 /** The last word of an executor to the driver; the outcome is encoded. */
 private final case class ExecutorEnding(id: Int, outcome: Array[Byte])
 
-/** An executor that says why it ends before it does. */
+/**
+ * An executor that says why it ends before it does.
+ *
+ * @param served deletes the folders that a shuffle service is to serve, until that one does
+ */
 private final class RayExecutorBackend(
     rpcEnv: RpcEnv,
     arguments: CoarseGrainedExecutorBackend.Arguments,
     env: SparkEnv,
     profile: ResourceProfile,
-    surroundings: ExecutorSurroundings)
+    surroundings: ExecutorSurroundings,
+    served: Option[FolderGuard])
     extends CoarseGrainedExecutorBackend(
       rpcEnv,
       arguments.driverUrl,
@@ -267,6 +273,14 @@ private final class RayExecutorBackend(
       arguments.resourcesFileOpt,
       profile) {
   private val reported = new AtomicBoolean
+  private val sparks = super.receive
+
+  /** With the executor that Spark makes here the shuffle service knows the folders that it serves. */
+  override def receive: PartialFunction[Any, Unit] = {
+    case message if sparks.isDefinedAt(message) =>
+      sparks(message)
+      if (message == CoarseGrainedExecutorBackend.RegisteredExecutor && Option(executor).isDefined) served.foreach(_.release())
+  }
 
   /** Ray has assigned the GPUs already; a discovery script, where the user gives one, has precedence. */
   override def parseOrFindResources(file: Option[String]): Map[String, ResourceInformation] =
@@ -354,11 +368,12 @@ object SparkCoreInternals {
     CoarseGrainedExecutorBackend.run(
       arguments,
       (rpcEnv, parsed, env, profile) => {
-        // With an external shuffle service the block manager's folders are left to that one.
-        LocalFolders.protect(env, surroundings.deleteAtEnd, blocks = !env.blockManager.externalShuffleServiceEnabled)
+        // An external shuffle service takes the block manager's folders over, once it knows them.
+        val served = Option.when(env.blockManager.externalShuffleServiceEnabled)(FolderGuard.start())
+        LocalFolders.protect(env, surroundings.folders, served.getOrElse(surroundings.folders))
         // Other cluster managers start an executor in a folder of its own; Ray's workers of a node share one.
         env.driverTmpDir = Some(Utils.createTempDir(Utils.getLocalDir(env.conf), "userFiles").getAbsolutePath)
-        new RayExecutorBackend(rpcEnv, parsed, env, profile, surroundings)
+        new RayExecutorBackend(rpcEnv, parsed, env, profile, surroundings, served)
       })
   }
 
