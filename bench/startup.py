@@ -79,7 +79,7 @@ def show(title: str, result: dict[str, Any], last: dict[str, Any]) -> None:
     rows: list[tuple[str, list[float]]] = [
         (step, [result["kinds"][kind]["steps_median"][step] for kind in KINDS]) for step in STEPS
     ]
-    for title, key in (
+    for label, key in (
         ("total", "seconds_median"),
         ("  fastest", "seconds_min"),
         ("  slowest", "seconds_max"),
@@ -87,9 +87,9 @@ def show(title: str, result: dict[str, Any], last: dict[str, Any]) -> None:
         ("beside it: ray.init", "ray_init_median"),
         ("processor time, JVMs", "cpu_seconds_median"),
     ):
-        rows.append((title, [result["kinds"][kind][key] for kind in KINDS]))
-    for title, values in rows:
-        print(f"{title:<24}" + "".join(f"{value:10.2f}" for value in values))
+        rows.append((label, [result["kinds"][kind][key] for kind in KINDS]))
+    for label, values in rows:
+        print(f"{label:<24}" + "".join(f"{value:10.2f}" for value in values))
     print("\nraydp's last start, seconds since its beginning:")
     for seconds, text in last["milestones"]:
         print(f"{seconds:8.2f}  {text}")
