@@ -266,7 +266,12 @@ def main() -> None:
         "local", num_cpus=3, object_store_memory=1024 * MEBIBYTE, include_dashboard=False, log_to_driver=False,
         logging_level=logging.WARNING,
     )  # fmt: skip
-    configs = {"spark.log.level": "ERROR", "spark.raydp.progress": "false", "spark.ui.showConsoleProgress": "false"}
+    configs = {
+        "spark.log.level": "ERROR",
+        "spark.raydp.archiveClasses": "false",
+        "spark.raydp.progress": "false",
+        "spark.ui.showConsoleProgress": "false",
+    }
     spark = raydp.init_spark("estimators benchmark", 1, 1, "2g", configs={**configs, "spark.driver.maxResultSize": "0"})
     try:
         rows = frame(spark, options.rows)

@@ -47,6 +47,7 @@ def start(options: argparse.Namespace) -> SparkSession:
         "spark.driver.memory": options.driver_memory,
         "spark.driver.maxResultSize": "0",  # toArrow() collects everything there
         "spark.log.level": "ERROR",
+        "spark.raydp.archiveClasses": "false",
         "spark.raydp.progress": "false",
         "spark.ui.showConsoleProgress": "false",
     }

@@ -52,7 +52,12 @@ def restarts(times: int) -> list[dict[str, Any]]:
 
 def _restarted() -> dict[str, Any]:
     started = time.monotonic()
-    configs = {"spark.ui.enabled": "false", "spark.raydp.banner": "false", "spark.log.level": "ERROR"}
+    configs = {
+        "spark.ui.enabled": "false",
+        "spark.raydp.archiveClasses": "false",
+        "spark.raydp.banner": "false",
+        "spark.log.level": "ERROR",
+    }
     spark = raydp.init_spark("restarts", 1, 1, "500m", configs=configs)
     rows = raydp.to_spark(raydp.from_spark(spark.range(100_000))).count()
     if rows != 100_000:
