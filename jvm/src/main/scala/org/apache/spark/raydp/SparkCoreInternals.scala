@@ -279,7 +279,8 @@ private final class RayExecutorBackend(
   override def receive: PartialFunction[Any, Unit] = {
     case message if sparks.isDefinedAt(message) =>
       sparks(message)
-      if (message == CoarseGrainedExecutorBackend.RegisteredExecutor && Option(executor).isDefined) served.foreach(_.release())
+      if (message == CoarseGrainedExecutorBackend.RegisteredExecutor && Option(executor).isDefined)
+        served.foreach(_.release())
   }
 
   /** Ray has assigned the GPUs already; a discovery script, where the user gives one, has precedence. */
