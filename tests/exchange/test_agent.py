@@ -228,7 +228,11 @@ def test_closing_leaves_nothing_behind(ray_cluster: Any) -> None:
         assert agent_counters(app)["segments"] == 1
         path = Path(app.socket())
         assert path.is_socket()
+        process = Path(f"/proc/{ray.get(agent.handle.process.remote())}")
+        assert process.exists()
     assert not path.parent.exists()
+    # Ray ends an actor's process some time after the call returned that asks for it.
+    assert eventually(lambda: not process.exists())
     with pytest.raises(ray.exceptions.RayActorError):
         ray.get(agent.handle.counters.remote(), timeout=20)
     with pytest.raises(ExchangeError, match="The application has ended"):
