@@ -133,8 +133,8 @@ def classic_dataframe(df: Any) -> DataFrame:
         )
     if kind.startswith("pyspark.pandas"):
         return classic_dataframe(df.to_spark())
-    raise NotADataFrameError(
-        f"from_spark takes a Spark DataFrame (pyspark.sql.DataFrame); got {kind}.{type(df).__name__}"
+    raise NotADataFrameError(  # in the words of RayDP 1.6
+        f"The type: {type(df)} is not supported, only support pyspark.sql.DataFrame and pyspark.pandas.DataFrame"
     )
 
 

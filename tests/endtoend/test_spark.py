@@ -72,7 +72,7 @@ def test_module_options_are_those_of_spark(spark: SparkSession) -> None:
 
 @pytest.mark.parametrize("thing", [None, 3, [1, 2], "df", {"a": 1}])
 def test_from_spark_of_something_else(spark: SparkSession, thing: object) -> None:
-    with pytest.raises(NotADataFrameError, match="from_spark takes a Spark DataFrame"):
+    with pytest.raises(NotADataFrameError, match="only support pyspark.sql.DataFrame"):
         raydp.from_spark(thing)  # type: ignore[arg-type]
 
 
@@ -137,6 +137,14 @@ def test_names_of_raydp_1_6(spark: SparkSession) -> None:
     assert sum(part.count() for part in parts) == 100
     assert raydp.utils.df_type_check(frame)
     assert raydp.utils.convert_to_spark(frame) == (frame, True)
+
+
+def test_the_spark_master_of_raydp_1_6_says_what_took_its_place() -> None:
+    from raydp.spark.ray_cluster_master import RAYDP_SPARK_MASTER_SUFFIX, RayDPSparkMaster
+
+    assert RAYDP_SPARK_MASTER_SUFFIX == "_SPARK_MASTER"
+    with pytest.raises(InvalidArgumentError, match=r"raydp\.init_spark starts the driver's JVM"):
+        RayDPSparkMaster("{}")
 
 
 def test_read_spark_parquet(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> None:

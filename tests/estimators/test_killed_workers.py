@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
+import ray
 import xgboost
+from ray.util import placement_group_table
 
 from raydp.errors import TrainingError
 from raydp.xgboost import XGBoostEstimator
+from support.datasets import eventually
 from support.killing import step_done, steps_done
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
 
 pytestmark = pytest.mark.timeout(600)  # a fit starts processes that import a framework
@@ -56,3 +61,39 @@ def test_a_fit_and_after_its_retries_the_next_one_resume_from_the_checkpoint(
     course = [metrics["evaluate-rmse"] for metrics in result.history]
     assert len(course) == 9
     assert course == sorted(course, reverse=True)
+
+
+def test_a_fit_whose_controller_is_killed_keeps_no_resources_and_the_next_one_resumes(
+    ray_cluster: Any, rows: pd.DataFrame, tmp_path: Path
+) -> None:
+    class ControllerKiller(xgboost.callback.TrainingCallback):
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002
+            step_done(tmp_path, model.num_boosted_rounds(), kill_at=())
+            if epoch == 5 and not (mark := tmp_path / "killed").exists():
+                mark.touch()
+                ray.train.get_all_reported_checkpoints(timeout_s=60)  # until they count
+                (controller,) = (
+                    process.pid
+                    for process in psutil.Process(os.getppid()).children()
+                    if process.name().startswith("ray::TrainContr")
+                )
+                os.kill(controller, signal.SIGKILL)
+            return False
+
+    estimator = XGBoostEstimator(
+        {"max_depth": 3},
+        "y",
+        feature_columns=["x", "n"],
+        num_boost_round=60,
+        checkpoint_every=2,
+        checkpoint_dir=str(tmp_path / "checkpoints"),
+        callbacks=[ControllerKiller()],
+    )
+    before = ray.available_resources()["CPU"]
+    with pytest.raises(TrainingError, match="Ray Train's controller.*ended before the training"):
+        estimator.fit(rows)
+    assert eventually(lambda: all(group["state"] == "REMOVED" for group in placement_group_table().values()))
+    assert eventually(lambda: ray.available_resources()["CPU"] == before)
+    done = steps_done(tmp_path)
+    assert len(estimator.fit(rows).history) == 60
+    assert len(steps_done(tmp_path)) - len(done) < 60 - 2

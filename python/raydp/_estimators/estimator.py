@@ -8,6 +8,7 @@ import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 from ray import cloudpickle
 
@@ -221,7 +222,11 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
             if value is not None:
                 instead = "rows reach the workers through shared memory, no files are written"
                 deprecated_argument(name, instead, stacklevel=4)
-        return self._fit(train, evaluate, max_retries, stop_spark=stop_spark)
+        result = self._fit(train, evaluate, max_retries, stop_spark=stop_spark)
+        if fs_directory is not None and fs_directory.startswith(("/", "file:")):
+            # Programs remove the folder after the fit, and would fail then where there is none.
+            Path(urlsplit(fs_directory).path).mkdir(parents=True, exist_ok=True)
+        return result
 
     def _fitted(self) -> Model:
         if self._model is None:

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.fs
@@ -18,7 +19,7 @@ from raydp._errors import RaydpError, TrainingError
 from raydp._estimators.learner import Checkpoints, Learner, Part, Trained
 from raydp._estimators.progress import steps_shown
 from raydp._estimators.train_environment import settle
-from raydp._ray_internals import quieten_reports, trainer_without_datasets
+from raydp._ray_internals import lean_trainer, quieten_reports, remove_groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,15 +72,20 @@ def run(job: Job, *, max_retries: int) -> Trained:
 
     Raises:
         InvalidDataError: A worker found something wrong with the rows.
-        TrainingError: Workers failed more often than that.
+        TrainingError: Workers failed more often than that, or Ray Train's controller was killed.
     """
     configuration = job.configuration
     settle()
     shown = steps_shown(configuration.progress, job.learner.steps)
-    with _storage(configuration, job.name) as (path, enabled), shown as callbacks:
+    with (
+        _storage(configuration, job.name) as (path, enabled),
+        shown as callbacks,
+        tempfile.TemporaryDirectory(prefix="raydp-fit-") as notes,
+    ):
+        groups = Path(notes) / "placement-groups"
         # Typed as its older namesake, which has other arguments.
         run_configuration: Any = ray.train.RunConfig
-        trainer = trainer_without_datasets(job.learner.trainer())(
+        trainer = lean_trainer(job.learner.trainer(), groups)(
             _train_in_worker,
             train_loop_config={"job": job, "checkpoints": enabled},
             scaling_config=ray.train.ScalingConfig(
@@ -101,6 +107,16 @@ def run(job: Job, *, max_retries: int) -> Trained:
             result = trainer.fit()
         except ray.train.TrainingFailedError as error:
             raise _explained(error, max_retries) from error
+        except ray.exceptions.RayActorError as error:
+            remove_groups(groups)
+            raise TrainingError(
+                "Ray Train's controller, a process on the driver's node, ended before the training: it was killed, maybe "
+                "for want of memory, or interrupted. Call fit again; with checkpoint_dir it goes on from the last "
+                f"checkpoint. checkpoint_dir: {configuration.checkpoint_dir}; {error}"
+            ) from error
+        except BaseException:
+            remove_groups(groups)
+            raise
     trained = result.return_value
     if not isinstance(trained, Trained):
         raise TrainingError(f"Ray Train ended without a model and without an error; got: {trained!r}")
@@ -150,8 +166,6 @@ def _storage(configuration: Configuration, name: str) -> Iterator[tuple[str, boo
 
 
 def _uri(path: str) -> str:
-    from pathlib import Path
-
     return path if "://" in path else Path(path).absolute().as_uri()
 
 
