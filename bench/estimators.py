@@ -94,7 +94,9 @@ def xgboost_pandas(train: DataFrame, steps: int) -> Predict:
 
 
 def xgboost_alone(train: pd.DataFrame, steps: int) -> xgboost.Booster:
-    return xgboost.train(PARAMS, xgboost.DMatrix(train[FEATURES], train["y"]), steps)
+    rows = xgboost.DMatrix(train[FEATURES], train["y"])
+    # With the metrics of each round, as raydp gives them: a tenth of the time.
+    return xgboost.train(PARAMS, rows, steps, evals=[(rows, "train")], verbose_eval=False)
 
 
 def xgboost_predict(booster: xgboost.Booster) -> Predict:

@@ -198,9 +198,10 @@ def lean_trainer(trainer: type[Any], groups: Path) -> type[Any]:
 def _note_groups(path: Path) -> Any:
     from ray.train.v2._internal.execution.callback import WorkerGroupCallback
 
-    class NoteGroups(WorkerGroupCallback):  # type: ignore[misc]
+    class NoteGroups(WorkerGroupCallback):
         def after_worker_group_start(self, worker_group: Any) -> None:
             group = worker_group.get_worker_group_state().placement_group_handle.placement_group
+            path.parent.mkdir(parents=True, exist_ok=True)  # where the controller has a file system of its own
             with path.open("ab") as file:
                 pickle.dump(group, file)
 

@@ -72,7 +72,7 @@ def test_module_options_are_those_of_spark(spark: SparkSession) -> None:
 
 @pytest.mark.parametrize("thing", [None, 3, [1, 2], "df", {"a": 1}])
 def test_from_spark_of_something_else(spark: SparkSession, thing: object) -> None:
-    with pytest.raises(NotADataFrameError, match="only support pyspark.sql.DataFrame"):
+    with pytest.raises(NotADataFrameError, match=r"only support pyspark\.sql\.DataFrame"):
         raydp.from_spark(thing)  # type: ignore[arg-type]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -19,6 +18,8 @@ from support.datasets import eventually
 from support.killing import step_done, steps_done
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
 pytestmark = pytest.mark.timeout(600)  # a fit starts processes that import a framework
@@ -90,7 +91,7 @@ def test_a_fit_whose_controller_is_killed_keeps_no_resources_and_the_next_one_re
         callbacks=[ControllerKiller()],
     )
     before = ray.available_resources()["CPU"]
-    with pytest.raises(TrainingError, match="Ray Train's controller.*ended before the training"):
+    with pytest.raises(TrainingError, match=r"Ray Train's controller.*ended before the training"):
         estimator.fit(rows)
     assert eventually(lambda: all(group["state"] == "REMOVED" for group in placement_group_table().values()))
     assert eventually(lambda: ray.available_resources()["CPU"] == before)

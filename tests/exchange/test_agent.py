@@ -21,6 +21,8 @@ from support.datasets import eventually, settled_store_bytes, store_bytes_used
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from raydp._exchange.directory import Agent
+
 TABLE = pa.table({"n": pa.array(range(1000), pa.int64()), "s": [f"text {i}" for i in range(1000)]})
 SEGMENT_BYTES = 1 << 20
 
@@ -186,6 +188,52 @@ def test_participants_meet_every_agent_once_and_learn_of_deaths(app: TestApplica
     ray.kill(agent.handle)
     assert eventually(lambda: len(first.joined) == 2 == len(second.joined))
     assert first.lost == [agent] == second.lost
+    app.connect()
+
+
+def restarted(agent: Agent) -> Agent:
+    """Have Ray put another process in the place of an agent's, before the directory takes note."""
+    agent.ending.set()
+    before = ray.get(agent.handle.process.remote())
+    ray.kill(agent.handle, no_restart=False)
+
+    def is_another() -> bool:
+        try:
+            return bool(ray.get(agent.handle.process.remote(), timeout=20) != before)
+        except ray.exceptions.RayActorError:
+            return False
+
+    assert eventually(is_another)
+    return agent
+
+
+def test_participants_meet_the_successor_of_an_agent_that_ray_has_restarted(app: TestApplication) -> None:
+    class Caller(Recorder):
+        def agent_joined(self, agent: Agent) -> None:
+            ray.get(agent.handle.begin.remote(1, TABLE.schema), timeout=20)
+            super().agent_joined(agent)
+
+    lost, caller = restarted(app.agent()), Caller()
+    app.directory.join(caller)
+    (agent,) = caller.joined
+    assert agent is not lost
+    assert app.directory.agents() == [agent]
+    app.connect()
+
+
+def test_an_agent_that_is_lost_on_its_way_up_is_started_once_more(app: TestApplication) -> None:
+    class Killer(Recorder):
+        def agent_joined(self, agent: Agent) -> None:
+            super().agent_joined(agent)
+            if len(self.joined) == 1:
+                restarted(agent)
+
+    nodes, app.nodes = app.nodes, []
+    killer = Killer()
+    app.directory.join(killer)
+    app.nodes = nodes
+    app.directory.refresh()
+    assert app.directory.agents() == killer.joined[1:]
     app.connect()
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from raydp._estimators.layout import Layout
     from raydp._estimators.shards import Shard
 
-__all__ = ["Checkpoints", "Learner", "Part", "Rows", "Trained", "joined_rows", "rows_of"]
+__all__ = ["Checkpoints", "Learner", "Part", "Rows", "Trained", "joined_rows", "plain_trainer", "rows_of"]
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,14 @@ class Part:
         return joined_rows([self.rows(table, dtype) for table in shard.tables()], self.layout.width, dtype)
 
 
+def plain_trainer() -> Any:
+    """Return Ray Train's trainer for workers that need not know of each other."""
+    # A developer API; ray.train exports only those of frameworks, and its namesake is of the older Ray Train.
+    from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+
+    return DataParallelTrainer
+
+
 def joined_rows(parts: list[Rows], width: int, dtype: type[np.floating[Any]] = np.float32) -> Rows:
     """Put rows behind one another; no parts are no rows."""
     if len(parts) == 1:
@@ -239,8 +247,8 @@ class Learner(ABC):
         """Raise InvalidArgumentError when the framework needs an evaluation frame and none was given."""
 
     @abstractmethod
-    def trainer(self) -> Any:
-        """Return the class of Ray Train that sets the framework's workers up."""
+    def trainer(self, workers: int) -> Any:
+        """Return the class of Ray Train that sets so many workers of the framework up."""
 
     @abstractmethod
     def train(self, part: Part) -> Trained | None:

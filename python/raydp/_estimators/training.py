@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.fs
 import ray
 import ray.train
+from ray import cloudpickle
 
 from raydp._errors import RaydpError, TrainingError
 from raydp._estimators.learner import Checkpoints, Learner, Part, Trained
@@ -62,6 +63,22 @@ class Job:
         described = repr((self.learner.identity, self.layout, str(self.classes), configuration, rows))
         return f"{self.learner.framework}-{hashlib.sha256(described.encode()).hexdigest()[:16]}"
 
+    def parts(self, checkpoints: Checkpoints) -> list[Part]:
+        """Return what each worker is given, by its rank."""
+        return [
+            Part(
+                layout=self.layout,
+                classes=self.classes,
+                configuration=self.configuration,
+                train=shard,
+                evaluate=None if self.evaluate is None else self.evaluate[rank],
+                rank=rank,
+                workers=len(self.train),
+                checkpoints=checkpoints,
+            )
+            for rank, shard in enumerate(self.train)
+        ]
+
 
 def run(job: Job, *, max_retries: int) -> Trained:
     """Train on workers of their own.
@@ -85,9 +102,13 @@ def run(job: Job, *, max_retries: int) -> Trained:
         groups = Path(notes) / "placement-groups"
         # Typed as its older namesake, which has other arguments.
         run_configuration: Any = ray.train.RunConfig
-        trainer = lean_trainer(job.learner.trainer(), groups)(
+        trainer = lean_trainer(job.learner.trainer(len(job.train)), groups)(
             _train_in_worker,
-            train_loop_config={"job": job, "checkpoints": enabled},
+            train_loop_config={
+                # Pickled, so that the controller, which looks at all of this, does not import the framework.
+                "learner": cloudpickle.dumps(job.learner),
+                "parts": job.parts(Checkpoints(every=configuration.checkpoint_every, enabled=enabled)),
+            },
             scaling_config=ray.train.ScalingConfig(
                 num_workers=len(job.train),
                 resources_per_worker=configuration.resources,
@@ -110,9 +131,9 @@ def run(job: Job, *, max_retries: int) -> Trained:
         except ray.exceptions.RayActorError as error:
             remove_groups(groups)
             raise TrainingError(
-                "Ray Train's controller, a process on the driver's node, ended before the training: it was killed, maybe "
-                "for want of memory, or interrupted. Call fit again; with checkpoint_dir it goes on from the last "
-                f"checkpoint. checkpoint_dir: {configuration.checkpoint_dir}; {error}"
+                "Ray Train's controller, a process on the driver's node, ended before the training: it was killed, "
+                "maybe for want of memory, or interrupted. Call fit again; with checkpoint_dir it goes on from the "
+                f"last checkpoint. checkpoint_dir: {configuration.checkpoint_dir}; {error}"
             ) from error
         except BaseException:
             remove_groups(groups)
@@ -125,20 +146,9 @@ def run(job: Job, *, max_retries: int) -> Trained:
 
 def _train_in_worker(config: dict[str, Any]) -> Trained | None:
     quieten_reports()
-    job: Job = config["job"]
-    context = ray.train.get_context()
-    rank = context.get_world_rank()
-    part = Part(
-        layout=job.layout,
-        classes=job.classes,
-        configuration=job.configuration,
-        train=job.train[rank],
-        evaluate=None if job.evaluate is None else job.evaluate[rank],
-        rank=rank,
-        workers=context.get_world_size(),
-        checkpoints=Checkpoints(every=job.configuration.checkpoint_every, enabled=config["checkpoints"]),
-    )
-    return job.learner.train(part)
+    part: Part = config["parts"][ray.train.get_context().get_world_rank()]
+    learner: Learner = cloudpickle.loads(config["learner"])
+    return learner.train(part)
 
 
 @contextmanager

@@ -35,7 +35,15 @@ if TYPE_CHECKING:
 
     from raydp._exchange.tensor_columns import Shape, TensorTables
 
-__all__ = ["AGENT_METHOD_GROUPS", "AgentNode", "BlockDescription", "ExchangeAgent", "Stored"]
+__all__ = [
+    "AGENT_LOST",
+    "AGENT_METHOD_GROUPS",
+    "AgentNode",
+    "AgentReplacedError",
+    "BlockDescription",
+    "ExchangeAgent",
+    "Stored",
+]
 
 # Threads of the actor per kind of call, so that conversions at work never keep a control call waiting.
 AGENT_METHOD_GROUPS = {"control": 4, "streams": 32, "lifetime": 2}
@@ -45,6 +53,14 @@ _WAIT_SECONDS = 60.0
 _CLOSE_SECONDS = 5.0
 # Younger sockets may belong to an application that is just starting.
 _SWEEP_AGE_SECONDS = 60.0
+
+
+class AgentReplacedError(ExchangeError):
+    """A call reached the process that Ray started in place of one that was lost."""
+
+
+# What a call to an agent raises whose process was lost, whether or not Ray has put another one in its place.
+AGENT_LOST = (ray.exceptions.RayActorError, AgentReplacedError)
 
 
 @dataclass(frozen=True)
@@ -121,6 +137,7 @@ class ExchangeAgent:
     @ray.method(concurrency_group="control")
     def publish(self) -> None:
         """Let executors find this agent."""
+        self._opened()
         self._hidden.replace(self._path)
 
     @ray.method(concurrency_group="control")
@@ -167,6 +184,7 @@ class ExchangeAgent:
     @ray.method(concurrency_group="control")
     def stored(self, conversion: int) -> Stored:
         """Return what became of a conversion whose stream has ended, once."""
+        self._opened()
         tensors = self._tensors.pop(conversion, None)
         return Stored(self._stored.pop(conversion, 0), {} if tensors is None else tensors.shapes)
 
@@ -229,7 +247,9 @@ class ExchangeAgent:
 
     def _opened(self) -> tuple[AgentServer, BlockReader]:
         if self._server is None or self._reader is None:
-            raise ExchangeError("This process of an exchange agent replaced one that was lost, and takes no new work")
+            raise AgentReplacedError(
+                "This process of an exchange agent replaced one that was lost, and takes no new work"
+            )
         return self._server, self._reader
 
     def _next_block(self, conversion: int) -> Any:

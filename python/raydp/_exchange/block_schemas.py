@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
@@ -41,17 +42,22 @@ def describe_blocks(
     for index, places in enumerate(nodes):
         near = next((node for node in places if node in by_node), agents[index % len(agents)].node)
         shares[near].append(index)
-    calls = {node: by_node[node].handle.describe.remote([refs[i] for i in share]) for node, share in shares.items()}
-    try:
-        answers: list[list[BlockDescription]] = ray.get(list(calls.values()), timeout=timeout)
-    except ray.exceptions.RayTaskError as error:
-        raise error.as_instanceof_cause() from error
-    except ray.exceptions.RayError as error:
-        raise ExchangeError(
-            f"The blocks of the Dataset could not be asked for their schema; was a node lost? {reason_of(error)}"
-        ) from error
+    calls = [by_node[node].handle.describe.remote([refs[i] for i in share]) for node, share in shares.items()]
+    deadline = time.monotonic() + timeout
     found: dict[int, BlockDescription] = {}
-    for share, answer in zip(shares.values(), answers, strict=True):
+    for share, call in zip(shares.values(), calls, strict=True):
+        try:
+            try:
+                answer = ray.get(call, timeout=max(deadline - time.monotonic(), 0))
+            except ray.exceptions.RayActorError:  # the agent was lost, which does not mean that the blocks are
+                left = max(deadline - time.monotonic(), 0)
+                answer = [BlockDescription.of(block) for block in ray.get([refs[i] for i in share], timeout=left)]
+        except ray.exceptions.RayTaskError as error:
+            raise error.as_instanceof_cause() from error
+        except ray.exceptions.RayError as error:
+            raise ExchangeError(
+                f"The blocks of the Dataset could not be asked for their schema; was a node lost? {reason_of(error)}"
+            ) from error
         found.update(zip(share, answer, strict=True))
     return [found[index] for index in range(len(refs))]
 

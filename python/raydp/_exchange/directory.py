@@ -16,7 +16,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from raydp._errors import ExchangeError
-from raydp._exchange.agent import AGENT_METHOD_GROUPS, ExchangeAgent
+from raydp._exchange.agent import AGENT_LOST, AGENT_METHOD_GROUPS, ExchangeAgent
 from raydp._exchange.ray_failures import reason_of
 from raydp._socket_base import socket_base
 
@@ -36,6 +36,8 @@ _START_SECONDS = 120.0
 _CLOSE_SECONDS = 10.0
 _WATCH_SECONDS = 30.0
 _RETRY_SECONDS = 0.5
+# How often an agent is started that is lost on its way up; more would not help one that cannot start.
+_STARTS = 3
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,7 @@ class AgentDirectory:
         created = [Agent(node, self._create(node)) for node in nodes]
         for agent in created:
             try:
-                self._bring_up(self._opened(agent))
+                self._bring_up(agent)
             except (ray.exceptions.RayError, ExchangeError) as error:
                 for other in created:
                     if other.node not in self._agents:
@@ -186,6 +188,21 @@ class AgentDirectory:
                     f"The exchange agent of a node did not start. Is this version of raydp installed on the node, and "
                     f"can it write to {self.folder.parent}? Node {agent.node}: {reason_of(error)}"
                 ) from error
+
+    def _bring_up(self, agent: Agent) -> None:
+        """Publish an agent when all participants know it; start one that is lost on its way once more."""
+        for attempt in itertools.count(1):
+            try:
+                agent = self._opened(agent)
+                self._publish(agent)
+            except AGENT_LOST as error:
+                ray.kill(agent.handle)
+                if attempt == _STARTS or not _is_alive(agent.node):
+                    raise
+                _logger.info("An exchange agent was lost on its way up, node %s: %s", agent.node, error)
+            else:
+                return
+            agent = Agent(agent.node, self._create(agent.node))
 
     def _opened(self, agent: Agent) -> Agent:
         """Have an agent listen, or one in its place: Ray takes another node where it does not know the node (yet)."""
@@ -198,7 +215,7 @@ class AgentDirectory:
             agent = Agent(agent.node, self._create(agent.node))
         return agent
 
-    def _bring_up(self, agent: Agent) -> None:
+    def _publish(self, agent: Agent) -> None:
         for participant in self._participants:
             participant.agent_joined(agent)
         ray.get(agent.handle.publish.remote(), timeout=_START_SECONDS)
@@ -222,14 +239,21 @@ class AgentDirectory:
         return actor.remote(os.fspath(path), self.token, self.application, self._timeout)
 
     def _introduce(self, agent: Agent, participant: Participant) -> None:
-        try:
-            participant.agent_joined(agent)
-        except ray.exceptions.RayActorError:
-            # It died unnoticed: its successor meets the participants on its way up, this one here.
+        for attempt in itertools.count(1):
+            try:
+                participant.agent_joined(agent)
+            except AGENT_LOST:
+                if attempt == _STARTS:
+                    raise
+            else:
+                return
+            # It was lost unnoticed: its successor meets the participants on its way up, this one here.
             if self._agents.get(agent.node) is agent:
                 del self._agents[agent.node]
+                if not _is_alive(agent.node):
+                    return
                 self._start([agent.node])
-            participant.agent_joined(self._agents[agent.node])
+            agent = self._agents[agent.node]
 
     def _lifetime_over(self, agent: Agent, over: Any) -> None:
         """Called in a thread of Ray's, which must not be kept."""

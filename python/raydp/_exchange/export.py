@@ -13,6 +13,7 @@ import ray
 from pyspark import InheritableThread
 
 from raydp._errors import ExchangeError, RaydpError
+from raydp._exchange.agent import AGENT_LOST
 from raydp._exchange.ray_failures import reason_of
 from raydp._exchange.tensor_columns import shapes_of_agents
 from raydp._progress import Progress
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
     from ray import ObjectRef
 
+    from raydp._exchange.agent import Stored
     from raydp._exchange.directory import Agent, AgentDirectory
     from raydp._exchange.driver_jvm import BlockOfPartition, DriverJvm
     from raydp._exchange.tensor_columns import BlockForm
@@ -210,7 +212,7 @@ class Export:
         for stream, call in zip(self._streams, calls, strict=True):
             try:
                 ray.get(call, timeout=_CONTROL_SECONDS)
-            except ray.exceptions.RayActorError as error:
+            except AGENT_LOST as error:
                 raise _agent_died(stream.agent) from error
             if not stream.over.wait(timeout):
                 raise ExchangeError(
@@ -221,13 +223,17 @@ class Export:
             report = self._reports.get()
             if isinstance(report, _Failed):
                 raise report.error
-        stored = ray.get(
-            [stream.agent.handle.stored.remote(self._number) for stream in self._streams], timeout=_CONTROL_SECONDS
-        )
-        for stream, end in zip(self._streams, stored, strict=True):
-            if end.blocks != len(stream.refs):
+        shapes = []
+        calls = [stream.agent.handle.stored.remote(self._number) for stream in self._streams]
+        for stream, call in zip(self._streams, calls, strict=True):
+            try:
+                stored: Stored = ray.get(call, timeout=_CONTROL_SECONDS)
+            except AGENT_LOST as error:
+                raise _agent_died(stream.agent) from error
+            if stored.blocks != len(stream.refs):
                 _raise_last(stream)
-        self._form = self._form.with_shapes(shapes_of_agents([end.shapes for end in stored]))
+            shapes.append(stored.shapes)
+        self._form = self._form.with_shapes(shapes_of_agents(shapes))
         return {(stream.agent.key, index): ref for stream in self._streams for index, ref in enumerate(stream.refs)}
 
     def _cancel(self, jvm: DriverJvm, error: BaseException) -> None:

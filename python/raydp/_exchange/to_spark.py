@@ -18,6 +18,7 @@ import ray.experimental
 from pyspark.sql.types import StructType
 
 from raydp._errors import ExchangeError, InvalidArgumentError, UnsupportedTypeError
+from raydp._exchange.agent import AGENT_LOST
 from raydp._exchange.block_schemas import describe_blocks, unified_schema
 from raydp._exchange.canonical_types import canonical_schema
 from raydp._exchange.driver_jvm import BlockSource, ScanRequest
@@ -153,7 +154,7 @@ class HeldDatasets:
         for call in ready:
             try:
                 ray.get(call)
-            except ray.exceptions.RayActorError as error:
+            except AGENT_LOST as error:
                 _logger.info("An exchange agent died; its successor is told what is held: %s", error)
         if late:
             _logger.warning("Exchange agents did not answer within %.0f s: %d", _CONTROL_SECONDS, len(late))

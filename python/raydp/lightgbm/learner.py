@@ -10,7 +10,7 @@ import lightgbm
 import numpy as np
 
 from raydp._estimators.boosting import BoostingLearner
-from raydp._estimators.learner import Part, Trained
+from raydp._estimators.learner import Part, Trained, plain_trainer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,8 +53,10 @@ class LightGBMLearner(BoostingLearner):
         """Whether the objective is one for two classes."""
         return self.params.get("objective") in _BINARY
 
-    def trainer(self) -> Any:
-        """Return Ray Train's trainer for LightGBM."""
+    def trainer(self, workers: int) -> Any:
+        """Return Ray Train's trainer for LightGBM, or its plain one, which imports less, for a worker alone."""
+        if workers == 1:
+            return plain_trainer()
         from ray.train.lightgbm import LightGBMTrainer
 
         return LightGBMTrainer

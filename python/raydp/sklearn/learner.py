@@ -13,7 +13,7 @@ import numpy as np
 import sklearn.base
 
 from raydp._errors import InvalidArgumentError
-from raydp._estimators.learner import Learner, Part, Rows, Trained
+from raydp._estimators.learner import Learner, Part, Rows, Trained, plain_trainer
 from raydp._estimators.metrics import finished, sums_of
 
 if TYPE_CHECKING:
@@ -68,12 +68,10 @@ class SklearnLearner(Learner):
         """Return how many there are with joblib's."""
         return 1 if configuration.num_workers == 1 else 1 + configuration.num_workers
 
-    def trainer(self) -> Any:
+    def trainer(self, workers: int) -> Any:
         """Return Ray Train's plain trainer."""
-        # A developer API; ray.train exports only those of frameworks, and its namesake is of the older Ray Train.
-        from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
-
-        return DataParallelTrainer
+        del workers
+        return plain_trainer()
 
     def train(self, part: Part) -> Trained | None:
         """Train: in epochs, going on from the last checkpoint, or in one go."""

@@ -22,6 +22,6 @@ class RayDPSparkMaster:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         del args, kwargs
         raise InvalidArgumentError(
-            "RayDPSparkMaster does not exist any more: raydp.init_spark starts the driver's JVM itself and asks Ray for "
-            "an AppMaster; call it instead"
+            "RayDPSparkMaster does not exist any more: raydp.init_spark starts the driver's JVM itself and asks Ray "
+            "for an AppMaster; call it instead"
         )

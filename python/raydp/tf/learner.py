@@ -74,8 +74,9 @@ class TFLearner(NetworkLearner[Recipe]):
             )
         return 1 if len(outputs.shape) == 1 else int(outputs.shape[1])
 
-    def trainer(self) -> Any:
+    def trainer(self, workers: int) -> Any:
         """Return Ray Train's trainer for TensorFlow."""
+        del workers
         from ray.train.tensorflow import TensorflowTrainer
 
         return TensorflowTrainer

@@ -73,8 +73,9 @@ class TorchLearner(NetworkLearner[Recipe]):
             model.train(was_training)
         return 1 if outputs.ndim == 1 else int(outputs.shape[1])
 
-    def trainer(self) -> Any:
+    def trainer(self, workers: int) -> Any:
         """Return Ray Train's trainer for PyTorch."""
+        del workers
         from ray.train.torch import TorchTrainer
 
         return TorchTrainer

@@ -10,7 +10,7 @@ import numpy as np
 import xgboost
 
 from raydp._estimators.boosting import BoostingLearner
-from raydp._estimators.learner import Part, Trained
+from raydp._estimators.learner import Part, Trained, plain_trainer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,8 +45,10 @@ class XGBoostLearner(BoostingLearner):
         """Whether the objective is one for two classes."""
         return str(self.params.get("objective", "")).startswith("binary:")
 
-    def trainer(self) -> Any:
-        """Return Ray Train's trainer for XGBoost."""
+    def trainer(self, workers: int) -> Any:
+        """Return Ray Train's trainer for XGBoost, or its plain one, which imports less, for a worker alone."""
+        if workers == 1:
+            return plain_trainer()
         from ray.train.xgboost import XGBoostTrainer
 
         return XGBoostTrainer
