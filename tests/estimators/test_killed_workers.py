@@ -73,12 +73,13 @@ def test_a_fit_whose_controller_is_killed_keeps_no_resources_and_the_next_one_re
             if epoch == 5 and not (mark := tmp_path / "killed").exists():
                 mark.touch()
                 ray.train.get_all_reported_checkpoints(timeout_s=60)  # until they count
-                (controller,) = (
-                    process.pid
+                # That of the fit before may still be on its way out.
+                controllers = (
+                    process
                     for process in psutil.Process(os.getppid()).children()
                     if process.name().startswith("ray::TrainContr")
                 )
-                os.kill(controller, signal.SIGKILL)
+                os.kill(max(controllers, key=psutil.Process.create_time).pid, signal.SIGKILL)
             return False
 
     estimator = XGBoostEstimator(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import time
@@ -223,9 +224,11 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
                 instead = "rows reach the workers through shared memory, no files are written"
                 deprecated_argument(name, instead, stacklevel=4)
         result = self._fit(train, evaluate, max_retries, stop_spark=stop_spark)
-        if fs_directory is not None and fs_directory.startswith(("/", "file:")):
-            # Programs remove the folder after the fit, and would fail then where there is none.
-            Path(urlsplit(fs_directory).path).mkdir(parents=True, exist_ok=True)
+        if fs_directory is not None and (url := urlsplit(str(fs_directory))).scheme in ("", "file"):
+            # Programs remove the folder after the fit, and would fail then where there is none. If it cannot be made,
+            # that is theirs to find out: the fit is done.
+            with contextlib.suppress(OSError):
+                Path(url.path).mkdir(parents=True, exist_ok=True)
         return result
 
     def _fitted(self) -> Model:
