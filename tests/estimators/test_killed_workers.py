@@ -36,19 +36,24 @@ def killer(folder: Path, *rounds: int) -> xgboost.callback.TrainingCallback:
     return Killer()
 
 
+def checkpointed(folder: Path, rounds: int, callback: xgboost.callback.TrainingCallback) -> XGBoostEstimator:
+    """An estimator that keeps every second round in a folder."""
+    return XGBoostEstimator(
+        {"max_depth": 3},
+        "y",
+        feature_columns=["x", "n"],
+        num_boost_round=rounds,
+        checkpoint_every=2,
+        checkpoint_dir=str(folder),
+        callbacks=[callback],
+    )
+
+
 def test_a_fit_and_after_its_retries_the_next_one_resume_from_the_checkpoint(
     ray_cluster: Any, rows: pd.DataFrame, tmp_path: Path
 ) -> None:
     checkpoints = tmp_path / "checkpoints"
-    estimator = XGBoostEstimator(
-        {"max_depth": 3},
-        "y",
-        feature_columns=["x", "n"],
-        num_boost_round=9,
-        checkpoint_every=2,
-        checkpoint_dir=str(checkpoints),
-        callbacks=[killer(tmp_path, 5, 7)],
-    )
+    estimator = checkpointed(checkpoints, 9, killer(tmp_path, 5, 7))
     with pytest.raises(TrainingError, match="max_retries: 1"):
         estimator.fit(rows, rows, max_retries=1)
     assert steps_done(tmp_path) == [1, 2, 3, 4, 5, 5, 6, 7]
@@ -82,15 +87,7 @@ def test_a_fit_whose_controller_is_killed_keeps_no_resources_and_the_next_one_re
                 os.kill(max(controllers, key=psutil.Process.create_time).pid, signal.SIGKILL)
             return False
 
-    estimator = XGBoostEstimator(
-        {"max_depth": 3},
-        "y",
-        feature_columns=["x", "n"],
-        num_boost_round=60,
-        checkpoint_every=2,
-        checkpoint_dir=str(tmp_path / "checkpoints"),
-        callbacks=[ControllerKiller()],
-    )
+    estimator = checkpointed(tmp_path / "checkpoints", 60, ControllerKiller())
     before = ray.available_resources()["CPU"]
     with pytest.raises(TrainingError, match=r"Ray Train's controller.*ended before the training"):
         estimator.fit(rows)
