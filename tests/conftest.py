@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +40,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--applications", type=int, default=2, help="how many tests/lifecycle/test_session.py runs at once"
     )
     parser.addoption("--restarts", type=int, default=6, help="how often tests/lifecycle/test_restarts.py starts Spark")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let each Ray cluster of the tests, of their programs too, use a folder that goes with this process.
+
+    A cluster that a JVM joins leaves 40 MB behind, and there are more than a hundred of them.
+    """
+    folder = tempfile.mkdtemp(prefix="rt-", dir="/tmp")  # short: sockets' paths have a limit
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    os.environ["RAY_TMPDIR"] = folder
+    # Ray spills nothing where less than 5 % of the disk are free, which says little of the few GB that tests need.
+    os.environ["RAY_local_fs_capacity_threshold"] = "0.999"  # noqa: SIM112  (how Ray spells it)
 
 
 @pytest.fixture(scope="session")

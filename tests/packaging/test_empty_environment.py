@@ -53,10 +53,17 @@ def install(wheel: Path, folder: Path) -> Path:
     uv = Path(sys.executable).with_name("uv")
     python = folder / "bin" / "python"
     lock = ROOT / "ci" / "requirements.lock"
-    for command in (
-        [uv, "venv", "--quiet", "--python", sys.executable, folder],
-        [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, "--constraint", lock, wheel],
-    ):
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ, timeout=600)
-        assert done.returncode == 0, done.stdout + done.stderr
+
+    def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [uv, *command, "--quiet"], capture_output=True, text=True, check=False, env=os.environ, timeout=600
+        )
+
+    made = run("venv", "--python", sys.executable, folder)
+    assert made.returncode == 0, made.stdout + made.stderr
+    packages = ("pip", "install", "--compile-bytecode", "--python", python, "--constraint", lock, wheel)
+    # Offline if the cache has everything, as where ci/setup.sh filled .venv; that says why.
+    if run(*packages, "--offline").returncode != 0:
+        installed = run(*packages)
+        assert installed.returncode == 0, installed.stdout + installed.stderr
     return python

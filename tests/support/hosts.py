@@ -216,6 +216,7 @@ class RayHosts:
             "RAY_AUTH_TOKEN_PATH": None if host is network else "/tmp/token",
             "RAY_ADDRESS": None,
             "TMPDIR": None,
+            "RAY_TMPDIR": None,
             "RAYDP_TEST_HOSTS": f"{network.network}:{len(self.hosts)}:{network.folder.parent}",
             # A host's working folder is another one.
             "PYTHONPATH": os.pathsep.join(

@@ -181,6 +181,11 @@ class AgentDirectory:
             try:
                 self._bring_up(agent)
             except (ray.exceptions.RayError, ExchangeError) as error:
+                if not _is_alive(agent.node):
+                    # A cluster that shrinks: the node's executors are gone as well, and those to come have another.
+                    ray.kill(agent.handle)
+                    _logger.info("Node %s ended before its exchange agent had started: %s", agent.node, error)
+                    continue
                 for other in created:
                     if other.node not in self._agents:
                         ray.kill(other.handle)
@@ -250,10 +255,12 @@ class AgentDirectory:
             # It was lost unnoticed: its successor meets the participants on its way up, this one here.
             if self._agents.get(agent.node) is agent:
                 del self._agents[agent.node]
-                if not _is_alive(agent.node):
-                    return
-                self._start([agent.node])
-            agent = self._agents[agent.node]
+                if _is_alive(agent.node):
+                    self._start([agent.node])
+            successor = self._agents.get(agent.node)
+            if successor is None:  # the node has ended, too
+                return
+            agent = successor
 
     def _lifetime_over(self, agent: Agent, over: Any) -> None:
         """Called in a thread of Ray's, which must not be kept."""
