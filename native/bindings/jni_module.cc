@@ -101,12 +101,12 @@ std::vector<std::int64_t> numbers_from(JNIEnv* env, jlongArray array) {
   return numbers;
 }
 
-std::vector<std::uint32_t> columns_from(JNIEnv* env, jintArray array) {
+std::vector<std::uint32_t> indexes_from(JNIEnv* env, jintArray array) {
   if (array == nullptr) throw Error(ErrorCode::invalid_argument, "an array argument is null");
-  std::vector<std::uint32_t> columns(static_cast<std::size_t>(env->GetArrayLength(array)));
-  env->GetIntArrayRegion(array, 0, static_cast<jsize>(columns.size()),
-                         reinterpret_cast<jint*>(columns.data()));
-  return columns;
+  std::vector<std::uint32_t> indexes(static_cast<std::size_t>(env->GetArrayLength(array)));
+  env->GetIntArrayRegion(array, 0, static_cast<jsize>(indexes.size()),
+                         reinterpret_cast<jint*>(indexes.data()));
+  return indexes;
 }
 
 jlongArray java_numbers(JNIEnv* env, const std::vector<std::int64_t>& numbers) {
@@ -237,7 +237,7 @@ RAYDP_NATIVE(jlong, awaitAck)(JNIEnv* env, jclass, jlong connection, jint timeou
 
 RAYDP_NATIVE(void, requestRead)
 (JNIEnv* env, jclass, jlong connection, jlong segment, jlong dataset, jint block, jlong from_row,
- jlong max_rows, jintArray columns) {
+ jlong max_rows, jintArray columns, jintArray selection) {
   guarded(env, [&] {
     connections()
         .get(connection)
@@ -247,7 +247,8 @@ RAYDP_NATIVE(void, requestRead)
              .block = static_cast<std::uint32_t>(not_negative(block, "the block's number")),
              .from_row = not_negative(from_row, "the first row"),
              .max_rows = not_negative(max_rows, "the number of rows"),
-             .columns = columns_from(env, columns)});
+             .columns = indexes_from(env, columns),
+             .selection = indexes_from(env, selection)});
   });
 }
 

@@ -236,11 +236,14 @@ void bind_test_client(py::module_& module) {
       .def(
           "request_read",
           [](AgentClient& client, std::uint32_t segment, std::uint64_t dataset, std::uint32_t block,
-             std::uint64_t from_row, std::uint64_t max_rows, std::vector<std::uint32_t> columns) {
-            client.request_read({segment, dataset, block, from_row, max_rows, std::move(columns)});
+             std::uint64_t from_row, std::uint64_t max_rows, std::vector<std::uint32_t> columns,
+             std::vector<std::uint32_t> selection) {
+            client.request_read({segment, dataset, block, from_row, max_rows, std::move(columns),
+                                 std::move(selection)});
           },
           py::arg("segment"), py::arg("dataset"), py::arg("block"), py::arg("from_row"),
-          py::arg("max_rows"), py::arg("columns"))
+          py::arg("max_rows"), py::arg("columns"),
+          py::arg("selection") = std::vector<std::uint32_t>())
       .def(
           "await_read",
           [](AgentClient& client, double timeout) {

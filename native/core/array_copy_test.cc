@@ -6,6 +6,7 @@
 
 #include "core/array_layout.h"
 #include "core/error.h"
+#include "core/selection.h"
 #include "core/testing/sample_array.h"
 
 namespace raydp {
@@ -73,6 +74,49 @@ TEST(ArrayCopy, RandomBatchesAndRangesArriveUnchanged) {
                          {.from = from, .count = below(random, length - from + 1)});
     if (::testing::Test::HasFatalFailure()) return;
   }
+}
+
+// What `Selection` takes: some parts of a field.
+void select_some(const Field& field, bool is_entries, Random& random,
+                 std::vector<std::uint32_t>& numbers) {
+  const std::size_t count = field.children.size();
+  if (count == 0 || below(random, 3) == 0) {
+    numbers.push_back(0);
+    return;
+  }
+  const bool may_lack_some = field.layout == Layout::structure && !is_entries;
+  std::vector<std::uint32_t> kept;
+  const auto one = static_cast<std::size_t>(below(random, std::ssize(field.children)));
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!may_lack_some || i == one || below(random, 2) == 0) {
+      kept.push_back(static_cast<std::uint32_t>(i));
+    }
+  }
+  numbers.push_back(static_cast<std::uint32_t>(kept.size()));
+  for (const std::uint32_t index : kept) {
+    numbers.push_back(index);
+    select_some(field.children[index], field.layout == Layout::map, random, numbers);
+  }
+}
+
+TEST(ArrayCopy, SelectedPartsOfRandomBatchesArriveUnchanged) {
+  Random random(2026);
+  std::size_t smaller = 0;
+  for (int round = 0; round < 400; ++round) {
+    const Field batch = make_batch({testing::random_field(random, "a", 4),
+                                    make_field("b", "+s", {testing::random_field(random, "x", 2),
+                                                           testing::random_field(random, "y", 2)})});
+    const SampleArray sample(batch, below(random, 100), random, false);
+    std::vector<std::uint32_t> numbers;
+    for (const Field& column : batch.children) select_some(column, false, random, numbers);
+    const Selection selected(batch, sample.array(), numbers);
+    check_batch(selected.schema(), selected.array());
+    smaller += node_count(selected.schema()) < node_count(batch) ? 1 : 0;
+    expect_faithful_copy(selected.schema(), selected.array(),
+                         {.from = 0, .count = sample.array().length});
+    if (::testing::Test::HasFatalFailure()) return;
+  }
+  EXPECT_GT(smaller, 100U);
 }
 
 TEST(ArrayCopy, EveryTypeArrivesUnchanged) {

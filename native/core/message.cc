@@ -35,6 +35,7 @@ void visit_fields(Fields& f, M& m) {
     f(m.segment);
   } else if constexpr (std::is_same_v<T, Read>) {
     f(m.segment), f(m.dataset), f(m.block), f(m.from_row), f(m.max_rows), f(m.columns);
+    f(m.selection);
   } else if constexpr (std::is_same_v<T, Ready>) {
     f(m.segment), f(m.from_row), f(m.rows), f(m.total_rows), f(m.nodes);
   } else if constexpr (std::is_same_v<T, Grow>) {

@@ -92,6 +92,7 @@ struct Read {
   std::uint64_t from_row = 0;
   std::uint64_t max_rows = 0;
   std::vector<std::uint32_t> columns{};
+  std::vector<std::uint32_t> selection{};  // see `Selection`
   bool operator==(const Read&) const = default;
 };
 struct Ready {

@@ -6,6 +6,7 @@
 
 #include "core/array_copy.h"
 #include "core/error.h"
+#include "core/selection.h"
 
 namespace raydp {
 
@@ -47,7 +48,8 @@ std::int64_t ReadRequest::reply(const Field& schema, const ArrowArray& batch, st
   if (answer_->answered()) {
     throw Error(ErrorCode::invalid_argument, "the read request was answered before");
   }
-  const Message answer = answer_with(schema, batch, from, total_rows);
+  const Selection selected(schema, batch, read_.selection);
+  const Message answer = answer_with(selected.schema(), selected.array(), from, total_rows);
   const auto delivery = answer_->send(answer);
   if (delivery == PendingAnswer::Delivery::peer_gone) {
     throw Error(ErrorCode::connection_closed, "the executor that asked for these rows is gone");

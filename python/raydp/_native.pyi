@@ -119,6 +119,8 @@ class ExportedBlock:
 class ReadRequest:
     """An executor's wish for ``max_rows`` rows of a block, from ``from_row`` on, of some ``columns``.
 
+    Of nested columns it may want some fields only.
+
     Dropped without an answer, the executor's task fails.
     """
 
@@ -135,8 +137,10 @@ class ReadRequest:
     def reply(self, batch: _ArrowArrayExporter, from_row_in_batch: int, total_rows: int) -> int:
         """Copy rows into the executor's segment, as many as were asked for and fit, and tell it.
 
+        Of nested columns only what was asked for is copied.
+
         Args:
-            batch: a record batch (or struct array) of exactly the requested columns, in their order.
+            batch: a record batch (or struct array) of exactly the requested columns, whole, in their order.
             from_row_in_batch: the first row to send, counted in ``batch``.
             total_rows: rows of the whole block, for the executor to know when it has all.
 
@@ -164,7 +168,14 @@ class TestClient:
     def await_accepted(self, timeout: float) -> tuple[int, int]: ...
     def await_ack(self, timeout: float) -> int: ...
     def request_read(
-        self, segment: int, dataset: int, block: int, from_row: int, max_rows: int, columns: list[int]
+        self,
+        segment: int,
+        dataset: int,
+        block: int,
+        from_row: int,
+        max_rows: int,
+        columns: list[int],
+        selection: list[int] = ...,
     ) -> None: ...
     def await_read(self, timeout: float) -> tuple[int, bool, int, int, int, int, list[int]]: ...
     def cancel(self) -> None: ...

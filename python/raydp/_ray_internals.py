@@ -16,7 +16,7 @@ import pyarrow as pa
 from raydp._errors import ExchangeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from ray import ObjectRef
@@ -170,17 +170,20 @@ def quieten_reports() -> None:
     context.logger.setLevel(logging.WARNING)
 
 
-def lean_trainer(trainer: type[Any], groups: Path) -> type[Any]:
-    """Return a trainer of Ray Train that starts fewer processes for itself.
+def lean_trainer(trainer: type[Any], groups: Path, is_final: Callable[[BaseException], bool]) -> type[Any]:
+    """Return a trainer of Ray Train that starts fewer processes for itself, and does not repeat what fails again.
 
-    Why: one for handing out Datasets, for every group of workers and also when it was given none, where estimators deal
-    the blocks themselves; and one that watches whether the controller is killed, which, where Ray has no dashboard, the
-    end of a fit waits for, 12 s long. Each imports all of Ray Train (two seconds of processor time). Callbacks that can
-    be left out would replace it. What the second one is for is left to :func:`remove_groups`.
+    Why: of the processes, one is for handing out Datasets, for every group of workers and also when it was given none,
+    where estimators deal the blocks themselves; and one watches whether the controller is killed, which, where Ray has
+    no dashboard, the end of a fit waits for, 12 s long. Each imports all of Ray Train (two seconds of processor time).
+    Callbacks that can be left out would replace it. What the second one is for is left to :func:`remove_groups`. As for
+    failures, Ray Train takes an error in the training function for one like a killed worker; a public failure policy
+    would replace it.
 
     Args:
         trainer: A subclass of ``ray.train``'s ``DataParallelTrainer``.
         groups: A file of this machine, where the controller runs too, that gets the workers' placement groups.
+        is_final: Tells of an error in a worker whether it would come again, however often training is tried.
     """
 
     class Lean(trainer):  # type: ignore[misc]  # Ray has no types
@@ -192,7 +195,28 @@ def lean_trainer(trainer: type[Any], groups: Path) -> type[Any]:
             callbacks = super()._create_default_callbacks()
             return [*(one for one in callbacks if not isinstance(one, left_out)), _note_groups(groups)]
 
+        def _initialize_and_run_controller(self, **arguments: Any) -> Any:
+            policy = _without_retries(arguments.pop("failure_policy"), is_final)
+            return super()._initialize_and_run_controller(failure_policy=policy, **arguments)
+
     return Lean
+
+
+def _without_retries(policy: Any, is_final: Callable[[BaseException], bool]) -> Any:
+    """Return a failure policy that gives up on final errors, and leaves the others to another policy."""
+    from ray.train.v2._internal.exceptions import UserExceptionWithTraceback
+    from ray.train.v2._internal.execution.failure_handling import FailureDecision, FailurePolicy
+
+    class WithoutRetries(FailurePolicy):
+        def make_decision(self, training_failed_error: Any) -> Any:
+            failures = getattr(training_failed_error, "worker_failures", {}).values()
+            errors = [one._base_exc for one in failures if isinstance(one, UserExceptionWithTraceback)]
+            # With one that died among them, the others' errors may be of its death.
+            if len(errors) == len(failures) and any(map(is_final, errors)):
+                return FailureDecision.RAISE
+            return policy.make_decision(training_failed_error)
+
+    return WithoutRetries(policy.failure_config)
 
 
 def _note_groups(path: Path) -> Any:

@@ -69,6 +69,17 @@ def test_a_fit_and_after_its_retries_the_next_one_resume_from_the_checkpoint(
     assert course == sorted(course, reverse=True)
 
 
+def test_a_mistake_in_a_callback_ends_the_fit_at_once(ray_cluster: Any, rows: pd.DataFrame, tmp_path: Path) -> None:
+    class Mistaken(xgboost.callback.TrainingCallback):
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002
+            step_done(tmp_path, model.num_boosted_rounds(), kill_at=())
+            return len(epoch) > 5  # type: ignore[arg-type]
+
+    with pytest.raises(TrainingError, match="TypeError: object of type 'int' has no len"):
+        checkpointed(tmp_path / "checkpoints", 9, Mistaken()).fit(rows, max_retries=3)
+    assert steps_done(tmp_path) == [1]
+
+
 def test_a_fit_whose_controller_is_killed_keeps_no_resources_and_the_next_one_resumes(
     ray_cluster: Any, rows: pd.DataFrame, tmp_path: Path
 ) -> None:

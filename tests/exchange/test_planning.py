@@ -70,6 +70,34 @@ def test_sizes_decide_what_is_broadcast(spark: SparkSession) -> None:
     assert large.join(few, "n").count() == 1000
 
 
+def test_fields_of_nested_columns_are_pushed_down(spark: SparkSession) -> None:
+    part = pa.struct({"x": pa.int32(), "text": pa.string(), "deep": pa.struct({"a": pa.int64(), "b": pa.string()})})
+    values = [{"x": n, "text": str(n), "deep": {"a": -n, "b": f"{n}"}} if n % 5 else None for n in range(40)]
+    maps = [None if n % 7 == 0 else [(f"k{n}", values[n]), ("fixed", values[n - 1])] for n in range(40)]
+    table = pa.table(
+        {
+            "n": range(40),
+            "s": pa.array(values, part),
+            "items": pa.array([values[:n] for n in range(40)], pa.list_(part)),
+            "m": pa.array(maps, pa.map_(pa.string(), part)),
+            "sub": pa.array(values, part),
+        }
+    )
+    df = raydp.to_spark(ray.data.from_arrow(table), spark)
+    parts = df.selectExpr("s.deep.b", "items.x", "m['fixed'].text AS t", "sub")
+    whole = "struct<x:int,text:string,deep:struct<a:bigint,b:string>>"
+    read = f"s:struct<deep:struct<b:string>>,items:array<struct<x:int>>,m:map<string,struct<text:string>>,sub:{whole}"
+    assert f"reads: struct<{read}>" in plan(parts)
+    for number, row in enumerate(parts.collect()):
+        value = values[number]
+        assert row.b == (value and value["deep"]["b"])
+        assert row.x == [item and item["x"] for item in values[:number]]
+        assert row.t == (values[number - 1]["text"] if number % 7 and (number - 1) % 5 else None)  # type: ignore[index]
+        assert (row.sub and row.sub.asDict(recursive=True)) == value
+    assert df.where("s.x > 20").selectExpr("sum(sub.deep.a)").first()[0] == -sum(n for n in range(21, 40) if n % 5)
+    assert df.where("s IS NULL").count() == 8
+
+
 def test_limits_and_columns_are_pushed_down(spark: SparkSession) -> None:
     # Reading a block behind the limit, or the other column, would fail.
     wanted = pa.table({"n": pa.array(range(10), pa.uint64()), "m": pa.array([2**64 - 1] * 10, pa.uint64())})

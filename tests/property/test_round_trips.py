@@ -12,6 +12,7 @@ import pytest
 import ray
 from hypothesis import given, note
 from hypothesis import strategies as st
+from pyspark.sql.types import ArrayType, MapType, StructType
 
 import raydp
 import raydp.spark
@@ -24,6 +25,8 @@ from support.spark_data import schemas, spark_rows, spark_types
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql import types as T
+
+_PRUNING = "spark.sql.optimizer.nestedSchemaPruning.enabled"
 
 pytestmark = pytest.mark.timeout(3600)  # each example runs Spark jobs
 
@@ -49,6 +52,41 @@ def test_ray_to_spark_reads_any_columns_in_any_order(spark: SparkSession, found:
     result = table_of(raydp.from_spark(df.select([_quoted(name) for name in names])))
     assert rows_of(result) == rows_of(found.expected.select(names))
     assert df.count() == found.expected.num_rows
+
+
+@st.composite
+def _paths(draw: st.DrawFn, schema: T.StructType) -> str:
+    """An expression that goes into a column as deep as it likes."""
+    field = draw(st.sampled_from(schema.fields))
+    expression, type_ = _quoted(field.name), field.dataType
+    while draw(st.integers(0, 4)):
+        element = type_.elementType if isinstance(type_, ArrayType) else type_
+        if isinstance(element, StructType) and element.fields:
+            field = draw(st.sampled_from(element.fields))
+            expression += "." + _quoted(field.name)
+            type_ = ArrayType(field.dataType) if isinstance(type_, ArrayType) else field.dataType
+        elif isinstance(type_, MapType):
+            expression, type_ = f"map_values({expression})", ArrayType(type_.valueType)
+        else:
+            break
+    return expression
+
+
+@given(found=blocks(), choice=st.data())
+def test_parts_of_nested_columns_are_those_of_the_whole(spark: SparkSession, found: Blocks, choice: Any) -> None:
+    df = raydp.spark.ray_dataset_to_spark_dataframe(spark, found.schema, [ray.put(table) for table in found.tables])
+    paths = choice.draw(st.lists(_paths(df.schema), min_size=1, max_size=3))
+    note(f"paths: {paths} of {df.schema.simpleString()}")
+    parts = df.selectExpr(*(f"{path} AS c{number}" for number, path in enumerate(paths)))
+    found_with = {}
+    for pruning in ("true", "false"):
+        spark.conf.set(_PRUNING, pruning)
+        try:
+            found_with[pruning] = table_of(raydp.from_spark(parts.select("*")))
+        finally:
+            spark.conf.unset(_PRUNING)
+    assert found_with["true"].schema == found_with["false"].schema
+    assert rows_of(found_with["true"]) == rows_of(found_with["false"])
 
 
 @st.composite

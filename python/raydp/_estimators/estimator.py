@@ -70,7 +70,7 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
             InvalidDataError: Columns, nulls, classes or shapes are not what is needed; no worker was started.
             InvalidArgumentError: ``max_retries`` is not a number of 0 or more.
             ClusterError: The workers do not fit the cluster.
-            TrainingError: The workers failed more often than ``max_retries``.
+            TrainingError: The workers failed more often than ``max_retries``, or once by a mistake of the program.
         """
         return self._fit(train_ds, evaluate_ds, max_retries, stop_spark=False)
 

@@ -16,7 +16,7 @@ import ray
 import ray.train
 from ray import cloudpickle
 
-from raydp._errors import RaydpError, TrainingError
+from raydp._errors import InvalidArgumentError, RaydpError, TrainingError
 from raydp._estimators.learner import Checkpoints, Learner, Part, Trained
 from raydp._estimators.progress import steps_shown
 from raydp._estimators.train_environment import settle
@@ -33,6 +33,28 @@ if TYPE_CHECKING:
 __all__ = ["Job", "run"]
 
 _logger = logging.getLogger(__name__)
+
+# Mistakes of a program. Their subclasses are not: libraries report lost connections with them, too.
+_MISTAKES = frozenset(
+    {
+        ArithmeticError,
+        AssertionError,
+        AttributeError,
+        FloatingPointError,
+        ImportError,
+        IndexError,
+        KeyError,
+        LookupError,
+        ModuleNotFoundError,
+        NameError,
+        NotImplementedError,
+        OverflowError,
+        TypeError,
+        UnboundLocalError,
+        ValueError,
+        ZeroDivisionError,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -89,7 +111,8 @@ def run(job: Job, *, max_retries: int) -> Trained:
 
     Raises:
         InvalidDataError: A worker found something wrong with the rows.
-        TrainingError: Workers failed more often than that, or Ray Train's controller was killed.
+        TrainingError: Workers failed more often than that, or once by a mistake of the program (a ``TypeError`` in a
+            callback, say), or Ray Train's controller was killed.
     """
     configuration = job.configuration
     settle()
@@ -102,7 +125,7 @@ def run(job: Job, *, max_retries: int) -> Trained:
         groups = Path(notes) / "placement-groups"
         # Typed as its older namesake, which has other arguments.
         run_configuration: Any = ray.train.RunConfig
-        trainer = lean_trainer(job.learner.trainer(len(job.train)), groups)(
+        trainer = lean_trainer(job.learner.trainer(len(job.train)), groups, _is_final)(
             _train_in_worker,
             train_loop_config={
                 # Pickled, so that the controller, which looks at all of this, does not import the framework.
@@ -149,6 +172,10 @@ def _train_in_worker(config: dict[str, Any]) -> Trained | None:
     part: Part = config["parts"][ray.train.get_context().get_world_rank()]
     learner: Learner = cloudpickle.loads(config["learner"])
     return learner.train(part)
+
+
+def _is_final(error: BaseException) -> bool:
+    return isinstance(error, InvalidArgumentError) or type(error) in _MISTAKES
 
 
 @contextmanager

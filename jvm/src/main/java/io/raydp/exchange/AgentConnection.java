@@ -169,8 +169,15 @@ public final class AgentConnection implements AutoCloseable {
     }
   }
 
-  void requestRead(MappedSegment segment, long dataset, int block, long fromRow, long maxRows, int[] columns) {
-    NativeExchange.requestRead(open(), segment.id(), dataset, block, fromRow, maxRows, columns);
+  /**
+   * Asks for rows of a block.
+   *
+   * @param columns indexes in the Dataset's schema
+   * @param selection what is wanted of nested columns; see {@link ColumnPruning}
+   */
+  void requestRead(
+      MappedSegment segment, long dataset, int block, long fromRow, long maxRows, int[] columns, int[] selection) {
+    NativeExchange.requestRead(open(), segment.id(), dataset, block, fromRow, maxRows, columns, selection);
   }
 
   /** Waits for {segment id, status, from row, rows, total rows, needed bytes, nodes...}. */

@@ -41,9 +41,16 @@ final class NativeExchange {
   /** Waits until the agent has stored an accepted block and returns its segment's id. */
   static native long awaitAck(long connection, int timeoutMillis);
 
-  /** Asks for rows of a block's columns to be copied into a segment. */
+  /** Asks for rows of a block's columns, of nested ones for some fields, to be copied into a segment. */
   static native void requestRead(
-      long connection, long segmentId, long dataset, int block, long fromRow, long maxRows, int[] columns);
+      long connection,
+      long segmentId,
+      long dataset,
+      int block,
+      long fromRow,
+      long maxRows,
+      int[] columns,
+      int[] selection);
 
   /** Waits for the next reply: {segment id, status (0 ready, 1 grow), from row, rows, total rows, needed bytes, nodes}. */
   static native long[] awaitRead(long connection, int timeoutMillis);

@@ -1,5 +1,6 @@
 package io.raydp.exchange;
 
+import io.raydp.exchange.columns.SparkStrings;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import org.apache.spark.sql.types.ArrayType;
@@ -197,7 +198,7 @@ public final class SegmentColumnVector extends ColumnVector {
       return null;
     }
     int start = offset(row);
-    return UTF8String.fromAddress(null, values + start, offset(row + 1) - start);
+    return SparkStrings.at(values + start, offset(row + 1) - start);
   }
 
   @Override

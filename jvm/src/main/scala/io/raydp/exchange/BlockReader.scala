@@ -11,7 +11,9 @@ import org.apache.spark.sql.vectorized.{ColumnVector, ColumnarBatch}
 /**
  * What the tasks of a scan ask their agents for.
  *
+ * @param columns the columns, nested ones with the fields that are wanted
  * @param ordinals the columns' places in the Dataset's schema
+ * @param selection what is wanted of each column; see [[ColumnPruning.selection]]
  * @param limit the most rows that any task need return
  */
 private[exchange] final case class BlockRead(
@@ -19,6 +21,7 @@ private[exchange] final case class BlockRead(
     agent: AgentAddress,
     columns: StructType,
     ordinals: Array[Int],
+    selection: Array[Int],
     segmentBytes: Long,
     limit: Option[Long])
 
@@ -155,7 +158,8 @@ private[exchange] final class BlockReader(read: BlockRead, ranges: Seq[RowRange]
   private def request(held: ConnectionLease, range: RowRange, bytes: Long): Unit = {
     val segment = held.connection.lendForRead(math.max(bytes, read.segmentBytes))
     val rows = math.min(range.rows.getOrElse(Long.MaxValue), rowsLeft)
-    held.connection.requestRead(segment, read.dataset, range.block, range.fromRow, rows, read.ordinals)
+    held.connection.requestRead(segment, read.dataset, range.block, range.fromRow, rows, read.ordinals,
+      read.selection)
     requested = Some(segment)
   }
 

@@ -13,11 +13,8 @@ private[exchange] final class RayScanBuilder(table: RayTable) extends ScanBuilde
   private var columns = table.dataset.schema
   private var limit: Option[Long] = None
 
-  override def pruneColumns(required: StructType): Unit = {
-    // Nested columns are read as a whole: the agent copies top-level columns only.
-    val names = required.fieldNames.toSet
-    columns = StructType(table.dataset.schema.filter(field => names.contains(field.name)))
-  }
+  override def pruneColumns(required: StructType): Unit =
+    columns = ColumnPruning.pruned(table.dataset.schema, required)
 
   // Every task stops at the limit; Spark still cuts what several tasks return together.
   override def pushLimit(rows: Int): Boolean = {
@@ -45,7 +42,8 @@ private[exchange] final class RayScan(table: RayTable, columns: StructType, limi
   override def columnarSupportMode(): Scan.ColumnarSupportMode = Scan.ColumnarSupportMode.SUPPORTED
 
   override def description(): String =
-    s"ray dataset ${dataset.id} (${dataset.blocks.size} blocks)${limit.fold("")(rows => s", limit $rows")}"
+    s"ray dataset ${dataset.id} (${dataset.blocks.size} blocks), reads: ${columns.simpleString}" +
+      limit.fold("")(rows => s", limit $rows")
 
   override def planInputPartitions(): Array[InputPartition] = {
     val session = SparkSession.active
@@ -58,8 +56,14 @@ private[exchange] final class RayScan(table: RayTable, columns: StructType, limi
   }
 
   override def createReaderFactory(): PartitionReaderFactory = {
-    val ordinals = columns.fieldNames.map(dataset.schema.fieldIndex)
-    val request = BlockRead(dataset.id, dataset.agent, columns, ordinals, dataset.segmentBytes, limit)
+    val request = BlockRead(
+      dataset.id,
+      dataset.agent,
+      columns,
+      columns.fieldNames.map(dataset.schema.fieldIndex),
+      ColumnPruning.selection(dataset.schema, columns),
+      dataset.segmentBytes,
+      limit)
     new RayReaderFactory(request, table.lease)
   }
 

@@ -1,0 +1,98 @@
+package io.raydp.exchange.columns;
+
+import static java.lang.invoke.MethodType.methodType;
+
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.lang.reflect.Field;
+import java.lang.reflect.Modifier;
+import java.util.Arrays;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.apache.spark.unsafe.types.UTF8String;
+
+/**
+ * Strings of Spark's that lie outside the heap, made without {@code UTF8String}'s constructor.
+ *
+ * <p>Since Spark 4.0 the constructor writes four volatile fields, each with a memory barrier, which takes longer than all
+ * else that is done for a short string. Here they get the same values by plain writes, as for fields that are not volatile:
+ * nobody else has the object yet. A constructor without barriers would replace this; where the fields are other ones than
+ * those known here, the constructor is used.
+ */
+public final class SparkStrings {
+  private static final Set<String> FIELDS =
+      Set.of("base", "offset", "numBytes", "numChars", "isValid", "numBytesValid", "isFullAscii");
+  private static final boolean IS_KNOWN =
+      Arrays.stream(UTF8String.class.getDeclaredFields())
+          .filter(field -> !Modifier.isStatic(field.getModifiers()))
+          .map(Field::getName)
+          .collect(Collectors.toSet())
+          .equals(FIELDS);
+
+  private static final MethodHandle ALLOCATE = IS_KNOWN ? allocation() : null;
+  private static final VarHandle OFFSET = field("offset");
+  private static final VarHandle BYTES = field("numBytes");
+  private static final VarHandle CHARACTERS = field("numChars");
+  private static final VarHandle VALIDITY = field("isValid");
+  private static final VarHandle VALID_BYTES = field("numBytesValid");
+  private static final VarHandle ASCII = field("isFullAscii");
+
+  private static final UTF8String NEW = new UTF8String();
+  private static final int NO_CHARACTERS = IS_KNOWN ? (int) CHARACTERS.get(NEW) : 0;
+  private static final Object NO_VALIDITY = IS_KNOWN ? VALIDITY.get(NEW) : null;
+  private static final int NO_VALID_BYTES = IS_KNOWN ? (int) VALID_BYTES.get(NEW) : 0;
+  private static final Object NO_ASCII = IS_KNOWN ? ASCII.get(NEW) : null;
+
+  private SparkStrings() {}
+
+  /** Returns the string of so many bytes at an address; it must not be used after they are gone. */
+  public static UTF8String at(long address, int bytes) {
+    if (!IS_KNOWN) {
+      return UTF8String.fromAddress(null, address, bytes);
+    }
+    UTF8String string = allocate();
+    OFFSET.set(string, address);
+    BYTES.set(string, bytes);
+    CHARACTERS.set(string, NO_CHARACTERS);
+    VALIDITY.set(string, NO_VALIDITY);
+    VALID_BYTES.set(string, NO_VALID_BYTES);
+    ASCII.set(string, NO_ASCII);
+    return string;
+  }
+
+  private static UTF8String allocate() {
+    try {
+      return (UTF8String) ALLOCATE.invokeExact();
+    } catch (Throwable error) { // what a method handle may throw; this one allocates
+      throw new IllegalStateException(error);
+    }
+  }
+
+  /** Java has no other way to an object without a constructor's run; Spark itself uses this class. */
+  private static MethodHandle allocation() {
+    try {
+      Class<?> unsafe = Class.forName("sun.misc.Unsafe");
+      Field instance = unsafe.getDeclaredField("theUnsafe");
+      instance.setAccessible(true);
+      MethodHandle allocate =
+          MethodHandles.lookup().findVirtual(unsafe, "allocateInstance", methodType(Object.class, Class.class));
+      return MethodHandles.insertArguments(allocate, 0, instance.get(null), UTF8String.class)
+          .asType(methodType(UTF8String.class));
+    } catch (ReflectiveOperationException error) {
+      throw new ExceptionInInitializerError(error);
+    }
+  }
+
+  private static VarHandle field(String name) {
+    if (!IS_KNOWN) {
+      return null;
+    }
+    try {
+      Field field = UTF8String.class.getDeclaredField(name);
+      return MethodHandles.privateLookupIn(UTF8String.class, MethodHandles.lookup()).unreflectVarHandle(field);
+    } catch (ReflectiveOperationException error) {
+      throw new ExceptionInInitializerError(error);
+    }
+  }
+}
