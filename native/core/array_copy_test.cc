@@ -104,14 +104,15 @@ TEST(ArrayCopy, SelectedPartsOfRandomBatchesArriveUnchanged) {
   std::size_t smaller = 0;
   for (int round = 0; round < 400; ++round) {
     const Field batch = make_batch({testing::random_field(random, "a", 4),
-                                    make_field("b", "+s", {testing::random_field(random, "x", 2),
-                                                           testing::random_field(random, "y", 2)})});
+                                    make_field("b", "+s",
+                                               {testing::random_field(random, "x", 2),
+                                                testing::random_field(random, "y", 2)})});
     const SampleArray sample(batch, below(random, 100), random, false);
     std::vector<std::uint32_t> numbers;
     for (const Field& column : batch.children) select_some(column, false, random, numbers);
     const Selection selected(batch, sample.array(), numbers);
     check_batch(selected.schema(), selected.array());
-    smaller += node_count(selected.schema()) < node_count(batch) ? 1 : 0;
+    smaller += node_count(selected.schema()) < node_count(batch) ? 1U : 0U;
     expect_faithful_copy(selected.schema(), selected.array(),
                          {.from = 0, .count = sample.array().length});
     if (::testing::Test::HasFatalFailure()) return;

@@ -16,25 +16,24 @@ std::vector<Message> one_of_each() {
   const ArrayNode empty{.length = 0, .null_count = 0, .n_buffers = 0};
   Token token;
   token.fill(7);
-  return {
-      Hello{.token = token, .application = "raydp-1"},
-      Welcome{},
-      Refused{.reason = "wrong token"},
-      SegmentOffer{.segment = 3, .size = 1ULL << 40U},
-      DropSegment{.segment = 3},
-      Block{.segment = 1, .conversion = 2, .rows = 3, .nodes = {flat, empty}},
-      Accepted{.segment = 1, .index = 2},
-      Ack{.segment = 1},
-      Read{.segment = 1,
-           .dataset = 2,
-           .block = 3,
-           .from_row = 4,
-           .max_rows = 5,
-           .columns = {0, 9},
-           .selection = {0, 1, 2, 0}},
-      Ready{.segment = 1, .from_row = 2, .rows = 3, .total_rows = 4, .nodes = {flat}},
-      Grow{.segment = 1, .needed = 99},
-      Failed{.segment = 1, .code = 9, .message = "aborted"}};
+  return {Hello{.token = token, .application = "raydp-1"},
+          Welcome{},
+          Refused{.reason = "wrong token"},
+          SegmentOffer{.segment = 3, .size = 1ULL << 40U},
+          DropSegment{.segment = 3},
+          Block{.segment = 1, .conversion = 2, .rows = 3, .nodes = {flat, empty}},
+          Accepted{.segment = 1, .index = 2},
+          Ack{.segment = 1},
+          Read{.segment = 1,
+               .dataset = 2,
+               .block = 3,
+               .from_row = 4,
+               .max_rows = 5,
+               .columns = {0, 9},
+               .selection = {0, 1, 2, 0}},
+          Ready{.segment = 1, .from_row = 2, .rows = 3, .total_rows = 4, .nodes = {flat}},
+          Grow{.segment = 1, .needed = 99},
+          Failed{.segment = 1, .code = 9, .message = "aborted"}};
 }
 
 std::span<const std::byte, kHeaderSize> header_of(const std::vector<std::byte>& bytes) {

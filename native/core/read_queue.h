@@ -17,8 +17,8 @@
 
 namespace raydp {
 
-/// An executor's wish for rows of some columns, or parts of nested ones, of a block. Dropped without an answer, the executor
-/// gets FAILED. Thread-safe.
+/// An executor's wish for rows of some columns, or parts of nested ones, of a block. Dropped
+/// without an answer, the executor gets FAILED. Thread-safe.
 class ReadRequest {
  public:
   ReadRequest(std::unique_ptr<PendingAnswer> answer, Read read)
@@ -26,12 +26,12 @@ class ReadRequest {
 
   const Read& read() const noexcept { return read_; }
 
-  /// Copies rows of `batch`, which has the requested columns as a whole, from row `from` on, as many
-  /// as were asked for and fit the segment, of nested columns the selected parts, and
-  /// tells the reader. Returns how many; 0 with rows left means that not even one fits and the
-  /// reader was asked for a larger segment. `batch` stays the caller's. Throws `invalid_argument`
-  /// when the batch is not of the canonical types or not what the selection was made for, `from` is
-  /// behind its end or an answer was sent before, and `connection_closed` when the reader is gone.
+  /// Copies rows of `batch`, which has the requested columns as a whole, from row `from` on, as
+  /// many as were asked for and fit the segment, of nested columns the selected parts, and tells
+  /// the reader. Returns how many; 0 with rows left means that not even one fits and the reader was
+  /// asked for a larger segment. `batch` stays the caller's. Throws `invalid_argument` when the
+  /// batch is not of the canonical types or not what the selection was made for, `from` is behind
+  /// its end or an answer was sent before, and `connection_closed` when the reader is gone.
   std::int64_t reply(const Field& schema, const ArrowArray& batch, std::int64_t from,
                      std::uint64_t total_rows);
 

@@ -18,8 +18,7 @@ class Selections : public ::testing::Test {
  protected:
   testing::Random random_{11};
   const Field batch_ = make_batch(
-      {make_field("number", "l"),
-       make_field("outer", "+s", {make_field("flag", "b"), pair()}),
+      {make_field("number", "l"), make_field("outer", "+s", {make_field("flag", "b"), pair()}),
        make_field("list", "+l", {pair()}),
        make_field("map", "+m", {make_field("entries", "+s", {make_field("key", "u"), pair()})})});
   const testing::SampleArray sample_{batch_, 50, random_, false};

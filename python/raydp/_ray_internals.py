@@ -204,15 +204,16 @@ def lean_trainer(trainer: type[Any], groups: Path, is_final: Callable[[BaseExcep
 
 def _without_retries(policy: Any, is_final: Callable[[BaseException], bool]) -> Any:
     """Return a failure policy that gives up on final errors, and leaves the others to another policy."""
-    from ray.train.v2._internal.exceptions import UserExceptionWithTraceback
+    from ray.exceptions import RayError
+    from ray.train.v2._internal.exceptions import RayTrainError
     from ray.train.v2._internal.execution.failure_handling import FailureDecision, FailurePolicy
 
     class WithoutRetries(FailurePolicy):
         def make_decision(self, training_failed_error: Any) -> Any:
             failures = getattr(training_failed_error, "worker_failures", {}).values()
-            errors = [one._base_exc for one in failures if isinstance(one, UserExceptionWithTraceback)]
-            # With one that died among them, the others' errors may be of its death.
-            if len(errors) == len(failures) and any(map(is_final, errors)):
+            # With a worker that died among them, the others' errors may come of its death.
+            died = any(isinstance(one, (RayError, RayTrainError)) for one in failures)
+            if any(map(is_final, failures)) and not died:
                 return FailureDecision.RAISE
             return policy.make_decision(training_failed_error)
 

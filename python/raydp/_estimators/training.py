@@ -213,7 +213,7 @@ def _explained(error: Exception, max_retries: int) -> RaydpError:
         if found is not None:
             return found
     first = next(iter(failures.items()), None)
-    cause = f"worker {first[0]}: {first[1]}" if first is not None else str(error)
+    cause = f"worker {first[0]}: {type(first[1]).__name__}: {first[1]}" if first is not None else str(error)
     return TrainingError(
         "Training failed on the workers; the cause is below. If a worker was killed, look for too little memory; "
         f"max_retries and checkpoint_dir say how often it goes on from where. max_retries: {max_retries}; {cause}"

@@ -158,8 +158,7 @@ private[exchange] final class BlockReader(read: BlockRead, ranges: Seq[RowRange]
   private def request(held: ConnectionLease, range: RowRange, bytes: Long): Unit = {
     val segment = held.connection.lendForRead(math.max(bytes, read.segmentBytes))
     val rows = math.min(range.rows.getOrElse(Long.MaxValue), rowsLeft)
-    held.connection.requestRead(segment, read.dataset, range.block, range.fromRow, rows, read.ordinals,
-      read.selection)
+    held.connection.requestRead(segment, read.dataset, range.block, range.fromRow, rows, read.ordinals, read.selection)
     requested = Some(segment)
   }
 

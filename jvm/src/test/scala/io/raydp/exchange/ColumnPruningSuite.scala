@@ -31,7 +31,8 @@ class ColumnPruningSuite extends AnyFunSuite {
 
   test("nullability and metadata are the Dataset's") {
     val metadata = new MetadataBuilder().putString("unit", "m").build()
-    val inner = StructType(Seq(StructField("a", IntegerType, nullable = false, metadata), StructField("b", IntegerType)))
+    val inner =
+      StructType(Seq(StructField("a", IntegerType, nullable = false, metadata), StructField("b", IntegerType)))
     val own = new StructType().add("s", inner, nullable = false)
     val read = ColumnPruning.pruned(own, StructType.fromDDL("s STRUCT<a: INT>"))
     assert(read == new StructType().add("s", StructType(inner.take(1)), nullable = false))
