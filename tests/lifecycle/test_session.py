@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import tempfile
 import uuid
+from typing import TYPE_CHECKING
 
 import pytest
 
 from support import programs
+
+if TYPE_CHECKING:
+    import subprocess
 
 pytestmark = pytest.mark.timeout(600)  # each starts clusters and JVMs of its own
 
@@ -136,36 +140,37 @@ def test_applications_at_once(authentication: str, pytestconfig: pytest.Config) 
         """
     host = programs.start(
         """
-        start_ray(num_cpus=8)
+        start_ray(num_cpus=int(os.environ["TEST_CPUS"]))
         say(ray.get_runtime_context().gcs_address)
         signal.pause()
         """,
-        env={"RAY_AUTH_MODE": authentication},
+        # Executors take one each; Ray Data's tasks need some, too.
+        env={"RAY_AUTH_MODE": authentication, "TEST_CPUS": str(count + 4)},
     )
+    members: list[subprocess.Popen[str]] = []
     try:
         assert host.stdout is not None
         address = host.stdout.readline().strip()
         assert address
         with tempfile.TemporaryDirectory() as meeting:
-            members = [
-                programs.start(
-                    program,
-                    env={
-                        "TEST_ADDRESS": address,
-                        "TEST_NAME": name,
-                        "TEST_COUNT": str(count),
-                        "TEST_MEETING": meeting,
-                        "RAY_AUTH_MODE": authentication,
-                    },
-                )
-                for name in map(str, range(count))
-            ]
+            for name in map(str, range(count)):
+                env: dict[str, str | None] = {
+                    "TEST_ADDRESS": address,
+                    "TEST_NAME": name,
+                    "TEST_COUNT": str(count),
+                    "TEST_MEETING": meeting,
+                    "RAY_AUTH_MODE": authentication,
+                }
+                members.append(programs.start(program, env=env))
             ends = [member.communicate(timeout=500) for member in members]
         for member, (output, errors) in zip(members, ends, strict=True):
             assert member.returncode == 0, output + errors
             assert f"sum {sum(i % 7 for i in range(10_000))} 7" in output, output + errors
-        assert len({output.split()[1] for output, _ in ends}) == count
+        names = {line for output, _ in ends for line in output.splitlines() if line.startswith("up ")}
+        assert len(names) == count, names
     finally:
+        for member in members:
+            programs.kill_session(member.pid)
         programs.kill_session(host.pid)
         host.communicate()
 
