@@ -35,7 +35,7 @@ for need in jdk:openjdk-17-jdk-headless gradle:gradle compiler:g++ cmake:cmake \
   fi
 done
 if [[ ${#missing[@]} -gt 0 ]]; then
-  packages=(apt-get install --yes --no-install-recommends "${missing[@]}")
+  install=(apt-get install --yes --no-install-recommends "${missing[@]}")
   if ! command -v apt-get >/dev/null; then
     fail "install what Debian calls: ${missing[*]} (Rust 1.83 or newer also from https://rustup.rs), then run this again"
   elif [[ $(id -u) -eq 0 ]]; then
@@ -43,11 +43,11 @@ if [[ ${#missing[@]} -gt 0 ]]; then
   elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
     as_root=(sudo env DEBIAN_FRONTEND=noninteractive)
   else
-    fail "as root, run 'apt-get update && ${packages[*]}', then run this again"
+    fail "as root, run 'apt-get update && ${install[*]}', then run this again"
   fi
   step "Installing system packages: ${missing[*]}"
   "${as_root[@]}" apt-get update --quiet=2
-  "${as_root[@]}" "${packages[@]}" --quiet=2 -o Dpkg::Use-Pty=0 >/dev/null
+  "${as_root[@]}" "${install[@]}" --quiet=2 -o Dpkg::Use-Pty=0 >/dev/null
 fi
 
 # ---- Python --------------------------------------------------------------------------------------------
@@ -59,9 +59,9 @@ if [[ ! -x .venv/bin/python || $(cat .venv/raydp-lock 2>/dev/null) != "$wanted" 
   "$UV" venv --quiet --clear --seed --python "$python" .venv
   # Compiled now and not by each process that imports it, which is forever where PYTHONDONTWRITEBYTECODE is set:
   # a Ray cluster starts a dozen of them, for seconds each.
-  install=("$UV" pip install --quiet --compile-bytecode --python .venv/bin/python --requirements ci/requirements.lock)
+  fill=("$UV" pip install --quiet --compile-bytecode --python .venv/bin/python --requirements ci/requirements.lock)
   # From the cache alone if it has everything: an index that wants to be asked each time sends PySpark's sdist each time.
-  "${install[@]}" --offline 2>/dev/null || "${install[@]}"
+  "${fill[@]}" --offline 2>/dev/null || "${fill[@]}"
   "$UV" cache prune --quiet # what such an index has sent before
   echo "$wanted" >.venv/raydp-lock
 fi

@@ -160,8 +160,7 @@ class AgentDirectory:
             # An agent, even an idle one, would keep its node from being scaled down.
             unwanted = [agent for node, agent in self._agents.items() if node not in wanted and not self.needs(agent)]
             self.end([self._agents.pop(agent.node) for agent in unwanted])
-            # Ray knows of a node's end before Spark does.
-            self._start([node for node in sorted(wanted - set(self._agents)) if _is_alive(node)])
+            self._start(sorted(wanted - set(self._agents)))
             if self._agents and self._watch is None:
                 self._watch = threading.Thread(target=self._follow, name="raydp-exchange-nodes", daemon=True)
                 self._watch.start()
@@ -175,8 +174,9 @@ class AgentDirectory:
         self.end(agents)
 
     def _start(self, nodes: list[str]) -> None:
-        """Start agents, all at once, and publish each when all participants know it."""
-        created = [Agent(node, self._create(node)) for node in nodes]
+        """Start agents, all at once, and publish each when all participants know it; nodes that have ended get none."""
+        # Ray knows of a node's end before Spark does.
+        created = [Agent(node, self._create(node)) for node in nodes if _is_alive(node)]
         for agent in created:
             try:
                 self._bring_up(agent)
@@ -255,8 +255,7 @@ class AgentDirectory:
             # It was lost unnoticed: its successor meets the participants on its way up, this one here.
             if self._agents.get(agent.node) is agent:
                 del self._agents[agent.node]
-                if _is_alive(agent.node):
-                    self._start([agent.node])
+                self._start([agent.node])
             successor = self._agents.get(agent.node)
             if successor is None:  # the node has ended, too
                 return
