@@ -74,7 +74,7 @@ def on_ray(address: str) -> tuple[Stopwatch, dict[str, Any]]:
     from pyspark import SparkContext
 
     import raydp
-    from raydp import _application
+    from raydp._application import application as _application
 
     watch.spans["import"] = (imported, time.time())
     watch.time("ray.init", lambda: ray.init(address, log_to_driver=False, logging_level=logging.WARNING))

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes the lists of classes that archives are made of, python/raydp/_class_data/*.classes.gz, from what a small
+# Writes the lists of classes that archives are made of, python/raydp/_machine/class_data/*.classes.gz, from what a small
 # application loads. Run it after another version of Spark, Ray or Java; a list that is old only costs speed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -1,6 +1,6 @@
-"""Notes which classes the JVMs of a small application load, for the archives that `raydp._class_data` makes.
+"""Notes which classes the JVMs of a small application load, for the archives that `raydp._machine.class_data` makes.
 
-Started by ci/class-lists.sh. Writes python/raydp/_class_data/{driver,executor}.classes.gz.
+Started by ci/class-lists.sh. Writes python/raydp/_machine/class_data/{driver,executor}.classes.gz.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pyspark.sql import functions as F
 from ray.data import DataContext
 
 import raydp
-from raydp._class_data import Role
+from raydp._machine.class_data import Role
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-FOLDER = Path(__file__).resolve().parents[1] / "python" / "raydp" / "_class_data"
+FOLDER = Path(__file__).resolve().parents[1] / "python" / "raydp" / "_machine" / "class_data"
 STORE_BYTES = 100 * 1024**2
 
 

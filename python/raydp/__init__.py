@@ -11,18 +11,18 @@ import importlib
 import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
-from raydp import _context_hook
+from raydp._application import context_hook as _context_hook
 
 if TYPE_CHECKING:
     __version__: str
     from raydp import errors as errors
     from raydp import spark as spark
     from raydp import utils as utils
-    from raydp._application import ui_url
-    from raydp._conversions import from_spark, to_spark
-    from raydp._registration import register, unregister
-    from raydp._scaling import scale
-    from raydp._session import init_spark, stop_spark
+    from raydp._application.application import ui_url
+    from raydp._session.conversions import from_spark, to_spark
+    from raydp._session.init_spark import init_spark, stop_spark
+    from raydp._session.registration import register, unregister
+    from raydp._session.scaling import scale
 
 __all__ = [
     "__version__",
@@ -40,14 +40,14 @@ __all__ = [
 ]
 
 _HOME = {
-    "from_spark": "raydp._conversions",
-    "to_spark": "raydp._conversions",
-    "init_spark": "raydp._session",
-    "stop_spark": "raydp._session",
-    "scale": "raydp._scaling",
-    "register": "raydp._registration",
-    "ui_url": "raydp._application",
-    "unregister": "raydp._registration",
+    "from_spark": "raydp._session.conversions",
+    "to_spark": "raydp._session.conversions",
+    "init_spark": "raydp._session.init_spark",
+    "stop_spark": "raydp._session.init_spark",
+    "scale": "raydp._session.scaling",
+    "register": "raydp._session.registration",
+    "ui_url": "raydp._application.application",
+    "unregister": "raydp._session.registration",
 }
 _MODULES = frozenset({"errors", "spark", "utils"})
 

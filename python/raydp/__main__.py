@@ -57,10 +57,10 @@ def _doctor(ray_address: str | None) -> int:
 
 
 def _archive(*, if_missing: bool) -> int:
-    from raydp._class_data import Role, find_archive
-    from raydp._class_data.making import make_archives
-    from raydp._errors import RaydpError
-    from raydp._java import find_java
+    from raydp._machine.class_data import Role, find_archive
+    from raydp._machine.class_data.making import make_archives
+    from raydp._machine.java import find_java
+    from raydp.errors import RaydpError
 
     try:
         java = find_java()
@@ -75,8 +75,8 @@ def _archive(*, if_missing: bool) -> int:
 
 
 def _archive_once() -> int:
-    from raydp._class_data.background import tried_once
-    from raydp._java import find_java
+    from raydp._machine.class_data.background import tried_once
+    from raydp._machine.java import find_java
 
     with tried_once(find_java()) as first:
         return _archive(if_missing=True) if first else 0

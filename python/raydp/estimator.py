@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from raydp._estimators.interfaces import EstimatorInterface
+from raydp._legacy.interfaces import EstimatorInterface
 
 __all__ = ["EstimatorInterface"]

@@ -19,13 +19,13 @@ from pyspark.sql import functions
 from pyspark.sql.types import NumericType
 from ray import cloudpickle
 
-from raydp._errors import InvalidArgumentError
 from raydp._estimators import estimator as _estimator
+from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from raydp._estimators.result import FitResult
+    from raydp._estimators.training.result import FitResult
 
 __all__ = ["RayEstimator", "RayModel"]
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from raydp._errors import InvalidArgumentError, TrainingError
 from raydp._estimators.configuration import whole_number
+from raydp._estimators.data.inputs import RayInput, StoredInput, input_of
 from raydp._estimators.estimator import Estimator
-from raydp._estimators.inputs import RayInput, StoredInput, input_of
-from raydp._estimators.requirements import require
-from raydp._estimators.training import raydp_cause
+from raydp._estimators.frameworks.requirements import require
+from raydp._estimators.training.run import raydp_cause
+from raydp.errors import InvalidArgumentError, TrainingError
 
 require("ray.tune", extra="xgboost")
 

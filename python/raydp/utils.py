@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from raydp._block_division import divide_blocks
-from raydp._conversions import classic_dataframe
-from raydp._memory_size import parse_memory_size
+from raydp._configuration.memory_size import parse_memory_size
+from raydp._legacy.block_division import divide_blocks
+from raydp._session.conversions import classic_dataframe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,8 +8,10 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raydp import _configuration, _former_names, _installation
-from raydp._errors import InvalidArgumentError
+from raydp._configuration import former_names as _former_names
+from raydp._configuration import registry as _configuration
+from raydp._machine import installation as _installation
+from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     import pytest

@@ -16,7 +16,7 @@ import pytest
 
 import raydp
 from raydp._doctor import Level, examine, machine, preflight
-from raydp._errors import ClusterError, MissingRequirementError
+from raydp.errors import ClusterError, MissingRequirementError
 from support import programs
 
 if TYPE_CHECKING:

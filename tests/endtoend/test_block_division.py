@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import raydp.utils
-from raydp._errors import InvalidArgumentError
+from raydp.errors import InvalidArgumentError
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=30), st.integers(1, 8), st.booleans(), st.integers(0, 99))

@@ -10,8 +10,9 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import LongType
 
 import raydp
-from raydp import _installation, _spark_internals
-from raydp._errors import InvalidArgumentError, NotADataFrameError, UnsupportedTypeError
+from raydp._machine import installation as _installation
+from raydp._spark import internals as _spark_internals
+from raydp.errors import InvalidArgumentError, NotADataFrameError, UnsupportedTypeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +55,7 @@ def test_cached_frame_and_views(spark: SparkSession) -> None:
 
 
 def test_executors_are_ray_actors_on_the_node_address(spark: SparkSession) -> None:
-    from raydp import _application
+    from raydp._application import application as _application
 
     status = _application.current().status()
     registered = [e for e in status["executors"] if e["state"] == "registered"]
@@ -120,7 +121,7 @@ def test_names_of_raydp_1_6(spark: SparkSession) -> None:
     frame = spark.range(100).withColumn("x", F.rand(seed=1))
     ds = raydp.spark.spark_dataframe_to_ray_dataset(frame, parallelism=3)
     assert ds.num_blocks() == 3
-    back = raydp.spark.dataset.ray_dataset_to_spark_dataframe(spark, ds.schema(), ds.get_internal_block_refs())
+    back = raydp._legacy.dataset.ray_dataset_to_spark_dataframe(spark, ds.schema(), ds.get_internal_block_refs())
     assert back.agg(F.sum("id")).first()[0] == 4950
     assert ray.data.from_spark(frame).to_spark(spark).count() == 100
     with pytest.warns(DeprecationWarning, match="owner"):

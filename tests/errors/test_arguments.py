@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import raydp
-from raydp._errors import InvalidArgumentError
-from raydp._memory_size import parse_memory_size
+from raydp._configuration.memory_size import parse_memory_size
+from raydp.errors import InvalidArgumentError
 
 GOOD: dict[str, Any] = {"app_name": "t", "num_executors": 1, "executor_cores": 1, "executor_memory": "1g"}
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from raydp._errors import MissingRequirementError
-from raydp._java import find_java
+from raydp._machine.java import find_java
+from raydp.errors import MissingRequirementError
 from support import programs
 
 pytestmark = pytest.mark.timeout(600)  # each starts clusters and JVMs of its own

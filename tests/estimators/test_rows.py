@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 from raydp._estimators import metrics
 from raydp._estimators.configuration import configure
-from raydp._estimators.inputs import Blocks, input_of
-from raydp._estimators.labels import classes_of
-from raydp._estimators.layout import Layout, columns_of
-from raydp._estimators.matrices import complete_rows, feature_matrix
-from raydp._estimators.shards import shards_of
-from raydp._estimators.statistics import statistics_of
-from raydp._ray_internals import arrow_table
+from raydp._estimators.data.inputs import Blocks, input_of
+from raydp._estimators.data.labels import classes_of
+from raydp._estimators.data.layout import Layout, columns_of
+from raydp._estimators.data.matrices import complete_rows, feature_matrix
+from raydp._estimators.data.shards import shards_of
+from raydp._estimators.data.statistics import statistics_of
+from raydp._ray.internals import arrow_table
 from raydp.errors import InvalidDataError
 from raydp.xgboost import XGBoostEstimator
 

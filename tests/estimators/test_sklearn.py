@@ -12,7 +12,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifi
 from sklearn.linear_model import SGDClassifier
 from sklearn.svm import LinearSVC
 
-from raydp._ray_internals import session_directory
+from raydp._ray.internals import session_directory
 from raydp.errors import InvalidArgumentError
 from raydp.sklearn import SklearnEstimator
 from support.fits import assert_followed

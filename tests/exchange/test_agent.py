@@ -13,15 +13,15 @@ import pyarrow as pa
 import pytest
 import ray
 
-from raydp._errors import ExchangeError
 from raydp._native import ExchangeError as NativeError
+from raydp.errors import ExchangeError
 from support.agents import Recorder, TestApplication, application, write
 from support.datasets import eventually, settled_store_bytes, store_bytes_used
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raydp._exchange.directory import Agent
+    from raydp._exchange.driver.directory import Agent
 
 TABLE = pa.table({"n": pa.array(range(1000), pa.int64()), "s": [f"text {i}" for i in range(1000)]})
 SEGMENT_BYTES = 1 << 20

@@ -16,8 +16,8 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 import raydp
-from raydp import _application
-from raydp._exchange.export import Export
+from raydp._application import application as _application
+from raydp._exchange.driver.export import Export
 from raydp.errors import ExchangeError, InvalidArgumentError, NotADataFrameError, UnsupportedTypeError
 from support.datasets import block_refs, eventually, settled_store_bytes, store_bytes_used, table_of
 

@@ -16,7 +16,7 @@ from pyspark import TaskContext
 from pyspark.sql import functions as F
 
 import raydp
-from raydp import _application
+from raydp._application import application as _application
 from raydp._native import ExchangeError as NativeError
 from support.agents import application
 from support.datasets import collect_garbage, eventually, settled_store_bytes, store_bytes_used, table_of

@@ -13,7 +13,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
 
 import raydp
-from raydp import _application
+from raydp._application import application as _application
 from raydp.errors import InvalidArgumentError, NotADataFrameError, UnsupportedTypeError
 from support.datasets import collect_garbage, eventually, settled_store_bytes, store_bytes_used
 

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 import raydp
 import raydp.spark
-from raydp import _application
+from raydp._application import application as _application
 from raydp.errors import InvalidArgumentError, UnsupportedTypeError
 from support.datasets import collect_garbage, eventually, settled_store_bytes, store_bytes_used
 

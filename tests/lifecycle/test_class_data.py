@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from raydp._class_data.archives import folder_for
-from raydp._java import find_java
+from raydp._machine.class_data.archives import folder_for
+from raydp._machine.java import find_java
 from support import programs
 from support.datasets import eventually
 
@@ -21,7 +21,7 @@ PROGRAM = """
     start_ray(num_cpus=2)
     spark = raydp.init_spark("archives", 1, 1, "500m", configs={{"spark.log.level": "ERROR", **{settings}}})
     say("rows:", raydp.to_spark(raydp.from_spark(spark.range(1000))).count())
-    status = raydp._application.current().status()
+    status = raydp._application.application.current().status()
     (driver,) = [child.pid for child in psutil.Process().children() if child.name() == "java"]
     (executor,) = [one["pid"] for one in status["executors"]]
     for name, pid in (("driver", driver), ("executor", executor)):

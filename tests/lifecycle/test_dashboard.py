@@ -81,7 +81,7 @@ def test_metrics_and_actors(dashboard: Dashboard) -> None:
         """
         import re, urllib.request
         from ray.util.state import list_actors
-        from raydp import _application
+        from raydp._application import application as _application
         ray.init(logging_level="WARNING", log_to_driver=False)
 
         # All series of an application: {(name, executor): value}.

@@ -63,7 +63,7 @@ import socket
 from pathlib import Path
 import pyarrow as pa
 from pyspark.sql import functions as F
-from raydp import _application
+from raydp._application import application as _application
 
 def join_ray():
     # Ray looks for its node among all processes that it sees, and these hosts share their processes' ids.

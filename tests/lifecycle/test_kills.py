@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SLOW_JOB = """
         import json, threading
-        from raydp import _application
+        from raydp._application import application as _application
 
         def executors():
             return [e for e in _application.current().status()["executors"] if e["state"] == "registered"]
@@ -152,7 +152,7 @@ def _run_and_kill_driver(mark: str) -> tuple[subprocess.Popen[str], list[psutil.
     while time.monotonic() < deadline:
         family = programs.marked_processes(mark)
         # The daemon of an executor, and a worker that it has forked.
-        if sum("raydp._pyspark_daemon" in p.cmdline() for p in family) >= 2:
+        if sum("raydp._spark.worker_daemon" in p.cmdline() for p in family) >= 2:
             return process, family
         psutil.wait_procs(family, timeout=0.2)
     raise AssertionError("no Python worker came up within 60 s")

@@ -53,7 +53,7 @@ def test_given_bundles_are_honoured_and_taken_again_after_a_kill() -> None:
     outcome = programs.run(
         """
         start_ray(num_cpus=6)
-        from raydp import _application
+        from raydp._application import application as _application
         bundle = {"CPU": 1, "memory": raydp.utils.parse_memory_size("1g")}
         group = ray.util.placement_group([dict(bundle) for _ in range(4)])
         ray.get(group.ready(), timeout=60)

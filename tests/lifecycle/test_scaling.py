@@ -9,7 +9,7 @@ from support import programs
 pytestmark = pytest.mark.timeout(600)  # each starts clusters and JVMs of its own
 
 WATCHING = """
-        from raydp import _application
+        from raydp._application import application as _application
         from ray.autoscaler.v2.sdk import get_cluster_status
 
         def status():

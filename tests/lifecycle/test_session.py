@@ -187,7 +187,7 @@ def test_nothing_is_left_after_stop() -> None:
         raydp.stop_spark()
         def ours():
             family = [(p.name(), p.cmdline()) for p in programs.marked_processes(os.environ["RAYDP_TEST_MARK"])]
-            return [words[:3] for name, words in family if name == "java" or "raydp._pyspark_daemon" in words
+            return [words[:3] for name, words in family if name == "java" or "raydp._spark.worker_daemon" in words
                     or words[0].startswith("ray::ExchangeAgent")]
         deadline = time.monotonic() + 20
         while ours() and time.monotonic() < deadline:

@@ -30,7 +30,7 @@ START = """
             "spark.dynamicAllocation.executorIdleTimeout": "2s",
             "spark.shuffle.io.maxRetries": "1",
             "spark.shuffle.io.retryWait": "1s"})
-        from raydp import _application
+        from raydp._application import application as _application
         status = lambda: _application.current().status()
         registered = lambda: [e for e in status()["executors"] if e["state"] == "registered"]
         computed = spark.sparkContext.accumulator(0)

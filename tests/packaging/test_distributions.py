@@ -42,7 +42,7 @@ def test_the_wheel_holds_every_part_once(distributions: Any) -> None:
     assert objects[0].startswith("raydp/_native.cpython-")
     assert objects[1] == JNI_LIBRARY
     assert {"raydp/__init__.py", "raydp/py.typed", "raydp/_native.pyi"} < set(names)
-    assert {f"raydp/_class_data/{role}.classes.gz" for role in ("driver", "executor")} < set(names)
+    assert {f"raydp/_machine/class_data/{role}.classes.gz" for role in ("driver", "executor")} < set(names)
 
 
 def test_the_wheel_holds_every_module(distributions: Any) -> None:

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ray.data.extensions import ArrowPythonObjectType
 
-from raydp._errors import DataLossError, InvalidArgumentError, UnsupportedTypeError
-from raydp._exchange.canonical_types import canonical_schema
-from raydp._exchange.columns import canonical_columns, struct_arrays
-from raydp._exchange.spark_types import arrow_schema, spark_schema
+from raydp._exchange.types.canonical_types import canonical_schema
+from raydp._exchange.types.columns import canonical_columns, struct_arrays
+from raydp._exchange.types.spark_types import arrow_schema, spark_schema
+from raydp.errors import DataLossError, InvalidArgumentError, UnsupportedTypeError
 from support.arrow_data import canonical_types, rows_of
 from support.foreign_data import FOREIGN_KINDS, Blocks, Kind, blocks
 from support.spark_data import schemas, spark_types

@@ -9,10 +9,10 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raydp._exchange.driver_jvm import BlockOfPartition
-from raydp._exchange.export import Exported
-from raydp._exchange.lineage import Lineage, lost_block
-from raydp._exchange.tensor_columns import BlockForm
+from raydp._exchange.driver.driver_jvm import BlockOfPartition
+from raydp._exchange.driver.export import Exported
+from raydp._exchange.driver.lineage import Lineage, lost_block
+from raydp._exchange.types.tensor_columns import BlockForm
 
 SIZES = st.lists(st.integers(1, 9), max_size=6)
 

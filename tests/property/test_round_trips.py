@@ -16,7 +16,7 @@ from pyspark.sql.types import ArrayType, MapType, StructType
 
 import raydp
 import raydp.spark
-from raydp._exchange.spark_types import arrow_schema
+from raydp._exchange.types.spark_types import arrow_schema
 from support.arrow_data import rows_of
 from support.datasets import table_of
 from support.foreign_data import Blocks, blocks

@@ -14,11 +14,11 @@ from pyspark.sql import types as T
 from ray.data.block import BlockAccessor
 from ray.data.extensions import FixedShapeTensorFormat
 
-from raydp._errors import DataLossError, InvalidArgumentError
-from raydp._exchange.canonical_types import canonical_schema
-from raydp._exchange.columns import canonical_columns
-from raydp._exchange.spark_types import arrow_schema, spark_schema
-from raydp._exchange.tensor_columns import BlockForm, TensorTables, chosen_tensors, shapes_of_agents
+from raydp._exchange.types.canonical_types import canonical_schema
+from raydp._exchange.types.columns import canonical_columns
+from raydp._exchange.types.spark_types import arrow_schema, spark_schema
+from raydp._exchange.types.tensor_columns import BlockForm, TensorTables, chosen_tensors, shapes_of_agents
+from raydp.errors import DataLossError, InvalidArgumentError
 
 FORMS = list(FixedShapeTensorFormat)
 NUMBERS = st.floats(allow_nan=False, width=32)

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from raydp import _installation
-from raydp._errors import InvalidArgumentError
-from raydp._java import find_java
-from raydp._security import security_settings
+from raydp._configuration.security import security_settings
+from raydp._machine import installation as _installation
+from raydp._machine.java import find_java
+from raydp.errors import InvalidArgumentError
 from support import programs
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ PROGRAM = """
     text = jvm.org.apache.hadoop.io.Text("sparkCookie")
     user = jvm.org.apache.hadoop.security.UserGroupInformation.getCurrentUser()
     secret = bytes(user.getCredentials().getSecretKey(text)).decode()
-    from raydp import _application
+    from raydp._application import application as _application
     say(json.dumps({
         "secret": secret,
         "token": jvm.io.raydp.security.UiToken.value(),

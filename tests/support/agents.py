@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 
-from raydp._exchange.directory import Agent, AgentDirectory
+from raydp._exchange.driver.directory import Agent, AgentDirectory
 from raydp._native import connect_for_test
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from raydp._estimators.estimator import Estimator
-    from raydp._estimators.result import FitResult
+    from raydp._estimators.training.result import FitResult
 
 __all__ = ["assert_followed", "fit_with_early_stop"]
 

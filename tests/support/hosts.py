@@ -37,7 +37,7 @@ _NAMESPACES = Path("/run/netns")
 _GCS_PORT = 6379
 _IMPORT = "from support import hosts"
 # Executors and the AppMaster, driver's JVM, agents, Python workers with their daemon, programs of ours.
-_OF_APPLICATION = ("DefaultWorker", "PythonGatewayServer", "ExchangeAgent", "raydp._pyspark_daemon", _IMPORT)
+_OF_APPLICATION = ("DefaultWorker", "PythonGatewayServer", "ExchangeAgent", "raydp._spark.worker_daemon", _IMPORT)
 _COMMAND_SECONDS = 30
 _START_SECONDS = 120
 _END_SECONDS = 20

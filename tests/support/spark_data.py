@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pyspark.ml.linalg import DenseVector, MatrixUDT, SparseVector, VectorUDT
 from pyspark.sql import types as T
 
-from raydp._exchange.spark_types import arrow_schema
+from raydp._exchange.types.spark_types import arrow_schema
 from support.arrow_data import column_names, plain_rows
 
 if TYPE_CHECKING:

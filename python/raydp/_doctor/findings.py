@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from raydp._errors import RaydpError
+from raydp.errors import RaydpError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raydp._doctor.findings import Finding, Level
-from raydp._errors import ClusterError, MissingRequirementError
-from raydp._socket_base import socket_base
+from raydp._machine.socket_folder import socket_base
+from raydp.errors import ClusterError, MissingRequirementError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,11 +14,12 @@ import ray
 from ray.util import get_node_ip_address
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from raydp import _configuration, _installation
+from raydp._configuration import registry as _configuration
 from raydp._doctor import machine, software
 from raydp._doctor.findings import Check, Finding, Level, find
-from raydp._errors import MissingRequirementError
-from raydp._ray_cluster import join_cluster
+from raydp._machine import installation as _installation
+from raydp._ray.cluster import join_cluster
+from raydp.errors import MissingRequirementError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

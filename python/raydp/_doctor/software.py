@@ -12,11 +12,11 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raydp import _installation
-from raydp._class_data import Role, find_archive
-from raydp._errors import MissingRequirementError, RaydpError
-from raydp._java import find_java
-from raydp._python_workers import worker_settings
+from raydp._machine import installation as _installation
+from raydp._machine.class_data import Role, find_archive
+from raydp._machine.java import find_java
+from raydp._spark.python_workers import worker_settings
+from raydp.errors import MissingRequirementError, RaydpError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -173,7 +173,7 @@ def jars_are_whole(settings: Mapping[str, str]) -> str:
 def native_libraries(settings: Mapping[str, str]) -> str:
     """Load the C++ parts: the Python module, and the library that the JVMs load."""
     del settings
-    library = Path(_installation.__file__).resolve().parent / "lib" / _JNI_LIBRARY
+    library = Path(_installation.__file__).resolve().parents[1] / "lib" / _JNI_LIBRARY
     try:
         module = importlib.import_module("raydp._native")
     except ImportError as error:

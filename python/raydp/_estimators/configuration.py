@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Literal, TypedDict
 
-from raydp._errors import InvalidArgumentError
+from raydp.errors import InvalidArgumentError
 
 __all__ = [
     "PLACEMENT_STRATEGIES",

@@ -13,25 +13,25 @@ from urllib.parse import urlsplit
 
 from ray import cloudpickle
 
-from raydp._errors import InvalidArgumentError, NotFittedError
 from raydp._estimators import inference
 from raydp._estimators.configuration import whole_number
+from raydp._estimators.data.inputs import input_of
+from raydp._estimators.data.layout import check_columns, columns_of
+from raydp._estimators.data.shards import Shard, shards_of
 from raydp._estimators.inference import Model
-from raydp._estimators.inputs import input_of
-from raydp._estimators.interfaces import EstimatorInterface, SparkEstimatorInterface
-from raydp._estimators.layout import check_columns, columns_of
-from raydp._estimators.preparation import prepare, prepare_evaluation
-from raydp._estimators.result import FitResult
-from raydp._estimators.room import await_room
-from raydp._estimators.shards import Shard, shards_of
-from raydp._estimators.training import Job, run
-from raydp._session import stop_spark as stop_session
+from raydp._estimators.training.preparation import prepare, prepare_evaluation
+from raydp._estimators.training.result import FitResult
+from raydp._estimators.training.run import Job, run
+from raydp._legacy.interfaces import EstimatorInterface, SparkEstimatorInterface
+from raydp._ray.capacity import await_room
+from raydp._session.init_spark import stop_spark as stop_session
+from raydp.errors import InvalidArgumentError, NotFittedError
 
 if TYPE_CHECKING:
     from raydp._estimators.configuration import Configuration
-    from raydp._estimators.inputs import Blocks
-    from raydp._estimators.layout import Layout
-    from raydp._estimators.learner import Learner
+    from raydp._estimators.data.inputs import Blocks
+    from raydp._estimators.data.layout import Layout
+    from raydp._estimators.frameworks.learner import Learner
 
 __all__ = ["Estimator", "deprecated_argument"]
 

@@ -11,17 +11,17 @@ import pyarrow as pa
 import ray
 import ray.data
 
-from raydp._conversions import from_spark, to_spark
-from raydp._errors import InvalidArgumentError, InvalidDataError, NotADataFrameError
-from raydp._estimators.inputs import Input, PandasInput, RayInput, SparkInput, StoredInput
-from raydp._estimators.layout import check_columns
-from raydp._estimators.learner import rows_of
-from raydp._estimators.matrices import complete_rows, feature_matrix
+from raydp._estimators.data.inputs import Input, PandasInput, RayInput, SparkInput, StoredInput
+from raydp._estimators.data.layout import check_columns
+from raydp._estimators.data.matrices import complete_rows, feature_matrix
+from raydp._estimators.data.vectors import restore_columns, vectors_as_arrays
+from raydp._estimators.frameworks.learner import rows_of
 from raydp._estimators.metrics import Sums, finished, predicted_positions, sums_of
-from raydp._estimators.room import await_room
-from raydp._estimators.training import raydp_cause
-from raydp._estimators.vectors import restore_columns, vectors_as_arrays
-from raydp._ray_internals import arrow_table
+from raydp._estimators.training.run import raydp_cause
+from raydp._ray.capacity import await_room
+from raydp._ray.internals import arrow_table
+from raydp._session.conversions import from_spark, to_spark
+from raydp.errors import InvalidArgumentError, InvalidDataError, NotADataFrameError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raydp._estimators.configuration import Configuration
-    from raydp._estimators.labels import Classes
-    from raydp._estimators.layout import Layout
-    from raydp._estimators.learner import Learner
+    from raydp._estimators.data.labels import Classes
+    from raydp._estimators.data.layout import Layout
+    from raydp._estimators.frameworks.learner import Learner
 
 __all__ = ["Model", "evaluate", "predict"]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from raydp._exchange.exchange import Exchange as Exchange
+    from raydp._exchange.driver.exchange import Exchange as Exchange
 
 __all__ = ["Exchange"]
 
@@ -19,7 +19,7 @@ __all__ = ["Exchange"]
 def __getattr__(name: str) -> Any:
     # On demand: an agent imports this package too, and would only pay for PySpark.
     if name == "Exchange":
-        from raydp._exchange.exchange import Exchange
+        from raydp._exchange.driver.exchange import Exchange
 
         return Exchange
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

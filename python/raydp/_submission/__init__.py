@@ -17,9 +17,9 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the application's exit code, or 2 where the command line is wrong."""
-    from raydp._errors import RaydpError
-    from raydp._ray_cluster import gcs_address
+    from raydp._ray.cluster import gcs_address
     from raydp._submission.options import parse
+    from raydp.errors import RaydpError
 
     submission = parse(arguments)
     try:

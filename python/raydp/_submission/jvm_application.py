@@ -8,14 +8,16 @@ import subprocess
 import zipfile
 from typing import TYPE_CHECKING
 
-from raydp import _application, _configuration, _gateway
+from raydp._application import application as _application
+from raydp._configuration import registry as _configuration
+from raydp._configuration.security import security_settings
 from raydp._doctor import check_address, preflight
-from raydp._errors import InvalidArgumentError
-from raydp._java import find_java
-from raydp._parent_death import die_with_parent
-from raydp._ray_cluster import join_cluster
-from raydp._runtime_environment import inherited_settings
-from raydp._security import security_settings
+from raydp._machine.java import find_java
+from raydp._machine.parent_death import die_with_parent
+from raydp._ray.cluster import join_cluster
+from raydp._ray.runtime_environment import inherited_settings
+from raydp._spark import gateway as _gateway
+from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from types import FrameType

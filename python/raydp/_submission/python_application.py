@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import raydp
-from raydp._errors import InvalidArgumentError
-from raydp._submission import submitted
+from raydp._application import submitted
+from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from raydp._submission.options import Submission

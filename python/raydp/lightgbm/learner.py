@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import lightgbm
 import numpy as np
 
-from raydp._estimators.boosting import BoostingLearner
-from raydp._estimators.learner import Part, Trained, plain_trainer
+from raydp._estimators.frameworks.boosting import BoostingLearner
+from raydp._estimators.frameworks.learner import Part, Trained, plain_trainer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from raydp._estimators.labels import Classes
+    from raydp._estimators.data.labels import Classes
 
 __all__ = ["LightGBMLearner"]
 

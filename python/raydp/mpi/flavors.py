@@ -8,7 +8,7 @@ import subprocess
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from raydp._errors import InvalidArgumentError, MissingRequirementError
+from raydp.errors import InvalidArgumentError, MissingRequirementError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,10 +14,10 @@ from ray import cloudpickle
 from ray.exceptions import GetTimeoutError, RayActorError
 from ray.util import placement_group_table, remove_placement_group
 
-from raydp._errors import InvalidArgumentError, MpiError
-from raydp._estimators.room import reserve_room
-from raydp._placement import given_group_settings
-from raydp._ray_cluster import join_cluster
+from raydp._ray.capacity import reserve_room
+from raydp._ray.cluster import join_cluster
+from raydp._ray.placement import given_group_settings
+from raydp.errors import InvalidArgumentError, MpiError
 from raydp.mpi import rank
 from raydp.mpi.context import MPIJobContext
 from raydp.mpi.flavors import MPIType, check_installed, command_of, installed_type

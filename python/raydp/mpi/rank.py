@@ -15,7 +15,7 @@ import ray
 from ray import cloudpickle
 from ray.util import get_node_ip_address
 
-from raydp._parent_death import die_with_parent
+from raydp._machine.parent_death import die_with_parent
 from raydp.mpi.context import WorkerContext
 from raydp.mpi.flavors import rank_of
 from raydp.mpi.mailbox import Call, Failure

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from raydp._errors import InvalidArgumentError
 from raydp._estimators.configuration import Options, configure, whole_number
 from raydp._estimators.estimator import Estimator
-from raydp._estimators.requirements import require
+from raydp._estimators.frameworks.requirements import require
+from raydp.errors import InvalidArgumentError
 
 require("sklearn", extra="sklearn")
 

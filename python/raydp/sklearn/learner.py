@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import sklearn.base
 
-from raydp._errors import InvalidArgumentError
-from raydp._estimators.learner import Learner, Part, Rows, Trained, plain_trainer
+from raydp._estimators.frameworks.learner import Learner, Part, Rows, Trained, plain_trainer
 from raydp._estimators.metrics import finished, sums_of
+from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raydp._estimators.configuration import Configuration
-    from raydp._estimators.labels import Classes
+    from raydp._estimators.data.labels import Classes
 
 __all__ = ["SklearnLearner"]
 

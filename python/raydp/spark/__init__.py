@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from raydp._estimators.interfaces import SparkEstimatorInterface
-from raydp._session import init_spark as init_spark
-from raydp._session import stop_spark as stop_spark
-from raydp.spark.dataset import (
+from raydp._legacy.dataset import (
     PartitionObjectsOwner,
     from_spark_recoverable,
     get_raydp_master_owner,
@@ -14,6 +11,9 @@ from raydp.spark.dataset import (
     release_spark_recoverable,
     spark_dataframe_to_ray_dataset,
 )
+from raydp._legacy.interfaces import SparkEstimatorInterface
+from raydp._session.init_spark import init_spark as init_spark
+from raydp._session.init_spark import stop_spark as stop_spark
 
 __all__ = [
     "PartitionObjectsOwner",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from raydp._errors import InvalidArgumentError
+from raydp.errors import InvalidArgumentError
 
 __all__ = ["RAYDP_SPARK_MASTER_SUFFIX", "RayDPSparkMaster"]
 

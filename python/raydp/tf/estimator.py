@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from raydp._errors import InvalidArgumentError
 from raydp._estimators.configuration import CommonOptions, Options, check_callbacks, configure
-from raydp._estimators.epochs import Epochs
 from raydp._estimators.estimator import Estimator, deprecated_argument
-from raydp._estimators.requirements import require
+from raydp._estimators.frameworks.epochs import Epochs
+from raydp._estimators.frameworks.requirements import require
+from raydp.errors import InvalidArgumentError
 
 require("tensorflow", extra="tf")
 require("keras", extra="tf")
@@ -21,7 +21,7 @@ from raydp.tf.recipe import Recipe  # noqa: E402
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from raydp._estimators.result import FitResult
+    from raydp._estimators.training.result import FitResult
 
 __all__ = ["TFEstimator"]
 

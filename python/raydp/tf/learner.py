@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from raydp._errors import InvalidDataError
-from raydp._estimators.networks import ROWS_PER_SCORE, NetworkLearner
+from raydp._estimators.frameworks.networks import ROWS_PER_SCORE, NetworkLearner
+from raydp.errors import InvalidDataError
 from raydp.tf.archive import load_weights, model_bytes
 from raydp.tf.recipe import Recipe
 from raydp.tf.replicas import Replicas
@@ -21,9 +21,9 @@ from raydp.tf.run import Run
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from raydp._estimators.labels import Classes
-    from raydp._estimators.layout import Layout
-    from raydp._estimators.learner import Part, Trained
+    from raydp._estimators.data.labels import Classes
+    from raydp._estimators.data.layout import Layout
+    from raydp._estimators.frameworks.learner import Part, Trained
 
 __all__ = ["TFLearner"]
 

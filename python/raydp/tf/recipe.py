@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from raydp._errors import InvalidArgumentError
+from raydp.errors import InvalidArgumentError
 from raydp.tf.archive import Described, archive_of, described
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from raydp._estimators.epochs import Epochs
-    from raydp._estimators.layout import Layout
+    from raydp._estimators.data.layout import Layout
+    from raydp._estimators.frameworks.epochs import Epochs
 
 __all__ = ["Recipe"]
 

@@ -10,16 +10,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from raydp._estimators.batches import batches
-from raydp._estimators.epochs import Course
-from raydp._estimators.learner import Trained
+from raydp._estimators.frameworks.batches import batches
+from raydp._estimators.frameworks.epochs import Course
+from raydp._estimators.frameworks.learner import Trained
 from raydp.tf.archive import model_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from raydp._estimators.learner import Part
+    from raydp._estimators.frameworks.learner import Part
     from raydp.tf.recipe import Recipe
     from raydp.tf.replicas import Replicas
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import torch
 
-from raydp._errors import InvalidArgumentError, InvalidDataError
-from raydp._estimators.batches import batches
-from raydp._estimators.epochs import Course
-from raydp._estimators.learner import Part, Trained
-from raydp._estimators.networks import ROWS_PER_SCORE, NetworkLearner
+from raydp._estimators.frameworks.batches import batches
+from raydp._estimators.frameworks.epochs import Course
+from raydp._estimators.frameworks.learner import Part, Trained
+from raydp._estimators.frameworks.networks import ROWS_PER_SCORE, NetworkLearner
+from raydp.errors import InvalidArgumentError, InvalidDataError
 from raydp.torch.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from raydp._estimators.labels import Classes
-    from raydp._estimators.layout import Layout
+    from raydp._estimators.data.labels import Classes
+    from raydp._estimators.data.layout import Layout
 
 __all__ = ["TorchLearner"]
 

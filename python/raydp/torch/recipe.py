@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from raydp._errors import InvalidArgumentError
+from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from raydp._estimators.epochs import Epochs
+    from raydp._estimators.frameworks.epochs import Epochs
 
 __all__ = ["Recipe"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from raydp._errors import InvalidArgumentError
-from raydp._estimators.boosting import check_rounds
 from raydp._estimators.configuration import Options, check_callbacks, configure
 from raydp._estimators.estimator import Estimator, deprecated_argument
-from raydp._estimators.requirements import require
+from raydp._estimators.frameworks.boosting import check_rounds
+from raydp._estimators.frameworks.requirements import require
+from raydp.errors import InvalidArgumentError
 
 require("xgboost", extra="xgboost")
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import xgboost
 
-from raydp._estimators.boosting import BoostingLearner
-from raydp._estimators.learner import Part, Trained, plain_trainer
+from raydp._estimators.frameworks.boosting import BoostingLearner
+from raydp._estimators.frameworks.learner import Part, Trained, plain_trainer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from raydp._estimators.labels import Classes
-    from raydp._estimators.shards import Shard
+    from raydp._estimators.data.labels import Classes
+    from raydp._estimators.data.shards import Shard
 
 __all__ = ["XGBoostLearner"]
 

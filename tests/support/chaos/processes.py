@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import ray
 
-from raydp import _application
+from raydp._application import application as _application
 from support import programs
 from support.chaos.plan import Target
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["agent_pids", "app_masters", "executor_pids", "java_processes", "orphans", "targets"]
 
-_DAEMON = "raydp._pyspark_daemon"
+_DAEMON = "raydp._spark.worker_daemon"
 _ANSWER_SECONDS = 5.0
 
 

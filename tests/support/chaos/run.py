@@ -22,8 +22,8 @@ import ray.data
 from ray.util import list_named_actors, placement_group_table
 
 import raydp
-from raydp import _application
-from raydp._exchange.executor_changes import ExecutorChanges
+from raydp._application import application as _application
+from raydp._exchange.driver.executor_changes import ExecutorChanges
 from support.chaos import processes
 from support.chaos.jobs import Jobs
 from support.chaos.plan import Fault, Target, plan

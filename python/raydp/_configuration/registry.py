@@ -1,0 +1,223 @@
+"""Every ``spark.raydp.*`` key, as Python knows them.
+
+The JVM's registry has the same keys, forms and defaults, and their documentation (``docs/configuration.md``); a test
+compares the two. Python has its own so that a mistake is refused before Ray or a JVM is started.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from raydp._configuration import setting as _settings
+from raydp._configuration.memory_size import MEBIBYTE, parse_memory_size
+from raydp._configuration.setting import ResourceSettings, Setting
+from raydp.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = [
+    "RESOURCES",
+    "SETTINGS",
+    "check",
+    "progress",
+]
+
+PREFIX = "spark.raydp."
+STRATEGIES = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")
+
+_MINIMUM_EXECUTOR_MEMORY = 450 * MEBIBYTE
+_SMALLEST_BLOCK, _LARGEST_BLOCK = MEBIBYTE, 1 << 30
+_SMALLEST_SERVICE = 128 << 20
+_LARGEST_SERVICE = 64 << 30
+_SECONDS = "a number of seconds above 0"
+_BOOLEAN = "true or false"
+_CLASS_PATH = "a class path"
+_OPTIONS = "JVM options separated by spaces"
+_LOGGING = "a log4j 2 configuration: a path, a URL, or a name on the class path"
+
+
+def _application_id(value: str) -> str | None:
+    return value if re.fullmatch(r"[A-Za-z0-9._-]{1,40}", value) else None
+
+
+def _strategy(value: str) -> str | None:
+    return value if value in STRATEGIES else None
+
+
+def _block_size(value: str) -> int | None:
+    size = _settings.byte_size(value)
+    return size if size is not None and _SMALLEST_BLOCK <= size <= _LARGEST_BLOCK else None
+
+
+def _service_memory(value: str) -> int | None:
+    size = _settings.byte_size(value)
+    return size if size is not None and _SMALLEST_SERVICE <= size <= _LARGEST_SERVICE else None
+
+
+def _switch(value: str) -> str | None:
+    return value.lower() if value.lower() == "auto" or _settings.boolean(value) is not None else None
+
+
+APPLICATION_ID = Setting("spark.raydp.app.id", "1 to 40 letters, digits, '.', '_' or '-'", None, _application_id)
+START_TIMEOUT = Setting("spark.raydp.executor.startTimeout", _SECONDS, "120", _settings.seconds)
+INFEASIBLE_TIMEOUT = Setting("spark.raydp.executor.infeasibleTimeout", _SECONDS, "20", _settings.seconds)
+MAX_CONSECUTIVE_FAILURES = Setting(
+    "spark.raydp.executor.maxConsecutiveFailures", "a whole number above 0", "5", _settings.positive_integer
+)
+EXECUTOR_CLASS_PATH = Setting("spark.raydp.executor.classPath", _CLASS_PATH, None, _settings.text)
+EXECUTOR_CLASS_DATA_ARCHIVE = Setting("spark.raydp.executor.classDataArchive", "a path", None, _settings.text)
+ARCHIVE_CLASSES = Setting("spark.raydp.archiveClasses", _BOOLEAN, "true", _settings.boolean)
+EXECUTOR_EXTRA_CLASS_PATH = Setting(
+    "spark.raydp.executor.extraClassPath",
+    _CLASS_PATH,
+    None,
+    _settings.text,
+    ("raydp.executor.extraClassPath", "spark.ray.preferClassPath"),
+)
+EXECUTOR_MODULE_OPTIONS = Setting("spark.raydp.executor.moduleOptions", _OPTIONS, None, _settings.text)
+EXECUTOR_LOGGING = Setting(
+    "spark.raydp.executor.log4jConfiguration",
+    _LOGGING,
+    "classpath:io/raydp/lifecycle/worker-log4j2.xml",
+    _settings.text,
+    ("spark.ray.log4j.config.file.name",),
+)
+DRIVER_LOGGING = Setting(
+    "spark.raydp.driver.log4jConfiguration", _LOGGING, None, _settings.text, ("spark.log4j.config.file.name",)
+)
+APP_MASTER_JAVA_OPTIONS = Setting(
+    "spark.raydp.appMaster.extraJavaOptions",
+    _OPTIONS,
+    None,
+    _settings.text,
+    ("spark.ray.raydp_app_master.extraJavaOptions",),
+)
+PLACEMENT_GROUP_ID = Setting(
+    "spark.raydp.placementGroup.id",
+    "a placement group's id in hexadecimal",
+    None,
+    _settings.hexadecimal,
+    ("spark.ray.placement_group",),
+)
+PLACEMENT_GROUP_BUNDLE_INDEXES = Setting(
+    "spark.raydp.placementGroup.bundleIndexes",
+    "whole numbers separated by commas",
+    None,
+    _settings.indexes,
+    ("spark.ray.bundle_indexes",),
+)
+PLACEMENT_GROUP_STRATEGY = Setting(
+    "spark.raydp.placementGroup.strategy", "PACK, SPREAD, STRICT_PACK or STRICT_SPREAD", None, _strategy
+)
+SHUFFLE_SERVICE_MEMORY = Setting(
+    "spark.raydp.shuffleService.memory", "a size from 128m to 64g", "512m", _service_memory
+)
+RUNTIME_ENV = Setting("spark.raydp.runtimeEnv", "a JSON object", None, _settings.text)
+BLOCK_SIZE = Setting("spark.raydp.exchange.blockSize", "a size from 1m to 1g", "64m", _block_size)
+EXCHANGE_SOCKET = Setting("spark.raydp.exchange.socket", "the path of a Unix socket", None, _settings.text)
+EXCHANGE_TIMEOUT = Setting("spark.raydp.exchange.timeout", _SECONDS, "600", _settings.seconds)
+FAULT_TOLERANT = Setting("spark.raydp.exchange.faultTolerant", _BOOLEAN, "true", _settings.boolean)
+NETWORK_ENCRYPTION = Setting("spark.raydp.network.encryption", _BOOLEAN, "false", _settings.boolean)
+UI_TOKEN = Setting("spark.raydp.ui.token", _BOOLEAN, "true", _settings.boolean)
+METRICS = Setting("spark.raydp.metrics", _BOOLEAN, "true", _settings.boolean)
+PROGRESS = Setting("spark.raydp.progress", "true, false or auto", "auto", _switch)
+BANNER = Setting("spark.raydp.banner", _BOOLEAN, "true", _settings.boolean)
+
+SETTINGS: tuple[Setting[Any], ...] = (
+    APPLICATION_ID,
+    START_TIMEOUT,
+    INFEASIBLE_TIMEOUT,
+    MAX_CONSECUTIVE_FAILURES,
+    EXECUTOR_CLASS_PATH,
+    EXECUTOR_CLASS_DATA_ARCHIVE,
+    ARCHIVE_CLASSES,
+    EXECUTOR_EXTRA_CLASS_PATH,
+    EXECUTOR_MODULE_OPTIONS,
+    EXECUTOR_LOGGING,
+    DRIVER_LOGGING,
+    APP_MASTER_JAVA_OPTIONS,
+    PLACEMENT_GROUP_ID,
+    PLACEMENT_GROUP_BUNDLE_INDEXES,
+    PLACEMENT_GROUP_STRATEGY,
+    SHUFFLE_SERVICE_MEMORY,
+    RUNTIME_ENV,
+    BLOCK_SIZE,
+    EXCHANGE_SOCKET,
+    EXCHANGE_TIMEOUT,
+    FAULT_TOLERANT,
+    NETWORK_ENCRYPTION,
+    UI_TOKEN,
+    METRICS,
+    PROGRESS,
+    BANNER,
+)
+
+EXECUTOR_RESOURCES = ResourceSettings(
+    "spark.raydp.executor.resource.",
+    ("spark.ray.raydp_spark_executor.actor.resource.", "spark.ray.actor.resource."),
+)
+APP_MASTER_RESOURCES = ResourceSettings(
+    "spark.raydp.appMaster.resource.",
+    ("spark.ray.raydp_spark_master.actor.resource.", "spark.ray.raydp_spark_master.resource."),
+)
+RESOURCES = (EXECUTOR_RESOURCES, APP_MASTER_RESOURCES)
+
+
+def progress(settings: Mapping[str, str]) -> bool | None:
+    """Return whether bars were asked for (``None``: decide by the terminal)."""
+    return _settings.boolean(PROGRESS.get(settings))
+
+
+def check(settings: Mapping[str, str]) -> None:
+    """Refuse settings that cannot work, before anything is started.
+
+    Args:
+        settings: By their names of today, see :mod:`raydp._configuration.former_names`.
+
+    Raises:
+        InvalidArgumentError: Names the setting, what it must be, and its value.
+    """
+    _refuse_unknown(settings)
+    for setting in SETTINGS:
+        setting.find(settings)
+    for family in RESOURCES:
+        family.check(settings)
+    memory = settings.get("spark.executor.memory")
+    if memory is not None:
+        # Spark reads a bare number as mebibytes here.
+        size = int(memory) * MEBIBYTE if memory.strip().isdigit() else parse_memory_size(memory)
+        if size < _MINIMUM_EXECUTOR_MEMORY:
+            raise InvalidArgumentError(
+                "An executor needs at least 450m of memory, of which Spark reserves 300m for itself. "
+                f"spark.executor.memory: {memory}"
+            )
+    for name in ("spark.executor.cores", "spark.executor.instances"):
+        value = settings.get(name)
+        if value is not None and not (value.strip().isdigit() and int(value) >= (name == "spark.executor.cores")):
+            raise InvalidArgumentError(f"This setting must be a whole number that is not negative. {name}: {value!r}")
+
+
+def _refuse_unknown(settings: Mapping[str, str]) -> None:
+    known = [setting.key for setting in SETTINGS]
+    prefixes = tuple(family.prefix for family in RESOURCES)
+    for key in sorted(settings):
+        if key.startswith(PREFIX) and key not in known and not key.startswith(prefixes):
+            nearest = _nearest(key, [*known, *(family.pattern for family in RESOURCES)])
+            raise InvalidArgumentError(f"There is no such setting; did you mean {nearest}? Unknown: {key}")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    return min(sorted(known), key=lambda candidate: _distance(name.lower(), candidate.lower()))
+
+
+def _distance(first: str, second: str) -> int:
+    """Return the number of letters to change, add or leave out."""
+    row = list(range(len(second) + 1))
+    for letter in first:
+        following = [row[0] + 1]
+        for i, other in enumerate(second):
+            following.append(min(following[-1] + 1, row[i + 1] + 1, row[i] + (letter != other)))
+        row = following
+    return row[-1]

@@ -1,0 +1,64 @@
+"""Spark's own protection, switched on: which settings it takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from raydp._configuration import registry as _configuration
+from raydp._configuration import setting as _settings
+from raydp.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["security_settings", "ui_asks_for_token"]
+
+_AUTHENTICATE = "spark.authenticate"
+_SECRET = "spark.authenticate.secret"
+_UI_FILTERS = "spark.ui.filters"
+_TOKEN_FILTER = "io.raydp.security.UiTokenFilter"
+_PLACEHOLDER = "generated; not shown here"
+"""As the JVM's ``ApplicationSecret`` has it, which makes up the secret and keeps it out of all settings."""
+
+_ENCRYPTION = {
+    "spark.network.crypto.enabled": "true",
+    "spark.network.crypto.authEngineVersion": "2",
+    "spark.network.crypto.cipher": "AES/GCM/NoPadding",
+    "spark.network.crypto.saslFallback": "false",  # it would let in peers that do not encrypt
+    "spark.io.encryption.enabled": "true",
+}
+
+
+def security_settings(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return what to add to an application's settings; what the user set stays as it is.
+
+    Raises:
+        InvalidArgumentError: Encryption was asked for and authentication, which it rests on, switched off.
+    """
+    encrypted = _configuration.NETWORK_ENCRYPTION.get(settings)
+    if not _is_authenticated(settings):
+        if encrypted:
+            raise InvalidArgumentError(
+                f"Encryption needs authentication. Leave out {_AUTHENTICATE}, which is true by default, or "
+                f"{_configuration.NETWORK_ENCRYPTION.key}. {_AUTHENTICATE}: {settings[_AUTHENTICATE]!r}"
+            )
+        return {}
+    added = {_AUTHENTICATE: "true", _SECRET: _PLACEHOLDER, **(_ENCRYPTION if encrypted else {})}
+    result = {key: value for key, value in added.items() if key not in settings}
+    if ui_asks_for_token(settings):
+        filters = [name for name in settings.get(_UI_FILTERS, "").split(",") if name and name != _TOKEN_FILTER]
+        result[_UI_FILTERS] = ",".join([_TOKEN_FILTER, *filters])
+    return result
+
+
+def ui_asks_for_token(settings: Mapping[str, str]) -> bool:
+    """Tell whether Spark's UI opens only with a token."""
+    return _is_authenticated(settings) and _configuration.UI_TOKEN.get(settings)
+
+
+def _is_authenticated(settings: Mapping[str, str]) -> bool:
+    value = settings.get(_AUTHENTICATE, "true").strip()
+    authenticated = _settings.boolean(value)
+    if authenticated is None:
+        raise InvalidArgumentError(f"This setting must be true or false. {_AUTHENTICATE}: {value!r}")
+    return authenticated

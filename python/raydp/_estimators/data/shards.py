@@ -1,0 +1,76 @@
+"""Which rows each training worker gets: exact, contiguous, the same each time."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import ray
+
+from raydp._ray.internals import arrow_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["Shard", "shards_of"]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The rows of one worker.
+
+    Attributes:
+        pieces: Blocks with the first row and the number of rows to take of each.
+        columns: The columns to read; others are not touched.
+    """
+
+    pieces: tuple[tuple[ray.ObjectRef[Any], int, int], ...]
+    columns: tuple[str, ...]
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return sum(count for _, _, count in self.pieces)
+
+    def tables(self, order: Sequence[int] | None = None) -> Iterator[pa.Table]:
+        """Yield the rows, a table per block, without copying what lies on this node.
+
+        Args:
+            order: Positions of the blocks in the order to read them; by default as they are.
+        """
+        pieces = list(self.pieces) if order is None else [self.pieces[index] for index in order]
+        for index, (ref, start, count) in enumerate(pieces):
+            if index + 1 < len(pieces):  # the next block travels while this one is used
+                ray.wait([pieces[index + 1][0]], timeout=0, fetch_local=True)
+            yield arrow_table(ray.get(ref)).select(list(self.columns)).slice(start, count)
+
+    def table(self) -> pa.Table:
+        """Return all rows as one table of many chunks."""
+        return pa.concat_tables(list(self.tables()), promote_options="permissive")
+
+
+def shards_of(
+    refs: Sequence[ray.ObjectRef[Any]], rows: Sequence[int], columns: Sequence[str], count: int
+) -> list[Shard]:
+    """Deal rows to workers: the i-th of n gets the i-th n-th of them, up to one row more or less.
+
+    Args:
+        refs: The blocks.
+        rows: Rows of each.
+        columns: The columns that workers read.
+        count: Number of workers.
+    """
+    total = sum(rows)
+    bounds = [total * index // count for index in range(count + 1)]
+    shards = []
+    for low, high in itertools.pairwise(bounds):
+        pieces, first = [], 0
+        for ref, length in zip(refs, rows, strict=True):
+            start, stop = max(low - first, 0), min(high - first, length)
+            if start < stop:
+                pieces.append((ref, start, stop - start))
+            first += length
+        shards.append(Shard(tuple(pieces), tuple(columns)))
+    return shards

@@ -1,0 +1,86 @@
+"""A bar on the driver that follows the workers' reports."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import ray
+from ray.train import UserCallback
+
+from raydp._machine.progress import Progress, progress_wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["steps_shown"]
+
+_END_SECONDS = 10.0
+
+
+class _Reports:
+    """Actor between Ray Train's controller, which hears of reports, and the driver, which draws."""
+
+    def __init__(self) -> None:
+        self._metrics: dict[str, float] | None = None
+        self._over = False
+        self._changed = asyncio.Event()
+
+    async def put(self, metrics: dict[str, float]) -> None:
+        self._metrics = metrics
+        self._changed.set()
+
+    async def end(self) -> None:
+        self._over = True
+        self._changed.set()
+
+    async def next(self) -> dict[str, float] | None:
+        """Wait for the next report; ``None``: there will be no more."""
+        await self._changed.wait()
+        found, self._metrics = self._metrics, None
+        if not self._over:
+            self._changed.clear()
+        return found
+
+
+class _Forward(UserCallback):
+    def __init__(self, reports: Any) -> None:
+        self._reports = reports
+
+    def after_report(self, run_context: Any, metrics: list[dict[str, Any]], checkpoint: Any) -> None:
+        del run_context, checkpoint
+        self._reports.put.remote({name: value for name, value in metrics[0].items() if isinstance(value, int | float)})
+
+
+@contextmanager
+def steps_shown(option: bool | None, total: int) -> Iterator[list[Any]]:  # noqa: FBT001
+    """Draw a bar for the duration of the context.
+
+    Args:
+        option: As ``progress`` of an estimator.
+        total: Rounds or epochs to go at most.
+
+    Yields:
+        Callbacks for Ray Train that move the bar; none when no bar is wanted.
+    """
+    if not progress_wanted(option):
+        yield []
+        return
+    reports: Any = ray.remote(_Reports).options(num_cpus=0, max_concurrency=4).remote()
+
+    def draw() -> None:
+        with Progress("training", total=total, unit=" steps", enabled=option) as bar:
+            while (metrics := ray.get(reports.next.remote())) is not None:
+                step = int(metrics.pop("step", 0))
+                bar.set(step, detail=", ".join(f"{name}={value:.5g}" for name, value in metrics.items()))
+
+    drawer = threading.Thread(target=draw, name="raydp-training-progress", daemon=True)
+    drawer.start()
+    try:
+        yield [_Forward(reports)]
+    finally:
+        ray.get(reports.end.remote(), timeout=_END_SECONDS)
+        drawer.join(_END_SECONDS)
+        ray.kill(reports)

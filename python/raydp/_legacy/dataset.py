@@ -1,0 +1,162 @@
+"""Conversions under the names and signatures of RayDP 1.6."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import ray.data
+from pyspark.storagelevel import StorageLevel
+
+from raydp._application import application as _application
+from raydp._session import conversions as _conversions
+from raydp.errors import InvalidArgumentError, NotADataFrameError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
+    from ray.data.dataset import MaterializedDataset
+
+__all__ = [
+    "PartitionObjectsOwner",
+    "from_spark_recoverable",
+    "get_raydp_master_owner",
+    "ray_dataset_to_spark_dataframe",
+    "read_spark_parquet",
+    "release_spark_recoverable",
+    "spark_dataframe_to_ray_dataset",
+]
+
+_OWNER_LOST_ITS_MEANING = (
+    "owners of blocks have no effect any more: the process that converts a DataFrame owns its blocks, "
+    "which outlive the executors and stop_spark by themselves; remove the argument"
+)
+
+
+@dataclass(frozen=True)
+class PartitionObjectsOwner:
+    """What named the actor that should own a conversion's blocks in RayDP 1.6; has no effect any more.
+
+    Attributes:
+        actor_name: Name of the actor.
+        set_reference_as_state: Called there with the actor's handle and the blocks.
+    """
+
+    actor_name: str
+    set_reference_as_state: Callable[[Any, list[ray.ObjectRef[Any]]], ray.ObjectRef[Any]]
+
+
+def spark_dataframe_to_ray_dataset(
+    df: DataFrame, parallelism: int | None = None, owner: PartitionObjectsOwner | None = None
+) -> MaterializedDataset[Any]:
+    """Turn a Spark DataFrame into a Ray Dataset; ``ray.data.from_spark`` calls this.
+
+    Args:
+        df: A DataFrame of the running session.
+        parallelism: Number of blocks; ``None`` or -1: as many as the data needs.
+        owner: Has no effect any more; gives a deprecation warning.
+
+    Returns:
+        The Dataset, as :func:`raydp.from_spark` makes it; it raises the same errors.
+    """
+    if owner is not None:
+        _deprecated("spark_dataframe_to_ray_dataset(owner=...): " + _OWNER_LOST_ITS_MEANING)
+    return _conversions.from_spark(df, num_blocks=None if parallelism in (None, -1) else parallelism)
+
+
+def ray_dataset_to_spark_dataframe(
+    spark: SparkSession,
+    arrow_schema: pa.Schema | Any,
+    blocks: Sequence[ray.ObjectRef[Any]],
+    locations: Sequence[Any] | None = None,
+) -> DataFrame:
+    """Turn blocks of a Ray Dataset into a Spark DataFrame; ``Dataset.to_spark`` calls this.
+
+    Args:
+        spark: The session on Ray.
+        arrow_schema: The blocks' Arrow schema; anything else (such as the schema of pandas blocks, or
+            ``None``) means that the blocks say it themselves.
+        blocks: Object refs of Arrow tables or pandas frames.
+        locations: Not needed; the blocks' real locations are looked up.
+
+    Returns:
+        A DataFrame; see :func:`raydp.to_spark` for what holds the blocks and for the errors raised.
+    """
+    del locations
+    schema = getattr(arrow_schema, "base_schema", arrow_schema)
+    return _conversions.blocks_to_dataframe(spark, schema, blocks)
+
+
+def from_spark_recoverable(
+    df: DataFrame,
+    storage_level: StorageLevel = StorageLevel.MEMORY_AND_DISK,
+    parallelism: int | None = None,
+) -> MaterializedDataset[Any]:
+    """Turn a DataFrame into a Dataset whose lost blocks Spark makes again, from rows that it keeps persisted.
+
+    Args:
+        df: A DataFrame of the running session; it is persisted, until
+            :func:`release_spark_recoverable` is called with it.
+        storage_level: Where Spark keeps the rows.
+        parallelism: Number of blocks; ``None`` or -1: as many as the data needs.
+
+    Returns:
+        The Dataset, as :func:`raydp.from_spark` makes it; it raises the same errors.
+    """
+    if not isinstance(storage_level, StorageLevel):
+        raise InvalidArgumentError(
+            "storage_level must be a pyspark.StorageLevel, such as StorageLevel.MEMORY_AND_DISK; "
+            f"got {type(storage_level).__name__}: {storage_level!r}"
+        )
+    frame = _conversions.classic_dataframe(df)
+    _application.current()
+    frame.persist(storage_level)
+    return _conversions.convert(frame, num_blocks=None if parallelism in (None, -1) else parallelism, recoverable=True)
+
+
+def release_spark_recoverable(df: DataFrame) -> None:
+    """Unpersist a DataFrame that was given to :func:`from_spark_recoverable`; its Dataset stays readable."""
+    _conversions.classic_dataframe(df).unpersist()
+
+
+def read_spark_parquet(path: str | Sequence[str], **options: Any) -> ray.data.Dataset:
+    """Read Parquet files that Spark wrote into a Ray Dataset, without Spark.
+
+    Args:
+        path: A folder that ``df.write.parquet(...)`` made, or several; Spark's marker files in it
+            (``_SUCCESS``, ``.crc``) are left out, partition folders (``name=value``) become columns.
+        options: Passed on to :func:`ray.data.read_parquet`.
+
+    Raises:
+        NotADataFrameError: ``path`` is not a path.
+    """
+    paths = [path] if isinstance(path, str) else list(path)
+    if not paths or not all(isinstance(one, str) for one in paths):
+        raise NotADataFrameError(f"read_spark_parquet takes the path of a folder, or several; got: {path!r}")
+    return ray.data.read_parquet(paths, **{"file_extensions": ["parquet"], **options})
+
+
+def get_raydp_master_owner(spark: SparkSession | None = None) -> PartitionObjectsOwner:
+    """Return an owner for :func:`spark_dataframe_to_ray_dataset`; it has no effect any more.
+
+    Args:
+        spark: The session on Ray; the running one by default.
+
+    Returns:
+        An owner that names the application's master actor.
+    """
+    del spark
+    _deprecated("get_raydp_master_owner: " + _OWNER_LOST_ITS_MEANING)
+
+    def keep_nothing(actor: Any, blocks: list[ray.ObjectRef[Any]]) -> ray.ObjectRef[Any]:
+        del actor
+        return ray.put(len(blocks))
+
+    return PartitionObjectsOwner(f"raydp-{_application.current().application_id}-master", keep_nothing)
+
+
+def _deprecated(message: str) -> None:
+    warnings.warn(message, DeprecationWarning, stacklevel=3)

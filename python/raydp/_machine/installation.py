@@ -1,0 +1,130 @@
+"""Where the parts of the installation lie on this machine: Spark's jars, Ray's jar, raydp's own files."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+from pathlib import Path
+
+from raydp.errors import MissingRequirementError
+
+__all__ = [
+    "ADDED_MODULE_OPTIONS",
+    "LEFT_OUT_MODULE_OPTION",
+    "MODULE_OPTIONS",
+    "SPARK_MODULE_OPTIONS",
+    "class_path",
+    "ray_jar",
+    "raydp_jar",
+    "spark_home",
+]
+
+SPARK_MODULE_OPTIONS: tuple[str, ...] = (
+    "-XX:+IgnoreUnrecognizedVMOptions",
+    "--add-modules=jdk.incubator.vector",
+    *(
+        f"--add-opens=java.base/{package}=ALL-UNNAMED"
+        for package in (
+            "java.lang",
+            "java.lang.invoke",
+            "java.lang.reflect",
+            "java.io",
+            "java.net",
+            "java.nio",
+            "java.util",
+            "java.util.concurrent",
+            "java.util.concurrent.atomic",
+            "jdk.internal.ref",
+            "sun.nio.ch",
+            "sun.nio.cs",
+            "sun.security.action",
+            "sun.util.calendar",
+        )
+    ),
+    "--add-opens=java.security.jgss/sun.security.krb5=ALL-UNNAMED",
+    "-Dio.netty.tryReflectionSetAccessible=true",
+    "-Dio.netty.allocator.type=pooled",
+    "-Dio.netty.handler.ssl.defaultEndpointVerificationAlgorithm=NONE",
+    "--sun-misc-unsafe-memory-access=allow",
+    "--enable-native-access=ALL-UNNAMED",
+)
+"""What Spark's launcher gives to its JVMs (``org.apache.spark.launcher.JavaModuleOptions``; a test compares them)."""
+
+ADDED_MODULE_OPTIONS: tuple[str, ...] = tuple(
+    f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in ("java.math", "java.text", "java.time")
+)
+"""What Ray needs beyond them: it serialises exceptions by reflection, and a failure there ends the worker's process."""
+
+LEFT_OUT_MODULE_OPTION = "--add-modules=jdk.incubator.vector"
+"""Only MLlib's BLAS uses this module where it is there. It costs each JVM a good part of its start, and a warning."""
+
+MODULE_OPTIONS: tuple[str, ...] = (
+    *(option for option in SPARK_MODULE_OPTIONS if option != LEFT_OUT_MODULE_OPTION),
+    *ADDED_MODULE_OPTIONS,
+)
+"""What the driver's JVM gets when it is started directly; ``spark.driver.extraJavaOptions`` can add the rest."""
+
+
+@functools.cache
+def _package_directory(name: str) -> Path:
+    specification = importlib.util.find_spec(name)
+    if specification is None or not specification.submodule_search_locations:
+        raise MissingRequirementError(
+            f"A Python package that raydp needs is not installed; run `pip install {name}`. Missing: {name}"
+        )
+    return Path(specification.submodule_search_locations[0])
+
+
+def spark_home() -> Path:
+    """Return the folder of the Spark installation: ``$SPARK_HOME``, else the ``pyspark`` package.
+
+    Raises:
+        MissingRequirementError: The folder holds no Spark.
+    """
+    home = Path(os.environ["SPARK_HOME"]) if os.environ.get("SPARK_HOME") else _package_directory("pyspark")
+    if not any((home / "jars").glob("spark-core_*.jar")):
+        raise MissingRequirementError(
+            "This is not a Spark installation: its jars folder has no spark-core jar. Point SPARK_HOME at one, or "
+            f"unset it to use the one in the pyspark package. SPARK_HOME is: {home}"
+        )
+    return home
+
+
+def raydp_jar() -> Path:
+    """Return raydp's own jar.
+
+    Raises:
+        MissingRequirementError: The package was installed without it.
+    """
+    jar = Path(__file__).resolve().parents[1] / "jars" / "raydp.jar"
+    if not jar.is_file():
+        raise MissingRequirementError(
+            "raydp's jar is missing from the installed package: it was built without the JVM part. Install a wheel, "
+            f"or run `pip install .` in a checkout with a JDK and Gradle on the PATH. Missing: {jar}"
+        )
+    return jar
+
+
+def ray_jar() -> Path:
+    """Return the jar with Ray's Java worker, which Ray's wheel ships.
+
+    Raises:
+        MissingRequirementError: Ray was installed without it.
+    """
+    jar = _package_directory("ray") / "jars" / "ray_dist.jar"
+    if not jar.is_file():
+        raise MissingRequirementError(
+            "Ray's Java worker is missing from the installed ray package; install Ray from its official wheel, "
+            f"`pip install 'ray[default]'`. Missing: {jar}"
+        )
+    return jar
+
+
+def class_path() -> tuple[Path, ...]:
+    """Return the class path of the driver and of the executors.
+
+    raydp's jar, Spark's jars in a fixed order, then Ray's jar, which carries unshaded copies of
+    libraries that Spark has newer versions of and therefore stands last.
+    """
+    return (raydp_jar(), *sorted((spark_home() / "jars").glob("*.jar")), ray_jar())

@@ -1,0 +1,127 @@
+"""The Ray cluster under an application: joining it, and what the driver's JVM must know to join it too."""
+
+from __future__ import annotations
+
+import re
+import socket
+from dataclasses import dataclass
+
+import ray
+from ray.util import get_node_ip_address
+
+from raydp._ray import internals as _ray_internals
+from raydp.errors import ClusterError, InvalidArgumentError
+
+__all__ = ["RayCluster", "gcs_address", "join_cluster"]
+
+_PROBE_TIMEOUT_SECONDS = 5.0
+_MASTER_URL = re.compile(r"ray:(?P<host>\[[0-9a-fA-F:]+\]|[^:/\s\[\]]+):(?P<port>\d{1,5})")
+
+
+@dataclass(frozen=True)
+class RayCluster:
+    """The cluster that this process is connected to.
+
+    Attributes:
+        address: ``HOST:PORT`` of its global control service (GCS).
+        namespace: Namespace of this process's job; the application's actors live in it.
+        node_address: IP address of this process's node.
+        session_directory: Folder of the cluster's session on this node.
+    """
+
+    address: str
+    namespace: str
+    node_address: str
+    session_directory: str
+
+
+def join_cluster(master: str) -> RayCluster:
+    """Connect this process to Ray if it is not connected yet.
+
+    Args:
+        master: ``ray`` for the cluster that the process is connected to (or that ``ray.init()``
+            finds or starts), or ``ray:HOST:PORT`` for the cluster with this GCS address.
+
+    Raises:
+        InvalidArgumentError: The master URL is malformed, or the process is connected elsewhere.
+        ClusterError: There is no Ray cluster at the address.
+    """
+    wanted = gcs_address(master)
+    if _ray_internals.is_client_connected():
+        raise ClusterError(
+            "This process is connected through Ray Client (ray://...), which cannot hand data over through shared "
+            "memory. Run the program on a node of the cluster, or submit it with `ray job submit`"
+        )
+    if not ray.is_initialized():
+        _connect(wanted)
+    address = ray.get_runtime_context().gcs_address
+    if wanted is not None and not _same_address(wanted, address):
+        raise InvalidArgumentError(
+            "The master URL names another Ray cluster than the one that this process is connected to. Use the master "
+            f"'ray', or call ray.shutdown() first. Master: {master}; connected to: {address}"
+        )
+    return RayCluster(
+        address=address,
+        namespace=ray.get_runtime_context().namespace,
+        node_address=get_node_ip_address(),
+        session_directory=_ray_internals.session_directory(),
+    )
+
+
+def gcs_address(master: str) -> str | None:
+    """Return the ``HOST:PORT`` that a master URL names, if it names one.
+
+    Raises:
+        InvalidArgumentError: The master URL is malformed, or Ray Client's.
+    """
+    if master == "ray":
+        return None
+    if master.startswith("ray://"):
+        raise InvalidArgumentError(
+            "ray:// is the scheme of Ray Client and not a Spark master. Use 'ray' for the cluster that this process is "
+            f"connected to, or 'ray:HOST:PORT' with the cluster's GCS address (port 6379 by default). Master: {master}"
+        )
+    match = _MASTER_URL.fullmatch(master)
+    if match is None or not 0 < int(match["port"]) < 1 << 16:
+        raise InvalidArgumentError(
+            f"This Spark master URL is malformed. Use 'ray' or 'ray:HOST:PORT' with a GCS address. Master: {master}"
+        )
+    return f"{match['host']}:{match['port']}"
+
+
+def _connect(address: str | None) -> None:
+    if address is not None:
+        host, _, port = address.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_PROBE_TIMEOUT_SECONDS).close()
+        except OSError as error:
+            raise ClusterError(
+                "No Ray cluster answers at this address. Check that it runs there (`ray status`), that the port is its "
+                f"GCS port and that no firewall is between. Address: {address}; error: {error}"
+            ) from error
+    try:
+        ray.init(address=address)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        where = address or "the address that RAY_ADDRESS or a running local cluster names"
+        raise ClusterError(
+            "Ray cannot be reached. Check that the cluster runs (`ray status`) and has this version of Ray, and where "
+            "it asks for a token, that RAY_AUTH_MODE=token is set and the token is here; without a cluster, unset "
+            f"RAY_ADDRESS to start Ray on this machine. Address: {where}; error: {error}"
+        ) from error
+
+
+def _same_address(first: str, second: str) -> bool:
+    if first == second:
+        return True
+    (first_host, _, first_port), (second_host, _, second_port) = first.rpartition(":"), second.rpartition(":")
+    if first_port != second_port:
+        return False
+    try:
+        hosts = [{info[4][0] for info in socket.getaddrinfo(h.strip("[]"), None)} for h in (first_host, second_host)]
+    except OSError:
+        return False
+    return bool(hosts[0] & hosts[1]) or all(_is_here(group) for group in hosts)
+
+
+def _is_here(addresses: set[str | int]) -> bool:
+    return any(str(address).startswith("127.") or address in ("::1", get_node_ip_address()) for address in addresses)

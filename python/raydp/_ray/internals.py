@@ -1,0 +1,244 @@
+"""The one file that reaches into Ray's private parts. Each use says why, and what would replace it.
+
+Everything is imported when it is needed: importing :mod:`ray.data` takes a second, and the agents and
+programs without Datasets do without it.
+"""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from raydp.errors import ExchangeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from ray import ObjectRef
+    from ray.data import Dataset
+    from ray.data.dataset import MaterializedDataset
+
+__all__ = [
+    "DatasetBlocks",
+    "arrow_table",
+    "dataset_blocks",
+    "dataset_of_blocks",
+    "is_client_connected",
+    "lean_trainer",
+    "quieten_reports",
+    "referenced",
+    "remove_groups",
+    "session_directory",
+]
+
+
+@dataclass(frozen=True)
+class DatasetBlocks:
+    """The blocks of a Dataset, in order.
+
+    Attributes:
+        refs: One reference per block.
+        rows: Rows per block, ``None`` where Ray does not know.
+        sizes: Bytes per block, ``None`` where Ray does not know.
+        schema: Arrow schema, or ``None`` where the blocks have to be asked (pandas blocks, no blocks).
+    """
+
+    refs: list[ObjectRef[Any]]
+    rows: list[int | None]
+    sizes: list[int | None]
+    schema: pa.Schema | None
+
+
+def dataset_of_blocks(
+    refs: Sequence[ObjectRef[Any]], rows: Sequence[int], sizes: Sequence[int], schema: pa.Schema
+) -> MaterializedDataset[Any]:
+    """Make a Dataset of blocks whose rows and sizes are known.
+
+    Why: ``ray.data.from_arrow_refs`` runs one task per reference to ask for what Spark already told us
+    (3.5 s for 2,000 blocks). A ``from_arrow_refs`` that takes metadata would replace it.
+
+    Args:
+        refs: References to ``pyarrow.Table`` objects.
+        rows: Rows of each.
+        sizes: Bytes of each.
+        schema: The Arrow schema of all of them.
+    """
+    from ray.data import DataContext
+    from ray.data._internal.logical.interfaces import LogicalPlan
+    from ray.data._internal.logical.operators import FromArrow
+    from ray.data._internal.stats import DatasetStats
+    from ray.data.block import BlockMetadataWithSchema
+    from ray.data.dataset import MaterializedDataset
+
+    metadata = [
+        BlockMetadataWithSchema(num_rows=count, size_bytes=size, exec_stats=None, input_files=None, schema=schema)
+        for count, size in zip(rows, sizes, strict=True)
+    ]
+    context = DataContext.get_current().copy()
+    stats = DatasetStats(metadata={"FromSpark": list(metadata)}, parent=None)
+    tables: list[Any] = list(refs)
+    return MaterializedDataset(LogicalPlan(FromArrow(tables, metadata), context), context, stats)
+
+
+def dataset_blocks(dataset: Dataset) -> DatasetBlocks:
+    """Execute a Dataset where it has not been yet, and return its blocks.
+
+    Why: the references come with the rows and bytes that let Spark plan well; the public
+    ``to_arrow_refs`` runs a task per block and copies pandas blocks. A public iterator over blocks with
+    their metadata would replace it.
+    """
+    refs: list[ObjectRef[Any]] = []
+    rows: list[int | None] = []
+    sizes: list[int | None] = []
+    for bundle in dataset.iter_internal_ref_bundles():
+        if any(part is not None for part in bundle.slices or ()):
+            raise ExchangeError("Ray Data handed out parts of blocks. Call materialize() on the Dataset first.")
+        for entry in bundle.blocks:
+            refs.append(entry.ref)
+            rows.append(entry.metadata.num_rows)
+            sizes.append(entry.metadata.size_bytes)
+    schema = dataset.schema()
+    base = schema.base_schema if schema is not None else None
+    return DatasetBlocks(refs, rows, sizes, base if isinstance(base, pa.Schema) else None)
+
+
+def arrow_table(block: object) -> pa.Table:
+    """Return a block of a Dataset as a table; a copy only when it is a pandas frame.
+
+    Why: a column of a pandas block can hold what ``pyarrow.Table.from_pandas`` refuses (tensors, objects);
+    Ray's own accessor, a developer API, turns it into what Ray means by it.
+    """
+    if isinstance(block, pa.Table):
+        return block
+    from ray.data.block import BlockAccessor
+
+    table = BlockAccessor.for_block(block).to_arrow()
+    if not isinstance(table, pa.Table):
+        raise ExchangeError(f"Ray gave a block in a form that is not known: {type(table).__name__}")
+    return table
+
+
+def referenced(objects: Iterable[str]) -> set[str]:
+    """Return which of these objects (ids, hex) anything in the cluster, or the lineage of such, still refers to.
+
+    Why: what it takes to make lost blocks again (plans, shuffle files) must go when the last reference to the blocks
+    does, which may be in another process. A callback for objects that go out of scope would replace it.
+    """
+    from ray._private.worker import global_worker
+
+    worker: Any = global_worker
+    counts: dict[bytes, Any] = worker.core_worker.get_all_reference_counts()
+    return {one for one in objects if one.encode() in counts}
+
+
+def session_directory() -> str:
+    """Return the folder of the Ray session on this node (its ``logs`` are in it).
+
+    Why: Ray's Java worker unpacks its 41 MB library anew unless it is told where the node has it already, and
+    an error about an executor quotes its log. A public accessor in ``ray.runtime_context`` would replace it.
+    """
+    from ray._private.worker import global_worker
+
+    node: Any = global_worker.node
+    directory: str = node.get_session_dir_path()
+    return directory
+
+
+def is_client_connected() -> bool:
+    """Tell whether this process talks to Ray through Ray Client.
+
+    Why: ``ray.is_initialized()`` is true then as well. A public accessor would replace it.
+    """
+    from ray.util.client import ray as client
+
+    return bool(client.is_connected())
+
+
+def quieten_reports() -> None:
+    """Keep Ray Train in this worker from writing a line for every report, which reaches the user's terminal.
+
+    Why: the logger is named after its file, so that the ``log_level`` of ``ray.train.LoggingConfig`` does not hold for
+    it. One that is named after its module would replace this.
+    """
+    from ray.train.v2._internal.execution import context
+
+    context.logger.setLevel(logging.WARNING)
+
+
+def lean_trainer(trainer: type[Any], groups: Path, is_final: Callable[[BaseException], bool]) -> type[Any]:
+    """Return a trainer of Ray Train that starts fewer processes for itself, and does not repeat what fails again.
+
+    Why: of the processes, one is for handing out Datasets, for every group of workers and also when it was given none,
+    where estimators deal the blocks themselves; and one watches whether the controller is killed, which, where Ray has
+    no dashboard, the end of a fit waits for, 12 s long. Each imports all of Ray Train (two seconds of processor time).
+    Callbacks that can be left out would replace it. What the second one is for is left to :func:`remove_groups`. As for
+    failures, Ray Train takes an error in the training function for one like a killed worker; a public failure policy
+    would replace it.
+
+    Args:
+        trainer: A subclass of ``ray.train``'s ``DataParallelTrainer``.
+        groups: A file of this machine, where the controller runs too, that gets the workers' placement groups.
+        is_final: Tells of an error in a worker whether it would come again, however often training is tried.
+    """
+
+    class Lean(trainer):  # type: ignore[misc]  # Ray has no types
+        def _create_default_callbacks(self) -> list[Any]:
+            from ray.train.v2._internal.callbacks.datasets import DatasetsCallback
+            from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
+
+            left_out = DatasetsCallback, PlacementGroupCleanerCallback
+            callbacks = super()._create_default_callbacks()
+            return [*(one for one in callbacks if not isinstance(one, left_out)), _note_groups(groups)]
+
+        def _initialize_and_run_controller(self, **arguments: Any) -> Any:
+            policy = _without_retries(arguments.pop("failure_policy"), is_final)
+            return super()._initialize_and_run_controller(failure_policy=policy, **arguments)
+
+    return Lean
+
+
+def _without_retries(policy: Any, is_final: Callable[[BaseException], bool]) -> Any:
+    """Return a failure policy that gives up on final errors, and leaves the others to another policy."""
+    from ray.exceptions import RayError
+    from ray.train.v2._internal.exceptions import RayTrainError
+    from ray.train.v2._internal.execution.failure_handling import FailureDecision, FailurePolicy
+
+    class WithoutRetries(FailurePolicy):
+        def make_decision(self, training_failed_error: Any) -> Any:
+            failures = getattr(training_failed_error, "worker_failures", {}).values()
+            # With a worker that died among them, the others' errors may come of its death.
+            died = any(isinstance(one, (RayError, RayTrainError)) for one in failures)
+            if any(map(is_final, failures)) and not died:
+                return FailureDecision.RAISE
+            return policy.make_decision(training_failed_error)
+
+    return WithoutRetries(policy.failure_config)
+
+
+def _note_groups(path: Path) -> Any:
+    from ray.train.v2._internal.execution.callback import WorkerGroupCallback
+
+    class NoteGroups(WorkerGroupCallback):
+        def after_worker_group_start(self, worker_group: Any) -> None:
+            group = worker_group.get_worker_group_state().placement_group_handle.placement_group
+            path.parent.mkdir(parents=True, exist_ok=True)  # where the controller has a file system of its own
+            with path.open("ab") as file:
+                pickle.dump(group, file)
+
+    return NoteGroups()
+
+
+def remove_groups(path: Path) -> None:
+    """Remove the placement groups that a controller noted, in case that it was killed before it did so itself."""
+    from ray.util import remove_placement_group
+
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        while file.peek(1):
+            remove_placement_group(pickle.load(file))

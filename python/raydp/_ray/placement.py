@@ -1,0 +1,158 @@
+"""Placement groups for the executors: one that the user gives, or one made for the application."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import ray
+from ray.util import placement_group, placement_group_table, remove_placement_group
+
+from raydp._configuration import registry as _configuration
+from raydp.errors import ClusterError, InvalidArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from py4j.java_gateway import JVMView
+    from ray.util.placement_group import PlacementGroup
+
+__all__ = ["Placement", "given_group_settings", "reserve"]
+
+_logger = logging.getLogger(__name__)
+
+_STRATEGY = _configuration.PLACEMENT_GROUP_STRATEGY.key
+_ID = _configuration.PLACEMENT_GROUP_ID.key
+_INDEXES = _configuration.PLACEMENT_GROUP_BUNDLE_INDEXES.key
+_MEMORY = f"{_configuration.EXECUTOR_RESOURCES.prefix}memory"
+
+
+@dataclass
+class Placement:
+    """The placement group that was made for an application.
+
+    Attributes:
+        settings: What the JVM side needs to use it.
+        bundles: How many executors a group that was made for the application holds; ``None`` for one that was given.
+    """
+
+    settings: dict[str, str]
+    bundles: int | None = None
+    _group: PlacementGroup | None = field(default=None)
+
+    def release(self) -> None:
+        """Remove the group if it was made here; idempotent. A group that the user gave is never removed."""
+        group, self._group = self._group, None
+        if group is not None and ray.is_initialized():
+            remove_placement_group(group)
+
+
+def given_group_settings(group: PlacementGroup, bundle_indexes: Sequence[int] | None) -> dict[str, str]:
+    """Turn a placement group of the user into settings.
+
+    Args:
+        group: An existing group.
+        bundle_indexes: Which of its bundles hold executors, in turn; all of them by default.
+
+    Raises:
+        InvalidArgumentError: The group is not one, or has no bundle of such an index.
+    """
+    if not hasattr(group, "bundle_specs") or not hasattr(group, "id"):
+        raise InvalidArgumentError(
+            "placement_group must be what ray.util.placement_group(...) returned; "
+            f"got {type(group).__name__}: {group!r}"
+        )
+    count = group.bundle_count
+    indexes = list(range(count)) if bundle_indexes is None else list(bundle_indexes)
+    wrong = [i for i in indexes if isinstance(i, bool) or not isinstance(i, int) or not 0 <= i < count]
+    if wrong or not indexes:
+        raise InvalidArgumentError(
+            f"placement_group_bundle_indexes must name bundles of the group, from 0 to {count - 1}; got: "
+            f"{list(bundle_indexes or [])}"
+        )
+    return {_ID: group.id.hex(), _INDEXES: ",".join(map(str, indexes))}
+
+
+def reserve(settings: Mapping[str, str], jvm: JVMView) -> Placement | None:
+    """Get the placement group ready that the settings ask for.
+
+    Args:
+        settings: Spark configuration; ``spark.raydp.placementGroup.strategy`` asks for a new group with one bundle
+            per executor, ``spark.raydp.placementGroup.id`` names an existing one.
+        jvm: The driver's JVM, which knows what one executor demands.
+
+    Returns:
+        The group, or ``None`` when the settings name none.
+
+    Raises:
+        InvalidArgumentError: Both were given, or an executor does not fit a bundle.
+        ClusterError: The cluster cannot hold the group, or has none of this id.
+    """
+    strategy, given = settings.get(_STRATEGY), settings.get(_ID)
+    if strategy is None and given is None:
+        return None
+    if strategy is not None and given is not None:
+        raise InvalidArgumentError(
+            "Give either a placement strategy, for a group that is made for the application, or an existing placement "
+            f"group, not both. Strategy: {strategy}; group: {given}"
+        )
+    demand: dict[str, float] = json.loads(jvm.io.raydp.lifecycle.RayApplication.executorDemandJson(dict(settings)))
+    if given is not None:
+        return Placement(_fitting(given, settings.get(_INDEXES), demand))
+    return _make(str(strategy), settings, demand)
+
+
+def _make(strategy: str, settings: Mapping[str, str], demand: Mapping[str, float]) -> Placement:
+    if settings.get("spark.dynamicAllocation.enabled", "false").strip().lower() == "true":
+        raise InvalidArgumentError(
+            "A placement group cannot grow and shrink, so that it does not go with Spark's dynamic allocation. Give up "
+            f"one of them: placement strategy {strategy}, or spark.dynamicAllocation.enabled"
+        )
+    count = int(settings.get("spark.executor.instances", "1"))
+    bundles = [dict(demand) for _ in range(count)]
+    group = placement_group(bundles, strategy=strategy, name=settings[_configuration.APPLICATION_ID.key])
+    timeout = _configuration.INFEASIBLE_TIMEOUT.get(settings)
+    if not group.wait(timeout):
+        remove_placement_group(group)
+        raise ClusterError(
+            "The cluster cannot hold the placement group for the executors: no set of nodes has that much free in this "
+            f"arrangement. Ask for fewer or smaller executors, or another strategy. Waited {timeout:.0f} s; strategy: "
+            f"{strategy}; {count} bundles of {demand}; cluster: {ray.cluster_resources()}"
+        )
+    return Placement(given_group_settings(group, None), count, group)
+
+
+def _fitting(group_id: str, indexes: str | None, demand: Mapping[str, float]) -> dict[str, str]:
+    """Check that an executor fits the bundles of a group that the user gave, and return settings to add."""
+    group = placement_group_table().get(group_id)
+    if group is None or group["state"] == "REMOVED":
+        raise ClusterError(
+            "The Ray cluster has no such placement group; it may have been removed, or belong to another cluster. "
+            f"Placement group: {group_id}"
+        )
+    bundles = group["bundles"]
+    chosen = [int(index) for index in indexes.split(",")] if indexes else sorted(bundles)
+    for index in chosen:
+        short = {
+            name: (amount, bundles[index].get(name, 0.0))
+            for name, amount in demand.items()
+            if name != "memory" and bundles[index].get(name, 0.0) < amount
+        }
+        if short:
+            needs = "; ".join(f"{name}: needed {need:g}, there {there:g}" for name, (need, there) in short.items())
+            raise InvalidArgumentError(
+                f"An executor does not fit bundle {index} of the placement group. Make the bundle larger or the "
+                f"executors smaller. {needs}"
+            )
+    memory = min(bundles[index].get("memory", 0.0) for index in chosen)
+    if memory >= demand.get("memory", 0.0):
+        return {}
+    _logger.warning(
+        "A bundle of the placement group holds less memory than an executor uses (heap, overhead, off-heap and PySpark "
+        "memory), so that Ray is asked for less than that: bundle %d bytes, executor %d bytes",
+        memory,
+        demand["memory"],
+    )
+    return {_MEMORY: str(int(memory))}

@@ -1,0 +1,170 @@
+"""``from_spark`` and ``to_spark``: between Spark DataFrames and Ray Datasets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ray.data
+
+from raydp._application import application as _application
+from raydp._configuration import registry as _configuration
+from raydp._spark import internals as _spark_internals
+from raydp.errors import InvalidArgumentError, NotADataFrameError, SessionError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from pyspark.sql import DataFrame, SparkSession
+    from ray.data.dataset import MaterializedDataset
+
+__all__ = ["blocks_to_dataframe", "checked_dataset", "classic_dataframe", "convert", "from_spark", "to_spark"]
+
+
+def from_spark(
+    df: DataFrame,
+    *,
+    num_blocks: int | None = None,
+    tensor_columns: Collection[str] | Mapping[str, tuple[int, ...]] | None = None,
+) -> MaterializedDataset[Any]:
+    """Turn a Spark DataFrame into a Ray Dataset.
+
+    Runs the DataFrame's plan once; its rows go through shared memory into Ray's object store as Arrow
+    tables, in the order of the DataFrame's partitions. This process owns the blocks: they outlive the
+    executors and :func:`raydp.stop_spark`, and are freed with the Dataset. Blocks that are lost with a node of
+    the cluster are made again by Spark when they are next read, as long as the application lives and unless it was
+    started with ``fault_tolerant_mode=False``.
+
+    Args:
+        df: A DataFrame (or a pandas-on-Spark frame) of the running session on Ray.
+        num_blocks: How many blocks to make; by default as many as the data needs at
+            ``spark.raydp.exchange.blockSize`` (64 MiB) each, and at least one per partition with rows.
+        tensor_columns: Names of columns that become tensor columns, which Ray Data hands to NumPy, Torch and TensorFlow
+            as one array of shape (rows, ...); by default all of Spark's vectors and matrices. Arrays of numbers can be
+            named as well; vectors and matrices that are not named keep the form of Spark's storage, a struct. All rows
+            need one shape, which the data tells, or a dict of shapes by name. A null row is NaN in such an array.
+
+    Returns:
+        The Dataset, materialized.
+
+    Raises:
+        NotADataFrameError: ``df`` is something else.
+        InvalidArgumentError: ``num_blocks`` is not a positive number, column names repeat, or ``tensor_columns`` names
+            what cannot be a tensor column.
+        UnsupportedTypeError: A column has a type that Arrow blocks cannot hold; no job was started.
+        DataLossError: The rows of a tensor column differ in shape, or numbers in them are null.
+        SessionError: The session was stopped, is a Spark Connect one, or is not on Ray.
+        ExchangeError: The conversion failed on its way, e.g. because a node died.
+    """
+    return convert(df, num_blocks=num_blocks, tensor_columns=tensor_columns)
+
+
+def convert(
+    df: DataFrame,
+    *,
+    num_blocks: int | None,
+    tensor_columns: Collection[str] | Mapping[str, tuple[int, ...]] | None = None,
+    recoverable: bool | None = None,
+) -> MaterializedDataset[Any]:
+    """Turn a DataFrame into a Dataset; ``recoverable``: as the application was told, or whether lost blocks return."""
+    frame = classic_dataframe(df)
+    if num_blocks is not None and (isinstance(num_blocks, bool) or not isinstance(num_blocks, int) or num_blocks < 1):
+        raise InvalidArgumentError(f"num_blocks must be a whole number of at least 1; got: {num_blocks!r}")
+    application = _application_of(frame.sparkSession)
+    return application.exchange.to_dataset(
+        frame,
+        num_blocks=num_blocks,
+        progress=_configuration.progress(application.settings),
+        tensor_columns=tensor_columns,
+        recoverable=recoverable,
+    )
+
+
+def to_spark(ds: ray.data.Dataset, spark: SparkSession | None = None) -> DataFrame:
+    """Turn a Ray Dataset into a Spark DataFrame.
+
+    The blocks stay where they are; Spark's tasks read the columns they need, each time that the
+    DataFrame is used. The blocks are held until the DataFrame and everything derived from it is gone.
+
+    Args:
+        ds: The Dataset; it is executed if that has not happened yet.
+        spark: The session on Ray; the running one by default.
+
+    Returns:
+        A DataFrame with the Dataset's columns.
+
+    Raises:
+        NotADataFrameError: ``ds`` is not a Ray Dataset.
+        UnsupportedTypeError: A column has a type that Spark cannot hold.
+        SessionError: No session on Ray runs, or ``spark`` is another one.
+    """
+    dataset = checked_dataset("to_spark", ds)
+    session = spark if spark is not None else _active_session()
+    application = _application_of(session)
+    return application.exchange.dataset_to_dataframe(session, dataset)
+
+
+def blocks_to_dataframe(
+    spark: SparkSession,
+    schema: Any,
+    blocks: Sequence[ray.ObjectRef[Any]],
+    locations: Sequence[Any] | None = None,
+) -> DataFrame:
+    """Turn blocks of a Ray Dataset into a Spark DataFrame; what ``Dataset.to_spark`` calls."""
+    application = _application_of(spark)
+    return application.exchange.blocks_to_dataframe(spark, schema, list(blocks), locations=locations)
+
+
+def checked_dataset(function: str, ds: Any) -> ray.data.Dataset:
+    """Return what a program gave to a function of ours, if it is a Dataset."""
+    if not isinstance(ds, ray.data.Dataset):
+        raise NotADataFrameError(f"{function} takes a ray.data.Dataset; got {type(ds).__name__}: {ds!r}")
+    return ds
+
+
+def classic_dataframe(df: Any) -> DataFrame:
+    """Return the classic Spark DataFrame behind what a program gave, or raise the error that says what is wrong."""
+    from pyspark.sql.classic.dataframe import DataFrame as ClassicDataFrame
+
+    if isinstance(df, ClassicDataFrame):
+        return df
+    kind = type(df).__module__
+    if kind.startswith("pyspark.sql.connect"):
+        raise SessionError(
+            "This DataFrame belongs to a Spark Connect session, which has no executors on Ray. Make it with the "
+            f"session that raydp.init_spark returned; got {kind}.{type(df).__name__}"
+        )
+    if kind.startswith("pyspark.pandas"):
+        return classic_dataframe(df.to_spark())
+    raise NotADataFrameError(  # in the words of RayDP 1.6
+        f"The type: {type(df)} is not supported, only support pyspark.sql.DataFrame and pyspark.pandas.DataFrame"
+    )
+
+
+def _active_session() -> SparkSession:
+    from pyspark.sql import SparkSession
+
+    _application.current()
+    # A thread that did not make the session has none that is active.
+    session = SparkSession.getActiveSession() or _spark_internals.instantiated_session()
+    if session is None:
+        raise SessionError("There is a SparkContext, but no SparkSession. Make one, or give it to to_spark as `spark`")
+    return session
+
+
+def _application_of(session: SparkSession) -> _application.Application:
+    from pyspark.sql import SparkSession as ClassicSession
+
+    application = _application.current()
+    if not isinstance(session, ClassicSession):
+        raise SessionError(
+            "A Spark session on Ray is needed, as raydp.init_spark returns it; "
+            f"got {type(session).__module__}.{type(session).__name__}"
+        )
+    if getattr(session.sparkContext, "_jsc", None) is None or session.sparkContext.applicationId != (
+        application.application_id
+    ):
+        raise SessionError(
+            "This DataFrame or session belongs to a Spark application that was stopped, or that does not run on Ray. "
+            f"Make it anew with the running session; running application: {application.application_id}"
+        )
+    return application

@@ -1,0 +1,91 @@
+"""``scale``: the number of executors, set by hand."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from py4j.protocol import Py4JJavaError
+
+from raydp._application import application as _application
+from raydp._application import startup_failures as _startup_failures
+from raydp.errors import ClusterError, InvalidArgumentError, SessionError
+
+__all__ = ["scale"]
+
+_LONGEST_WAIT_MILLIS = 1000
+_LONGEST_TIMEOUT_SECONDS = 7 * 24 * 3600.0
+
+
+def scale(num_executors: int, *, timeout_seconds: float = 60.0) -> int:
+    """Set the number of executors of the running application, and wait for it within bounds.
+
+    Executors that are still pending are withdrawn first. Of those that run, the idle ones go first; a busy one takes
+    no more tasks, finishes those that it has, hands its shuffle and cached blocks to the others and ends (with
+    ``spark.decommission.enabled`` set to ``false`` it ends at once, and its tasks run again elsewhere).
+
+    Executors that cannot be placed yet stay asked for, also after this returns: they are demand that Ray's autoscaler
+    sees.
+
+    Args:
+        num_executors: How many executors there shall be, 0 or more. Without any, jobs wait.
+        timeout_seconds: How long to wait for executors to come and to go; 0: do not wait.
+
+    Returns:
+        How many executors take tasks now. Fewer than asked for: the others are still pending.
+
+    Raises:
+        InvalidArgumentError: The number or the time makes no sense, or the application's own placement group has fewer
+            bundles.
+        SessionError: No application runs, or Spark's dynamic allocation decides about its executors.
+        ClusterError: The application failed meanwhile, e.g. because no node can ever hold an executor.
+    """
+    if isinstance(num_executors, bool) or not isinstance(num_executors, int) or num_executors < 0:
+        raise InvalidArgumentError(f"num_executors must be a whole number of at least 0; got: {num_executors!r}")
+    if isinstance(timeout_seconds, bool) or not 0 <= timeout_seconds <= _LONGEST_TIMEOUT_SECONDS:
+        raise InvalidArgumentError(f"timeout_seconds must lie between 0 and a week; got: {timeout_seconds!r}")
+    application = _application.current()
+    _check(application, num_executors)
+    try:
+        application.entry.resize(num_executors)
+    except Py4JJavaError as error:
+        raise _startup_failures.explain(error, application.cluster, application.started_at) from error
+    return _await(application, num_executors, time.monotonic() + timeout_seconds)
+
+
+def _check(application: _application.Application, count: int) -> None:
+    if application.settings.get("spark.dynamicAllocation.enabled", "false").strip().lower() == "true":
+        raise SessionError(
+            "Spark's dynamic allocation decides about the executors of this session and would undo the change. Set "
+            "spark.dynamicAllocation.minExecutors and .maxExecutors when the session starts, or turn "
+            f"spark.dynamicAllocation.enabled off. Executors asked for: {count}"
+        )
+    bundles = application.placement.bundles if application.placement is not None else None
+    if bundles is not None and count > bundles:
+        raise InvalidArgumentError(
+            "The placement group that was made for the application has a bundle for each executor that it began with, "
+            "and a group cannot grow. Start the session with more executors, or without placement_group_strategy. "
+            f"Executors asked for: {count}; bundles: {bundles}"
+        )
+
+
+def _await(application: _application.Application, count: int, deadline: float) -> int:
+    status = application.status()
+    while not _is_settled(status, count) and (remaining := deadline - time.monotonic()) > 0:
+        millis = min(_LONGEST_WAIT_MILLIS, 1 + int(1000 * remaining))
+        status = json.loads(application.entry.awaitChange(status["sequence"], millis))
+    if status["failure"] is not None:
+        raise ClusterError(status["failure"]["message"])
+    return sum(_takes_tasks(executor) for executor in status["executors"])
+
+
+def _is_settled(status: dict[str, Any], count: int) -> bool:
+    if status["failure"] is not None:
+        return True
+    living = [executor for executor in status["executors"] if executor["state"] != "lost"]
+    return status["desired"] == count == len(living) and all(map(_takes_tasks, living))
+
+
+def _takes_tasks(executor: dict[str, Any]) -> bool:
+    return executor["state"] == "registered" and not executor["leaving"]

@@ -1,0 +1,233 @@
+"""Starts the driver's JVM so that Spark, raydp's jar and Ray's Java worker lie on its class path.
+
+Two ways. The direct one runs Spark's ``PythonGatewayServer`` itself and saves the seconds that
+``spark-submit`` takes; ``spark-submit`` is used where only it knows what to do: packages, extra
+jars and files, ``spark-defaults.conf``, ``PYSPARK_SUBMIT_ARGS``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import struct
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from raydp._configuration.registry import DRIVER_LOGGING
+from raydp._machine import installation as _installation
+from raydp._machine.class_data import driver_options
+from raydp.errors import MissingRequirementError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from raydp._machine.java import Java
+
+__all__ = ["GatewayProcess", "driver_environment", "launch_gateway_process", "spark_submit_command"]
+
+_START_TIMEOUT_SECONDS = 120.0
+_CHECK_INTERVAL_SECONDS = 0.02
+_LOGGING_OPTION = "-Dlog4j2.configurationFile="
+_DEFAULT_LOGGING = "classpath:org/apache/spark/log4j2-defaults.properties"
+_GATEWAY_CLASS = "org.apache.spark.api.python.PythonGatewayServer"
+
+_JAVA_OPTION_KEYS = ("spark.driver.defaultJavaOptions", "spark.driver.extraJavaOptions")
+_KEYS_FOR_SPARK_SUBMIT = (
+    "spark.jars",
+    "spark.jars.packages",
+    "spark.jars.excludes",
+    "spark.jars.ivy",
+    "spark.jars.ivySettings",
+    "spark.jars.repositories",
+    "spark.files",
+    "spark.archives",
+    "spark.submit.pyFiles",
+    "spark.kerberos.keytab",
+    "spark.kerberos.principal",
+)
+_KEYS_OFF_THE_COMMAND_LINE = frozenset({"spark.master", "spark.authenticate.secret"})
+
+
+@dataclass(frozen=True)
+class GatewayProcess:
+    """A running driver JVM and how to reach it.
+
+    Attributes:
+        process: The JVM; it ends when its standard input is closed, so also when this process dies.
+        port: Port of the Py4J server on the loopback interface.
+        secret: What a Py4J client must show.
+    """
+
+    process: subprocess.Popen[bytes]
+    port: int
+    secret: str
+
+
+def launch_gateway_process(java: Java, conf: Mapping[str, str]) -> GatewayProcess:
+    """Start the driver's JVM and wait until it listens.
+
+    Args:
+        java: The Java to run.
+        conf: Spark configuration of the application; of it the JVM's own settings are used here
+            (driver memory, class path, options, ``spark.driver.host``), all of it goes to ``spark-submit``
+            if that is needed.
+
+    Returns:
+        The process with its Py4J address.
+
+    Raises:
+        MissingRequirementError: The JVM ended, or did not listen in time.
+    """
+    spark_home = _installation.spark_home()
+    if _needs_spark_submit(spark_home, conf):
+        command, extra_environment = spark_submit_command(conf)
+        command += shlex.split(os.environ.get("PYSPARK_SUBMIT_ARGS", "pyspark-shell"))
+    else:
+        command, extra_environment = _direct_command(java, _conf_directory(spark_home), conf), {}
+    with tempfile.TemporaryDirectory(prefix="raydp-gateway-") as directory:
+        answer = Path(directory, "connection")
+        environment = {
+            **os.environ,
+            **driver_environment(conf),
+            **extra_environment,
+            "_PYSPARK_DRIVER_CONN_INFO_PATH": str(answer),
+        }
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            env=environment,
+            process_group=0,  # Ctrl-C belongs to Python, which then stops Spark in order
+        )
+        port, secret = _await_connection(process, answer)
+    return GatewayProcess(process, port, secret)
+
+
+def _logging_options(conf: Mapping[str, str], conf_directory: Path) -> list[str]:
+    configuration = DRIVER_LOGGING.find(conf)
+    if configuration is not None:
+        return [_LOGGING_OPTION + configuration]
+    options = [conf.get(key, "") for key in _JAVA_OPTION_KEYS]
+    if any(conf_directory.glob("log4j2.*")) or any("log4j" in option for option in options):
+        return []
+    # Ray's jar brings a configuration of its own, which log4j would find and take for the user's.
+    return [_LOGGING_OPTION + _DEFAULT_LOGGING]
+
+
+def driver_environment(conf: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment variables that a driver's JVM needs beside those of this process."""
+    return {
+        # Ray's core writes its notes to standard error below this level.
+        "RAY_BACKEND_LOG_LEVEL": os.environ.get("RAY_BACKEND_LOG_LEVEL", "warning"),
+        "SPARK_HOME": str(_installation.spark_home()),
+        "SPARK_LOCAL_IP": os.environ.get("SPARK_LOCAL_IP") or conf["spark.driver.host"],
+        "SPARK_CONNECT_MODE": "0",
+    }
+
+
+def _needs_spark_submit(spark_home: Path, conf: Mapping[str, str]) -> bool:
+    arguments = os.environ.get("PYSPARK_SUBMIT_ARGS", "pyspark-shell").split()
+    conf_directory = _conf_directory(spark_home)
+    return (
+        arguments != ["pyspark-shell"]
+        or any(conf.get(key) for key in _KEYS_FOR_SPARK_SUBMIT)
+        or (conf_directory / "spark-defaults.conf").is_file()
+        or (conf_directory / "spark-env.sh").is_file()
+    )
+
+
+def _conf_directory(spark_home: Path) -> Path:
+    return Path(os.environ.get("SPARK_CONF_DIR", spark_home / "conf"))
+
+
+def _direct_command(java: Java, conf_directory: Path, conf: Mapping[str, str]) -> list[str]:
+    # A class-data archive is made for jars alone, and fits no class path that names a folder, be it there or not.
+    class_path = [
+        *_split(conf.get("spark.driver.extraClassPath")),
+        *([str(conf_directory)] if conf_directory.is_dir() else []),
+        *map(str, _installation.class_path()),
+    ]
+    options = [*_installation.MODULE_OPTIONS, *driver_options(java), f"-Xmx{conf.get('spark.driver.memory', '1g')}"]
+    library_path = conf.get("spark.driver.extraLibraryPath")
+    if library_path:
+        options.append(f"-Djava.library.path={library_path}")
+    for key in _JAVA_OPTION_KEYS:
+        options.extend(shlex.split(conf.get(key, "")))
+    options += _logging_options(conf, conf_directory)
+    return [str(java.executable), "-cp", os.pathsep.join(class_path), *options, _GATEWAY_CLASS]
+
+
+def spark_submit_command(conf: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Return a call of ``spark-submit`` with raydp and Ray on the driver's class path.
+
+    Args:
+        conf: Spark configuration of the application.
+
+    Returns:
+        The command, to which further options and the application are to be added, and environment variables for it.
+    """
+    raydp_jar, ray_jar = _installation.raydp_jar(), _installation.ray_jar()
+    settings = {key: value for key, value in conf.items() if key not in _KEYS_OFF_THE_COMMAND_LINE}
+    settings["spark.driver.extraClassPath"] = os.pathsep.join(
+        [*_split(conf.get("spark.driver.extraClassPath")), str(raydp_jar)]
+    )
+    settings["spark.driver.extraJavaOptions"] = " ".join(
+        [
+            conf.get("spark.driver.extraJavaOptions", ""),
+            *_installation.ADDED_MODULE_OPTIONS,
+            *_logging_options(conf, _conf_directory(_installation.spark_home())),
+        ]
+    ).strip()
+    command = [str(_installation.spark_home() / "bin" / "spark-submit")]
+    for key, value in settings.items():
+        command += ["--conf", f"{key}={value}"]
+    # Spark's launcher puts this variable's jars behind Spark's own, which is where Ray's jar must be:
+    # it carries unshaded logging libraries.
+    distribution = [*_split(os.environ.get("SPARK_DIST_CLASSPATH")), str(ray_jar)]
+    return command, {"SPARK_DIST_CLASSPATH": os.pathsep.join(distribution)}
+
+
+def _split(paths: str | None) -> list[str]:
+    return [path for path in (paths or "").split(os.pathsep) if path]
+
+
+def _await_connection(process: subprocess.Popen[bytes], answer: Path) -> tuple[int, str]:
+    with _ended_on_failure(process):
+        deadline = time.monotonic() + _START_TIMEOUT_SECONDS
+        while not answer.is_file():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code = process.wait(_CHECK_INTERVAL_SECONDS)
+                raise MissingRequirementError(
+                    "The Spark driver's JVM ended before it listened; what it printed stands above. Check the Java "
+                    f"installation and the spark.driver.* settings. Exit code {code}; command: "
+                    f"{shlex.join(map(str, _command_of(process)))}"
+                )
+            if time.monotonic() > deadline:
+                raise MissingRequirementError(
+                    "The Spark driver's JVM did not listen in time; the machine may be overloaded, or its class path "
+                    f"lies on a slow disk. Waited {_START_TIMEOUT_SECONDS:.0f} s for process {process.pid}"
+                )
+        # Written under another name and renamed by the JVM, so that it is complete once it is there:
+        # port and length of the secret as big-endian 32-bit numbers, then the secret.
+        content = answer.read_bytes()
+        port, length = struct.unpack_from("!ii", content)
+        return port, content[8 : 8 + length].decode("utf-8")
+
+
+def _command_of(process: subprocess.Popen[bytes]) -> list[str]:
+    arguments = process.args
+    return [str(arguments)] if isinstance(arguments, (str, bytes)) else [str(part) for part in arguments]  # type: ignore[union-attr]
+
+
+@contextlib.contextmanager
+def _ended_on_failure(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise

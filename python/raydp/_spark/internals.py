@@ -1,0 +1,254 @@
+"""The one file that reaches into PySpark's private parts. Each use says why, and what would replace it.
+
+PySpark has no hook for cluster managers that live outside Spark, so that three things need its inside:
+the moment at which a ``SparkContext`` is about to be made for a master of ours, the moment at which it
+is stopped, and the JVM behind it.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import TYPE_CHECKING, Any
+
+from py4j.protocol import Py4JError
+from pyspark.core.context import SparkContext
+
+from raydp.errors import SessionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from py4j.java_gateway import JavaObject, JVMView
+    from pyspark import SparkConf
+    from pyspark.sql import DataFrame, SparkSession
+
+    from raydp._spark.gateway import GatewayProcess
+
+__all__ = [
+    "adopt_gateway",
+    "dataframe_of",
+    "forget_builder_options",
+    "forget_gateway",
+    "has_class",
+    "install_context_hook",
+    "instantiated_session",
+    "is_context_active",
+    "java_dataframe",
+    "java_session",
+    "jvm_of",
+    "running_jvm",
+    "stop_active_context",
+]
+
+_MARK = "_raydp_original"
+
+
+def install_context_hook(
+    before: Callable[[str, dict[str, str]], dict[str, str] | None],
+    started: Callable[[], None],
+    failed: Callable[[BaseException], BaseException],
+    stopped: Callable[[SparkContext], None],
+    submitted: Callable[[], Mapping[str, str]],
+) -> None:
+    """Take part in the life of every ``SparkContext`` of this process.
+
+    Why: ``SparkSession.builder.master("ray")`` must work in an unchanged program, and PySpark offers
+    no extension point around its gateway. A public one would replace both wrappers.
+
+    Args:
+        before: Called with the master URL and the configuration of a context that is about to be made;
+            returns the settings to add, or ``None`` when the master is not ours.
+        started: Called when such a context is up.
+        failed: Called with what a context of ours failed with; returns what to raise instead.
+        stopped: Called after any context was stopped.
+        submitted: Returns the settings that this program was submitted with, of less weight than its own.
+    """
+    if hasattr(SparkContext.__init__, _MARK):
+        return
+    original_init, original_stop = SparkContext.__init__, SparkContext.stop
+
+    @functools.wraps(original_init)
+    def init(self: SparkContext, *args: Any, **kwargs: Any) -> None:
+        arguments = _bind(args, kwargs)
+        conf, master = arguments.get("conf"), arguments.get("master")
+        settings = {**submitted(), **(dict(conf.getAll()) if conf is not None else {})}
+        url = master or settings.get("spark.master") or _submitted_master()
+        added = before(url, settings) if url and _active() is None else None
+        if added is None:
+            original_init(self, *args, **kwargs)
+            return
+        assert url is not None
+        arguments["conf"] = _conf_of({**settings, **added, "spark.master": url})
+        try:
+            original_init(self, **arguments)
+            started()
+        except BaseException as error:
+            replacement = failed(error)
+            if replacement is error:
+                raise
+            # What the JVM raised cannot be shown any more: it has ended.
+            raise replacement from None if isinstance(error, Py4JError) else error
+
+    @functools.wraps(original_stop)
+    def stop(self: SparkContext) -> None:
+        try:
+            original_stop(self)
+        finally:
+            stopped(self)
+
+    setattr(init, _MARK, original_init)
+    SparkContext.__init__ = init  # type: ignore[method-assign]
+    SparkContext.stop = stop  # type: ignore[method-assign]
+
+
+_PARAMETERS = tuple(
+    name for name in SparkContext.__init__.__code__.co_varnames[1 : SparkContext.__init__.__code__.co_argcount]
+)
+
+
+def _bind(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    return {**dict(zip(_PARAMETERS, args, strict=False)), **kwargs}
+
+
+def _submitted_master() -> str | None:
+    """Return the master of a program that was started with a gateway already there, e.g. by spark-submit."""
+    jvm = SparkContext._jvm
+    if jvm is None:
+        return None
+    master: str | None = jvm.java.lang.System.getProperty("spark.master")
+    return master
+
+
+def _conf_of(settings: dict[str, str]) -> SparkConf:
+    from pyspark import SparkConf
+
+    # Made now that the JVM runs, so that it also holds the JVM's own spark.* system properties; a conf
+    # that the program made before may belong to a JVM that has ended.
+    result = SparkConf(_jvm=SparkContext._jvm)
+    for key, value in settings.items():
+        result.set(key, value)
+    return result
+
+
+def _active() -> SparkContext | None:
+    # Why: SparkContext.getOrCreate would make one. Public accessor: none.
+    return SparkContext._active_spark_context
+
+
+def is_context_active() -> bool:
+    """Tell whether this process has a running ``SparkContext``."""
+    return _active() is not None
+
+
+def running_jvm() -> JVMView | None:
+    """Return the JVM that PySpark talks to, or ``None`` before the first gateway was launched."""
+    return SparkContext._jvm
+
+
+def has_class(jvm: JVMView, name: str) -> bool:
+    """Tell whether a class is on the class path of the driver's JVM."""
+    from py4j.protocol import Py4JJavaError
+
+    try:
+        jvm.java.lang.Class.forName(name)
+    except Py4JJavaError:
+        return False
+    return True
+
+
+def adopt_gateway(process: GatewayProcess) -> JVMView:
+    """Make PySpark use a JVM that we launched.
+
+    Why: PySpark launches its JVM through spark-submit, which refuses master URLs that it does not
+    know. It does connect to a running one whose address is in the environment.
+    """
+    from pyspark.java_gateway import launch_gateway
+
+    address = {"PYSPARK_GATEWAY_PORT": str(process.port), "PYSPARK_GATEWAY_SECRET": process.secret}
+    os.environ.update(address)
+    try:
+        gateway = launch_gateway()
+    finally:
+        for name in address:
+            del os.environ[name]
+    gateway.proc = process.process  # as PySpark itself does, so that tools which look for it find it
+    SparkContext._ensure_initialized(gateway=gateway)
+    jvm = SparkContext._jvm
+    if jvm is None:
+        raise SessionError("PySpark did not take the JVM that was launched for it; is another version installed?")
+    return jvm
+
+
+def forget_gateway() -> None:
+    """Close PySpark's connection to its JVM, so that the next session starts a new one.
+
+    Why: a JVM that was connected to one Ray cluster cannot join the next one, and PySpark keeps its
+    gateway for the life of the process. A public ``SparkContext.shutdown_gateway`` would replace it.
+    """
+    gateway = SparkContext._gateway
+    SparkContext._gateway = None
+    SparkContext._jvm = None
+    if gateway is not None:
+        gateway.shutdown(raise_exception=False)
+
+
+def instantiated_session() -> SparkSession | None:
+    """Return the session that the program made first, if there is one.
+
+    Why: the session that a program started is not at hand everywhere. The public ``SparkSession.active()`` only finds
+    the one of its thread, and ``SparkSession.builder.getOrCreate()`` changes the settings of the one it finds.
+    """
+    from pyspark.sql import SparkSession
+
+    return SparkSession._instantiatedSession
+
+
+def stop_active_context() -> None:
+    """Stop the running session as its ``stop()`` does, or the bare context if there is no session."""
+    session = instantiated_session()
+    context = _active()
+    if context is None:
+        return
+    if session is not None and session.sparkContext is context:
+        session.stop()
+    else:
+        context.stop()
+
+
+def forget_builder_options(names: Iterable[str]) -> None:
+    """Take settings out of the process-wide ``SparkSession.builder``.
+
+    Why: PySpark keeps what one builder was told for all later ones, so that the next session would
+    inherit the settings of a stopped application. A builder of its own per session would replace it.
+    """
+    from pyspark.sql import SparkSession
+
+    options = SparkSession.builder._options
+    for name in names:
+        options.pop(name, None)
+
+
+def jvm_of(spark: SparkSession) -> JVMView:
+    """Return the JVM behind a session."""
+    jvm = spark.sparkContext._jvm
+    if jvm is None:
+        raise SessionError("The Spark session has no JVM behind it any more: it was stopped. Start it again.")
+    return jvm
+
+
+def java_session(spark: SparkSession) -> JavaObject:
+    """Return the JVM's ``SparkSession``. Why: our Scala entry points take it; PySpark only wraps it."""
+    return spark._jsparkSession
+
+
+def java_dataframe(df: DataFrame) -> JavaObject:
+    """Return the JVM's ``Dataset[Row]``. Why: our Scala entry points take it; PySpark only wraps it."""
+    return df._jdf
+
+
+def dataframe_of(java_dataframe_: JavaObject, spark: SparkSession) -> DataFrame:
+    """Wrap the JVM's ``Dataset[Row]`` as a PySpark frame; the opposite of :func:`java_dataframe`."""
+    from pyspark.sql.classic.dataframe import DataFrame as ClassicDataFrame
+
+    return ClassicDataFrame(java_dataframe_, spark)
