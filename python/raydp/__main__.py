@@ -75,11 +75,11 @@ def _archive(*, if_missing: bool) -> int:
 
 
 def _archive_once() -> int:
-    from raydp._machine.class_data.background import tried_once
+    from raydp._machine.class_data.background import first_attempt
     from raydp._machine.java import find_java
 
-    with tried_once(find_java()) as first:
-        return _archive(if_missing=True) if first else 0
+    with first_attempt(find_java()) as is_first:
+        return _archive(if_missing=True) if is_first else 0
 
 
 def _findings(ray_address: str | None) -> Iterator[Finding]:

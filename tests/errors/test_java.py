@@ -59,14 +59,14 @@ def test_no_java(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_java_home_without_java(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     home = fake_java(tmp_path, "17.0.1")
     use(monkeypatch, path=[home / "bin"], home=tmp_path / "nowhere")
-    with pytest.raises(MissingRequirementError, match=r"JAVA_HOME does not hold a Java.*nowhere"):
+    with pytest.raises(MissingRequirementError, match=r"JAVA_HOME does not contain a Java.*nowhere"):
         find_java()
 
 
 def test_java_home_alone_is_not_enough_for_ray(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     home = fake_java(tmp_path, "17.0.1")
     use(monkeypatch, path=[tmp_path], home=home)
-    with pytest.raises(MissingRequirementError, match=r"No `java` is on the PATH.*JAVA_HOME/bin:\$PATH"):
+    with pytest.raises(MissingRequirementError, match=r"no `java` is on the PATH.*JAVA_HOME/bin:\$PATH"):
         find_java()
 
 

@@ -91,7 +91,7 @@ def test_what_could_not_be_made_is_not_tried_again(tmp_path: Path, monkeypatch: 
     java.chmod(0o755)
     environment = programs.environment({"JAVA_HOME": str(tmp_path), "PATH": f"{tmp_path}/bin:/usr/bin:/bin"})
     failed = subprocess.run(once, env=environment, capture_output=True, text=True, check=False, timeout=120)
-    assert failed.returncode == 1 and "made no class-data archive" in failed.stderr, failed.stderr
+    assert failed.returncode == 1 and "did not create a class-data archive" in failed.stderr, failed.stderr
     assert list(tmp_path.rglob(".*.tried")) != [mark], "another Java may do"
     again = subprocess.run(once, env=environment, capture_output=True, text=True, check=False, timeout=120)
     assert (again.returncode, again.stderr) == (0, "")

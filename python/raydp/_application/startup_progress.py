@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from py4j.protocol import Py4JError
 
-from raydp._machine.progress import Progress, progress_wanted
+from raydp._machine.progress import Progress, progress_enabled
 
 if TYPE_CHECKING:
     from py4j.java_gateway import JVMView
@@ -23,14 +23,14 @@ class StartupProgress:
 
     Args:
         jvm: The driver's JVM, in which the application was requested.
-        enabled: As for :func:`raydp._machine.progress.progress_wanted`.
+        enabled: As for :func:`raydp._machine.progress.progress_enabled`.
     """
 
     def __init__(self, jvm: JVMView, *, enabled: bool | None) -> None:
         self._jvm = jvm
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
-        if progress_wanted(enabled):
+        if progress_enabled(enabled):
             self._thread = threading.Thread(target=self._follow, name="raydp-startup-progress", daemon=True)
             self._thread.start()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raydp._doctor.findings import Finding, Level
-from raydp._machine.socket_folder import socket_base
+from raydp._machine.socket_folder import find_socket_folder
 from raydp.errors import ClusterError, MissingRequirementError
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def socket_folder(settings: Mapping[str, str]) -> str | Finding:
     try:
         base = Path(tempfile.gettempdir())
         with (
-            tempfile.TemporaryDirectory(prefix="raydp-doctor-", dir=socket_base()) as folder,
+            tempfile.TemporaryDirectory(prefix="raydp-doctor-", dir=find_socket_folder()) as folder,
             socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server,
         ):
             server.bind(str(Path(folder, "socket")))

@@ -1,4 +1,4 @@
-"""Where the parts of the installation lie on this machine: Spark's jars, Ray's jar, raydp's own files."""
+"""Where the installation's files are on this machine: Spark's jars, Ray's jar, and raydp's own files."""
 
 from __future__ import annotations
 
@@ -49,21 +49,21 @@ SPARK_MODULE_OPTIONS: tuple[str, ...] = (
     "--sun-misc-unsafe-memory-access=allow",
     "--enable-native-access=ALL-UNNAMED",
 )
-"""What Spark's launcher gives to its JVMs (``org.apache.spark.launcher.JavaModuleOptions``; a test compares them)."""
+"""The options that Spark's launcher gives its JVMs (``JavaModuleOptions``); a test compares them."""
 
 ADDED_MODULE_OPTIONS: tuple[str, ...] = tuple(
     f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in ("java.math", "java.text", "java.time")
 )
-"""What Ray needs beyond them: it serialises exceptions by reflection, and a failure there ends the worker's process."""
+"""What Ray needs as well: it serialises exceptions by reflection, and if that fails, the worker process ends."""
 
 LEFT_OUT_MODULE_OPTION = "--add-modules=jdk.incubator.vector"
-"""Only MLlib's BLAS uses this module where it is there. It costs each JVM a good part of its start, and a warning."""
+"""Only MLlib's BLAS uses this module, if it is present. It slows the start of each JVM and prints a warning."""
 
 MODULE_OPTIONS: tuple[str, ...] = (
     *(option for option in SPARK_MODULE_OPTIONS if option != LEFT_OUT_MODULE_OPTION),
     *ADDED_MODULE_OPTIONS,
 )
-"""What the driver's JVM gets when it is started directly; ``spark.driver.extraJavaOptions`` can add the rest."""
+"""The options of a driver JVM that is started directly. ``spark.driver.extraJavaOptions`` can add others."""
 
 
 @functools.cache
@@ -77,16 +77,16 @@ def _package_directory(name: str) -> Path:
 
 
 def spark_home() -> Path:
-    """Return the folder of the Spark installation: ``$SPARK_HOME``, else the ``pyspark`` package.
+    """Return the folder of the Spark installation: ``$SPARK_HOME`` if it is set, otherwise the ``pyspark`` package.
 
     Raises:
-        MissingRequirementError: The folder holds no Spark.
+        MissingRequirementError: The folder contains no Spark.
     """
     home = Path(os.environ["SPARK_HOME"]) if os.environ.get("SPARK_HOME") else _package_directory("pyspark")
     if not any((home / "jars").glob("spark-core_*.jar")):
         raise MissingRequirementError(
             "This is not a Spark installation: its jars folder has no spark-core jar. Point SPARK_HOME at one, or "
-            f"unset it to use the one in the pyspark package. SPARK_HOME is: {home}"
+            f"unset it to use the pyspark package. SPARK_HOME: {home}"
         )
     return home
 
@@ -95,7 +95,7 @@ def raydp_jar() -> Path:
     """Return raydp's own jar.
 
     Raises:
-        MissingRequirementError: The package was installed without it.
+        MissingRequirementError: The package was installed without the jar.
     """
     jar = Path(__file__).resolve().parents[1] / "jars" / "raydp.jar"
     if not jar.is_file():
@@ -107,10 +107,10 @@ def raydp_jar() -> Path:
 
 
 def ray_jar() -> Path:
-    """Return the jar with Ray's Java worker, which Ray's wheel ships.
+    """Return the jar with Ray's Java worker, which is part of Ray's wheel.
 
     Raises:
-        MissingRequirementError: Ray was installed without it.
+        MissingRequirementError: Ray was installed without the jar.
     """
     jar = _package_directory("ray") / "jars" / "ray_dist.jar"
     if not jar.is_file():
@@ -124,7 +124,7 @@ def ray_jar() -> Path:
 def class_path() -> tuple[Path, ...]:
     """Return the class path of the driver and of the executors.
 
-    raydp's jar, Spark's jars in a fixed order, then Ray's jar, which carries unshaded copies of
-    libraries that Spark has newer versions of and therefore stands last.
+    The order is fixed: raydp's jar, Spark's jars, Ray's jar. Ray's jar is last because it contains unshaded, older
+    copies of libraries that Spark brings as well.
     """
     return (raydp_jar(), *sorted((spark_home() / "jars").glob("*.jar")), ray_jar())

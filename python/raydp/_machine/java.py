@@ -1,4 +1,4 @@
-"""Which Java runs: the driver's JVM follows JAVA_HOME, Ray's workers follow the PATH; both must agree."""
+"""Which Java to use. The driver JVM uses JAVA_HOME and Ray's workers use the PATH; both must have the same version."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Java:
     """A Java launcher.
 
     Attributes:
-        executable: Path of the ``java`` program as it was found.
+        executable: Path of the ``java`` program.
         version: Its version, e.g. ``"17.0.15"``.
     """
 
@@ -36,33 +36,33 @@ class Java:
 
     @property
     def feature_version(self) -> int:
-        """The number that people call the version: 8 for ``1.8.0_392``, 17 for ``17.0.15``."""
+        """The major version: 8 for ``1.8.0_392``, 17 for ``17.0.15``."""
         numbers = [int(number) for number in re.findall(r"\d+", self.version)]
         return numbers[1] if numbers[0] == 1 and len(numbers) > 1 else numbers[0]
 
 
 def find_java() -> Java:
-    """Find the Java for the driver and make sure that Ray's workers will run the same one.
+    """Find the Java of the driver JVM, and check that Ray's workers will use the same version.
 
     Returns:
-        ``$JAVA_HOME/bin/java`` when JAVA_HOME is set, else the first ``java`` on the PATH.
+        ``$JAVA_HOME/bin/java`` if JAVA_HOME is set, otherwise the first ``java`` on the PATH.
 
     Raises:
-        MissingRequirementError: There is no Java, it is too old, JAVA_HOME is wrong, or JAVA_HOME
-            and the PATH name different Java versions.
+        MissingRequirementError: There is no Java, it is too old, JAVA_HOME is wrong, or JAVA_HOME and the PATH have
+            different Java versions.
     """
     java_home = os.environ.get("JAVA_HOME")
     on_path = shutil.which("java")
     if not java_home and on_path is None:
         raise MissingRequirementError(
             f"There is no Java: JAVA_HOME is not set and no `java` is on the PATH. Spark needs Java "
-            f"{MINIMUM_JAVA_VERSION} or newer; {_INSTALL}. PATH is: {os.environ.get('PATH', '')}"
+            f"{MINIMUM_JAVA_VERSION} or newer; {_INSTALL}. PATH: {os.environ.get('PATH', '')}"
         )
     if on_path is None:
         raise MissingRequirementError(
-            "No `java` is on the PATH, though JAVA_HOME is set. Ray starts its Java workers with the first `java` on "
-            "the PATH of the node and does not look at JAVA_HOME; before Ray starts, run "
-            f'export PATH="$JAVA_HOME/bin:$PATH". JAVA_HOME is: {java_home}'
+            "JAVA_HOME is set, but no `java` is on the PATH. Ray ignores JAVA_HOME and starts its Java workers with "
+            "the first `java` on the node's PATH. Before Ray starts, run "
+            f'export PATH="$JAVA_HOME/bin:$PATH". JAVA_HOME: {java_home}'
         )
     workers = _inspect(Path(on_path))
     driver = workers if not java_home else _inspect(_of_home(java_home))
@@ -74,8 +74,8 @@ def find_java() -> Java:
             )
     if driver.feature_version != workers.feature_version:
         raise MissingRequirementError(
-            "JAVA_HOME and PATH name different Javas: the Spark driver would run on one and Ray's workers, which hold "
-            "the executors, on the other (Ray takes the first `java` on the PATH). Before Ray starts, run "
+            "JAVA_HOME and PATH name different Javas: the Spark driver would use one, and Ray's workers, which run the "
+            "executors, would use the other (the first `java` on the PATH). Before Ray starts, run "
             'export PATH="$JAVA_HOME/bin:$PATH", or unset JAVA_HOME. '
             f"JAVA_HOME: Java {driver.version} at {driver.executable}; PATH: Java {workers.version} at "
             f"{workers.executable}"
@@ -87,8 +87,8 @@ def _of_home(java_home: str) -> Path:
     executable = Path(java_home, "bin", "java")
     if not os.access(executable, os.X_OK):
         raise MissingRequirementError(
-            "JAVA_HOME does not hold a Java: it has no executable bin/java. Point it at the folder of a JDK or JRE, or "
-            f"unset it to use the `java` on the PATH. JAVA_HOME is: {java_home}"
+            "JAVA_HOME does not contain a Java: it has no executable bin/java. Point it at the folder of a JDK or JRE, "
+            f"or unset it to use the `java` on the PATH. JAVA_HOME: {java_home}"
         )
     return executable
 
@@ -109,12 +109,12 @@ def _inspect(executable: Path) -> Java:
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise MissingRequirementError(
-            f"This Java does not run: `java -version` failed; {_INSTALL}. {executable}: {error}"
+            f"This Java does not run: `java -version` failed; {_INSTALL}. Java: {executable}; error: {error}"
         ) from error
     match = _QUOTED_VERSION.search(answer.stderr + answer.stdout)
     if match is None or not re.match(r"\d", match["version"]):
         raise MissingRequirementError(
-            f"`java -version` does not say which version this is; {_INSTALL}. {executable} printed: "
+            f"`java -version` does not print a version; {_INSTALL}. Java: {executable}; output: "
             f"{(answer.stderr + answer.stdout).strip()!r}"
         )
     return Java(executable, match["version"])

@@ -1,4 +1,4 @@
-"""Ending with the parent process, whatever kills it."""
+"""End a process together with its parent, however the parent ends."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(parent: int) -> None:
-    """Ask the kernel to kill this process together with its parent.
+    """Ask the kernel to kill this process when its parent ends.
 
-    The kernel looks at the *thread* that forked: a parent whose forking thread ends early must not be followed so.
+    The kernel watches the *thread* that forked this process. Do not use this if that thread ends before its process.
 
     Args:
-        parent: Process id of the parent; where it has gone already, this process ends at once.
+        parent: Process id of the parent. If it has already ended, this process exits at once.
 
     Raises:
         OSError: The kernel refused.
@@ -26,5 +26,5 @@ def die_with_parent(parent: int) -> None:
     if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         error = ctypes.get_errno()
         raise OSError(error, f"prctl(PR_SET_PDEATHSIG) failed: {os.strerror(error)}")
-    if os.getppid() != parent:  # it went before prctl could take effect
+    if os.getppid() != parent:  # it ended before prctl took effect
         os._exit(1)

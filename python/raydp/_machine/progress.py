@@ -1,4 +1,4 @@
-"""Progress bars for work that takes longer than a blink, shown to a person at a terminal or to who asks for them."""
+"""Progress bars on standard error, for a user at a terminal or one who asked for them."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ from tqdm import tqdm
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["Progress", "progress_wanted"]
+__all__ = ["Progress", "progress_enabled"]
 
 _OFF_VALUES = frozenset({"0", "false", "no", "off"})
+# tqdm's own format without the rate of steps: set() adds the rate of bytes.
+_FORMAT_WITH_BYTES = "{l_bar}{bar}| {n_fmt}/{total_fmt}{unit} [{elapsed}{postfix}]"
 
 
-def progress_wanted(option: bool | None) -> bool:  # noqa: FBT001
-    """Tell whether bars are to be drawn.
+def progress_enabled(option: bool | None) -> bool:  # noqa: FBT001
+    """Return whether to draw progress bars.
 
     Args:
-        option: What the user asked for; ``None`` means: draw when standard error is a terminal.
+        option: The user's choice; ``None``: draw them if standard error is a terminal.
 
     Returns:
-        ``False`` when the option says so, when the environment variable ``RAYDP_PROGRESS`` is
-        ``0``, ``false``, ``no`` or ``off``, or when there is no standard error. Otherwise ``True`` when the
-        option says so (notebooks are no terminals, and draw bars), or when standard error is a terminal.
+        ``False`` if the option is ``False``, if the environment variable ``RAYDP_PROGRESS`` is ``0``, ``false``,
+        ``no`` or ``off``, or if there is no standard error. Otherwise ``True`` if the option is ``True`` (a notebook
+        is not a terminal, but it can draw bars) or if standard error is a terminal.
     """
     if option is False or os.environ.get("RAYDP_PROGRESS", "").lower() in _OFF_VALUES:
         return False
@@ -33,13 +35,13 @@ def progress_wanted(option: bool | None) -> bool:  # noqa: FBT001
 
 
 class Progress:
-    """One bar; a no-op object when bars are not wanted.
+    """One progress bar. If bars are off, its methods do nothing.
 
     Args:
-        description: What is going on, e.g. ``"executors"``.
-        total: Number of steps, or ``None`` when it is not known.
+        description: What is in progress, e.g. ``"executors"``.
+        total: Number of steps; ``None``: unknown.
         unit: Name of one step, e.g. ``"executor"``.
-        enabled: As for :func:`progress_wanted`.
+        enabled: As for :func:`progress_enabled`.
     """
 
     def __init__(
@@ -51,7 +53,7 @@ class Progress:
         enabled: bool | None = None,
     ) -> None:
         self._bar: tqdm[Any] | None = None
-        if progress_wanted(enabled):
+        if progress_enabled(enabled):
             self._bar = tqdm(desc=f"raydp: {description}", total=total, unit=unit, leave=False, file=sys.stderr)
 
     def __enter__(self) -> Progress:
@@ -65,18 +67,34 @@ class Progress:
     ) -> None:
         self.close()
 
-    def set(self, done: int, *, total: int | None = None, detail: str = "") -> None:
-        """Move the bar to ``done`` steps, optionally with a new total and a detail behind it."""
+    def set(self, done: int, *, total: int | None = None, bytes_done: int | None = None, detail: str = "") -> None:
+        """Update the bar.
+
+        Args:
+            done: Steps done.
+            total: The new number of steps; ``None``: keep it.
+            bytes_done: Bytes done. The bar then shows them and their mean rate (``1.20GB, 350MB/s``) instead of the
+                rate of steps.
+            detail: Text to show at the end of the bar.
+        """
         if self._bar is None:
             return
         if total is not None:
             self._bar.total = total
         self._bar.n = done
+        if bytes_done is not None:
+            self._bar.bar_format = _FORMAT_WITH_BYTES
+            detail = ", ".join(filter(None, [_describe_bytes(bytes_done, self._bar.format_dict["elapsed"]), detail]))
         self._bar.set_postfix_str(detail, refresh=False)
         self._bar.refresh()
 
     def close(self) -> None:
-        """Remove the bar; may be called more than once."""
+        """Remove the bar. It is safe to call this more than once."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+def _describe_bytes(count: int, seconds: float) -> str:
+    size = tqdm.format_sizeof(count, "B")
+    return f"{size}, {tqdm.format_sizeof(count / seconds, 'B')}/s" if seconds > 0 else size

@@ -1,4 +1,4 @@
-"""Where Unix sockets may lie."""
+"""The folder in which Unix sockets can be created."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import os
 import tempfile
 from pathlib import Path
 
-__all__ = ["socket_base"]
+__all__ = ["find_socket_folder"]
 
-_LONGEST_BASE = 40
-"""A Unix socket's path has at most 107 bytes; an application's id and a node's name need the rest."""
+_MAX_FOLDER_BYTES = 40
+"""The path of a Unix socket is limited to 107 bytes. The application's id and the node's name need the others."""
 
 
-def socket_base() -> Path:
-    """Return the folder for temporary files, or ``/tmp`` where its path is too long for a socket's."""
-    base = tempfile.gettempdir()
-    return Path(base if len(os.fsencode(base)) <= _LONGEST_BASE else "/tmp")
+def find_socket_folder() -> Path:
+    """Return the folder for temporary files, or ``/tmp`` if its path is too long for a socket."""
+    folder = tempfile.gettempdir()
+    return Path(folder if len(os.fsencode(folder)) <= _MAX_FOLDER_BYTES else "/tmp")

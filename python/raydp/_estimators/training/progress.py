@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ray
 from ray.train import UserCallback
 
-from raydp._machine.progress import Progress, progress_wanted
+from raydp._machine.progress import Progress, progress_enabled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +65,7 @@ def steps_shown(option: bool | None, total: int) -> Iterator[list[Any]]:  # noqa
     Yields:
         Callbacks for Ray Train that move the bar; none when no bar is wanted.
     """
-    if not progress_wanted(option):
+    if not progress_enabled(option):
         yield []
         return
     reports: Any = ray.remote(_Reports).options(num_cpus=0, max_concurrency=4).remote()

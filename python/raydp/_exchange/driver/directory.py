@@ -16,7 +16,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from raydp._exchange.agent.agent import AGENT_LOST, AGENT_METHOD_GROUPS, ExchangeAgent
-from raydp._machine.socket_folder import socket_base
+from raydp._machine.socket_folder import find_socket_folder
 from raydp._ray.failures import reason_of
 from raydp.errors import ExchangeError
 
@@ -320,4 +320,4 @@ def _is_alive(node: str) -> bool:
 
 
 def _socket_folder(application: str) -> Path:
-    return socket_base() / f"raydp-{os.getuid()}" / application
+    return find_socket_folder() / f"raydp-{os.getuid()}" / application

@@ -1,9 +1,12 @@
-"""Class-data archives: JVMs start in a fraction of the time when they map the classes that they load ready-made.
+"""Class-data archives: a JVM starts faster if it maps an archive of classes instead of loading them.
 
-The first application of an installation has those of this machine made when it has ended (``background``), or
-``python -m raydp archive`` makes them (``making``), from lists of the classes that a small application loads, which
-``ci/class-lists.sh`` writes; every application that is started afterwards finds them (``archives``). The technique is
-the JDK's own, see https://docs.oracle.com/en/java/javase/17/vm/class-data-sharing.html.
+* ``background``: starts a process that creates this machine's archives after its first application has ended.
+* ``making``: creates the archives. ``python -m raydp archive`` runs it.
+* ``archives``: finds the archives of this machine, for every application that starts later.
+
+The archives contain the classes that a small application loads. ``ci/class-lists.sh`` writes the lists next to this
+file. This is the JDK's class data sharing, see
+https://docs.oracle.com/en/java/javase/17/vm/class-data-sharing.html.
 """
 
 from __future__ import annotations

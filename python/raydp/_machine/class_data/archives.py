@@ -1,4 +1,4 @@
-"""Where this machine's archives are, and which of them fit."""
+"""Where the archives of this machine are, and which of them fit."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from raydp._machine import installation as _installation
 if TYPE_CHECKING:
     from raydp._machine.java import Java
 
-__all__ = ["Role", "driver_options", "find_archive", "folder_for", "mark_beside"]
+__all__ = ["Role", "attempt_marker", "driver_options", "find_archive", "folder_for"]
 
 _FORMAT = 1
 
 
 class Role(enum.Enum):
-    """The kinds of JVMs that have an archive of their own."""
+    """The kinds of JVMs. Each has its own archive."""
 
     DRIVER = "driver"
     EXECUTOR = "executor"
 
 
 def folder_for(java: Java) -> Path:
-    """Return the folder for archives that fit this Java and the installed jars; it need not exist.
+    """Return the folder for archives that fit this Java and the installed jars. It need not exist.
 
-    A JVM itself refuses an archive that does not fit, which costs nothing but the gain; the folder's name follows from
-    the same things, so that several environments keep theirs side by side.
+    The folder's name is a hash of the Java and the jars, so several environments can keep their archives next to each
+    other. A JVM ignores an archive that does not fit, and starts without it.
     """
     parts = [str(_FORMAT), str(java.executable.resolve()), java.version]
     for jar in filter(Path.exists, _installation.class_path()):
@@ -41,17 +41,20 @@ def folder_for(java: Java) -> Path:
 
 
 def find_archive(java: Java, role: Role) -> Path | None:
-    """Return the archive for a JVM of ours, if this machine has one that fits."""
+    """Return the archive for a JVM of this role, or ``None`` if this machine has none that fits."""
     archive = folder_for(java) / f"{role.value}.jsa"
     return archive if archive.is_file() else None
 
 
-def mark_beside(folder: Path) -> Path:
-    """Return the file that says that it was tried to make these archives; its lock and log have names like it."""
+def attempt_marker(folder: Path) -> Path:
+    """Return the file whose presence means that creating these archives was tried.
+
+    The lock and the log of the attempt are next to it, with the suffixes ``.lock`` and ``.log``.
+    """
     return folder.with_name(f".{folder.name}.tried")
 
 
 def driver_options(java: Java) -> list[str]:
-    """Return the JVM options with which a driver uses its archive; none if there is none."""
+    """Return the JVM options with which a driver uses its archive; an empty list if there is no archive."""
     archive = find_archive(java, Role.DRIVER)
     return [] if archive is None else [f"-XX:SharedArchiveFile={archive}", "-Xshare:auto", "-Xlog:cds*=off"]

@@ -1,4 +1,4 @@
-"""Has the archives made behind the first application of an installation, so that the second one starts with them."""
+"""Create the archives in the background after the first application, for the applications that follow."""
 
 from __future__ import annotations
 
@@ -13,36 +13,38 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raydp._machine import installation as _installation
-from raydp._machine.class_data.archives import Role, find_archive, folder_for, mark_beside
+from raydp._machine.class_data.archives import Role, attempt_marker, find_archive, folder_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from raydp._machine.java import Java
 
-__all__ = ["archive_in_background", "tried_once"]
+__all__ = ["archive_in_background", "first_attempt"]
 
 _logger = logging.getLogger(__name__)
 _FREE_BYTES = 2 * 1024**3
-# What a Python and a Java need to start; not the program's own, such as the address of its Ray cluster.
+# What Python and Java need to start, without the program's own variables, such as the address of its Ray cluster.
 _VARIABLES = ("HOME", "JAVA_HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "SPARK_HOME", "TMPDIR", "XDG_CACHE_HOME")
 
 
 def archive_in_background(java: Java) -> bool:
-    """Start a process that makes the archives and outlives this one, unless there are some or it was tried before.
+    """Start a low-priority process that creates the archives, unless they exist or an attempt was made before.
+
+    The process outlives this one. It uses one processor for a minute or two.
 
     Returns:
-        Whether it was started. It takes a minute or two of one processor that nobody else wants.
+        Whether the process was started.
     """
     folder = folder_for(java)
     nice = shutil.which("nice")
-    if all(find_archive(java, role) for role in Role) or mark_beside(folder).exists() or nice is None:
+    if all(find_archive(java, role) for role in Role) or attempt_marker(folder).exists() or nice is None:
         return False
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(folder.parent).free < _FREE_BYTES:
             return False
-        with mark_beside(folder).with_suffix(".log").open("wb") as log:
+        with attempt_marker(folder).with_suffix(".log").open("wb") as log:
             subprocess.Popen(
                 [nice, "-n", "19", sys.executable, "-m", "raydp", "archive", "--once"],
                 env={name: os.environ[name] for name in _VARIABLES if name in os.environ}
@@ -54,30 +56,30 @@ def archive_in_background(java: Java) -> bool:
                 start_new_session=True,
             )
     except OSError as error:
-        _logger.debug("Class-data archives cannot be made in the background: %s", error)
+        _logger.debug("Cannot create class-data archives in the background: %s", error)
         return False
     return True
 
 
 @contextlib.contextmanager
-def tried_once(java: Java) -> Iterator[bool]:
-    """Tell whether this process is the first to try to make these archives; what fails once is not tried again."""
-    mark = mark_beside(folder_for(java))
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    with mark.with_suffix(".lock").open("w") as lock:
+def first_attempt(java: Java) -> Iterator[bool]:
+    """Yield whether this process is the first that tries to create these archives. A failed attempt is not repeated."""
+    marker = attempt_marker(folder_for(java))
+    marker.parent.mkdir(parents=True, exist_ok=True)
+    with marker.with_suffix(".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
             return
-        if mark.exists():
+        if marker.exists():
             yield False
             return
         yield True
-        mark.touch()
+        marker.touch()
 
 
 def _python_path() -> str:
-    """With this raydp first, wherever the program found it."""
+    """Return PYTHONPATH with the folder of this raydp first, so that the process runs the same version."""
     package = str(Path(_installation.__file__).parents[2])
     return os.pathsep.join(dict.fromkeys([package, *filter(None, [os.environ.get("PYTHONPATH")])]))

@@ -1,4 +1,4 @@
-"""Makes the archives: has the JDK archive the classes that are listed beside this file."""
+"""Create the archives: the JDK archives the classes that the lists next to this file name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raydp._machine import installation as _installation
-from raydp._machine.class_data.archives import Role, folder_for, mark_beside
+from raydp._machine.class_data.archives import Role, attempt_marker, folder_for
 from raydp.errors import MissingRequirementError
 
 if TYPE_CHECKING:
@@ -21,18 +21,20 @@ if TYPE_CHECKING:
 __all__ = ["make_archives"]
 
 _DUMP_SECONDS = 1800
-_KEPT = 3
+_KEPT_INSTALLATIONS = 3
 
 
 def make_archives(java: Java) -> list[Path]:
-    """Make this machine's archives anew; takes a minute of one processor.
+    """Create the archives of this machine, or replace them. This takes one processor about a minute.
+
+    Archives of older installations are removed; those of the newest three are kept.
 
     Returns:
-        The archives, some 350 MB together. Those of the three installations that were archived last stay.
+        The archives, about 350 MB in all.
 
     Raises:
-        MissingRequirementError: This Java does not make an archive.
-        OSError: The folder cannot be written to.
+        MissingRequirementError: This Java cannot create an archive.
+        OSError: The folder is not writable.
     """
     folder = folder_for(java)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -40,24 +42,24 @@ def make_archives(java: Java) -> list[Path]:
         new = Path(name)
         for role in Role:
             _dump(java, role, new)
-        # A JVM that has an archive mapped keeps it; the next ones find the new one.
+        # JVMs that have mapped the old archive keep it; later ones find the new one.
         shutil.rmtree(folder, ignore_errors=True)
         new.rename(folder)
-    _forget_old(folder.parent)
+    _remove_old(folder.parent)
     return [folder / f"{role.value}.jsa" for role in Role]
 
 
-def _forget_old(parent: Path) -> None:
-    """Remove archives beyond the newest few: every new jar makes others of them useless."""
-    made = [found for found in parent.iterdir() if found.is_dir() and not found.name.startswith(".")]
-    for old in sorted(made, key=lambda found: found.stat().st_mtime)[:-_KEPT]:
+def _remove_old(parent: Path) -> None:
+    """Remove all but the newest archives: a new jar makes the older ones useless."""
+    folders = [found for found in parent.iterdir() if found.is_dir() and not found.name.startswith(".")]
+    for old in sorted(folders, key=lambda found: found.stat().st_mtime)[:-_KEPT_INSTALLATIONS]:
         shutil.rmtree(old, ignore_errors=True)
-        for beside in (".tried", ".lock", ".log"):
-            mark_beside(old).with_suffix(beside).unlink(missing_ok=True)  # who needs them again may make them again
+        for suffix in (".tried", ".lock", ".log"):  # without the marker, they can be created again
+            attempt_marker(old).with_suffix(suffix).unlink(missing_ok=True)
 
 
 def _dump(java: Java, role: Role, folder: Path) -> None:
-    """Classes of the list that this installation does not have are left out by Java."""
+    # Java skips listed classes that this installation does not have.
     classes, archive = folder / f"{role.value}.classes", folder / f"{role.value}.jsa"
     classes.write_bytes(gzip.decompress(resources.files(__package__).joinpath(f"{role.value}.classes.gz").read_bytes()))
     command = [
@@ -73,6 +75,6 @@ def _dump(java: Java, role: Role, folder: Path) -> None:
     classes.unlink()
     if done.returncode != 0 or not archive.is_file():
         raise MissingRequirementError(
-            "This Java made no class-data archive; applications start without one. Use a JDK of OpenJDK's. Java: "
-            f"{java.executable}; it said: {(done.stdout + done.stderr)[-2000:]}"
+            "This Java did not create a class-data archive; applications start without one. Use an OpenJDK JDK. "
+            f"Java: {java.executable}; output: {(done.stdout + done.stderr)[-2000:]}"
         )
