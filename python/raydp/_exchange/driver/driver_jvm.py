@@ -38,24 +38,24 @@ class ExportRequest:
     """Asks for the blocks of a DataFrame; field names are the JVM's.
 
     Attributes:
-        conversion: Number of the conversion, unique in the application.
+        export_id: Id of the export, unique in the application.
         application: Id of the application.
         agents_dir: Folder of the agents' sockets.
         token: The application's secret, hex.
         block_bytes: Size that blocks aim at.
         num_blocks: Number of blocks wanted, or ``None``: as many as the data needs.
         timeout_s: Seconds that a task waits for its agent.
-        recoverable: Whether the JVM keeps the plan, so that partitions can be exported again.
+        keep_lineage: Whether the JVM keeps the plan, to recompute partitions later.
     """
 
-    conversion: int
+    export_id: int
     application: str
     agents_dir: str
     token: str
     block_bytes: int
     num_blocks: int | None
     timeout_s: int
-    recoverable: bool
+    keep_lineage: bool
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class DriverJvm:
             ExchangeError: A task could not hand over its rows.
         """
         with _python_errors():
-            text = self._jvm.io.raydp.exchange.BlockExport.run(
+            text = self._jvm.io.raydp.exchange.ExportJob.run(
                 _spark_internals.java_dataframe(df), json.dumps(asdict(request))
             )
         return _partitions(text)
@@ -127,7 +127,7 @@ class DriverJvm:
         """
         try:
             with _python_errors():
-                text = self._jvm.io.raydp.exchange.ExportLineage.repeat(conversion, number, json.dumps(partitions))
+                text = self._jvm.io.raydp.exchange.Lineages.recompute(conversion, number, json.dumps(partitions))
         except Py4JJavaError as error:
             reason = str(error.java_exception.getMessage())
             raise ExchangeError(f"Spark's job failed; its UI and the executors' logs have more: {reason}") from error
@@ -136,12 +136,12 @@ class DriverJvm:
     def forget_export(self, conversion: int) -> None:
         """Drop the plan of a recoverable conversion; an unknown one is no error."""
         with _python_errors():
-            self._jvm.io.raydp.exchange.ExportLineage.forget(conversion)
+            self._jvm.io.raydp.exchange.Lineages.forget(conversion)
 
     def cancel_export(self, spark: SparkSession, conversion: int) -> None:
         """Cancel the Spark job of a conversion; one that has ended is no error."""
         with _python_errors():
-            self._jvm.io.raydp.exchange.BlockExport.cancel(_spark_internals.java_session(spark), conversion)
+            self._jvm.io.raydp.exchange.ExportJob.cancel(_spark_internals.java_session(spark), conversion)
 
     def blocks_dataframe(self, spark: SparkSession, request: ScanRequest) -> DataFrame:
         """Make a DataFrame over blocks; the JVM leases the Dataset until nothing there can read it."""

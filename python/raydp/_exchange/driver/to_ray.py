@@ -80,14 +80,14 @@ def dataframe_to_dataset(
     for attempt in itertools.count(1):
         number = next(numbers)
         request = ExportRequest(
-            conversion=number,
+            export_id=number,
             application=directory.application,
             agents_dir=str(directory.folder),
             token=directory.token.hex(),
             block_bytes=options.block_bytes,
             num_blocks=options.num_blocks,
             timeout_s=round(options.timeout),
-            recoverable=options.recoverable,
+            keep_lineage=options.recoverable,
         )
         export = Export(number, form, df.sparkSession, recoverable=options.recoverable)
         try:

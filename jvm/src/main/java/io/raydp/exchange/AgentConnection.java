@@ -35,7 +35,7 @@ public final class AgentConnection implements AutoCloseable {
   }
 
   /** A block that was sent and not reclaimed. */
-  private record Unstored(MappedSegment segment, long conversion, boolean reusable) {}
+  private record Unstored(MappedSegment segment, long exportId, boolean reusable) {}
 
   private final String path;
   private final Handle handle;
@@ -107,7 +107,7 @@ public final class AgentConnection implements AutoCloseable {
     return new MappedSegment(id, size, NativeExchange.segmentAddress(open(), id));
   }
 
-  /** Powers of two, so that the segments of one conversion suit the next one's slightly larger layout. */
+  /** Powers of two, so that the segments of one export suit the next one's slightly larger layout. */
   private static long sizeFor(long bytes) {
     return Math.max(Long.highestOneBit(Math.max(bytes, 1) * 2 - 1), 4096);
   }
@@ -132,9 +132,9 @@ public final class AgentConnection implements AutoCloseable {
    *
    * @param reusable whether the segment is to be lent again afterwards
    */
-  void sendBlock(MappedSegment segment, long conversion, long rows, long[] nodes, boolean reusable) {
-    unstored.put(segment.id(), new Unstored(segment, conversion, reusable));
-    NativeExchange.sendBlock(open(), segment.id(), conversion, rows, nodes);
+  void sendBlock(MappedSegment segment, long exportId, long rows, long[] nodes, boolean reusable) {
+    unstored.put(segment.id(), new Unstored(segment, exportId, reusable));
+    NativeExchange.sendBlock(open(), segment.id(), exportId, rows, nodes);
   }
 
   /** Waits until the agent promises to store a block: {segment id, index in the agent's stream}. */
@@ -190,21 +190,21 @@ public final class AgentConnection implements AutoCloseable {
     }
   }
 
-  /** The read into this lent segment is not wanted any more: {@link #settle} takes its reply. */
+  /** Abandons the read into this lent segment; {@link #drain} takes its reply. */
   void abandonRead(MappedSegment segment) {
     abandonedReads.add(segment);
   }
 
   /**
-   * Waits for what earlier users left behind, so that nothing of it meets the next one: replies to abandoned reads, and
-   * blocks of other conversions than {@code conversion}. Blocks of the same one may still be on their way.
+   * Waits for what earlier users of this connection left in flight: replies to abandoned reads, and blocks of other
+   * exports than {@code exportId}. Blocks of this export may stay in flight.
    */
-  void settle(long conversion, int timeoutMillis) {
+  void drain(long exportId, int timeoutMillis) {
     while (!abandonedReads.isEmpty()) {
       awaitRead(timeoutMillis);
       giveBack(abandonedReads.poll());
     }
-    while (unstored.values().stream().anyMatch(block -> block.conversion != conversion)) {
+    while (unstored.values().stream().anyMatch(block -> block.exportId != exportId)) {
       reclaim(timeoutMillis);
     }
   }

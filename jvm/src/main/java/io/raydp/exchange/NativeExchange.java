@@ -33,7 +33,7 @@ final class NativeExchange {
   static native void trimSegment(long connection, long segmentId, long fromOffset, long toOffset);
 
   /** Hands a filled segment to the agent; it must not be written before it was accepted and acknowledged. */
-  static native void sendBlock(long connection, long segmentId, long conversion, long rows, long[] nodes);
+  static native void sendBlock(long connection, long segmentId, long exportId, long rows, long[] nodes);
 
   /** Waits for the next word that a block will be stored: {segment id, index in the agent's stream}. */
   static native long[] awaitAccepted(long connection, int timeoutMillis);

@@ -35,11 +35,11 @@ final class AgentConnectionPool(idleMillis: Long, mostIdle: => Int) {
   /**
    * A connection to this node's agent, for the caller alone until it is released or discarded.
    *
-   * @param conversion what the caller will send blocks for; the only one of which blocks may still be on their way
+   * @param exportId the export that the caller sends blocks for; only its blocks may still be in flight
    */
-  def acquire(address: AgentAddress, conversion: Option[Long]): AgentConnection = {
+  def acquire(address: AgentAddress, exportId: Option[Long]): AgentConnection = {
     val path = address.socketHere().toString
-    takeIdle(address, path, conversion).getOrElse(connect(address, path))
+    takeIdle(address, path, exportId).getOrElse(connect(address, path))
   }
 
   /** Gives back a connection in good order, whose lent segments were all given back, abandoned or sent and accepted. */
@@ -68,7 +68,7 @@ final class AgentConnectionPool(idleMillis: Long, mostIdle: => Int) {
     stale.foreach(_.connection.close())
   }
 
-  private def takeIdle(address: AgentAddress, path: String, conversion: Option[Long]): Option[AgentConnection] = {
+  private def takeIdle(address: AgentAddress, path: String, exportId: Option[Long]): Option[AgentConnection] = {
     val found = synchronized {
       val index = idle.lastIndexWhere { entry =>
         entry.connection.path == path && entry.address.application == address.application &&
@@ -79,7 +79,7 @@ final class AgentConnectionPool(idleMillis: Long, mostIdle: => Int) {
     found.filter { connection =>
       val usable =
         try {
-          connection.settle(conversion.getOrElse(NoConversion), address.timeoutMillis)
+          connection.drain(exportId.getOrElse(NoExport), address.timeoutMillis)
           !connection.isAgentGone
         } catch { case NonFatal(_) => false }
       // It died while it lay idle, as connections do when their agent ends; a new one is as good.
@@ -138,7 +138,7 @@ object AgentConnectionPool {
 
   /** How long a task waits for the agent of a node that joined the cluster a moment ago; it may be a busy one. */
   private val AgentStartMillis = 120000L
-  private val NoConversion = -1L
+  private val NoExport = -1L
   private val RetryMillis = 500L
   private val IdleMillis = 30000L
 

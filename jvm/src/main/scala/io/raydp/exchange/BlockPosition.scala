@@ -26,6 +26,20 @@ private[exchange] final case class PartitionBlocks(node: String, blocks: Seq[Blo
 private[exchange] object PartitionBlocks {
   private val PositionBytes = 3 * 8
 
+  /** The form in which Python reads the blocks of an export. */
+  def toJson(partitions: Seq[PartitionBlocks]): String = {
+    val root = Requests.mapper.createObjectNode()
+    val array = root.putArray("partitions")
+    partitions.foreach { partition =>
+      val blocks = array.addArray()
+      partition.blocks.foreach { block =>
+        blocks.addObject().put("node", partition.node).put("index", block.index)
+          .put("rows", block.rows).put("bytes", block.bytes)
+      }
+    }
+    root.toString
+  }
+
   def decode(bytes: Array[Byte]): PartitionBlocks = {
     val buffer = ByteBuffer.wrap(bytes)
     val name = new Array[Byte](buffer.getInt())

@@ -8,17 +8,17 @@ import org.apache.spark.{TaskContext, TaskKilledException}
  * A connection in the hands of one task, whose owner ends the lease at the latest when the task completes. Killing the
  * task wakes it from a wait.
  *
- * @param conversion what the task sends blocks for
+ * @param exportId the export that the task sends blocks for, if any
  */
 private[exchange] final class ConnectionLease(
     address: AgentAddress,
     context: TaskContext,
-    conversion: Option[Long] = None) {
+    exportId: Option[Long] = None) {
   private val pool = AgentConnectionPool.shared
   private var held = true
   private var failed = false
 
-  val connection: AgentConnection = pool.acquire(address, conversion)
+  val connection: AgentConnection = pool.acquire(address, exportId)
 
   context.addTaskInterruptListener((_, _) => cancel())
 

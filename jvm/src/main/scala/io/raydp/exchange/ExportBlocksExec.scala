@@ -22,10 +22,10 @@ private[exchange] final case class ExportBlocksExec(child: SparkPlan, request: E
     extends UnaryExecNode with BlockingOperatorWithCodegen {
 
   override lazy val metrics: Map[String, SQLMetric] = sharedMetrics.getOrElse(Map(
-    PartitionExport.Rows -> SQLMetrics.createMetric(sparkContext, "rows exported"),
-    PartitionExport.Blocks -> SQLMetrics.createMetric(sparkContext, "blocks exported"),
-    PartitionExport.Bytes -> SQLMetrics.createSizeMetric(sparkContext, "bytes exported"),
-    PartitionExport.WaitTime -> SQLMetrics.createNanoTimingMetric(sparkContext, "time waiting for the object store")))
+    ExportTask.Rows -> SQLMetrics.createMetric(sparkContext, "rows exported"),
+    ExportTask.Blocks -> SQLMetrics.createMetric(sparkContext, "blocks exported"),
+    ExportTask.Bytes -> SQLMetrics.createSizeMetric(sparkContext, "bytes exported"),
+    ExportTask.WaitTime -> SQLMetrics.createNanoTimingMetric(sparkContext, "time waiting for the object store")))
 
   @transient override lazy val references: AttributeSet = child.outputSet
 
@@ -37,7 +37,7 @@ private[exchange] final case class ExportBlocksExec(child: SparkPlan, request: E
   /** What doProduce declared for doConsume, which the child calls in between. */
   @transient private var generated: Option[ExportCode] = None
 
-  private def task: ExportTask = ExportTask(child.schema, request, metrics)
+  private def taskSpec: ExportTaskSpec = ExportTaskSpec(child.schema, request, metrics)
 
   override def inputRDDs(): Seq[RDD[InternalRow]] = child match {
     case fused: CodegenSupport => fused.inputRDDs()
@@ -45,7 +45,7 @@ private[exchange] final case class ExportBlocksExec(child: SparkPlan, request: E
   }
 
   override protected def doProduce(ctx: CodegenContext): String = {
-    val code = new ExportCode(ctx, child.output, task)
+    val code = new ExportCode(ctx, child.output, taskSpec)
     generated = Some(code)
     val produced = child match {
       case fused: CodegenSupport => fused.produce(ctx, this)
@@ -86,8 +86,8 @@ private[exchange] final case class ExportBlocksExec(child: SparkPlan, request: E
   override def supportCodegen: Boolean = columnarSource.isEmpty
 
   override protected def doExecute(): RDD[InternalRow] = columnarSource.fold(exportChild()) { batchesOf =>
-    val exportTask = task
-    batchesOf().mapPartitions(batches => Iterator.single(exportTask.open().writeBatches(batches)))
+    val spec = taskSpec
+    batchesOf().mapPartitions(batches => Iterator.single(new ExportTask(spec).writeBatches(batches)))
   }
 
   private def exportChild(): RDD[InternalRow] = child match {
@@ -98,8 +98,8 @@ private[exchange] final case class ExportBlocksExec(child: SparkPlan, request: E
   }
 
   private def exportRows(rows: SparkPlan): RDD[InternalRow] = {
-    val exportTask = task
-    rows.execute().mapPartitions(partition => Iterator.single(exportTask.open().writeAll(partition)))
+    val spec = taskSpec
+    rows.execute().mapPartitions(partition => Iterator.single(new ExportTask(spec).writeAll(partition)))
   }
 
   override protected def otherCopyArgs: Seq[AnyRef] = sharedMetrics :: Nil

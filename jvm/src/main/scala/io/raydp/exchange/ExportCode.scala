@@ -12,18 +12,19 @@ import io.raydp.exchange.columns._
  * The Java source that writes one row. Each column's writer is a field of the generated class with its final class as
  * type, so that the JIT compiler inlines it; everything else is in the writers, where it can be read and tested.
  */
-private[exchange] final class ExportCode(ctx: CodegenContext, columns: Seq[Attribute], task: ExportTask) {
+private[exchange] final class ExportCode(ctx: CodegenContext, columns: Seq[Attribute], spec: ExportTaskSpec) {
   import ExportCode._
 
-  private val partitionExport = {
-    val reference = ctx.addReferenceObj("exportTask", task)
-    ctx.addMutableState(classOf[PartitionExport].getName, "export", name => s"$name = $reference.open();")
+  private val exportTask = {
+    val className = classOf[ExportTask].getName
+    val reference = ctx.addReferenceObj("exportTaskSpec", spec)
+    ctx.addMutableState(className, "exportTask", name => s"$name = new $className($reference);")
   }
   private val writer =
     ctx.addMutableState(
       classOf[BlockWriter].getName,
       "writer",
-      name => s"$name = $partitionExport.writer();",
+      name => s"$name = $exportTask.writer();",
       forceInline = true)
   private val columnWriters = columns.zipWithIndex.map { case (column, ordinal) =>
     newWriter(column.dataType, s"$writer.column($ordinal)")
@@ -48,7 +49,7 @@ private[exchange] final class ExportCode(ctx: CodegenContext, columns: Seq[Attri
        |if (!$done) {
        |  $done = true;
        |  $exportRows();
-       |  ${classOf[UnsafeRow].getName} $result = $partitionExport.finish();
+       |  ${classOf[UnsafeRow].getName} $result = $exportTask.finish();
        |  ${consume(result)}
        |}
      """.stripMargin

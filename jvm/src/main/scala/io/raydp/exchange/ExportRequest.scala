@@ -5,30 +5,30 @@ import java.util.HexFormat
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
 
 /**
- * A conversion of a DataFrame to Ray blocks, as Python asks for it.
+ * Python's request to export a DataFrame.
  *
- * @param conversion the number under which the agents expect the blocks
+ * @param exportId the id under which the agents expect the blocks
  * @param blockBytes Arrow bytes after which a block ends
- * @param blocks how many partitions to convert, if not as many as the DataFrame has
- * @param recoverable whether partitions may have to be exported again
+ * @param blocks how many partitions to export; by default as many as the DataFrame has
+ * @param keepLineage whether Spark must be able to recompute the blocks later
  */
 private[exchange] final case class ExportRequest(
-    conversion: Long,
+    exportId: Long,
     agent: AgentAddress,
     blockBytes: Long,
     blocks: Option[Int],
-    recoverable: Boolean)
+    keepLineage: Boolean)
 
 private[exchange] object ExportRequest {
 
   def parse(json: String): ExportRequest = {
     val request = Requests.parse(json)
     ExportRequest(
-      conversion = request.required("conversion").asLong,
+      exportId = request.required("export_id").asLong,
       agent = Requests.agent(request),
       blockBytes = request.required("block_bytes").asLong,
       blocks = Option(request.get("num_blocks")).filterNot(_.isNull).map(_.asInt),
-      recoverable = request.required("recoverable").asBoolean)
+      keepLineage = request.required("keep_lineage").asBoolean)
   }
 }
 

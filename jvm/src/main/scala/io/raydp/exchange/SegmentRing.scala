@@ -12,7 +12,7 @@ import io.raydp.exchange.columns.{BlockSink, ByteRanges}
  */
 private[exchange] final class SegmentRing(
     connection: AgentConnection,
-    conversion: Long,
+    exportId: Long,
     blockBytes: Long,
     timeoutMillis: Int) extends BlockSink {
   import SegmentRing._
@@ -44,7 +44,7 @@ private[exchange] final class SegmentRing(
     unaccepted(segment.id) = new Sent(sent, rows, bytes)
     sent += 1
     // A segment that was made for one oversized row would otherwise stay that large.
-    connection.sendBlock(segment, conversion, rows, nodes, bytes <= 2 * blockBytes)
+    connection.sendBlock(segment, exportId, rows, nodes, bytes <= 2 * blockBytes)
   }
 
   /** Waits until the agent has promised to store every block; their positions in the order they were sent. */

@@ -6,7 +6,7 @@ import org.scalatest.funsuite.AnyFunSuite
 class ColumnTypesSuite extends AnyFunSuite {
 
   private def refusal(schema: StructType): String =
-    intercept[UnsupportedTypeException](BlockExport.checkSchema(schema.json)).getMessage
+    intercept[UnsupportedTypeException](ExportJob.checkSchema(schema.json)).getMessage
 
   test("every type that has a writer passes at any depth") {
     (0 until 200).foreach(seed => ColumnTypes.check(new RandomRows(seed.toLong).schema(maximumColumns = 8)))

@@ -30,7 +30,6 @@ import org.apache.spark.internal.config.{
   SCHEDULER_MAX_REGISTERED_RESOURCE_WAITING_TIME,
   SCHEDULER_MIN_REGISTERED_RESOURCES_RATIO
 }
-import org.apache.spark.rdd.{DeterministicLevel, RDD}
 import org.apache.spark.resource.{ResourceInformation, ResourceProfile}
 import org.apache.spark.rpc.{RpcAddress, RpcCallContext, RpcEndpointAddress, RpcEnv, RpcTimeout}
 import org.apache.spark.scheduler.{
@@ -63,8 +62,6 @@ import org.apache.spark.util.{ShutdownHookManager, Utils}
  *    ordered hooks in public would replace it.
  *  - MapOutputTrackerMaster.shuffleStatuses: whether shuffle files of a host are still needed; Spark's own view of
  *    where shuffles lie, in public, would replace it.
- *  - RDD.outputDeterministicLevel: whether partitions can be computed again one by one; the same in public would
- *    replace it.
  *  - SparkEnv.driverTmpDir, Utils.createTempDir: where an executor puts the files that it fetches; a setting for it
  *    would replace them.
  *  - Utils.splitCommandString, Utils.substituteAppNExecIds: JVM options read as Spark reads them elsewhere.
@@ -413,9 +410,6 @@ object SparkCoreInternals {
     } finally {
       if (!contextExists) ResourceProfile.clearDefaultProfile()
     }
-
-  /** Whether a partition that is computed again may hold other rows than before, by what Spark knows of its operators. */
-  def isIndeterminate(rdd: RDD[_]): Boolean = rdd.outputDeterministicLevel == DeterministicLevel.INDETERMINATE
 
   /** How many executors an application begins with, dynamic allocation considered. */
   def initialExecutors(conf: SparkConf): Int = SchedulerBackendUtils.getInitialTargetExecutorNumber(conf)

@@ -10,23 +10,21 @@ import org.apache.spark.sql.vectorized.ColumnarBatch
 
 import io.raydp.exchange.columns.{BlockSink, BlockWriter, ByteRanges}
 
-/** What every task of an export needs; travels with the generated code. */
-private[exchange] final case class ExportTask(
+/** What every task of an export needs; serialized with the generated code. */
+private[exchange] final case class ExportTaskSpec(
     schema: StructType,
     request: ExportRequest,
-    metrics: Map[String, SQLMetric]) {
+    metrics: Map[String, SQLMetric])
 
-  /** Begins the export of the current task's partition. */
-  def open(): PartitionExport = new PartitionExport(this, TaskContext.get())
-}
-
-/** The export of one partition by one task attempt. A partition without rows never connects to the agent. */
-final class PartitionExport private[exchange] (task: ExportTask, context: TaskContext) {
-  private lazy val lease = new ConnectionLease(task.request.agent, context, Some(task.request.conversion))
+/** Exports one partition in one task attempt. A partition without rows never connects to the agent. */
+final class ExportTask private[exchange] (spec: ExportTaskSpec) {
+  private val context = TaskContext.get()
+  private lazy val exportId = ExportIds.ofTask(spec.request, context)
+  private lazy val lease = new ConnectionLease(spec.request.agent, context, Some(exportId))
   private var ring: Option[SegmentRing] = None
 
   /** Where the task's rows go. */
-  val writer: BlockWriter = new BlockWriter(task.schema, task.request.blockBytes, Sink)
+  val writer: BlockWriter = new BlockWriter(spec.schema, spec.request.blockBytes, Sink)
 
   /** Exports every row of the partition, for plans without generated code. */
   def writeAll(rows: Iterator[InternalRow]): UnsafeRow = {
@@ -49,12 +47,12 @@ final class PartitionExport private[exchange] (task: ExportTask, context: TaskCo
     val partition = ring.fold(PartitionBlocks("", Nil)) { segments =>
       val blocks = lease.guarded(segments.finish())
       lease.release()
-      task.metrics(PartitionExport.WaitTime) += segments.waitedNanos
+      spec.metrics(ExportTask.WaitTime) += segments.waitedNanos
       PartitionBlocks(AgentAddress.nodeHere(), blocks)
     }
-    task.metrics(PartitionExport.Rows) += partition.blocks.map(_.rows).sum
-    task.metrics(PartitionExport.Blocks) += partition.blocks.size
-    task.metrics(PartitionExport.Bytes) += partition.blocks.map(_.bytes).sum
+    spec.metrics(ExportTask.Rows) += partition.blocks.map(_.rows).sum
+    spec.metrics(ExportTask.Blocks) += partition.blocks.size
+    spec.metrics(ExportTask.Bytes) += partition.blocks.map(_.bytes).sum
     val row = new UnsafeRowWriter(1)
     row.resetRowWriter()
     row.write(0, partition.encode())
@@ -64,10 +62,9 @@ final class PartitionExport private[exchange] (task: ExportTask, context: TaskCo
   private object Sink extends BlockSink {
     override def acquire(bytes: Long): BlockSink.Segment = lease.guarded {
       if (ring.isEmpty) {
-        val request = task.request
-        val number = ExportLineage.number(request, context)
+        val blockBytes = spec.request.blockBytes
         context.addTaskCompletionListener[Unit](_ => lease.abandon())
-        ring = Some(new SegmentRing(lease.connection, number, request.blockBytes, lease.timeoutMillis))
+        ring = Some(new SegmentRing(lease.connection, exportId, blockBytes, lease.timeoutMillis))
       }
       ring.get.acquire(bytes)
     }
@@ -79,7 +76,7 @@ final class PartitionExport private[exchange] (task: ExportTask, context: TaskCo
   }
 }
 
-private[exchange] object PartitionExport {
+private[exchange] object ExportTask {
   val Rows = "rows"
   val Blocks = "blocks"
   val Bytes = "bytes"
