@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Writes the lists of classes that archives are made of, python/raydp/_machine/class_data/*.classes.gz, from what a small
-# application loads. Run it after another version of Spark, Ray or Java; a list that is old only costs speed.
+# Runs a small application and writes the classes that it loads to python/raydp/_machine/class_data/*.classes.gz. The
+# class-data archives contain these classes. Run this after a change of the Spark, Ray or Java version. An outdated list
+# only makes starts slower.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=ci/environment.sh

@@ -1,6 +1,6 @@
-"""Notes which classes the JVMs of a small application load, for the archives that `raydp._machine.class_data` makes.
+"""Records which classes the JVMs of a small application load, for the archives that `raydp._machine.class_data` builds.
 
-Started by ci/class-lists.sh. Writes python/raydp/_machine/class_data/{driver,executor}.classes.gz.
+Run by ci/class-lists.sh. Writes python/raydp/_machine/class_data/{driver,executor}.classes.gz.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def run_application(lists: dict[Role, Path]) -> None:
 
 
 def use(spark: SparkSession) -> None:
-    """Do a little of what applications do."""
+    """Run a little of everything that applications do."""
     frame = spark.range(0, 10_000, 1, 2).select(
         "id", (F.col("id") % 7).alias("key"), F.concat(F.lit("text "), "id").alias("text"), (F.col("id") / 3).alias("x")
     )

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes docs/configuration.md from the registry in the jar, which it builds first if it is out of date.
+# Writes docs/configuration.md from the registry in the jar. Rebuilds the jar first if it is out of date.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=ci/environment.sh

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Builds jar, JNI library and Python module into python/raydp/, so that PYTHONPATH=python is enough to
-# run everything from the checkout. Only what changed is rebuilt.
+# Builds the jar, the JNI library and the Python module into python/raydp/. You can then run everything from the checkout
+# with PYTHONPATH=python. Rebuilds only what changed.
 #
 #   bash ci/dev-build.sh [jar|native]...     default: both
 #
-# RAYDP_PYTHON   the Python with pyspark, ray and pybind11 (default: .venv/bin/python, then python3)
+# RAYDP_PYTHON   a Python with pyspark, ray and pybind11 (default: .venv/bin/python, then python3)
 # RAYDP_GRADLE   options for Gradle, such as --no-daemon
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -17,7 +17,7 @@ fi
 python=$("$python" -c 'import sys; print(sys.executable)')
 "$python" build_backend/raydp_build.py check
 
-# Renamed into place, and only if it changed: a process may have the old file mapped.
+# Replaces a file by renaming, and only if it changed, because a process may have the old file mapped.
 place() {
   mkdir -p "$(dirname "$2")"
   if cmp -s "$1" "$2"; then return; fi
@@ -55,7 +55,7 @@ build_native() {
 mkdir -p build
 exec 9>build/.dev-build.lock
 if ! flock --timeout 900 9; then
-  echo "dev-build: another build of this checkout did not end within 15 minutes" >&2
+  echo "dev-build: another build of this checkout did not finish within 15 minutes" >&2
   exit 1
 fi
 if [[ $# -eq 0 ]]; then set -- jar native; fi

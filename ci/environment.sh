@@ -1,15 +1,15 @@
-# Sourced by the scripts beside it: where things are, and the tools that they share.
-# Everything that is worth keeping between checkouts lies in RAYDP_CACHE.
+# The other scripts of this folder source this file. It defines paths and shared functions.
+# RAYDP_CACHE holds everything that is worth keeping between checkouts.
 # shellcheck shell=bash
 
 export RAYDP_CACHE=${RAYDP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/raydp}
 export UV_CACHE_DIR=$RAYDP_CACHE/uv
-# uv brings certificates of its own; a company's are among the machine's.
+# uv has its own certificates. A company's certificates are among the machine's.
 if [[ -e /etc/ssl/certs/ca-certificates.crt ]]; then export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-1}; fi
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 export RAYDP_GRADLE=${RAYDP_GRADLE:---no-daemon}
 
-# Where ci/setup.sh puts the packages of ci/dashboard.lock, for the tests that want Ray's dashboard.
+# Prints the folder into which ci/setup.sh installs ci/dashboard.lock, for the tests that need Ray's dashboard.
 dashboard_folder() {
   printf '%s/dashboard-%s\n' "$RAYDP_CACHE" "$({ cat ci/dashboard.lock && find_python; } | sha256sum | cut -c 1-16)"
 }
@@ -20,7 +20,7 @@ fail() {
   exit 1
 }
 
-# find_python: prints a Python of 3.11 or newer that has its headers, venv and pip; fails without a word.
+# find_python: prints the path of a Python 3.11 or newer with headers, venv and pip. Fails without output if there is none.
 find_python() {
   local candidate
   for candidate in ${RAYDP_PYTHON:+"$RAYDP_PYTHON"} python3.11 python3 /usr/bin/python3.11 /usr/bin/python3; do
@@ -35,14 +35,14 @@ PYTHON
   return 1
 }
 
-# setup_uv: sets UV, the installer that fills a virtual environment from the cache within seconds.
+# setup_uv: sets UV to the installer, which fills a virtual environment from the cache in seconds.
 setup_uv() {
   local version home python
   version=$(sed -n 's/^uv==\([^ ]*\).*/\1/p' ci/requirements.in)
   home=$RAYDP_CACHE/uv-$version
   UV=$home/bin/uv
   if [[ ! -x $UV ]]; then
-    python=$(find_python) || fail "Python 3.11 or newer with its headers and the venv module is needed; see ci/setup.sh"
+    python=$(find_python) || fail "no Python 3.11 or newer with headers and the venv module was found; run ci/setup.sh"
     step "Installing uv $version into $home"
     rm -rf "$home.new.$$"
     "$python" -m venv "$home.new.$$"
@@ -54,7 +54,7 @@ setup_uv() {
   follow_pip_configuration "$home/bin/python"
 }
 
-# uv has settings of its own; a mirror or a certificate that pip was told about holds for it as well.
+# uv has its own settings. This function copies the mirrors and certificates of pip's configuration to them.
 follow_pip_configuration() {
   local name value
   while IFS='=' read -r name value; do

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# From a checkout to the main example: sets up what is missing, builds, installs the wheel with its extras
-# into .venv, and runs examples/flights.py on a local Ray cluster that the example starts itself.
+# Installs what is missing, builds the wheel, installs it into .venv with its extras, and runs examples/flights.py, which
+# starts its own local Ray cluster.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=ci/environment.sh

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Draws the pictures of README's gallery, docs/images/, by running the examples in full. Needs what ci/build.sh installs.
+# Draws the figures of the README (docs/images/) by running the examples in full. Run ci/build.sh first.
 #
-#   bash ci/gallery.sh [NAME]...     default: all of them, which takes a quarter of an hour on two cores
+#   bash ci/gallery.sh [NAME]...     default: all of them, which takes 15 minutes on two cores
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=ci/environment.sh
 source ci/environment.sh
 
 images=docs/images
-model=build/gallery/digits # of data_parallel, for batch_inference
+model=build/gallery/digits # data_parallel writes it, batch_inference reads it
 mkdir -p "$images" build/gallery
 export PATH=$PWD/.venv/bin:$PATH
 
-# Without outputs the notebook is committed; its plot is one of those that it has when it has run.
+# The notebook is committed without outputs. Its last plot after a run is the figure.
 draw_notebook() {
   python - "$1" "$2" <<'PYTHON'
 import base64, pathlib, sys
@@ -27,7 +27,7 @@ target.write_bytes(base64.b64decode(plots[-1]))
 PYTHON
 }
 
-# A palette is enough for a plot, and a quarter of the bytes.
+# A palette is enough for a plot, and takes a quarter of the bytes.
 shrink() {
   python -c 'import sys; from PIL import Image
 Image.open(sys.argv[1]).convert("RGB").quantize(256).save(sys.argv[1], optimize=True)' "$1"

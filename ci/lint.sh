@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Reads everything and changes nothing; with --fix, formats what a formatter is responsible for.
+# Checks everything and changes nothing. With --fix, runs the formatters first.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=ci/environment.sh
@@ -19,7 +19,7 @@ scalafmt() {
 
 if $fix; then
   ruff format --quiet
-  ruff check --quiet --fix || true # what is left is reported below
+  ruff check --quiet --fix || true # the remaining findings are reported below
   clang-format -i "${cpp[@]}"
   scalafmt scalafmt
   if command -v rustfmt >/dev/null; then cargo fmt --manifest-path native/Cargo.toml; fi
@@ -37,7 +37,7 @@ step "Rust: rustfmt"
 if command -v rustfmt >/dev/null; then
   cargo fmt --manifest-path native/Cargo.toml --check
 else
-  echo "left out: there is no rustfmt (Debian's cargo-web comes without; rustup's has it)"
+  echo "skipped: rustfmt is not installed (Debian's cargo-web does not contain it; rustup's toolchain does)"
 fi
 step "Shell: shellcheck"
 shellcheck --external-sources "${scripts[@]}"

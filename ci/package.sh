@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Leaves in dist/ what a release consists of: wheel, sdist, and the jar with the JNI library inside.
+# Writes the files of a release to dist/: the wheel, the sdist, and the jar, which contains the JNI library.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=ci/environment.sh
@@ -14,7 +14,7 @@ cp build/wheels/raydp-*.whl dist/
 PATH=$PWD/.venv/bin:$PATH "$UV" build --quiet --sdist --no-build-isolation --python .venv/bin/python --out-dir dist .
 rm -f dist/.gitignore
 
-# The jar gets the very library of the wheel: nothing is compiled twice, and both are the same.
+# The jar gets the library of the wheel, so nothing is compiled twice and both are the same.
 rm -rf build/wheel-content
 .venv/bin/python -m zipfile --extract dist/raydp-*.whl build/wheel-content
 # shellcheck disable=SC2086 # options, split on purpose

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
-# Makes this machine ready to build and test: system packages where they are missing and may be
-# installed, then a virtual environment .venv with the versions of ci/requirements.lock, and a folder
-# with those of ci/dashboard.lock.
-# Running it again changes nothing and takes a second.
+# Prepares this machine to build and test. Installs missing system packages if it may, then fills the virtual environment
+# .venv with the versions of ci/requirements.lock, and a folder with those of ci/dashboard.lock.
+# A second run changes nothing and takes a second.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=ci/environment.sh
@@ -37,7 +36,7 @@ done
 if [[ ${#missing[@]} -gt 0 ]]; then
   install=(apt-get install --yes --no-install-recommends "${missing[@]}")
   if ! command -v apt-get >/dev/null; then
-    fail "install what Debian calls: ${missing[*]} (Rust 1.83 or newer also from https://rustup.rs), then run this again"
+    fail "install these packages (named as on Debian), then run this again. Rust 1.83 or newer is also at https://rustup.rs: ${missing[*]}"
   elif [[ $(id -u) -eq 0 ]]; then
     as_root=(env DEBIAN_FRONTEND=noninteractive)
   elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
@@ -52,27 +51,27 @@ fi
 
 # ---- Python --------------------------------------------------------------------------------------------
 setup_uv
-python=$(find_python) || fail "no Python 3.11 or newer with headers and venv; name one in RAYDP_PYTHON"
+python=$(find_python) || fail "no Python 3.11 or newer with headers and venv was found; set RAYDP_PYTHON to one"
 wanted=$(sha256sum ci/requirements.lock | cut -d ' ' -f 1)-$python
 if [[ ! -x .venv/bin/python || $(cat .venv/raydp-lock 2>/dev/null) != "$wanted" ]]; then
   step "Filling .venv from ci/requirements.lock"
   "$UV" venv --quiet --clear --seed --python "$python" .venv
-  # Compiled now and not by each process that imports it, which is forever where PYTHONDONTWRITEBYTECODE is set:
-  # a Ray cluster starts a dozen of them, for seconds each.
+  # Compile here, or each process that imports a package compiles it again if PYTHONDONTWRITEBYTECODE is set.
+  # A Ray cluster starts a dozen processes, which would take seconds each.
   fill=("$UV" pip install --quiet --compile-bytecode --python .venv/bin/python --requirements ci/requirements.lock)
-  # From the cache alone if it has everything: an index that wants to be asked each time sends PySpark's sdist each time.
+  # Use only the cache if it has everything. An index that forbids caching would send PySpark's sdist each time.
   "${fill[@]}" --offline 2>/dev/null || "${fill[@]}"
-  "$UV" cache prune --quiet # what such an index has sent before
+  "$UV" cache prune --quiet # removes what such an index sent before
   echo "$wanted" >.venv/raydp-lock
 fi
 
-# Not in .venv: with them each of the hundreds of Ray clusters that tests start would have the heavy agent of Ray's
-# dashboard. Programs that want it have this folder on PYTHONPATH.
+# These packages are not in .venv. If they were, each of the hundreds of Ray clusters in the tests would start the
+# expensive agent of Ray's dashboard. Programs that need the dashboard add this folder to PYTHONPATH.
 dashboard=$(dashboard_folder)
 if [[ ! -d $dashboard ]]; then
   step "Installing ci/dashboard.lock into $dashboard"
   "$UV" pip install --quiet --compile-bytecode --no-deps --python .venv/bin/python --target "$dashboard.new.$$" \
     --requirements ci/dashboard.lock
-  mv --no-target-directory "$dashboard.new.$$" "$dashboard" || [[ -d $dashboard ]] # another was first
+  mv --no-target-directory "$dashboard.new.$$" "$dashboard" || [[ -d $dashboard ]] # another process was faster
   rm -rf "$dashboard.new.$$"
 fi

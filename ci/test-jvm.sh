@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# JUnit and ScalaTest, with the JNI library of the wheel that ci/build.sh installed into .venv.
+# Runs JUnit and ScalaTest with the JNI library of the wheel that ci/build.sh installed into .venv.
 #
 #   bash ci/test-jvm.sh [-PonlySuite=io.raydp.lifecycle.ReconcilerSuite]
 set -euo pipefail

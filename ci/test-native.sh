@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# GoogleTest suites of native/core, three times: as released, with the address and undefined-behaviour
+# Runs the GoogleTest suites of native/core three times: as released, with the address and undefined-behaviour
 # sanitizers, and with the thread sanitizer.
 #
 #   bash ci/test-native.sh [release|address|thread|fuzz]...     default: the first three
 #
-# fuzz runs the libFuzzer target over what peers send; it needs Clang (Debian: apt-get install clang).
-# RAYDP_FUZZ_SECONDS   for how long (default: 600)
+# fuzz runs the libFuzzer target on the messages that peers send. It needs Clang (Debian: apt-get install clang).
+# RAYDP_FUZZ_SECONDS   how long to run it, in seconds (default: 600)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=ci/environment.sh
@@ -27,7 +27,7 @@ run_lane() {
 run_fuzzer() {
   local build=build/native-fuzz corpus=$PWD/build/native-fuzz/corpus seconds=${RAYDP_FUZZ_SECONDS:-600}
   step "C++ fuzzer: $seconds s"
-  command -v clang++ >/dev/null || fail "clang++ is needed for libFuzzer; install it (Debian: apt-get install clang)"
+  command -v clang++ >/dev/null || fail "libFuzzer needs clang++; install it (Debian: apt-get install clang)"
   cmake -S native -B "$build" -G Ninja -DRAYDP_BUILD_FUZZER=ON -DRAYDP_BUILD_JNI=OFF -DCMAKE_CXX_COMPILER=clang++ \
     -DCMAKE_BUILD_TYPE=RelWithDebInfo -DRAYDP_SANITIZE=address,undefined >"$build.log" || { cat "$build.log"; exit 1; }
   cmake --build "$build" --parallel "$(nproc)" >"$build.log" || { cat "$build.log"; exit 1; }

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# pytest over tests/, with the wheel that ci/build.sh installed into .venv.
+# Runs pytest on tests/ with the wheel that ci/build.sh installed into .venv.
 #
 #   bash ci/test-python.sh [pytest's arguments]      for one: tests/errors/test_java.py -k missing
 #
-# Without arguments all of them run, a file at a time in each of two processes: half of a test's time is waiting.
+# Without arguments, runs all tests in two processes, one file at a time in each, because tests wait half of their time.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=ci/environment.sh
@@ -12,7 +12,7 @@ source ci/environment.sh
 bash ci/setup.sh
 if [[ ! -d $(echo .venv/lib/python3*/site-packages/raydp) ]]; then fail "run ci/build.sh first: raydp is not in .venv"; fi
 if (($# == 0)); then
-  step "Class-data archives, with which the hundreds of JVMs that follow start sooner"
+  step "Class-data archives, which make the hundreds of JVMs below start faster"
   PATH=$PWD/.venv/bin:$PATH .venv/bin/python -m raydp archive --if-missing
   set -- --numprocesses 2 --dist loadfile
 fi

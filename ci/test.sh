@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sets up what is missing, builds, and runs every test; pytest's closing line comes last.
-# Each step is a script of its own: see CONTRIBUTING.md.
+# Installs what is missing, builds, and runs every test. The last line is pytest's summary.
+# Each step is a separate script: see CONTRIBUTING.md.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
