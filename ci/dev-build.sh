@@ -2,7 +2,9 @@
 # Builds the jar, the JNI library and the Python module into python/raydp/. You can then run everything from the checkout
 # with PYTHONPATH=python. Rebuilds only what changed.
 #
-#   bash ci/dev-build.sh [jar|native]...     default: both
+#   bash ci/dev-build.sh [jar|native|testing]...     default: all
+#
+# testing is the executors' end of the exchange as a Python module, for tests; it goes to build/testing/.
 #
 # RAYDP_PYTHON   a Python with pyspark, ray and pybind11 (default: .venv/bin/python, then python3)
 # RAYDP_GRADLE   options for Gradle, such as --no-daemon
@@ -52,13 +54,26 @@ build_native() {
   place "$jni" python/raydp/lib/libraydp_jni.so
 }
 
+# In the folder of ci/test-native.sh's lane release: the core is compiled once for both.
+build_testing() {
+  local build=build/native-release python_include pybind11_include
+  read -r python_include pybind11_include < <("$python" -c \
+    'import sysconfig, pybind11; print(sysconfig.get_path("include"), pybind11.get_include())')
+  mkdir -p build
+  cmake -S native -B "$build" -G Ninja -DRAYDP_BUILD_JNI=OFF -DRAYDP_BUILD_PYTHON_TESTING=ON \
+    -DCMAKE_BUILD_TYPE=RelWithDebInfo "-DRAYDP_PYTHON_INCLUDE=$python_include" \
+    "-DRAYDP_PYBIND11_INCLUDE=$pybind11_include" >"$build.log" || { cat "$build.log"; exit 1; }
+  cmake --build "$build" --target raydp_native_testing >"$build.log" || { cat "$build.log"; exit 1; }
+  place "$build/raydp_native_testing.so" build/testing/raydp_native_testing.so
+}
+
 mkdir -p build
 exec 9>build/.dev-build.lock
 if ! flock --timeout 900 9; then
   echo "dev-build: another build of this checkout did not finish within 15 minutes" >&2
   exit 1
 fi
-if [[ $# -eq 0 ]]; then set -- jar native; fi
+if [[ $# -eq 0 ]]; then set -- jar native testing; fi
 for part in "$@"; do
   "build_$part" 9>&-
 done

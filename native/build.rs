@@ -135,6 +135,7 @@ fn configure_and_build(source: &Path, out: &Path) -> PathBuf {
             "CMAKE_MAKE_PROGRAM",
             find("ninja", "ninja-build").display().to_string(),
         ),
+        ("RAYDP_BUILD_PYTHON", "ON".into()),
         ("RAYDP_PYTHON_INCLUDE", python_include.to_owned()),
         ("RAYDP_PYBIND11_INCLUDE", pybind11.display().to_string()),
         ("RAYDP_JAVA_HOME", env::var("JAVA_HOME").unwrap_or_default()),

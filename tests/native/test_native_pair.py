@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raydp import _native
+from support import native_client
 from support.datasets import eventually
 from support.foreign_data import Blocks, blocks
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 TOKEN = bytes(range(32))
 WAIT = 20.0
 SEGMENT_BYTES = 1 << 20
+SEND_TWO_BLOCKS = Path(__file__).parent / "send_two_blocks.py"
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def server(tmp_path: Path) -> Iterator[_native.AgentServer]:
 
 @pytest.fixture
 def connect(server: _native.AgentServer, tmp_path: Path) -> Callable[..., Any]:
-    return lambda token=TOKEN, application="app": _native.connect_for_test(
+    return lambda token=TOKEN, application="app": native_client.connect(
         str(tmp_path / "app" / "node.sock"), token, application, WAIT
     )
 
@@ -200,17 +202,7 @@ def test_imported_data_outlives_its_connection(server: Any, connect: Callable[..
 def test_a_killed_executor_leaves_nothing_behind(server: Any, tmp_path: Path) -> None:
     batch = pa.record_batch({"n": range(10)})
     server.open_export(1, batch.schema)
-    program = (
-        "import sys, pyarrow as pa; from raydp import _native\n"
-        "client = _native.connect_for_test(sys.argv[1], bytes(range(32)), 'app')\n"
-        "for rows in (1, 2):\n"
-        "    segment = client.create_segment(1 << 20)\n"
-        "    nodes = client.write_batch(segment, pa.record_batch({'n': range(10)}).slice(0, rows))\n"
-        "    client.send_block(segment, 1, rows, nodes)\n"
-        "    client.await_accepted(1000.0)\n"
-        "client.await_ack(1000.0)\n"
-    )
-    child = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "app" / "node.sock")])
+    child = subprocess.Popen([sys.executable, SEND_TWO_BLOCKS, str(tmp_path / "app" / "node.sock")])
     try:
         first = server.next_block(1, 60.0)
         second = server.next_block(1, 60.0)
@@ -334,7 +326,7 @@ def test_misuse_has_a_code(server: Any, pair: Callable[[], tuple[Any, int]], tmp
     raises("invalid_argument", lambda: client.create_segment(0))
     raises("invalid_argument", lambda: _native.AgentServer(str(tmp_path / "s"), b"short", "app"))
     raises("invalid_argument", lambda: _native.AgentServer(str(tmp_path / ("x" * 200)), TOKEN, "app"))
-    raises("connection_refused", lambda: _native.connect_for_test(str(tmp_path / "nobody"), TOKEN, "app"))
+    raises("connection_refused", lambda: native_client.connect(str(tmp_path / "nobody"), TOKEN, "app"))
     with pytest.raises(AttributeError):
         server.open_export(97, "not a schema")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import ray
 
 from raydp._exchange.driver.directory import Agent, AgentDirectory
-from raydp._native import connect_for_test
+from support import native_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +67,7 @@ class TestApplication:
 
     def connect(self, token: bytes | None = None) -> Any:
         """Connect as an executor does."""
-        return connect_for_test(self.socket(), token or self.directory.token, self.name)
+        return native_client.connect(self.socket(), token or self.directory.token, self.name)
 
     def _await_change(self, timeout: float) -> None:
         self.changed.acquire(timeout=timeout)
