@@ -1,12 +1,18 @@
 //! Builds the C++ side with CMake and tells rustc what to link. Which C++ file depends on which
-//! header is Ninja's job; this script only has to be run when something below native/ changed.
+//! header is Ninja's job; this script only has to run when one of `SOURCES` changed.
 use std::{
     env, fs,
     path::{Path, PathBuf},
     process::{exit, Command},
 };
 
-const SOURCES: [&str; 4] = ["CMakeLists.txt", "core", "bindings", "build.rs"];
+const SOURCES: [&str; 5] = [
+    "CMakeLists.txt",
+    "core",
+    "bindings",
+    "build.rs",
+    "../jvm/src/main/java/io/raydp/exchange/NativeExchange.java", // declares the JNI functions
+];
 const ENVIRONMENT: [&str; 6] = [
     "CXX",
     "CXXFLAGS",
