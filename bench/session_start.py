@@ -74,22 +74,22 @@ def on_ray(address: str) -> tuple[Stopwatch, dict[str, Any]]:
     from pyspark import SparkContext
 
     import raydp
-    from raydp._application import application as _application
+    from raydp._application import application, current_application
 
     watch.spans["import"] = (imported, time.time())
     watch.time("ray.init", lambda: ray.init(address, log_to_driver=False, logging_level=logging.WARNING))
-    watch.watch(_application, "launch_gateway_process", "gateway")
+    watch.watch(application, "launch_gateway_process", "gateway")
     watch.watch(SparkContext, "__init__", "context with gateway")
     # Archives are made when the benchmark says so, and not beside what it measures.
     configs = {"spark.raydp.archiveClasses": "false"}
     spark = watch.time("whole session", lambda: raydp.init_spark("startup", 1, 1, "1g", configs=configs))
     watch.time("first job", lambda: first_job(spark))
-    status = _application.current().status()
-    executors = [psutil.Process(executor["pid"]) for executor in status["executors"] if executor["pid"]]
+    status = current_application().status()
+    executors = [psutil.Process(executor.pid) for executor in status.executors if executor.pid]
     start = watch.spans["whole session"][0]
     details = {
         "cpu_seconds": cpu_seconds(psutil.Process().children(recursive=True) + executors),
-        "milestones": [[millis / 1000 - start, text] for millis, text in status["events"]],
+        "milestones": [[event.millis / 1000 - start, event.text] for event in status.events],
     }
     raydp.stop_spark()
     ray.shutdown()

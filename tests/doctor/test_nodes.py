@@ -28,7 +28,7 @@ def test_a_machine_without_java_is_named(tmp_path: Path) -> None:
         ray.init(address=cluster.address, log_to_driver=False)
         spark = raydp.init_spark("nodes", 1, 1, "500m", configs={"spark.ui.enabled": "false"})
         say("rows:", spark.range(10).count())
-        nodes = raydp._application.application.current().nodes
+        nodes = raydp._application.current_application().nodes
         eventually("reported", lambda: "127.0.0.2 Java" in nodes.report(), seconds=60, state=nodes.report)
         raydp.stop_spark()
         doctor = [sys.executable, "-m", "raydp", "doctor", "--ray-address", cluster.address]

@@ -55,13 +55,13 @@ def test_cached_frame_and_views(spark: SparkSession) -> None:
 
 
 def test_executors_are_ray_actors_on_the_node_address(spark: SparkSession) -> None:
-    from raydp._application import application as _application
+    from raydp._application import current_application
 
-    status = _application.current().status()
-    registered = [e for e in status["executors"] if e["state"] == "registered"]
+    status = current_application().status()
+    registered = status.registered
     assert len(registered) == 2
-    assert all(e["host"] == spark.conf.get("spark.driver.host") for e in registered)
-    assert spark.sparkContext.applicationId == status["application"]
+    assert all(e.host == spark.conf.get("spark.driver.host") for e in registered)
+    assert spark.sparkContext.applicationId == status.application
 
 
 def test_module_options_are_those_of_spark(spark: SparkSession) -> None:

@@ -16,7 +16,7 @@ from pyspark import TaskContext
 from pyspark.sql import functions as F
 
 import raydp
-from raydp._application import application as _application
+from raydp._application import current_application
 from raydp._native import ExchangeError as NativeError
 from support.agents import application
 from support.datasets import collect_garbage, eventually, settled_store_bytes, store_bytes_used, table_of
@@ -35,12 +35,12 @@ TASK_BYTES = 2 * SEGMENT_BYTES * 5 // 4
 
 
 def agent_counters() -> dict[str, int]:
-    (counters,) = _application.current().exchange.counters()
+    (counters,) = current_application().exchange.counters()
     return counters
 
 
 def agents() -> list[Any]:
-    return _application.current().exchange._directory.agents()
+    return current_application().exchange._directory.agents()
 
 
 def wide(spark: SparkSession, megabytes: int, partitions: int = 2) -> DataFrame:

@@ -89,7 +89,7 @@ assert pa.concat_tables(ray.get(refs)).sort_by("k").equals(before.sort_by("k"))
 assert raydp.to_spark(shuffled_set).agg(F.sum("k")).collect()[0][0] == sum(range(500_000))
 say("shuffled")
 # What Ray Data made of the blocks, and lost with them, needs them once more.
-exchange = raydp._application.application.current().exchange
+exchange = raydp._application.current_application().exchange
 assert exchange._lineages.count() >= 2
 del plain_set, shuffled_set, refs, table
 gc.collect()

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 import raydp
 import raydp.spark
-from raydp._application import application as _application
+from raydp._application import current_application
 from raydp.errors import InvalidArgumentError, UnsupportedTypeError
 from support.datasets import collect_garbage, eventually, settled_store_bytes, store_bytes_used
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def held() -> int:
-    return _application.current().exchange._held.count()
+    return current_application().exchange._held.count()
 
 
 def at_rest(spark: SparkSession) -> tuple[int, float]:
@@ -45,12 +45,12 @@ def released(spark: SparkSession, count: int) -> bool:
 
 
 def kill_agents() -> None:
-    for agent in _application.current().exchange._directory.agents():
+    for agent in current_application().exchange._directory.agents():
         ray.kill(agent.handle)
 
 
 def open_blocks() -> int:
-    return sum(held["open_blocks"] for held in _application.current().exchange.counters())
+    return sum(held["open_blocks"] for held in current_application().exchange.counters())
 
 
 def sums_in_group(df: DataFrame, group: str) -> Row:

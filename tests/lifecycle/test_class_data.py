@@ -21,9 +21,9 @@ PROGRAM = """
     start_ray(num_cpus=2)
     spark = raydp.init_spark("archives", 1, 1, "500m", configs={{"spark.log.level": "ERROR", **{settings}}})
     say("rows:", raydp.to_spark(raydp.from_spark(spark.range(1000))).count())
-    status = raydp._application.application.current().status()
+    status = raydp._application.current_application().status()
     (driver,) = [child.pid for child in psutil.Process().children() if child.name() == "java"]
-    (executor,) = [one["pid"] for one in status["executors"]]
+    (executor,) = [one.pid for one in status.executors]
     for name, pid in (("driver", driver), ("executor", executor)):
         words = open(f"/proc/{{pid}}/maps").read().split()
         # Not Java's own, classes.jsa.

@@ -81,7 +81,7 @@ def test_metrics_and_actors(dashboard: Dashboard) -> None:
         """
         import re, urllib.request
         from ray.util.state import list_actors
-        from raydp._application import application as _application
+        from raydp._application import current_application
         ray.init(logging_level="WARNING", log_to_driver=False)
 
         # All series of an application: {(name, executor): value}.
@@ -97,7 +97,7 @@ def test_metrics_and_actors(dashboard: Dashboard) -> None:
         def start(name, **configs):
             configs = {"spark.metrics.conf.*.sink.ray.period": "1", **configs}
             spark = raydp.init_spark(name, 2, 1, "600m", configs=configs)
-            registered = lambda: sum(e["state"] == "registered" for e in _application.current().status()["executors"])
+            registered = lambda: len(current_application().status().registered)
             eventually("both registered", lambda: registered() == 2)
             assert spark.sparkContext.parallelize(range(16), 8).map(lambda x: 2 * x).sum() == 240
             return spark

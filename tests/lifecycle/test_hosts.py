@@ -63,7 +63,7 @@ import socket
 from pathlib import Path
 import pyarrow as pa
 from pyspark.sql import functions as F
-from raydp._application import application as _application
+from raydp._application import current_application
 
 def join_ray():
     # Ray looks for its node among all processes that it sees, and these hosts share their processes' ids.
@@ -80,10 +80,10 @@ def session(count, workers_of_each, **configs):
     return spark
 
 def application():
-    return _application.current()
+    return current_application()
 
 def executors_on(host):
-    return [e for e in executors() if e["host"] == host.address]
+    return [e for e in executors() if e.host == host.address]
 
 # Begins a job and waits until tasks of it run on all executors.
 def begin_job(spark, seconds):
@@ -99,7 +99,7 @@ def begin_job(spark, seconds):
     return end
 
 def executors():
-    return [e for e in application().status()["executors"] if e["state"] == "registered"]
+    return application().status().registered
 """
 
 
@@ -151,7 +151,7 @@ def test_data_crosses_hosts_and_nothing_listens_beside_their_own_addresses(
             rows = list(rows)
             yield socket.gethostname(), {origin for _, origin in rows}, sum(number for number, _ in rows)
 
-        assert {e["host"] for e in executors()} == {host.address for host in others}
+        assert {e.host for e in executors()} == {host.address for host in others}
         numbers = spark.sparkContext.parallelize(range(4000), 8)
         found = numbers.mapPartitions(marked).repartition(4).mapPartitions(where).collect()
         assert {name for name, _, _ in found} == names and {frozenset(of) for _, of, _ in found} == {frozenset(names)}
@@ -190,8 +190,8 @@ def test_data_crosses_hosts_and_nothing_listens_beside_their_own_addresses(
         say("read where they lie, and from other hosts")
 
         for executor in executors():
-            assert Path(f"/proc/{executor['pid']}/root{executor['log']}").is_file(), executor
-            assert not Path(executor["log"]).exists(), executor
+            assert Path(f"/proc/{executor.pid}/root{executor.log}").is_file(), executor
+            assert not Path(executor.log).exists(), executor
         say("paths are those of each host")
 
         # Ray's own services in the application's processes; the kernel gives out higher ports.
@@ -227,7 +227,7 @@ def test_jobs_finish_though_hosts_are_cut_off_or_stop(ray_hosts: hosts.RayHosts,
         import psutil
         join_ray()
         spark = session(3, 1, **{"spark.network.timeout": "30s", "spark.network.timeoutInterval": "5s"})
-        ids = lambda: {e["id"] for e in executors()}
+        ids = lambda: {e.id for e in executors()}
         # One host is full with two executors and the other has one, and room.
         few, many = sorted(all_hosts[1:], key=lambda host: len(executors_on(host)))
         begun_with = ids()
@@ -242,13 +242,13 @@ def test_jobs_finish_though_hosts_are_cut_off_or_stop(ray_hosts: hosts.RayHosts,
         say("a short cut heals")
 
         [frozen] = executors_on(few)
-        process = psutil.Process(frozen["pid"])
+        process = psutil.Process(frozen.pid)
         end = begin_job(spark, 1)
         for one in [process, *process.children(recursive=True)]:
             one.suspend()
         started = time.monotonic()
         eventually("another comes in the place of the one that stands still",
-                   lambda: frozen["id"] not in ids() and len(ids()) == 3, seconds=120)
+                   lambda: frozen.id not in ids() and len(ids()) == 3, seconds=120)
         say("after", round(time.monotonic() - started), "s")
         eventually("its process is gone", lambda: not process.is_running(), seconds=60)
         end(120)

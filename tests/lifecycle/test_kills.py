@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 SLOW_JOB = """
         import json, threading
-        from raydp._application import application as _application
+        from raydp._application import current_application
 
         def executors():
-            return [e for e in _application.current().status()["executors"] if e["state"] == "registered"]
+            return current_application().status().registered
 
         def slowly(rows):
             for row in rows:
@@ -55,7 +55,7 @@ def test_a_killed_executor_is_replaced_and_the_job_finishes() -> None:
         deadline = time.monotonic() + 60
         while len(executors()) < 2 and time.monotonic() < deadline:
             time.sleep(0.1)
-        before = {e["id"]: e["pid"] for e in executors()}
+        before = {e.id: e.pid for e in executors()}
         assert len(before) == 2, before
         thread.start()
         time.sleep(3)
@@ -66,7 +66,7 @@ def test_a_killed_executor_is_replaced_and_the_job_finishes() -> None:
         deadline = time.monotonic() + 60
         while len(executors()) < 2 and time.monotonic() < deadline:
             time.sleep(0.1)
-        after = {e["id"] for e in executors()}
+        after = {e.id for e in executors()}
         say("replaced:", victim not in after and len(after) == 2, "new ids:", bool(after - set(before)))
         say("cache:", cached.selectExpr("sum(id)").first()[0], raydp.from_spark(cached).count())
         """
@@ -88,14 +88,14 @@ def test_a_killed_app_master_does_not_disturb_the_job() -> None:
         family = programs.marked_processes(os.environ["RAYDP_TEST_MARK"])
         found = [p for p in family if "-Draydp.role=app-master" in p.cmdline()]
         assert len(found) == 1, [p.cmdline()[:3] for p in found]
-        before = {e["id"] for e in executors()}
+        before = {e.id for e in executors()}
         thread.start()
         time.sleep(2)
         found[0].kill()
         thread.join(300)
         say("result:", result)
-        say("same executors:", {e["id"] for e in executors()} == before)
-        os.kill(executors()[0]["pid"], signal.SIGKILL)
+        say("same executors:", {e.id for e in executors()} == before)
+        os.kill(executors()[0].pid, signal.SIGKILL)
         say("after that:", spark.range(1000).count())
         """,
         env={"RAYDP_TEST_MARK": uuid.uuid4().hex},

@@ -9,17 +9,17 @@ from support import programs
 pytestmark = pytest.mark.timeout(600)  # each starts clusters and JVMs of its own
 
 WATCHING = """
-        from raydp._application import application as _application
+        from raydp._application import current_application
         from ray.autoscaler.v2.sdk import get_cluster_status
 
         def status():
-            return _application.current().status()
+            return current_application().status()
 
         def living():
-            return [e for e in status()["executors"] if e["state"] != "lost"]
+            return status().living
 
         def registered():
-            return sorted(e["id"] for e in living() if e["state"] == "registered")
+            return sorted(e.id for e in status().registered)
 
         def pending_cpus():
             # What an autoscaler is told: the resources of actors that have no place.

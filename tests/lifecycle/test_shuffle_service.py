@@ -30,9 +30,9 @@ START = """
             "spark.dynamicAllocation.executorIdleTimeout": "2s",
             "spark.shuffle.io.maxRetries": "1",
             "spark.shuffle.io.retryWait": "1s"})
-        from raydp._application import application as _application
-        status = lambda: _application.current().status()
-        registered = lambda: [e for e in status()["executors"] if e["state"] == "registered"]
+        from raydp._application import current_application
+        status = lambda: current_application().status()
+        registered = lambda: status().registered
         computed = spark.sparkContext.accumulator(0)
         def pair(number):
             computed.add(1)
@@ -57,7 +57,7 @@ def test_shuffle_files_outlive_executors(tmp_path: Path) -> None:
         say("entered by others:", [p for p in os.listdir(folder) if os.stat(f"{folder}/{p}").st_mode & 0o77])
 
         eventually("an executor is killed", lambda: sums.count() and registered(), state=status)
-        os.kill(registered()[0]["pid"], signal.SIGKILL)
+        os.kill(registered()[0].pid, signal.SIGKILL)
         say("third:", sorted(sums.collect()) == right, computed.value)
 
         service.kill()

@@ -44,7 +44,7 @@ PROGRAM = """
     text = jvm.org.apache.hadoop.io.Text("sparkCookie")
     user = jvm.org.apache.hadoop.security.UserGroupInformation.getCurrentUser()
     secret = bytes(user.getCredentials().getSecretKey(text)).decode()
-    from raydp._application import application as _application
+    from raydp._application import current_application
     say(json.dumps({
         "secret": secret,
         "token": jvm.io.raydp.security.UiToken.value(),
@@ -58,7 +58,7 @@ PROGRAM = """
         "session": ray._private.worker._global_node.get_session_dir_path(),
     }))
     sys.stdin.readline()
-    say(len(_application.current().status()["executors"]), spark.range(10).count())
+    say(len(current_application().status().executors), spark.range(10).count())
     raydp.stop_spark()
 """
 

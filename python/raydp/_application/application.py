@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import json
 import logging
 import os
 import secrets
@@ -20,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from raydp._application import startup_failures as _startup_failures
+from raydp._application.entry_points import ENTRY_CLASS, EntryPoints, ExecutorChanges
 from raydp._application.metrics import MetricsExport, metrics_settings
 from raydp._application.startup_progress import StartupProgress
 from raydp._configuration import former_names as _former_names
@@ -45,13 +45,14 @@ if TYPE_CHECKING:
     from py4j.java_gateway import JVMView
     from pyspark import SparkContext
 
+    from raydp._application.status import ApplicationStatus
     from raydp._exchange.driver.exchange import Exchange
 
 __all__ = [
     "Application",
     "checked",
     "context_stopped",
-    "current",
+    "current_application",
     "defaults",
     "end_jvm",
     "failed_to_start",
@@ -67,7 +68,6 @@ _logger = logging.getLogger(__name__)
 _lock = threading.RLock()
 _JVM_END_TIMEOUT_SECONDS = 20.0
 _FILE_KEYS = ("spark.jars", "spark.files", "spark.archives", "spark.submit.pyFiles")
-_ENTRY_CLASS = "io.raydp.lifecycle.RayApplication"
 
 
 @dataclass
@@ -102,20 +102,18 @@ class Application:
     _exchange: Exchange | None = field(default=None, init=False)
     _exchange_lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
-    def status(self) -> dict[str, Any]:
-        """Return what the driver's JVM knows of the application: phase, executors, failure."""
-        status: dict[str, Any] = json.loads(self.entry.statusJson())
-        return status
-
     @property
-    def entry(self) -> Any:
-        """The static entry points of the JVM side."""
-        return self.jvm.io.raydp.lifecycle.RayApplication
+    def entry_points(self) -> EntryPoints:
+        """The application in the driver JVM."""
+        return EntryPoints(self.jvm)
+
+    def status(self) -> ApplicationStatus:
+        """Return what the driver JVM knows of the application: phase, executors, failure."""
+        return self.entry_points.status()
 
     def executor_nodes(self) -> list[str]:
-        """Return the Ray node ids (hex) that hold a registered executor now."""
-        executors = self.status()["executors"]
-        return sorted({e["node"] for e in executors if e["state"] == "registered" and e["node"]})
+        """Return the ids (hex) of the Ray nodes that have a registered executor."""
+        return sorted({executor.node for executor in self.status().registered if executor.node})
 
     @property
     def exchange(self) -> Exchange:
@@ -128,6 +126,7 @@ class Application:
                     application_id=self.application_id,
                     jvm=self.jvm,
                     executor_nodes=self.executor_nodes,
+                    await_change=ExecutorChanges(self.entry_points),
                     settings=self.settings,
                 )
             return self._exchange
@@ -156,7 +155,7 @@ _process: GatewayProcess | None = None
 _process_was_used = False
 
 
-def current() -> Application:
+def current_application() -> Application:
     """Return the running application.
 
     Raises:
@@ -225,18 +224,18 @@ def checked(given: Mapping[str, str]) -> dict[str, str]:
 def _request_application(jvm: Any, java: Java | None, cluster: RayCluster, settings: dict[str, str]) -> dict[str, str]:
     """Have the JVM ask Ray for the application's actors; return settings that came up on the way."""
     global _current, _process_was_used
-    for name, value in ray_properties(cluster).items():
-        jvm.java.lang.System.setProperty(name, value)
-    placement = _placement.reserve(settings, jvm)
+    entry_points = EntryPoints(jvm)
+    entry_points.set_system_properties(ray_properties(cluster))
+    placement = _placement.reserve(settings, entry_points.executor_demand)
     added = placement.settings if placement is not None else {}
     complete = {**settings, **added}
     nodes = NodePreflight(complete)
-    progress = StartupProgress(jvm, enabled=_configuration.progress(complete))
+    progress = StartupProgress(entry_points, enabled=_configuration.progress(complete))
     application_id = complete[_configuration.APPLICATION_ID.key]
-    metrics = MetricsExport(jvm, application_id, complete)
+    metrics = MetricsExport(entry_points, application_id, complete)
     _current = Application(application_id, cluster, jvm, complete, progress, nodes, metrics, java, placement)
     _process_was_used = True
-    jvm.io.raydp.lifecycle.RayApplication.prestart(complete)
+    entry_points.prestart(complete)
     return added
 
 
@@ -250,7 +249,7 @@ def started() -> None:
     application.metrics.start()
     if _configuration.BANNER.get(application.settings):
         ui = _ui_line(application)
-        registered = sum(e["state"] == "registered" for e in application.status()["executors"])
+        registered = len(application.status().registered)
         print(
             f"raydp: {application.application_id} runs on Ray at {application.cluster.address} "
             f"({registered} executor{'' if registered == 1 else 's'} so far); Spark UI: {ui}",
@@ -268,25 +267,20 @@ def ui_url() -> str | None:
     Raises:
         SessionError: No application runs.
     """
-    application = current()
-    address = _ui_address(application)
+    application = current_application()
+    address = application.entry_points.ui_address()
     return None if address is None else _ui_link(application, address)
-
-
-def _ui_address(application: Application) -> str | None:
-    url = application.jvm.org.apache.spark.SparkContext.getOrCreate().uiWebUrl()
-    return str(url.get()) if url.isDefined() else None
 
 
 def _ui_link(application: Application, address: str) -> str:
     if not ui_asks_for_token(application.settings):
         return address
-    return f"{address}/?token={application.jvm.io.raydp.security.UiToken.value()}"
+    return f"{address}/?token={application.entry_points.ui_token()}"
 
 
 def _ui_line(application: Application) -> str:
     """Where the UI is. Only a terminal gets the token: what is not one may well be kept as a log."""
-    address = _ui_address(application)
+    address = application.entry_points.ui_address()
     if address is None:
         return "off"
     if ui_asks_for_token(application.settings) and not sys.stderr.isatty():
@@ -393,7 +387,7 @@ def _reusable_jvm() -> JVMView | None:
     jvm = _spark_internals.running_jvm()
     if jvm is None:
         return None
-    if not _spark_internals.has_class(jvm, _ENTRY_CLASS):
+    if not _spark_internals.has_class(jvm, ENTRY_CLASS):
         raise SessionError(
             "A Spark JVM without raydp's jar runs in this process already: another SparkContext or SparkSession was "
             "made before. Import raydp and start the session on Ray first, or start Python again"
@@ -409,7 +403,7 @@ def _launch(java: Any, settings: Mapping[str, str]) -> JVMView:
 
 def _resolved(jvm: JVMView, settings: Mapping[str, str]) -> dict[str, str]:
     """Return what spark-submit has made of settings that name files: packages are among the jars then, and so on."""
-    values = {key: jvm.java.lang.System.getProperty(key) for key in _FILE_KEYS if key in settings}
+    values = {key: EntryPoints(jvm).system_property(key) for key in _FILE_KEYS if key in settings}
     return {key: value for key, value in values.items() if value}
 
 

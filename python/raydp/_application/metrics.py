@@ -7,7 +7,6 @@ with Ray's API for Java goes nowhere.
 
 from __future__ import annotations
 
-import json
 import threading
 from typing import TYPE_CHECKING
 
@@ -21,8 +20,9 @@ from raydp.errors import InvalidArgumentError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from py4j.java_gateway import JVMView
     from ray.util.metrics import Gauge
+
+    from raydp._application.entry_points import EntryPoints
 
 __all__ = ["MetricsExport", "metrics_settings"]
 
@@ -64,13 +64,13 @@ class MetricsExport:
     when the application has ended.
 
     Args:
-        jvm: The driver's JVM.
+        entry_points: The application in the driver JVM.
         application_id: Id of the application.
         settings: Its settings, those of :func:`metrics_settings` among them.
     """
 
-    def __init__(self, jvm: JVMView, application_id: str, settings: Mapping[str, str]) -> None:
-        self._jvm = jvm
+    def __init__(self, entry_points: EntryPoints, application_id: str, settings: Mapping[str, str]) -> None:
+        self._entry_points = entry_points
         self._application_id = application_id
         self._wanted = settings.get(_SINK) == _SINK_CLASS
         self._period = float(settings.get(_PERIOD, _PERIOD_SECONDS)) if self._wanted else 0.0
@@ -94,10 +94,10 @@ class MetricsExport:
     def _run(self) -> None:
         while not self._ended.wait(self._period):
             try:
-                told = json.loads(self._jvm.io.raydp.lifecycle.RayApplication.takeMetricsJson())
+                metrics = self._entry_points.take_metrics()
             except (Py4JError, OSError):
                 return  # the JVM is gone, and the application with it
-            for executor, values in told.items():
+            for executor, values in metrics.items():
                 for name, value in values.items():
                     if self._ended.is_set() or not ray.is_initialized():
                         return

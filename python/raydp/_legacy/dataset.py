@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ray.data
 from pyspark.storagelevel import StorageLevel
 
-from raydp._application import application as _application
+from raydp._application import current_application
 from raydp._session import conversions as _conversions
 from raydp.errors import InvalidArgumentError, NotADataFrameError
 
@@ -112,7 +112,7 @@ def from_spark_recoverable(
             f"got {type(storage_level).__name__}: {storage_level!r}"
         )
     frame = _conversions.classic_dataframe(df)
-    _application.current()
+    current_application()
     frame.persist(storage_level)
     return _conversions.convert(frame, num_blocks=None if parallelism in (None, -1) else parallelism, recoverable=True)
 
@@ -155,7 +155,7 @@ def get_raydp_master_owner(spark: SparkSession | None = None) -> PartitionObject
         del actor
         return ray.put(len(blocks))
 
-    return PartitionObjectsOwner(f"raydp-{_application.current().application_id}-master", keep_nothing)
+    return PartitionObjectsOwner(f"raydp-{current_application().application_id}-master", keep_nothing)
 
 
 def _deprecated(message: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,9 +13,8 @@ from raydp._configuration import registry as _configuration
 from raydp.errors import ClusterError, InvalidArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from py4j.java_gateway import JVMView
     from ray.util.placement_group import PlacementGroup
 
 __all__ = ["Placement", "given_group_settings", "reserve"]
@@ -75,13 +73,15 @@ def given_group_settings(group: PlacementGroup, bundle_indexes: Sequence[int] | 
     return {_ID: group.id.hex(), _INDEXES: ",".join(map(str, indexes))}
 
 
-def reserve(settings: Mapping[str, str], jvm: JVMView) -> Placement | None:
+def reserve(
+    settings: Mapping[str, str], executor_demand: Callable[[Mapping[str, str]], Mapping[str, float]]
+) -> Placement | None:
     """Get the placement group ready that the settings ask for.
 
     Args:
         settings: Spark configuration; ``spark.raydp.placementGroup.strategy`` asks for a new group with one bundle
             per executor, ``spark.raydp.placementGroup.id`` names an existing one.
-        jvm: The driver's JVM, which knows what one executor demands.
+        executor_demand: Returns what one executor demands of Ray with these settings.
 
     Returns:
         The group, or ``None`` when the settings name none.
@@ -98,7 +98,7 @@ def reserve(settings: Mapping[str, str], jvm: JVMView) -> Placement | None:
             "Give either a placement strategy, for a group that is made for the application, or an existing placement "
             f"group, not both. Strategy: {strategy}; group: {given}"
         )
-    demand: dict[str, float] = json.loads(jvm.io.raydp.lifecycle.RayApplication.executorDemandJson(dict(settings)))
+    demand = executor_demand(settings)
     if given is not None:
         return Placement(_fitting(given, settings.get(_INDEXES), demand))
     return _make(str(strategy), settings, demand)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import ray.data
 
-from raydp._application import application as _application
+from raydp._application import Application, current_application
 from raydp._configuration import registry as _configuration
 from raydp._spark import internals as _spark_internals
 from raydp.errors import InvalidArgumentError, NotADataFrameError, SessionError
@@ -143,7 +143,7 @@ def classic_dataframe(df: Any) -> DataFrame:
 def _active_session() -> SparkSession:
     from pyspark.sql import SparkSession
 
-    _application.current()
+    current_application()
     # A thread that did not make the session has none that is active.
     session = SparkSession.getActiveSession() or _spark_internals.instantiated_session()
     if session is None:
@@ -151,10 +151,10 @@ def _active_session() -> SparkSession:
     return session
 
 
-def _application_of(session: SparkSession) -> _application.Application:
+def _application_of(session: SparkSession) -> Application:
     from pyspark.sql import SparkSession as ClassicSession
 
-    application = _application.current()
+    application = current_application()
     if not isinstance(session, ClassicSession):
         raise SessionError(
             "A Spark session on Ray is needed, as raydp.init_spark returns it; "

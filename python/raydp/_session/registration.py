@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raydp._application import application as _application
+from raydp._application import current_application
 from raydp._session import conversions as _conversions
 from raydp.errors import InvalidArgumentError
 
@@ -34,7 +34,7 @@ def register(ds: ray.data.Dataset, name: str) -> None:
     """
     dataset = _conversions.checked_dataset("register", ds)
     checked = _checked_name(name)
-    _application.current().exchange.register(dataset, checked)
+    current_application().exchange.register(dataset, checked)
 
 
 def unregister(name: str) -> None:
@@ -51,7 +51,7 @@ def unregister(name: str) -> None:
         SessionError: No session on Ray runs.
     """
     checked = _checked_name(name)
-    exchange = _application.current().exchange
+    exchange = current_application().exchange
     if not exchange.unregister(checked):
         raise InvalidArgumentError(
             f"No Ray Dataset is registered under this name; was it unregistered before? Registered: "

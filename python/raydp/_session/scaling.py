@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 from py4j.protocol import Py4JJavaError
 
-from raydp._application import application as _application
+from raydp._application import Application, current_application
 from raydp._application import startup_failures as _startup_failures
 from raydp.errors import ClusterError, InvalidArgumentError, SessionError
 
+if TYPE_CHECKING:
+    from raydp._application.status import ApplicationStatus
+
 __all__ = ["scale"]
 
-_LONGEST_WAIT_MILLIS = 1000
+_LONGEST_WAIT_SECONDS = 1.0
 _LONGEST_TIMEOUT_SECONDS = 7 * 24 * 3600.0
 
 
@@ -45,16 +47,16 @@ def scale(num_executors: int, *, timeout_seconds: float = 60.0) -> int:
         raise InvalidArgumentError(f"num_executors must be a whole number of at least 0; got: {num_executors!r}")
     if isinstance(timeout_seconds, bool) or not 0 <= timeout_seconds <= _LONGEST_TIMEOUT_SECONDS:
         raise InvalidArgumentError(f"timeout_seconds must lie between 0 and a week; got: {timeout_seconds!r}")
-    application = _application.current()
+    application = current_application()
     _check(application, num_executors)
     try:
-        application.entry.resize(num_executors)
+        application.entry_points.resize(num_executors)
     except Py4JJavaError as error:
         raise _startup_failures.explain(error, application.cluster, application.started_at) from error
     return _await(application, num_executors, time.monotonic() + timeout_seconds)
 
 
-def _check(application: _application.Application, count: int) -> None:
+def _check(application: Application, count: int) -> None:
     if application.settings.get("spark.dynamicAllocation.enabled", "false").strip().lower() == "true":
         raise SessionError(
             "Spark's dynamic allocation decides about the executors of this session and would undo the change. Set "
@@ -70,22 +72,17 @@ def _check(application: _application.Application, count: int) -> None:
         )
 
 
-def _await(application: _application.Application, count: int, deadline: float) -> int:
+def _await(application: Application, count: int, deadline: float) -> int:
     status = application.status()
-    while not _is_settled(status, count) and (remaining := deadline - time.monotonic()) > 0:
-        millis = min(_LONGEST_WAIT_MILLIS, 1 + int(1000 * remaining))
-        status = json.loads(application.entry.awaitChange(status["sequence"], millis))
-    if status["failure"] is not None:
-        raise ClusterError(status["failure"]["message"])
-    return sum(_takes_tasks(executor) for executor in status["executors"])
+    while not _has_settled(status, count) and (remaining := deadline - time.monotonic()) > 0:
+        wait = min(_LONGEST_WAIT_SECONDS, 0.001 + remaining)
+        status = application.entry_points.await_change(status.sequence, wait)
+    if status.failure is not None:
+        raise ClusterError(status.failure.message)
+    return sum(executor.takes_tasks for executor in status.executors)
 
 
-def _is_settled(status: dict[str, Any], count: int) -> bool:
-    if status["failure"] is not None:
+def _has_settled(status: ApplicationStatus, count: int) -> bool:
+    if status.failure is not None:
         return True
-    living = [executor for executor in status["executors"] if executor["state"] != "lost"]
-    return status["desired"] == count == len(living) and all(map(_takes_tasks, living))
-
-
-def _takes_tasks(executor: dict[str, Any]) -> bool:
-    return executor["state"] == "registered" and not executor["leaving"]
+    return status.desired == count == len(status.living) and all(executor.takes_tasks for executor in status.living)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import ray
 
-from raydp._application import application as _application
+from raydp._application import current_application
 from support import programs
 from support.chaos.plan import Target
 
@@ -28,7 +28,7 @@ def targets(kind: Target) -> list[int]:
 
 def executor_pids() -> list[int]:
     """Return the processes of the executors that are registered."""
-    return [one["pid"] for one in _application.current().status()["executors"] if one["state"] == "registered"]
+    return [executor.pid for executor in current_application().status().registered if executor.pid is not None]
 
 
 def app_masters() -> list[int]:
@@ -39,7 +39,7 @@ def app_masters() -> list[int]:
 def agent_pids() -> list[int]:
     """Return the processes of the agents that executors can find; one that does not answer is left out."""
     pids = []
-    for agent in _application.current().exchange._directory.agents():
+    for agent in current_application().exchange._directory.agents():
         try:
             pids.append(ray.get(agent.handle.process.remote(), timeout=_ANSWER_SECONDS))
         except (ray.exceptions.RayActorError, ray.exceptions.GetTimeoutError):

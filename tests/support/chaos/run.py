@@ -22,8 +22,8 @@ import ray.data
 from ray.util import list_named_actors, placement_group_table
 
 import raydp
-from raydp._application import application as _application
-from raydp._exchange.driver.executor_changes import ExecutorChanges
+from raydp._application import current_application
+from raydp._application.entry_points import ExecutorChanges
 from support.chaos import processes
 from support.chaos.jobs import Jobs
 from support.chaos.plan import Fault, Target, plan
@@ -56,7 +56,7 @@ class ChaosRun:
 
     def __init__(self, work: Work) -> None:
         self._work = work
-        self._changes = ExecutorChanges(_application.current().jvm)
+        self._changes = ExecutorChanges(current_application().entry_points)
         self._thaws: list[threading.Timer] = []
         self.recoveries: dict[str, list[float]] = defaultdict(list)
         self.orphans: list[str] = []
@@ -115,9 +115,9 @@ class ChaosRun:
             self.orphans += processes.orphans()
 
     def _is_whole(self, fault: Fault, victim: int, started: float) -> bool:
-        status = _application.current().status()
+        status = current_application().status()
         living = [pid for pid in processes.executor_pids() if psutil.pid_exists(pid)]
-        if len(living) != status["desired"] or status["failure"] is not None:
+        if len(living) != status.desired or status.failure is not None:
             return False
         if fault.frozen is not None:
             return True
@@ -126,7 +126,7 @@ class ChaosRun:
                 return victim not in living
             case Target.APP_MASTER:
                 return any(
-                    text == "the AppMaster decides" and millis > started * 1000 for millis, text in status["events"]
+                    event.text == "the AppMaster decides" and event.millis > started * 1000 for event in status.events
                 )
             case Target.AGENT:
                 agents = processes.agent_pids()
@@ -137,7 +137,7 @@ class ChaosRun:
 
 def state() -> str:
     """Return what there is, for messages."""
-    status = _application.current().status()
+    status = current_application().status()
     return f"{status}; AppMasters {processes.app_masters()}; agents {processes.agent_pids()}"
 
 
@@ -165,7 +165,7 @@ def main(seed: int, kills: int) -> dict[str, Any]:
     )
     spark = raydp.init_spark("chaos", _EXECUTORS, 1, "600m", configs=_CONFIGS)
     ray.data.DataContext.get_current().enable_progress_bars = False
-    folder = _application.current().exchange._directory.folder
+    folder = current_application().exchange._directory.folder
     jobs = Jobs(spark)
     work = Work(jobs, seed, threads=_THREADS)
     chaos = ChaosRun(work)

@@ -9,7 +9,6 @@ import pyarrow as pa
 from raydp._configuration import registry as _configuration
 from raydp._exchange.driver.directory import AgentDirectory
 from raydp._exchange.driver.driver_jvm import DriverJvm
-from raydp._exchange.driver.executor_changes import ExecutorChanges
 from raydp._exchange.driver.lineage import Lineages
 from raydp._exchange.driver.to_ray import ExportOptions, dataframe_to_dataset
 from raydp._exchange.driver.to_spark import Blocks, HeldDatasets, Reading
@@ -38,9 +37,8 @@ class Exchange:
         application_id: Id of the application.
         jvm: The driver's JVM.
         executor_nodes: Returns the Ray node ids (hex) that have executors now.
+        await_change: Waits until the executors changed, or for the given seconds.
         settings: Spark configuration of the application.
-        await_change: Waits until the executors changed, or for the given seconds; by default the driver's
-            JVM is asked.
     """
 
     def __init__(
@@ -49,8 +47,8 @@ class Exchange:
         application_id: str,
         jvm: JVMView,
         executor_nodes: Callable[[], Iterable[str]],
+        await_change: Callable[[float], None],
         settings: Mapping[str, str] | None = None,
-        await_change: Callable[[float], None] | None = None,
     ) -> None:
         settings = settings or {}
         self._recoverable = _configuration.FAULT_TOLERANT.get(settings)
@@ -60,7 +58,7 @@ class Exchange:
         self._directory = AgentDirectory(
             application_id,
             executor_nodes=executor_nodes,
-            await_change=await_change or ExecutorChanges(jvm),
+            await_change=await_change,
             timeout=self._timeout,
         )
         self._held = HeldDatasets(self._directory, self._jvm)

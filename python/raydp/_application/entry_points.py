@@ -1,0 +1,104 @@
+"""The entry points of the application in the driver JVM, as typed Python methods. All calls over Py4J are here."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from raydp._application.status import ApplicationStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from py4j.java_gateway import JVMView
+
+__all__ = ["ENTRY_CLASS", "EntryPoints", "ExecutorChanges"]
+
+ENTRY_CLASS = "io.raydp.lifecycle.RayApplication"
+"""A class that only a JVM with raydp's jar has."""
+
+
+class EntryPoints:
+    """Static methods of ``io.raydp.lifecycle.RayApplication`` and what belongs to them; safe for any thread.
+
+    Every method raises ``py4j.protocol.Py4JError`` when the JVM is gone.
+
+    Args:
+        jvm: The driver JVM.
+    """
+
+    def __init__(self, jvm: JVMView) -> None:
+        self._jvm = jvm
+
+    @property
+    def _application(self) -> Any:
+        return self._jvm.io.raydp.lifecycle.RayApplication
+
+    def set_system_properties(self, properties: Mapping[str, str]) -> None:
+        """Set Java system properties."""
+        for name, value in properties.items():
+            self._jvm.java.lang.System.setProperty(name, value)
+
+    def system_property(self, name: str) -> str | None:
+        """Return a Java system property."""
+        value: str | None = self._jvm.java.lang.System.getProperty(name)
+        return value
+
+    def prestart(self, settings: Mapping[str, str]) -> None:
+        """Start the application in the background, before its ``SparkContext`` exists.
+
+        Args:
+            settings: Those that the ``SparkContext`` will get.
+        """
+        self._application.prestart(dict(settings))
+
+    def status(self) -> ApplicationStatus:
+        """Return the status of the application, or of the last one if it has ended."""
+        return ApplicationStatus.parse(self._application.statusJson())
+
+    def await_change(self, sequence: int, timeout_seconds: float) -> ApplicationStatus:
+        """Return the status once its sequence number is no longer ``sequence``, or after the timeout."""
+        return ApplicationStatus.parse(self._application.awaitChange(sequence, int(1000 * timeout_seconds)))
+
+    def resize(self, count: int) -> None:
+        """Set the number of executors. Returns at once; the status shows the progress."""
+        self._application.resize(count)
+
+    def executor_demand(self, settings: Mapping[str, str]) -> dict[str, float]:
+        """Return what one executor demands of Ray: amounts by the names of Ray's resources."""
+        demand: dict[str, float] = json.loads(self._application.executorDemandJson(dict(settings)))
+        return demand
+
+    def take_metrics(self) -> dict[str, dict[str, float]]:
+        """Return the metrics that were reported since the last call: for each process, values by name."""
+        metrics: dict[str, dict[str, float]] = json.loads(self._application.takeMetricsJson())
+        return metrics
+
+    def ui_address(self) -> str | None:
+        """Return the URL of Spark's UI, or ``None`` if the UI is off."""
+        url = self._jvm.org.apache.spark.SparkContext.getOrCreate().uiWebUrl()
+        return str(url.get()) if url.isDefined() else None
+
+    def ui_token(self) -> str:
+        """Return the token that opens Spark's UI."""
+        return str(self._jvm.io.raydp.security.UiToken.value())
+
+
+class ExecutorChanges:
+    """Waits for the next change of an application's executors; for one thread.
+
+    Args:
+        entry_points: The application in the driver JVM.
+    """
+
+    def __init__(self, entry_points: EntryPoints) -> None:
+        self._entry_points = entry_points
+        self._sequence = 0
+
+    def __call__(self, timeout_seconds: float) -> None:
+        """Return after a change since the last call, or after the timeout.
+
+        Raises:
+            py4j.protocol.Py4JError: The JVM is gone.
+        """
+        self._sequence = self._entry_points.await_change(self._sequence, timeout_seconds).sequence

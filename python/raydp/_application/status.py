@@ -1,0 +1,148 @@
+"""The status of an application, as the driver JVM reports it. The only place that parses it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+__all__ = [
+    "ApplicationFailure",
+    "ApplicationPhase",
+    "ApplicationStatus",
+    "ExecutorState",
+    "ExecutorStatus",
+    "StatusEvent",
+]
+
+
+class ApplicationPhase(StrEnum):
+    """How far an application has come. The values are those of the JVM's ``ApplicationPhase``."""
+
+    CONNECTING = "connecting"
+    STARTING = "starting"
+    RUNNING = "running"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+class ExecutorState(StrEnum):
+    """What an executor does. The values are those of the JVM's ``ExecutorPhase``, and ``lost``."""
+
+    PENDING = "requested"
+    STARTING = "booting"
+    REGISTERED = "registered"
+    LOST = "lost"
+
+
+@dataclass(frozen=True)
+class ExecutorStatus:
+    """One executor.
+
+    Attributes:
+        id: Its id in Spark.
+        state: What it does.
+        leaving: Whether it takes no more tasks, or is being stopped.
+        node: Ray node id (hex); this and the following are ``None`` until its process has started.
+        host: Spark's host string of its machine.
+        pid: Process id on that machine.
+        jvm_start_millis: When its JVM started, in milliseconds since the epoch.
+        log: Path of its log on that machine.
+    """
+
+    id: str
+    state: ExecutorState
+    leaving: bool
+    node: str | None = None
+    host: str | None = None
+    pid: int | None = None
+    jvm_start_millis: int | None = None
+    log: str | None = None
+
+    @property
+    def takes_tasks(self) -> bool:
+        """Whether Spark gives it tasks."""
+        return self.state is ExecutorState.REGISTERED and not self.leaving
+
+
+@dataclass(frozen=True)
+class ApplicationFailure:
+    """Why an application failed.
+
+    Attributes:
+        kind: A name of the JVM's ``FailureKind``.
+        message: What is wrong, the likely cause and the fix.
+    """
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True)
+class StatusEvent:
+    """Something that happened, with its wall-clock time in milliseconds since the epoch."""
+
+    millis: int
+    text: str
+
+
+@dataclass(frozen=True)
+class ApplicationStatus:
+    """What the driver JVM knows of an application.
+
+    Attributes:
+        sequence: Grows with every change.
+        application: The application's id.
+        phase: How far it has come.
+        desired: How many executors it should have.
+        executors: Pending and living executors, and the last few that were lost.
+        failure: Why it failed, if it did.
+        events: What happened, oldest first.
+    """
+
+    sequence: int
+    application: str
+    phase: ApplicationPhase
+    desired: int
+    executors: tuple[ExecutorStatus, ...]
+    failure: ApplicationFailure | None
+    events: tuple[StatusEvent, ...]
+
+    @staticmethod
+    def parse(text: str) -> ApplicationStatus:
+        """Parse the JSON text that the JVM's ``RayApplication.statusJson`` returns."""
+        fields = json.loads(text)
+        failure = fields["failure"]
+        return ApplicationStatus(
+            sequence=fields["sequence"],
+            application=fields["application"],
+            phase=ApplicationPhase(fields["phase"]),
+            desired=fields["desired"],
+            executors=tuple(map(_executor, fields["executors"])),
+            failure=None if failure is None else ApplicationFailure(failure["kind"], failure["message"]),
+            events=tuple(StatusEvent(millis, text) for millis, text in fields["events"]),
+        )
+
+    @property
+    def registered(self) -> tuple[ExecutorStatus, ...]:
+        """The executors that run and have registered with Spark, including those that are leaving."""
+        return tuple(one for one in self.executors if one.state is ExecutorState.REGISTERED)
+
+    @property
+    def living(self) -> tuple[ExecutorStatus, ...]:
+        """The executors that are not lost, including pending ones."""
+        return tuple(one for one in self.executors if one.state is not ExecutorState.LOST)
+
+
+def _executor(fields: dict[str, Any]) -> ExecutorStatus:
+    return ExecutorStatus(
+        id=fields["id"],
+        state=ExecutorState(fields["state"]),
+        leaving=fields["leaving"],
+        node=fields["node"],
+        host=fields["host"],
+        pid=fields["pid"],
+        jvm_start_millis=fields["jvmStartMillis"],
+        log=fields["log"],
+    )
