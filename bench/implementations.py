@@ -1,4 +1,4 @@
-"""The ways from Spark to Ray and back that are compared with each other."""
+"""The ways to move data between Spark and Ray that the benchmark compares."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _COPY_CHUNK_BYTES = 64 * 1024**2
 
 
 def noop_sink(frame: DataFrame) -> None:
-    """Compute every row and throw it away: what Spark must do in any case."""
+    """Compute every row and discard it: the work that Spark must do in any case."""
     frame.write.format("noop").mode("overwrite").save()
 
 
 def from_spark(frame: DataFrame, size: int, folder: Path) -> list[Implementation]:
-    """Return the ways to make a Ray Dataset, or at least an object, of a DataFrame of `size` Arrow bytes."""
+    """Return the ways to convert a DataFrame of `size` Arrow bytes to a Ray Dataset, or at least to a Ray object."""
     return [
         Implementation(FLOOR, timed(lambda: noop_sink(frame))),
         Implementation("raydp", timed(lambda: raydp.from_spark(frame)), has_segments=True),
@@ -43,7 +43,7 @@ def from_spark(frame: DataFrame, size: int, folder: Path) -> list[Implementation
 def to_spark(
     spark: SparkSession, dataset: ray.data.Dataset, cached: DataFrame, terms: dict[str, str], folder: Path
 ) -> list[Implementation]:
-    """Return the ways to add up columns of a Dataset in Spark; the floor reads them from Spark's cache."""
+    """Return the ways to sum columns of a Dataset in Spark. The floor reads them from Spark's cache."""
     expected = aggregate(cached, terms)
 
     def summing(frame: Callable[[], DataFrame]) -> Callable[[], float]:
@@ -64,14 +64,14 @@ def aggregate(frame: DataFrame, terms: dict[str, str]) -> list[float]:
 
 
 def expect_equal(sums: list[float], expected: list[float]) -> None:
-    # The order of additions differs between the ways.
+    # The ways add the values in different orders.
     for number, (value, wanted) in enumerate(zip(sums, expected, strict=True)):
         if not isclose(value, wanted, rel_tol=1e-9):
-            raise AssertionError(f"sum {number} differs from that over Spark's cache: {value!r}, not {wanted!r}")
+            raise AssertionError(f"sum {number} differs from the one over Spark's cache: {value!r}, not {wanted!r}")
 
 
 def arrow_tables(dataset: ray.data.Dataset) -> Iterator[pa.Table]:
-    """Return the blocks where they lie, in the object store."""
+    """Return the blocks in the object store, without a copy."""
     return (ray.get(block) for block in dataset.to_arrow_refs())
 
 
@@ -84,20 +84,20 @@ def column_bytes(dataset: ray.data.Dataset, columns: list[str]) -> int:
 
 
 def through_parquet(frame: DataFrame, folder: Path) -> ray.data.Dataset:
-    """Hand a DataFrame over in files."""
+    """Convert a DataFrame to a Dataset through Parquet files."""
     frame.write.mode("overwrite").parquet(str(folder))
     return ray.data.read_parquet(str(folder)).materialize()
 
 
 def from_parquet(spark: SparkSession, dataset: ray.data.Dataset, folder: Path) -> DataFrame:
-    """Hand a Dataset over in files."""
+    """Convert a Dataset to a DataFrame through Parquet files."""
     shutil.rmtree(folder, ignore_errors=True)
     dataset.write_parquet(str(folder))
     return spark.read.parquet(str(folder))
 
 
 def memory_copy(size: int) -> Callable[[], float]:
-    """Copy so many bytes between two places that are warm already, in pieces larger than the processor's caches."""
+    """Return a timed copy of `size` bytes between two warm buffers, which are larger than the processor's caches."""
     source = np.ones(min(size, _COPY_CHUNK_BYTES), dtype=np.uint8)
     target = np.empty_like(source)
 

@@ -1,7 +1,7 @@
-"""What executors cost the AppMaster and the driver, and what is left of a session that was stopped.
+"""What executors cost the AppMaster and the driver, and what a stopped session leaves over.
 
-Two tables. The first comes from a simulation on this machine's JVM: Ray's calls are faked, all else is the real thing;
-it needs Gradle and a checkout. The second starts and stops a session again and again on one Ray cluster.
+Prints two tables. The first comes from a simulation in this machine's JVM: calls to Ray are faked, and everything else
+is real. It needs Gradle and a checkout. The second starts and stops a session repeatedly on one Ray cluster.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ MEBIBYTE = 1 << 20
 
 
 def simulated(counts: list[int]) -> list[dict[str, float]]:
-    """Run the simulation for numbers of executors and return what it measured."""
+    """Run the simulation for each number of executors and return its measurements."""
     gradle = shutil.which("gradle")
     if gradle is None:
-        raise SystemExit("The simulation is compiled by Gradle, which is not on PATH (Debian: apt-get install gradle)")
+        raise SystemExit("The simulation needs Gradle, which is not on the PATH (Debian: apt-get install gradle)")
     command = [gradle, "--quiet", "lifecycleBench", f"-Ppython={sys.executable}", f"-PexecutorCounts={_joined(counts)}"]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
     if done.returncode != 0:
@@ -42,7 +42,7 @@ def simulated(counts: list[int]) -> list[dict[str, float]]:
 
 
 def restarts(times: int) -> list[dict[str, Any]]:
-    """Start a session, use it and stop it, so many times; return what there is after each stop."""
+    """Start, use and stop a session repeatedly, and return what exists after each stop."""
     ray.init("local", num_cpus=2, object_store_memory=200 * MEBIBYTE, include_dashboard=False, log_to_driver=False)
     try:
         return [{"restart": number, **_restarted()} for number in range(1, times + 1)]
@@ -61,12 +61,12 @@ def _restarted() -> dict[str, Any]:
     spark = raydp.init_spark("restarts", 1, 1, "500m", configs=configs)
     rows = raydp.to_spark(raydp.from_spark(spark.range(100_000))).count()
     if rows != 100_000:
-        raise SystemExit(f"Rows were lost on the way: {rows}")
+        raise SystemExit(f"The conversions lost rows: {rows} of 100000 are left")
     raydp.stop_spark()
     seconds = time.monotonic() - started
     gc.collect()
     own = psutil.Process()
-    # Ray's own idle workers come and go; what is counted is what a session could leave.
+    # Ray starts and ends idle workers by itself, so only processes that a session can leave over count.
     left = [p for p in own.children(recursive=True) if _words(p)[:1] == ["java"] or "raydp" in " ".join(_words(p))]
     servers = [p for p in own.children() if Path((_words(p) or [""])[0]).name in {"raylet", "gcs_server"}]
     return {
@@ -105,10 +105,10 @@ def main() -> None:
     parser.add_argument("--restarts", type=int, default=10)
     options = parser.parse_args()
     if options.executors:
-        print("Simulated executors: all start at once, then half of them die at once")
+        print("Simulated executors: all start at once, then half of them end at once")
         _print_table(simulated(options.executors))
     if options.restarts:
-        print("\nSessions, one after the other: what there is after each stop")
+        print("\nConsecutive sessions: what exists after each stop")
         _print_table(restarts(options.restarts))
 
 

@@ -1,4 +1,4 @@
-"""Interleaved timing: every implementation takes its turn in each round, so that a noisy moment hits all alike."""
+"""Interleaved timing: each implementation runs once per round, so noise on the machine affects all of them alike."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ FLOOR = "floor"
 
 @dataclass
 class Implementation:
-    """One way to do what is measured.
+    """One way to do the measured work.
 
     Attributes:
-        name: Its name in the results.
-        run: Does it once and returns the seconds that it took.
-        rounds: How often at most; less than the others for what takes long.
+        name: Name in the results.
+        run: Runs once and returns the seconds that it took.
+        rounds: Maximum number of rounds. Slow implementations run less often than the others.
         has_segments: Whether exchange segments, which stay warm between runs, count as its memory.
     """
 
@@ -35,7 +35,7 @@ class Implementation:
 
 @dataclass(frozen=True)
 class Subject:
-    """What is measured: a case, a direction, and for `to_spark` the aggregate (`one_column` or `all_columns`)."""
+    """What is measured: a case, a direction, and for `to_spark` an aggregate (`one_column` or `all_columns`)."""
 
     case: str
     direction: str
@@ -59,7 +59,7 @@ class Measurement:
 
 
 def timed(action: Callable[[], Any]) -> Callable[[], float]:
-    """Turn an action into one that returns its seconds; its result is dropped after the clock has stopped."""
+    """Return a function that runs the action and returns its seconds. Dropping the result is not part of the time."""
 
     def run() -> float:
         start = time.perf_counter()
@@ -72,7 +72,7 @@ def timed(action: Callable[[], Any]) -> Callable[[], float]:
 
 
 def interleave(implementations: list[Implementation], *, rounds: int, warm_ups: int) -> list[Measurement]:
-    """Measure: warm-ups first, then a round that only watches memory, then the rounds that count."""
+    """Run warm-ups, then a round that measures only memory, then the rounds that count."""
     measurements = [Measurement(implementation.name) for implementation in implementations]
     pairs = list(zip(implementations, measurements, strict=True))
     for implementation, measurement in pairs:
@@ -83,7 +83,7 @@ def interleave(implementations: list[Implementation], *, rounds: int, warm_ups: 
         measurement.peak_extra_bytes = memory.peak_extra_bytes
         measurement.peak_segment_bytes = memory.peak_segment_bytes
     for number in range(rounds):
-        # Each round begins with another implementation, so that nobody always runs after the same neighbour.
+        # Each round starts with a different implementation, so no implementation always runs after the same one.
         first = number % len(pairs)
         for implementation, measurement in pairs[first:] + pairs[:first]:
             if implementation.rounds is None or number < implementation.rounds:
@@ -92,7 +92,7 @@ def interleave(implementations: list[Implementation], *, rounds: int, warm_ups: 
 
 
 def rows_of(subject: Subject, measurements: list[Measurement]) -> list[dict[str, Any]]:
-    """Return the result's JSON rows; ratios are of medians."""
+    """Return the JSON rows of the result. Ratios are ratios of medians."""
     floor = next(measurement.median for measurement in measurements if measurement.name == FLOOR)
     return [
         {
@@ -115,5 +115,5 @@ def rows_of(subject: Subject, measurements: list[Measurement]) -> list[dict[str,
 
 
 def _undisturbed(run: Callable[[], float]) -> float:
-    gc.collect()  # now rather than while the clock runs
+    gc.collect()  # now, not during the measurement
     return run()

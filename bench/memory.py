@@ -1,8 +1,8 @@
-"""Watches the memory of all processes of a run, the object store left out.
+"""Measures the memory of all processes of a run, without the object store.
 
-Counted are private (anonymous) pages of this process and of everything that it started, Ray's processes and Spark's
-JVMs among them, and the pages of the anonymous shared files (memfd) through which executors and agents exchange blocks.
-Pages of a memfd belong to several processes and are counted once.
+It counts the private (anonymous) pages of this process and of everything that it started, including Ray's processes and
+Spark's JVMs. It also counts the segments: the anonymous shared files (memfd) through which executors and agents
+exchange blocks. Several processes share the pages of a memfd; they count once.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ class Footprint:
     """Memory in use at one moment, in bytes.
 
     Attributes:
-        private: Of each process.
-        segments: Of all segments together.
+        private: Private memory of each process.
+        segments: Memory of all segments together.
     """
 
     private: dict[int, int]
     segments: int
 
     def private_above(self, earlier: Footprint) -> int:
-        """Return how much more private memory there is than before, in processes that have not ended since."""
+        """Return how much private memory the current processes use more than before."""
         return sum(size - earlier.private.get(process, 0) for process, size in self.private.items())
 
 
 class MemoryWatch:
-    """Samples memory in a thread of its own between `__enter__` and `__exit__`.
+    """Samples memory in a separate thread between `__enter__` and `__exit__`.
 
     Args:
-        with_segments: Whether segments are memory of what is watched, also those that were there at the beginning.
-        new_processes: Whether processes that are started meanwhile count too; looking for them takes longer.
+        with_segments: Whether segments count, including those that existed at the beginning.
+        new_processes: Whether processes that start in the meantime count too. Looking for them takes longer.
 
     Attributes:
-        peak_extra_bytes: Most private memory above that at the beginning plus segments, at one moment.
-        peak_segment_bytes: Most memory in segments at one moment.
+        peak_extra_bytes: Peak of the private memory above the level at the beginning, plus segments.
+        peak_segment_bytes: Peak of the memory in segments.
     """
 
     def __init__(self, *, with_segments: bool, new_processes: bool = False) -> None:
@@ -84,13 +84,13 @@ class MemoryWatch:
 
 
 def offspring() -> list[int]:
-    """Return this process and all that it started, directly or not."""
+    """Return this process and all its descendants."""
     this = psutil.Process()
     return [process.pid for process in (this, *this.children(recursive=True))]
 
 
 def footprint(processes: list[int]) -> Footprint:
-    """Return what the processes use now; those that have ended use nothing."""
+    """Return the memory that the processes use now. Ended processes use none."""
     private: dict[int, int] = {}
     segments: dict[str, int] = {}
     for process in processes:
@@ -107,11 +107,11 @@ def _private_bytes(process: int) -> int:
     for line in Path(f"/proc/{process}/status").read_text().splitlines():
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) * 1024
-    return 0  # a process that is about to end has no memory any more
+    return 0  # a process that is ending has no memory any more
 
 
 def _segment_bytes(process: int) -> dict[str, int]:
-    """Return by inode how much of each segment this process has touched; both ends touch what they exchange."""
+    """Return how much of each segment this process has touched, by inode. Both sides touch the exchanged data."""
     folder = Path(f"/proc/{process}")
     if _SEGMENT not in (folder / "maps").read_text():
         return {}
@@ -119,7 +119,7 @@ def _segment_bytes(process: int) -> dict[str, int]:
     inode = None
     for line in (folder / "smaps").read_text().splitlines():
         words = line.split()
-        if not words[0].endswith(":"):  # the line that begins a mapping: addresses, access, offset, device, inode, name
+        if not words[0].endswith(":"):  # first line of a mapping: addresses, access, offset, device, inode, name
             inode = words[4] if _SEGMENT in line else None
         elif inode is not None and words[0] == "Rss:":
             found[inode] = found.get(inode, 0) + int(words[1]) * 1024

@@ -1,7 +1,8 @@
-"""RayDP 1.6 in an environment of its own, measured in turns with the rest.
+"""RayDP 1.6 in a separate environment, which alternates with the other implementations.
 
-This file is two programs. Imported, it starts the other one with the given Python and asks it to run conversions;
-run by that Python, it makes the same frame as the benchmark, waits for questions and answers with seconds.
+This file is two programs. The benchmark imports it to start the second program with the given Python and to request
+conversions. That Python runs it as a program, which builds the same DataFrame, waits for requests, and answers with
+seconds.
 """
 
 from __future__ import annotations
@@ -40,13 +41,13 @@ PACKAGES = [
 
 
 class Peer:
-    """The other environment with one case's frame in Spark's cache; a context manager."""
+    """The other environment, with the DataFrame of one case in Spark's cache. A context manager."""
 
     def __init__(self, python: str, case: Case, rows: int, folder: Path) -> None:
         self._command = [python, __file__, case.name, "--rows", str(rows), "--folder", str(folder)]
 
     def __enter__(self) -> Peer:
-        # What this environment's Ray, Spark and Python have set must not reach the other's.
+        # Variables of this environment's Ray, Spark and Python must not reach the other environment.
         environment = {name: value for name, value in os.environ.items() if not name.startswith(OWN_VARIABLES)}
         self._process = subprocess.Popen(
             self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
@@ -70,7 +71,7 @@ class Peer:
         return self._ask("from_spark")
 
     def to_spark(self, aggregate: str) -> Callable[[], float]:
-        """Return what adds up the aggregate's columns of a Dataset once and returns the seconds that it took."""
+        """Return a function that sums the columns of the aggregate once and returns the seconds that it took."""
         return lambda: self._ask(aggregate)
 
     def _ask(self, question: str) -> float:
@@ -85,25 +86,25 @@ class Peer:
         watchdog.start()
         try:
             for line in self._process.stdout:
-                if line.startswith("{"):  # Ray and Spark print lines of their own
+                if line.startswith("{"):  # Ray and Spark print other lines too
                     answer: dict[str, Any] = json.loads(line)
                     return answer
         finally:
             watchdog.cancel()
         raise SystemExit(
-            f"The environment to compare with ended or did not answer within {TIMEOUT_SECONDS} s; what it printed "
-            f"stands above. Command: {' '.join(self._command)}"
+            f"The other environment ended or did not answer within {TIMEOUT_SECONDS} s. Its output is above. "
+            f"Command: {' '.join(self._command)}"
         )
 
 
 def serve(case: Case, rows: int, folder: Path) -> None:
-    """Answer questions until standard input ends."""
+    """Answer requests until standard input ends."""
     import ray
     import ray.data
 
     import raydp
 
-    # On JDK 17 its JVMs fail without these; the variable reaches the driver's and those that Ray starts.
+    # On JDK 17, its JVMs fail without these options. The variable reaches the driver JVM and those that Ray starts.
     os.environ["JDK_JAVA_OPTIONS"] = " ".join(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in PACKAGES)
     os.environ["PYSPARK_PYTHON"] = sys.executable
     ray.init("local", num_cpus=2, object_store_memory=2 * 1024**3, include_dashboard=False, log_to_driver=False)

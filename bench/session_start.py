@@ -1,6 +1,6 @@
-"""Starts one Spark session in this fresh process, runs one small job, and prints how long each step took, as JSON.
+"""Starts one Spark session in this fresh process, runs one small job, and prints the time of each step as JSON.
 
-`startup.py` runs this program; by hand:  python bench/session_start.py plain
+`startup.py` runs this program. By hand:  python bench/session_start.py plain
                                           python bench/session_start.py raydp --address HOST:PORT
 """
 
@@ -22,13 +22,13 @@ ROWS_OF_THE_FIRST_JOB = 1000
 
 
 class Stopwatch:
-    """Takes the time of calls, wherever in the program they happen."""
+    """Measures the time of calls anywhere in the program."""
 
     def __init__(self) -> None:
         self.spans: dict[str, tuple[float, float]] = {}
 
     def watch(self, owner: Any, name: str, step: str) -> None:
-        """Replace a function by one that also notes when its first call began and ended."""
+        """Wrap a function to also record when its first call started and ended."""
         original = getattr(owner, name)
 
         @functools.wraps(original)
@@ -67,7 +67,7 @@ def plain() -> tuple[Stopwatch, dict[str, Any]]:
 
 
 def on_ray(address: str) -> tuple[Stopwatch, dict[str, Any]]:
-    """Start one executor of one core on a Ray cluster that runs already."""
+    """Start one executor with one core on a Ray cluster that is already running."""
     watch = Stopwatch()
     imported = time.time()
     import ray
@@ -80,7 +80,7 @@ def on_ray(address: str) -> tuple[Stopwatch, dict[str, Any]]:
     watch.time("ray.init", lambda: ray.init(address, log_to_driver=False, logging_level=logging.WARNING))
     watch.watch(application, "launch_gateway_process", "gateway")
     watch.watch(SparkContext, "__init__", "context with gateway")
-    # Archives are made when the benchmark says so, and not beside what it measures.
+    # The benchmark builds archives separately, not during a measurement.
     configs = {"spark.raydp.archiveClasses": "false"}
     spark = watch.time("whole session", lambda: raydp.init_spark("startup", 1, 1, "1g", configs=configs))
     watch.time("first job", lambda: first_job(spark))
@@ -99,7 +99,7 @@ def on_ray(address: str) -> tuple[Stopwatch, dict[str, Any]]:
 def first_job(spark: Any) -> None:
     counted = spark.range(ROWS_OF_THE_FIRST_JOB).count()
     if counted != ROWS_OF_THE_FIRST_JOB:
-        raise AssertionError(f"the first job counted wrongly: {counted}")
+        raise AssertionError(f"the first job returned a wrong count: {counted}")
 
 
 def cpu_seconds(processes: list[psutil.Process]) -> float:

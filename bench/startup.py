@@ -1,8 +1,8 @@
-"""How long until Spark has run its first job: plain `local[1]` against raydp on a Ray cluster that runs already.
+"""The time until Spark has run its first job: plain `local[1]` and raydp on a Ray cluster that is already running.
 
-Each start happens in a fresh process; the two kinds take turns. Counted is the time from the call that starts the
-session to the first job's result; importing packages and `ray.init` are printed beside it. Measured twice: as on a
-machine that raydp is new to, and after `python -m raydp archive`.
+Each start is in a fresh process, and the two kinds alternate. The measured time goes from the call that starts the
+session to the result of the first job. Imports and `ray.init` are printed separately. The program measures twice: as on
+a machine that is new to raydp, and after `python -m raydp archive`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TIMEOUT_SECONDS = 240
 
 
 def run(cache: Path, *arguments: str) -> str:
-    """Run a Python program that looks for archives in `cache`; return what it printed."""
+    """Run a Python program that looks for archives in `cache`, and return its output."""
     command = [sys.executable, *arguments]
     environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
     try:
@@ -36,7 +36,7 @@ def run(cache: Path, *arguments: str) -> str:
             command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=True, env=environment
         )
     except subprocess.CalledProcessError as error:
-        raise SystemExit(f"It failed. Its last output:\n{error.stderr[-4000:]}\n{' '.join(command)}") from error
+        raise SystemExit(f"A start failed. Its last output:\n{error.stderr[-4000:]}\n{' '.join(command)}") from error
     return done.stdout
 
 
@@ -83,14 +83,14 @@ def show(title: str, result: dict[str, Any], last: dict[str, Any]) -> None:
         ("total", "seconds_median"),
         ("  fastest", "seconds_min"),
         ("  slowest", "seconds_max"),
-        ("beside it: imports", "import_median"),
-        ("beside it: ray.init", "ray_init_median"),
+        ("not in it: imports", "import_median"),
+        ("not in it: ray.init", "ray_init_median"),
         ("processor time, JVMs", "cpu_seconds_median"),
     ):
         rows.append((label, [result["kinds"][kind][key] for kind in KINDS]))
     for label, values in rows:
         print(f"{label:<24}" + "".join(f"{value:10.2f}" for value in values))
-    print("\nraydp's last start, seconds since its beginning:")
+    print("\nLast start of raydp, in seconds since its beginning:")
     for seconds, text in last["milestones"]:
         print(f"{seconds:8.2f}  {text}")
     print(
@@ -100,10 +100,10 @@ def show(title: str, result: dict[str, Any], last: dict[str, Any]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="counted starts of each kind (default: 5)")
-    parser.add_argument("--warm-ups", type=int, default=1, help="starts before them, not counted (default: 1)")
-    parser.add_argument("--cpus", type=int, default=2, help="CPUs of the Ray cluster that is started (default: 2)")
-    parser.add_argument("--without-archives", action="store_true", help="leave the second half out")
+    parser.add_argument("--rounds", type=int, default=5, help="measured starts of each kind (default: 5)")
+    parser.add_argument("--warm-ups", type=int, default=1, help="starts before them, which do not count (default: 1)")
+    parser.add_argument("--cpus", type=int, default=2, help="CPUs of the local Ray cluster (default: 2)")
+    parser.add_argument("--without-archives", action="store_true", help="skip the second measurement, with archives")
     parser.add_argument("--json", type=Path, help="write the result to this file")
     options = parser.parse_args()
     ray.init(
@@ -127,7 +127,7 @@ def main() -> None:
         if not options.without_archives:
             begun = time.monotonic()
             run(Path(folder), "-m", "raydp", "archive")
-            print(f"made the archives in {time.monotonic() - begun:.0f} s")
+            print(f"built the archives in {time.monotonic() - begun:.0f} s")
             measured("later", "with archives", Path(folder))
     ray.shutdown()
     if options.json:

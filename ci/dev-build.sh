@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the jar, the JNI library and the Python module into python/raydp/. You can then run everything from the checkout
-# with PYTHONPATH=python. Rebuilds only what changed.
+# Builds the jar, the JNI library and the Python module into python/raydp/. You can then run everything from the
+# checkout with PYTHONPATH=python. Rebuilds only what changed.
 #
 #   bash ci/dev-build.sh [jar|native|testing]...     default: all
 #

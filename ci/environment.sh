@@ -20,7 +20,8 @@ fail() {
   exit 1
 }
 
-# find_python: prints the path of a Python 3.11 or newer with headers, venv and pip. Fails without output if there is none.
+# find_python: prints the path of a Python 3.11 or newer with headers, venv and pip. Fails without output if there is
+# none.
 find_python() {
   local candidate
   for candidate in ${RAYDP_PYTHON:+"$RAYDP_PYTHON"} python3.11 python3 /usr/bin/python3.11 /usr/bin/python3; do

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds the wheel, installs it into .venv with its extras, and runs examples/flights.py, which
-# starts its own local Ray cluster.
+# Installs what is missing, builds the wheel, installs it into .venv with its extras, and runs examples/flights.py,
+# which starts its own local Ray cluster.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=ci/environment.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes ci/requirements.lock: the lowest allowed version of every package in pyproject.toml and ci/requirements.in, and the
-# newest version of their dependencies. The tests therefore run with the lower bounds of the package.
+# Writes ci/requirements.lock: the lowest allowed version of every package in pyproject.toml and ci/requirements.in, and
+# the newest version of their dependencies. The tests therefore run with the lower bounds of the package.
 # Then writes ci/dashboard.lock: the additional packages of Ray's dashboard and job submission.
 # Run this after a change of pyproject.toml or ci/requirements.in, and from time to time to update the dependencies.
 set -euo pipefail

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Prepares this machine to build and test. Installs missing system packages if it may, then fills the virtual environment
-# .venv with the versions of ci/requirements.lock, and a folder with those of ci/dashboard.lock.
-# A second run changes nothing and takes a second.
+# Prepares this machine to build and test. Installs missing system packages if it may, then fills the virtual
+# environment .venv with the versions of ci/requirements.lock, and a folder with those of ci/dashboard.lock. A second
+# run changes nothing and takes a second.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=ci/environment.sh

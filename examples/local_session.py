@@ -1,4 +1,4 @@
-"""A Ray cluster on this machine with a Spark session in it, for the examples."""
+"""Starts a local Ray cluster with a Spark session for the examples."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def local_session(name: str, *, free_cores: int) -> Iterator[SparkSession]:
-    """Start both and stop both.
+    """Start Ray and Spark, and stop both at the end.
 
     Args:
-        name: Of the Spark application.
-        free_cores: Cores for others than Spark's one executor of one core. Ray only counts them, so that there may be
-            more than the machine has.
+        name: Name of the Spark application.
+        free_cores: Cores in addition to that of Spark's single executor. Ray only counts them, so there can be more
+            than the machine has.
     """
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     ray.data.DataContext.get_current().enable_progress_bars = False

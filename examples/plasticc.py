@@ -1,19 +1,20 @@
-"""Which kind of object in the sky is it? Features of light curves in Spark, classes by XGBoost on Ray.
+"""What kind of object in the sky is it? Spark computes features of light curves, and XGBoost on Ray classifies them.
 
-A light curve is the brightness of a star or galaxy on some hundred nights, in six passbands (u, g, r, i, z, y).
-Spark makes statistics of each object and passband, XGBoost learns the classes on Ray workers, and Spark judges its
-probabilities for objects that it has not seen.
+A light curve is the brightness of a star or galaxy on about a hundred nights, in six passbands (u, g, r, i, z, y).
+Spark computes statistics for each object and passband. XGBoost learns the classes on Ray workers. Spark then evaluates
+the predicted probabilities on a test set.
 
 The tables are those of the Photometric LSST Astronomical Time-series Classification Challenge (PLAsTiCC). Without
-`--data` they are generated: seven of its classes by simple formulas of their physics, so that the program shows how it
-is done, not how hard the challenge is. With the real ones (7,848 objects, 1.4 million measurements):
+`--data`, the program generates objects of seven of its classes with simple physical formulas. They show the method, not
+the difficulty of the challenge. To use the real tables (7,848 objects, 1.4 million measurements), run
 
     kaggle competitions download -c PLAsTiCC-2018 -f training_set.csv -p plasticc
     kaggle competitions download -c PLAsTiCC-2018 -f training_set_metadata.csv -p plasticc
-    (each comes as a .zip, to be unpacked there)
+
+and unzip both files in that folder.
 
 Run: python examples/plasticc.py                      2,000 generated objects
-     python examples/plasticc.py --smoke              300 of them, in a minute
+     python examples/plasticc.py --smoke              300 generated objects, in a minute
      python examples/plasticc.py --data plasticc --workers 4
 """
 
@@ -52,29 +53,30 @@ NAMES = {
     90: "supernova Ia",
     92: "RR Lyrae",
 }
-IN_THE_MILKY_WAY = (16, 53, 65, 92)  # no redshift; their host galaxy is ours
+IN_THE_MILKY_WAY = (16, 53, 65, 92)  # no redshift: they are in our own galaxy
 
 
 def brightness(kind: int, nights: NDArray[Any], colour: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
-    """Return the flux of an object on nights, without the noise of measuring it.
+    """Return the flux of an object on the given nights, without measurement noise.
 
     Args:
-        kind: Its class, a key of ``NAMES``.
-        nights: Days since the first one, shape (measurements,).
-        colour: From 0, the bluest passband, to 1, the reddest.
-        random: What makes objects of a class differ.
+        kind: Class of the object, a key of ``NAMES``.
+        nights: Days since the first night, shape (measurements,).
+        colour: From 0 (the bluest passband) to 1 (the reddest).
+        random: Random numbers, which make the objects of a class differ.
     """
     size = random.lognormal(5, 0.5)
-    since = nights - random.uniform(100, NIGHTS - 200)  # for what happens once
+    since = nights - random.uniform(100, NIGHTS - 200)  # for events that happen once
     phase = random.uniform(0, 2 * np.pi)
     shapes: dict[int, Callable[[], NDArray[Any]]] = {
-        # A rise of days and a decay of weeks, slower in red light; and the plateau of hydrogen that recombines.
+        # Supernovae rise in days and decay in weeks, slower in red light; type II has a plateau of recombining
+        # hydrogen.
         90: lambda: np.exp(-np.maximum(since, 0) / (15 + 30 * colour)) / (1 + np.exp(-since / 3)),
         42: lambda: 0.5 / (1 + np.exp((since - 100) / 8)) / (1 + np.exp(-since / 2)) * (0.4 + 0.6 * colour),
-        # A pulsation of half a day, bluest at its maximum; one of a year, by far strongest in red.
+        # RR Lyrae pulsate in half a day, bluest at maximum; Mira variables pulsate in a year, mostly in red light.
         92: lambda: (1.2 - colour) * (((nights / random.uniform(0.4, 0.8) + phase) % 1) * -1 + 0.5),
         53: lambda: 3 * colour**2 * np.sin(2 * np.pi * nights / random.uniform(200, 400) + phase),
-        # A companion that covers a tenth of the orbit; minutes of a hot spot; a walk of hot gas around a black hole.
+        # An eclipse for a tenth of the orbit; a hot spot for minutes; the random variation of gas around a black hole.
         16: lambda: -0.6 * (((nights / random.uniform(1, 5) + phase) % 1) < 0.1),
         65: lambda: (1 - colour) ** 2 * 8 * (random.random(len(nights)) < 0.02),
         88: lambda: 0.4 * sum(np.sin(nights / 20 / k + random.uniform(0, 6)) * k**0.5 for k in range(1, 8)),
@@ -83,7 +85,7 @@ def brightness(kind: int, nights: NDArray[Any], colour: NDArray[Any], random: np
 
 
 def generated(spark: SparkSession, objects: int) -> tuple[DataFrame, DataFrame]:
-    """Return measurements and objects, in the columns of the challenge's that are used here."""
+    """Generate measurements and objects, with the columns of the challenge that this program uses."""
 
     def light_curves(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for frame in frames:
@@ -127,7 +129,7 @@ def generated(spark: SparkSession, objects: int) -> tuple[DataFrame, DataFrame]:
 
 
 def read(spark: SparkSession, folder: str) -> tuple[DataFrame, DataFrame]:
-    """Return the tables of the challenge."""
+    """Read the tables of the challenge."""
     tables = []
     for name, columns in (("training_set", MEASUREMENTS), ("training_set_metadata", OBJECTS)):
         frame = spark.read.csv(f"{folder}/{name}.csv", header=True)
@@ -137,7 +139,7 @@ def read(spark: SparkSession, folder: str) -> tuple[DataFrame, DataFrame]:
 
 
 def features(measurements: DataFrame, objects: DataFrame) -> DataFrame:
-    """Return a row per object: statistics in each passband, over all of them, and what is known of its galaxy."""
+    """Return one row per object: statistics for each passband and for all of them, and properties of its galaxy."""
     weight = 1 / F.col("flux_err") ** 2
     statistics = {
         "mean": F.sum(F.col("flux") * weight) / F.sum(weight),
@@ -159,13 +161,13 @@ def features(measurements: DataFrame, objects: DataFrame) -> DataFrame:
         F.percentile_approx("flux", [0.05, 0.25, 0.5, 0.75, 0.95]).alias("quantiles"),
     )
     joined = bands.join(whole, "object_id").join(objects, "object_id")
-    # Dates say nothing of an object, but how many days one colour is ahead of another does.
+    # Dates carry no information about an object, but the delay between two colours does.
     delays = {f"{band}_max_at": F.col(f"{band}_max_at") - F.col("brightest_at") for band in PASSBANDS}
     return joined.withColumns(delays).drop("brightest_at", "object_id")
 
 
 def judged(scored: DataFrame, classes: list[int]) -> dict[str, float]:
-    """Return accuracy and log loss of predictions, computed by Spark."""
+    """Return the accuracy and log loss of predictions, computed by Spark."""
     known = F.array(*(F.lit(label) for label in classes))
     of_truth = F.element_at("probability", F.array_position(known, F.col("target")).cast("int"))
     row = scored.agg(
@@ -176,16 +178,16 @@ def judged(scored: DataFrame, classes: list[int]) -> dict[str, float]:
 
 
 def run(spark: SparkSession, options: argparse.Namespace) -> dict[str, float]:
-    """Return accuracy and log loss (natural logarithm) for a fifth of the objects, which nothing was learned from."""
+    """Return accuracy and log loss (natural logarithm) on the test set, a fifth of the objects."""
     tables = generated(spark, options.objects) if options.data is None else read(spark, options.data)
-    measurements, objects = tables[0].cache(), tables[1]  # cached for two passes over them
+    measurements, objects = tables[0].cache(), tables[1]  # cached because it is read twice
     train, judge = random_split(features(measurements, objects).cache(), [0.8, 0.2], 1)
     estimator = XGBoostEstimator(
         {"objective": "multi:softprob", "max_depth": 5, "eta": 0.1, "colsample_bytree": 0.5},
         "target",
         options.workers,
         num_boost_round=options.rounds,
-        nulls="keep",  # an object that was never detected in a passband; trees know what to do
+        nulls="keep",  # an object may have no value in a passband; trees can handle nulls
         seed=1,
     )
     result = estimator.fit(train)
@@ -193,7 +195,7 @@ def run(spark: SparkSession, options: argparse.Namespace) -> dict[str, float]:
     scored = estimator.predict(judge, probability_column="probability").cache()
     classes = estimator.classes or []
     for row in scored.groupBy("target").agg(F.avg((F.col("prediction") == F.col("target")).cast("int"))).collect():
-        print(f"{name_of(row[0])}: {row[1]:.0%} recognised")
+        print(f"{name_of(row[0])}: {row[1]:.0%} classified correctly")
     brightest = F.max_by("object_id", "flux").alias("object_id")
     shown = measurements.join(objects.where("target = 53"), "object_id").agg(brightest)
     curve = measurements.join(shown, "object_id").orderBy("mjd").toPandas()
@@ -206,10 +208,10 @@ def name_of(kind: int) -> str:
 
 
 def plot(path: Path, curve: pd.DataFrame, scored: pd.DataFrame) -> None:
-    """Draw the light curve of one object, and as what objects of each class were recognised."""
+    """Draw the light curve of one object, and the confusion matrix."""
     from sklearn.metrics import ConfusionMatrixDisplay
 
-    with panels(path, "Objects in the sky, told apart by their brightness", [5.4, 6.2], 4.6) as (left, right):
+    with panels(path, "Classification of objects in the sky by their light curves", [5.4, 6.2], 4.6) as (left, right):
         for band, some in curve.groupby("passband"):
             colour, name = mpl.colormaps["rainbow"](band / 5), "ugrizy"[band]
             left.errorbar(some["mjd"], some["flux"], some["flux_err"], fmt=".-", lw=0.8, color=colour, label=name)
@@ -224,14 +226,14 @@ def plot(path: Path, curve: pd.DataFrame, scored: pd.DataFrame) -> None:
         right.grid(visible=False)
         right.set(xlabel="", ylabel="")
         right.set_xticklabels(names, ha="right")
-        right.set_title("What each class (row) was taken for (column)")
+        right.set_title("Confusion matrix: true class (row), predicted class (column)")
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Classes of objects in the sky, by XGBoost on features from Spark.")
-    parser.add_argument("--smoke", action="store_true", help="few objects and trees, to see that it works")
-    parser.add_argument("--data", help="folder of the challenge's training_set*.csv (default: generated ones)")
-    parser.add_argument("--objects", type=int, default=2000, help="generated objects (default: 2,000)")
+    parser = argparse.ArgumentParser(description="Classify objects in the sky with XGBoost on features from Spark.")
+    parser.add_argument("--smoke", action="store_true", help="quick test: few objects and trees")
+    parser.add_argument("--data", help="folder with the challenge's training_set*.csv (default: generate objects)")
+    parser.add_argument("--objects", type=int, default=2000, help="number of objects to generate (default: 2,000)")
     parser.add_argument("--rounds", type=int, default=150, help="trees per class (default: 150)")
     parser.add_argument("--workers", type=int, default=1, help="training workers (default: 1)")
     add_plot_option(parser, __file__)

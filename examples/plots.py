@@ -1,4 +1,4 @@
-"""How the examples' pictures look, and where they are written."""
+"""The style of the examples' figures, and where they are saved."""
 
 from __future__ import annotations
 
@@ -28,18 +28,20 @@ STYLE = {
 
 
 def add_plot_option(parser: argparse.ArgumentParser, program: str) -> None:
-    """Let a program be told where its picture goes; by default into ``output/`` beside it."""
+    """Add an option for the path of the figure; the default is in the folder ``output`` next to the program."""
     path = Path(program).with_name("output") / f"{Path(program).stem}.png"
-    parser.add_argument("--plot", type=Path, default=path, help="PNG, SVG or PDF file for the picture")
+    parser.add_argument(
+        "--plot", type=Path, default=path, help="file for the figure: PNG, SVG or PDF (default: %(default)s)"
+    )
 
 
 @contextmanager
 def panels(path: Path, title: str, widths: Sequence[float], height: float = 4.2) -> Iterator[list[Any]]:
-    """Give panels side by side to draw into, of widths in inches; they are written to a file at the end."""
+    """Yield panels next to each other, with widths in inches, and save the figure at the end."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(sum(widths), height), layout="constrained")
         figure.suptitle(title)
         yield list(figure.subplots(1, len(widths), squeeze=False, width_ratios=widths)[0])
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path)
-    print("picture:", path)
+    print("figure:", path)

@@ -1,14 +1,15 @@
 """What does a taxi ride in New York cost? Features in Spark, then XGBoost, PyTorch and Keras on the same rows.
 
-Spark cleans the trips (impossible places, fares and numbers of passengers) and makes features of the pick-up time and
-the two places: distance along the sphere, to the north and to the east, and to the airports. The models train on Ray
-workers from the features in Ray's object store, and are judged on a tenth of the trips that none learned from.
+Spark removes trips with impossible locations, fares and passenger counts. It then creates features from the pick-up
+time and the two locations: the great-circle distance, its northward and eastward parts, and the distances to the
+airports. The models train on Ray workers, from the features in Ray's object store. A tenth of the trips is the test
+set.
 
-The trips are generated like those of the competition "New York City Taxi Fare Prediction" on kaggle.com; with its
-train.csv (55 million trips, 5.7 GB) the same program runs on the real ones.
+By default, the program generates trips like those of the competition "New York City Taxi Fare Prediction" on
+kaggle.com. With its train.csv (55 million trips, 5.7 GB), the same program runs on the real trips.
 
 Run: python examples/taxi_fare.py                      200,000 generated trips
-     python examples/taxi_fare.py --smoke              2,000 of them, in a minute
+     python examples/taxi_fare.py --smoke              2,000 generated trips, in a minute
      python examples/taxi_fare.py --data train.csv --workers 4
 """
 
@@ -38,13 +39,13 @@ COLUMNS = """fare_amount DOUBLE, pickup_datetime TIMESTAMP, pickup_longitude DOU
     dropoff_longitude DOUBLE, dropoff_latitude DOUBLE, passenger_count INT"""
 AIRPORTS = {"jfk": (-73.778, 40.641), "lga": (-73.874, 40.777), "ewr": (-74.175, 40.690)}
 EARTH_RADIUS_KM = 6371.0
-DRAWN = 5000  # trips in the picture
+DRAWN = 5000  # trips in the figure
 FEATURES = ["hour", "weekday", "year", "passenger_count", "distance_km", "across_km", "along_km"]
 FEATURES += [f"{name}_km" for name in AIRPORTS]
 
 
 def generated_trips(spark: SparkSession, rows: int) -> DataFrame:
-    """Trips by the tariff: a base, kilometres, an extra charge at night, a flat fare to JFK; and noise."""
+    """Generate trips with fares by the tariff: base fare, kilometres, night surcharge, flat fare to JFK, plus noise."""
     trips = spark.range(rows).select(
         F.timestamp_seconds(F.lit(1325376000) + (F.rand(1) * 3 * 365 * 86400).cast("long")).alias("pickup_datetime"),
         (F.randn(2) * 0.03 - 73.98).alias("pickup_longitude"),
@@ -64,7 +65,7 @@ def generated_trips(spark: SparkSession, rows: int) -> DataFrame:
 
 
 def distance_km(start: str, end: str) -> Column:
-    """Kilometres along the sphere between two places, each in two columns."""
+    """Return the great-circle distance in kilometres between two locations, each in two columns."""
     return sphere_km(*place(start), *place(end))
 
 
@@ -160,7 +161,7 @@ def estimators(options: argparse.Namespace) -> dict[str, XGBoostEstimator | Torc
 
 
 def run(spark: SparkSession, options: argparse.Namespace) -> dict[str, float]:
-    """Return the root of the mean squared error of each model, and that of always saying the mean fare, in dollars."""
+    """Return the root mean squared error of each model, and of always predicting the mean fare, in dollars."""
     if options.data is None:
         trips = generated_trips(spark, options.rows)
     elif options.data.endswith(".csv"):
@@ -182,27 +183,27 @@ def run(spark: SparkSession, options: argparse.Namespace) -> dict[str, float]:
 
 
 def plot(path: Path, trips: pd.DataFrame, errors: dict[str, float]) -> None:
-    """Draw the fare that each model says over the one that was paid, as brightness where there are many trips."""
+    """Draw the predicted fare against the fare paid, for each model; bright areas contain many trips."""
     models = [name for name in errors if name in trips]
-    with panels(path, f"Fares of {len(trips):,} taxi rides that no model learned from", [3.6] * 3, 4.4) as axes:
+    with panels(path, f"Predicted and paid fares of {len(trips):,} taxi rides in the test set", [3.6] * 3, 4.4) as axes:
         for panel, name in zip(axes, models, strict=True):
             panel.hexbin(trips["fare"], trips[name], gridsize=45, bins="log", cmap="viridis", mincnt=1)
             panel.axline((0, 0), slope=1, color="grey", linewidth=0.8)
-            panel.set(xlabel="dollars paid", xlim=(0, 60), ylim=(0, 60), aspect="equal")
-            panel.set_title(f"{name}: {errors[name]:.2f} dollars off")
-        axes[0].set(ylabel="dollars predicted")
+            panel.set(xlabel="fare paid ($)", xlim=(0, 60), ylim=(0, 60), aspect="equal")
+            panel.set_title(f"{name}: RMSE ${errors[name]:.2f}")
+        axes[0].set(ylabel="predicted fare ($)")
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description="Taxi fares with XGBoost, PyTorch and Keras on features made by Spark."
+        description="Predict taxi fares with XGBoost, PyTorch and Keras on features from Spark."
     )
-    parser.add_argument("--smoke", action="store_true", help="few trips, trees and epochs, to see that it works")
-    parser.add_argument("--data", help="CSV or Parquet file of trips (default: generated ones)")
-    parser.add_argument("--rows", type=int, default=200_000, help="generated trips (default: 200,000)")
-    parser.add_argument("--rounds", type=int, default=200, help="trees of XGBoost (default: 200)")
-    parser.add_argument("--epochs", type=int, default=10, help="epochs of the networks (default: 10)")
-    parser.add_argument("--batch-size", type=int, default=256, help="rows of the networks' batches (default: 256)")
+    parser.add_argument("--smoke", action="store_true", help="quick test: few trips, trees and epochs")
+    parser.add_argument("--data", help="CSV or Parquet file with trips (default: generate trips)")
+    parser.add_argument("--rows", type=int, default=200_000, help="number of trips to generate (default: 200,000)")
+    parser.add_argument("--rounds", type=int, default=200, help="number of XGBoost trees (default: 200)")
+    parser.add_argument("--epochs", type=int, default=10, help="epochs of PyTorch and Keras (default: 10)")
+    parser.add_argument("--batch-size", type=int, default=256, help="batch size of PyTorch and Keras (default: 256)")
     parser.add_argument("--workers", type=int, default=1, help="training workers (default: 1)")
     add_plot_option(parser, __file__)
     options = parser.parse_args(given)

@@ -1,9 +1,9 @@
-"""Batch inference of texts: which of Spark's functions does what I mean? Embeddings on Ray, the search in Spark SQL.
+"""Batch inference on texts: which Spark function do I need? Ray computes embeddings, and Spark SQL searches them.
 
-The texts are what PySpark says of each function of `pyspark.sql.functions`. Actors of Ray Data turn them into vectors
-with WordLlama, a small model of word embeddings whose weights are in its package, so that nothing is downloaded; the
-vectors come back to Spark with `raydp.to_spark`. Questions in other words than PySpark's become vectors as well, and
-SQL finds the nearest functions.
+The texts are the docstrings of the functions in `pyspark.sql.functions`. Ray Data actors turn them into vectors with
+WordLlama, a small word-embedding model. Its package contains the weights, so nothing is downloaded. `raydp.to_spark`
+returns the vectors to Spark. Questions in other words than PySpark's also become vectors, and SQL finds the nearest
+functions.
 
 Run: python examples/text_embeddings.py
      python examples/text_embeddings.py --ask "shorten a text to some characters"
@@ -55,10 +55,10 @@ NEAREST_SQL = """
 
 
 class Embed:
-    """Adds vectors of length 1 to blocks of texts."""
+    """Adds normalized embeddings to blocks of texts."""
 
     def __init__(self) -> None:
-        # Named as the cache, for without one it looks for its tokenizer in a folder that its package has not.
+        # Without a cache_dir, WordLlama looks for its tokenizer in a folder that its package does not contain.
         self._model = WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class Embed:
 
 
 def descriptions(spark: SparkSession) -> DataFrame:
-    """Return each function with the first sentence of what is said about it, and its name in words."""
+    """Return the name of each function, and a text: its name in words and the first sentence of its docstring."""
     rows = []
     for name, function in inspect.getmembers(F, inspect.isfunction):
         text = (inspect.getdoc(function) or "").split("\n\n")[0].split(". ")[0]
@@ -76,7 +76,7 @@ def descriptions(spark: SparkSession) -> DataFrame:
 
 
 def embedded(spark: SparkSession, texts: DataFrame, actors: int) -> DataFrame:
-    """Return texts with their vectors."""
+    """Return the texts with their embeddings."""
     vectors = raydp.from_spark(texts).map_batches(
         Embed, batch_size=64, compute=ray.data.ActorPoolStrategy(size=actors), batch_format="numpy"
     )
@@ -84,7 +84,7 @@ def embedded(spark: SparkSession, texts: DataFrame, actors: int) -> DataFrame:
 
 
 def run(spark: SparkSession, options: argparse.Namespace) -> dict[str, list[str]]:
-    """Return the three functions that are nearest to each question, the nearest first."""
+    """Return the three nearest functions for each question, nearest first."""
     questions = spark.createDataFrame([(text,) for text in options.ask], "text STRING")
     embedded(spark, descriptions(spark), options.actors).createOrReplaceTempView("functions")
     embedded(spark, questions, 1).createOrReplaceTempView("questions")
@@ -94,9 +94,9 @@ def run(spark: SparkSession, options: argparse.Namespace) -> dict[str, list[str]
 
 
 def plot(path: Path, nearest: dict[str, list[tuple[str, float]]]) -> None:
-    """Draw the functions found for each question, the nearest first; in bold type those that answer it."""
+    """Draw the nearest functions for each question; those that answer it are bold."""
     similarities = np.array([[similarity for _, similarity in found] for found in nearest.values()])
-    with panels(path, "Which function of PySpark does what I mean?", [8.6], 0.4 * len(nearest) + 1) as (axes,):
+    with panels(path, "The nearest PySpark functions (bold: correct)", [8.6], 0.4 * len(nearest) + 1) as (axes,):
         shades = axes.imshow(similarities, cmap="YlGnBu", vmin=0, vmax=1, aspect="auto")
         for place, (question, found) in enumerate(nearest.items()):
             for rank, (name, similarity) in enumerate(found):
@@ -110,10 +110,10 @@ def plot(path: Path, nearest: dict[str, list[tuple[str, float]]]) -> None:
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Nearest texts, with embeddings made by Ray actors.")
-    parser.add_argument("--ask", action="append", help="a question; may be given again (default: ten of them)")
-    parser.add_argument("--actors", type=int, default=1, help="actors that embed (default: 1)")
-    parser.add_argument("--smoke", action="store_true", help="three questions, to see that it works")
+    parser = argparse.ArgumentParser(description="Semantic search in PySpark's functions with embeddings from Ray.")
+    parser.add_argument("--ask", action="append", help="a question; can be repeated (default: ten questions)")
+    parser.add_argument("--actors", type=int, default=1, help="number of actors (default: 1)")
+    parser.add_argument("--smoke", action="store_true", help="quick test: three questions")
     add_plot_option(parser, __file__)
     options = parser.parse_args(given)
     options.ask = options.ask or [*QUESTIONS][: 3 if options.smoke else None]
@@ -128,7 +128,7 @@ def main() -> None:
         print(f"{question}: {', '.join(nearest)}")
     answered = [question for question, names in QUESTIONS.items() if names & {*found.get(question, ())}]
     if found.keys() == QUESTIONS.keys():
-        print(f"an expected function is among the three nearest for {len(answered)} of {len(QUESTIONS)} questions")
+        print(f"questions with a correct function among the three nearest: {len(answered)} of {len(QUESTIONS)}")
     print("example ok")
 
 

@@ -1,11 +1,11 @@
-"""Hyperparameters of XGBoost, found with Ray Tune on rows that Spark prepared.
+"""Hyperparameter search for XGBoost with Ray Tune, on rows from Spark.
 
-Which flights from New York arrive more than 15 minutes late? Spark makes the rows; they are brought into Ray's object
-store once, and all trials, each of which trains on a Ray worker, read them there. The best trial's model is then used
-on a Spark DataFrame.
+Which flights from New York arrive more than 15 minutes late? Spark prepares the rows, and raydp stores them in Ray's
+object store once. All trials read them there; each trial trains on a Ray worker. The model of the best trial then
+predicts for a Spark DataFrame.
 
 Run: python examples/tuning.py           327,346 flights, 12 trials
-     python examples/tuning.py --smoke   few of them, 2 trials, in a minute
+     python examples/tuning.py --smoke   few flights, 2 trials, in a minute
 """
 
 from __future__ import annotations
@@ -68,20 +68,20 @@ def run(spark: SparkSession, options: argparse.Namespace) -> raydp.tune.TuneResu
 
 
 def plot(path: Path, trials: pd.DataFrame) -> None:
-    """Draw the quality of each trial over its learning rate; the best one is marked."""
+    """Draw the AUC of each trial by its learning rate, and mark the best trial."""
     with panels(path, f"Which flights arrive late? {len(trials)} trials of XGBoost", [7.2]) as (axes,):
         for depth, some in trials.groupby("config/max_depth"):
             axes.scatter(some["config/eta"], some["auc"], s=48, label=f"depth {depth}", zorder=2)
         best = trials.loc[trials["auc"].idxmax()]
         axes.scatter(best["config/eta"], best["auc"], s=190, facecolors="none", edgecolors="black", label="best")
-        axes.set(xscale="log", xlabel="learning rate", ylabel="AUC on flights not learned from")
+        axes.set(xscale="log", xlabel="learning rate", ylabel="AUC on the test set")
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="XGBoost's hyperparameters with Ray Tune on rows made by Spark.")
-    parser.add_argument("--smoke", action="store_true", help="few flights and trials, to see that it works")
-    parser.add_argument("--trials", type=int, default=12, help="trials (default: 12)")
+    parser = argparse.ArgumentParser(description="Search hyperparameters of XGBoost with Ray Tune on rows from Spark.")
+    parser.add_argument("--smoke", action="store_true", help="quick test: few flights and trials")
+    parser.add_argument("--trials", type=int, default=12, help="number of trials (default: 12)")
     parser.add_argument("--concurrent", type=int, default=1, help="trials at the same time (default: 1)")
     add_plot_option(parser, __file__)
     return parser.parse_args(given)
