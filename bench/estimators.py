@@ -56,15 +56,15 @@ def frame(spark: SparkSession, rows: int) -> DataFrame:
     return spark.range(rows).select("id", *columns).withColumn("y", label.cast("float")).cache()
 
 
-def rmse(predict: Predict, judge: pd.DataFrame) -> float:
-    return math.sqrt(float(np.mean((np.asarray(predict(judge)) - judge["y"].to_numpy()) ** 2)))
+def rmse(predict: Predict, test: pd.DataFrame) -> float:
+    return math.sqrt(float(np.mean((np.asarray(predict(test)) - test["y"].to_numpy()) ** 2)))
 
 
 # ---- XGBoost ---------------------------------------------------------------------------------------------------
 def xgboost_raydp(train: DataFrame, steps: int) -> Predict:
     estimator = XGBoostEstimator(PARAMS, "y", feature_columns=FEATURES, num_boost_round=steps, checkpoint_every=steps)
     estimator.fit(train)
-    return lambda judge: estimator.predict(judge)["prediction"]
+    return lambda test: estimator.predict(test)["prediction"]
 
 
 def xgboost_files(train: DataFrame, steps: int) -> Predict:
@@ -81,10 +81,10 @@ def xgboost_spark(train: DataFrame, steps: int) -> Predict:
     assembler = VectorAssembler(inputCols=FEATURES, outputCol="features")
     model = GBTRegressor(labelCol="y", maxIter=steps, maxDepth=6, stepSize=0.3).fit(assembler.transform(train))
 
-    def predict(judge: pd.DataFrame) -> Any:
-        rows = assembler.transform(train.sparkSession.createDataFrame(judge))
+    def predict(test: pd.DataFrame) -> Any:
+        rows = assembler.transform(train.sparkSession.createDataFrame(test))
         predicted = model.transform(rows).select("id", "prediction").toPandas()
-        return predicted.set_index("id")["prediction"].loc[judge["id"]]
+        return predicted.set_index("id")["prediction"].loc[test["id"]]
 
     return predict
 
@@ -100,7 +100,7 @@ def xgboost_alone(train: pd.DataFrame, steps: int) -> xgboost.Booster:
 
 
 def xgboost_predict(booster: xgboost.Booster) -> Predict:
-    return lambda judge: booster.predict(xgboost.DMatrix(judge[FEATURES]))
+    return lambda test: booster.predict(xgboost.DMatrix(test[FEATURES]))
 
 
 # ---- PyTorch ---------------------------------------------------------------------------------------------------
@@ -125,9 +125,9 @@ def epochs_of(model: torch.nn.Module, batches: Callable[[], Any], epochs: int) -
 
 
 def torch_predict(model: torch.nn.Module) -> Predict:
-    def predict(judge: pd.DataFrame) -> Any:
+    def predict(test: pd.DataFrame) -> Any:
         with torch.inference_mode():
-            return model(torch.from_numpy(judge[FEATURES].to_numpy(np.float32)))[:, 0].numpy()
+            return model(torch.from_numpy(test[FEATURES].to_numpy(np.float32)))[:, 0].numpy()
 
     return predict
 
@@ -143,7 +143,7 @@ def torch_raydp(train: DataFrame, steps: int) -> Predict:
         num_epochs=steps,
     )
     estimator.fit(train)
-    return lambda judge: estimator.predict(judge)["prediction"]
+    return lambda test: estimator.predict(test)["prediction"]
 
 
 def torch_files(train: DataFrame, steps: int) -> Predict:
@@ -206,7 +206,7 @@ ALONE: dict[str, Callable[[Any, int], Any]] = {"xgboost": xgboost_alone, "torch"
 
 def measure(model: str, ways: list[str], rows: DataFrame, steps: int, rounds: int) -> list[dict[str, Any]]:
     """Alternate between the ways. The first turn measures memory; its time counts only for Spark's slow trees."""
-    train, judge = rows.where("id % 5 <> 0"), rows.where("id % 5 = 0").toPandas()
+    train, test = rows.where("id % 5 <> 0"), rows.where("id % 5 = 0").toPandas()
     collected = train.toPandas()
     found: dict[str, dict[str, Any]] = {way: {"seconds": []} for way in WAYS[model] if way in ways}
     training = []
@@ -225,7 +225,7 @@ def measure(model: str, ways: list[str], rows: DataFrame, steps: int, rounds: in
             if counts or way == "spark":
                 one["seconds"].append(seconds)
             if not turn:
-                one |= {"peak_extra_bytes": memory.peak_extra_bytes, "rmse": rmse(predict, judge)}
+                one |= {"peak_extra_bytes": memory.peak_extra_bytes, "rmse": rmse(predict, test)}
     own = float(np.median(training))
     return [
         {

@@ -54,7 +54,7 @@ def network() -> torch.nn.Module:
 def run(spark: SparkSession, options: argparse.Namespace) -> dict[str, float]:
     """Return the metrics on the test set, a fifth of the images."""
     rows = digits(spark).cache()
-    train, judge = rows.where("id % 5 <> 0"), rows.where("id % 5 = 0")
+    train, test = rows.where("id % 5 <> 0"), rows.where("id % 5 = 0")
     estimator = TorchEstimator(
         num_workers=options.workers,
         model=network,
@@ -66,11 +66,11 @@ def run(spark: SparkSession, options: argparse.Namespace) -> dict[str, float]:
         num_epochs=options.epochs,
         seed=1,
     )
-    result = estimator.fit(train, judge)
+    result = estimator.fit(train, test)
     print("learning curves:", result.plot(options.plot))
     if options.model:
         estimator.save(options.model)
-    return estimator.evaluate(judge)
+    return estimator.evaluate(test)
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:

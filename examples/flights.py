@@ -62,7 +62,7 @@ backlog AS (
 )
 SELECT f.carrier, f.arr_delay,
        CAST(f.arr_delay > 15 AS INT) AS late,
-       CASE WHEN f.month <= 8 THEN 'train' WHEN f.month = 9 THEN 'choose' ELSE 'judge' END AS part,
+       CASE WHEN f.month <= 8 THEN 'train' WHEN f.month = 9 THEN 'validation' ELSE 'test' END AS part,
        c.carrier_code,
        CASE f.origin WHEN 'EWR' THEN 0 WHEN 'JFK' THEN 1 WHEN 'LGA' THEN 2 END AS origin_code,
        weekday(make_date(f.year, f.month, f.day)) AS weekday,
@@ -95,7 +95,7 @@ FROM ranks GROUP BY part
 AIRLINES_SQL = """
 SELECT a.name AS airline, count(*) AS flights, avg(p.arr_delay) AS mean_delay, avg(p.late) AS late, avg(p.risk) AS risk
 FROM predictions p JOIN airlines a ON a.carrier = p.carrier
-WHERE p.part = 'judge'
+WHERE p.part = 'test'
 GROUP BY a.name ORDER BY mean_delay DESC
 """
 
@@ -127,12 +127,12 @@ def matrix(flights: pa.Table | pd.DataFrame) -> xgboost.DMatrix:
 def train(depth: int, rounds: int, *blocks: pa.Table) -> tuple[float, int, xgboost.Booster]:
     """Train one candidate from the blocks in shared memory, without a copy. Returns its AUC in September."""
     table = pa.concat_tables(blocks)
-    parts = {part: matrix(table.filter(pa.compute.equal(table["part"], part))) for part in ("train", "choose")}
+    parts = {part: matrix(table.filter(pa.compute.equal(table["part"], part))) for part in ("train", "validation")}
     booster = xgboost.train(
         {"objective": "binary:logistic", "eval_metric": "auc", "eta": 0.1, "max_depth": depth, "nthread": 1},
         parts["train"],
         num_boost_round=rounds,
-        evals=[(parts["choose"], "choose")],
+        evals=[(parts["validation"], "validation")],
         early_stopping_rounds=20,
         verbose_eval=False,
     )
@@ -203,10 +203,10 @@ def run(spark: SparkSession, options: argparse.Namespace) -> float:
         reference["risk"] = model.predict(matrix(reference)).astype(float)
         check(predictions, aucs, airlines, reference)
     with step(f"Drawing {options.plot}"):
-        plot(options.plot, reference[reference["part"] == "judge"], airlines, aucs["judge"])
+        plot(options.plot, reference[reference["part"] == "test"], airlines, aucs["test"])
     print("\nOctober to December, by airline: mean delay in minutes, share of late flights, and predicted share (risk)")
     print(airlines.to_string(index=False, float_format="{:.3f}".format), "\n")
-    return aucs["judge"]
+    return aucs["test"]
 
 
 def main() -> None:

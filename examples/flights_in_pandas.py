@@ -48,7 +48,7 @@ def features_in_pandas(folder: Path) -> pd.DataFrame:
     )
     return rows.assign(
         late=(rows["arr_delay"] > 15).astype(int),
-        part=pd.cut(rows["month"], [0, 8, 9, 12], labels=["train", "choose", "judge"]).astype(str),
+        part=pd.cut(rows["month"], [0, 8, 9, 12], labels=["train", "validation", "test"]).astype(str),
         airline=rows["carrier"].map(airlines),
         mean_delay=rows["arr_delay"],
         carrier_code=rows["carrier"].map(airlines.index.get_loc),
@@ -64,8 +64,8 @@ def check(predictions: DataFrame, aucs: Mapping[str, float], airlines: pd.DataFr
     check_columns(predictions, rows)
     for part, flights in rows.groupby("part"):
         expect(f"the AUC in part {part!r}", aucs[part], roc_auc_score(flights["late"], flights["risk"]))
-    judged = rows[rows["part"] == "judge"].groupby("airline")
-    for name, value in (("flights", judged.size()), *judged[["mean_delay", "late", "risk"]].mean().items()):
+    tested = rows[rows["part"] == "test"].groupby("airline")
+    for name, value in (("flights", tested.size()), *tested[["mean_delay", "late", "risk"]].mean().items()):
         expect(f"the airlines that have {name}", len(airlines), len(value))
         for airline, spark in airlines.set_index("airline")[name].items():
             expect(f"{name} of {airline}", spark, value[airline])

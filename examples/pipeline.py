@@ -77,15 +77,15 @@ def pipeline(rounds: int, workers: int) -> Pipeline:
 
 def run(spark: SparkSession, options: argparse.Namespace) -> float:
     rows = flights(spark, 40 if options.smoke else 1).cache()
-    train, judge = rows.where("month <= 9"), rows.where("month > 9")
-    print(f"{train.count():,} flights for training, {judge.count():,} for testing")
+    train, test = rows.where("month <= 9"), rows.where("month > 9")
+    print(f"{train.count():,} flights for training, {test.count():,} for testing")
     model = pipeline(10 if options.smoke else options.rounds, options.workers).fit(train)
     result = model.stages[-1].result
     print("seconds:", ", ".join(f"{part} {seconds:.1f}" for part, seconds in result.seconds.items()))
     with tempfile.TemporaryDirectory(prefix="raydp-pipeline-") as folder:
         model.write().overwrite().save(f"{folder}/model")
         model = PipelineModel.load(f"{folder}/model")
-    scored = model.transform(judge).cache()
+    scored = model.transform(test).cache()
     evaluator = BinaryClassificationEvaluator(labelCol="late", rawPredictionCol="probability")
     auc = float(evaluator.evaluate(scored))
     plot(options.plot, scored.select("late", vector_to_array("probability")[1].alias("risk")).toPandas(), auc)

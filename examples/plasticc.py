@@ -166,7 +166,7 @@ def features(measurements: DataFrame, objects: DataFrame) -> DataFrame:
     return joined.withColumns(delays).drop("brightest_at", "object_id")
 
 
-def judged(scored: DataFrame, classes: list[int]) -> dict[str, float]:
+def scores(scored: DataFrame, classes: list[int]) -> dict[str, float]:
     """Return the accuracy and log loss of predictions, computed by Spark."""
     known = F.array(*(F.lit(label) for label in classes))
     of_truth = F.element_at("probability", F.array_position(known, F.col("target")).cast("int"))
@@ -181,7 +181,7 @@ def run(spark: SparkSession, options: argparse.Namespace) -> dict[str, float]:
     """Return accuracy and log loss (natural logarithm) on the test set, a fifth of the objects."""
     tables = generated(spark, options.objects) if options.data is None else read(spark, options.data)
     measurements, objects = tables[0].cache(), tables[1]  # cached because it is read twice
-    train, judge = random_split(features(measurements, objects).cache(), [0.8, 0.2], 1)
+    train, test = random_split(features(measurements, objects).cache(), [0.8, 0.2], 1)
     estimator = XGBoostEstimator(
         {"objective": "multi:softprob", "max_depth": 5, "eta": 0.1, "colsample_bytree": 0.5},
         "target",
@@ -192,7 +192,7 @@ def run(spark: SparkSession, options: argparse.Namespace) -> dict[str, float]:
     )
     result = estimator.fit(train)
     print(f"{result.rows:,} objects,", ", ".join(f"{part} {s:.1f} s" for part, s in result.seconds.items()))
-    scored = estimator.predict(judge, probability_column="probability").cache()
+    scored = estimator.predict(test, probability_column="probability").cache()
     classes = estimator.classes or []
     for row in scored.groupBy("target").agg(F.avg((F.col("prediction") == F.col("target")).cast("int"))).collect():
         print(f"{name_of(row[0])}: {row[1]:.0%} classified correctly")
@@ -200,7 +200,7 @@ def run(spark: SparkSession, options: argparse.Namespace) -> dict[str, float]:
     shown = measurements.join(objects.where("target = 53"), "object_id").agg(brightest)
     curve = measurements.join(shown, "object_id").orderBy("mjd").toPandas()
     plot(options.plot, curve, scored.select("target", "prediction").toPandas())
-    return judged(scored, classes)
+    return scores(scored, classes)
 
 
 def name_of(kind: int) -> str:

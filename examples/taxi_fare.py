@@ -170,12 +170,12 @@ def run(spark: SparkSession, options: argparse.Namespace) -> dict[str, float]:
         )
     else:
         trips = spark.read.parquet(options.data)
-    train, judge = random_split(features(trips).cache(), [0.9, 0.1], 1)
-    errors = {"the mean": judge.selectExpr("stddev_pop(fare)").first()[0]}
-    some = judge.limit(DRAWN).toPandas()
+    train, test = random_split(features(trips).cache(), [0.9, 0.1], 1)
+    errors = {"the mean": test.selectExpr("stddev_pop(fare)").first()[0]}
+    some = test.limit(DRAWN).toPandas()
     for name, estimator in estimators(options).items():
         result = estimator.fit(train)
-        errors[name] = estimator.evaluate(judge)["rmse"]
+        errors[name] = estimator.evaluate(test)["rmse"]
         some[name] = estimator.predict(some[[*FEATURES]])["prediction"]
         print(f"{name}: {result.rows:,} trips,", ", ".join(f"{part} {s:.1f} s" for part, s in result.seconds.items()))
     plot(options.plot, some, errors)
