@@ -1,4 +1,4 @@
-"""Shared by all tests: one Ray cluster and one Spark session on it, and Hypothesis' profiles."""
+"""What all tests share: a Ray cluster, a Spark session on it, the marker ``cluster`` and Hypothesis' profiles."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from pyspark.sql import SparkSession
 
@@ -31,32 +31,83 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.ge
 
 OBJECT_STORE_BYTES = 512 * 1024**2
 
+#: Files that take minutes, the longest first. They start first, or one worker would end alone with the last of them.
+LONG_FILES = (
+    "faults/test_chaos.py",
+    "lifecycle/test_hosts.py",
+    "lifecycle/test_class_data.py",
+    "property/test_round_trips.py",
+    "estimators/test_tf.py",
+    "examples/test_estimators.py",
+    "exchange/test_lost_nodes.py",
+    "estimators/test_torch.py",
+    "packaging/test_distributions.py",
+    "bench/test_bench.py",
+    "estimators/test_rows.py",
+    "lifecycle/test_session.py",
+    "lifecycle/test_restarts.py",
+    "submission/test_submission.py",
+)
+
+_sessions_before = pytest.StashKey[set[str]]()
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The sizes of runs that can be made long; the defaults are for a run beside all other tests."""
-    parser.addoption("--seed", type=int, default=1, help="what tests/faults kills, and when, follows from it")
+    """Add the sizes of tests that can run for hours. The defaults suit a run of all tests."""
+    parser.addoption("--seed", type=int, default=1, help="decides what tests/faults kills, and when")
     parser.addoption("--kills", type=int, default=10, help="how many processes tests/faults kills or freezes")
     parser.addoption(
-        "--applications", type=int, default=2, help="how many tests/lifecycle/test_session.py runs at once"
+        "--applications", type=int, default=2, help="how many applications tests/lifecycle/test_session.py runs at once"
     )
     parser.addoption("--restarts", type=int, default=6, help="how often tests/lifecycle/test_restarts.py starts Spark")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let each Ray cluster of the tests, of their programs too, use a folder that goes with this process.
+    """Give the Ray clusters of the tests and of their programs a folder that is deleted with this process.
 
-    A cluster that a JVM joins leaves 40 MB behind, and there are more than a hundred of them.
+    A cluster that a JVM joins leaves 40 MB of files, and there are more than a hundred clusters.
     """
-    folder = tempfile.mkdtemp(prefix="rt-", dir="/tmp")  # short: sockets' paths have a limit
+    folder = tempfile.mkdtemp(prefix="rt-", dir="/tmp")  # short: the paths of sockets have a limit
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
     os.environ["RAY_TMPDIR"] = folder
-    # Ray spills nothing where less than 5 % of the disk are free, which says little of the few GB that tests need.
-    os.environ["RAY_local_fs_capacity_threshold"] = "0.999"  # noqa: SIM112  (how Ray spells it)
+    # Ray does not spill when less than 5 % of the disk is free, which can still be far more than the tests need.
+    os.environ["RAY_local_fs_capacity_threshold"] = "0.999"  # noqa: SIM112  (Ray spells it this way)
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m selects
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that use the shared cluster, and start the long files first."""
+    for item in items:
+        if "ray_cluster" in getattr(item, "fixturenames", ()):
+            item.add_marker("cluster")
+    order = {Path(__file__).parent / name: place for place, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
+
+
+def _ray_sessions() -> set[str]:
+    """Return the folders of the Ray clusters that this process and its programs have started."""
+    return {path.name for path in Path(os.environ["RAY_TMPDIR"]).glob("ray/session_*_*")}
+
+
+@pytest.hookimpl(tryfirst=True)  # before fixtures
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Note the clusters that other tests have started."""
+    item.stash[_sessions_before] = _ray_sessions()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test that starts a Ray cluster without the marker ``cluster``."""
+    result = yield
+    started = _ray_sessions() - item.stash[_sessions_before]
+    if started and item.get_closest_marker("cluster") is None:
+        pytest.fail(f"The test starts a Ray cluster. Mark it with @pytest.mark.cluster. Sessions: {sorted(started)}")
+    return result
 
 
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[Any]:
-    """A Ray cluster of one node with 4 CPUs for the whole run, not shared with anything else on the machine."""
+    """Start a Ray cluster of one node with 4 CPUs, for all tests of this process."""
     import ray
 
     os.environ["PYTHONPATH"] = os.pathsep.join(
@@ -76,7 +127,7 @@ def ray_cluster() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def spark(ray_cluster: Any) -> Iterator[SparkSession]:
-    """A session with two executors of one core each, for all tests that only use Spark."""
+    """Start a session with two executors of one core each, for all tests that only use Spark."""
     import raydp
 
     session = raydp.init_spark(

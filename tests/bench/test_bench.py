@@ -41,6 +41,7 @@ def run(program: str, *arguments: str, timeout: float = 280) -> str:
     return done.stdout
 
 
+@pytest.mark.cluster
 @pytest.mark.slow
 def test_exchange(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
@@ -86,6 +87,7 @@ def test_every_case_survives_the_way_there_and_back(
         expect_equal(aggregate(raydp.to_spark(dataset, spark), case.terms), aggregate(frame, case.terms))
 
 
+@pytest.mark.cluster
 @pytest.mark.slow
 def test_startup(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
@@ -101,6 +103,7 @@ def test_startup(tmp_path: Path) -> None:
     assert "raydp / plain local[1]" in output
 
 
+@pytest.mark.cluster
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_estimators(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.cluster
 @pytest.mark.slow
 def test_a_machine_without_java_is_named(tmp_path: Path) -> None:
     outcome = run(

@@ -34,6 +34,7 @@ def test_no_ray_at_the_address() -> None:
     assert lines[4] == "ray started: False"
 
 
+@pytest.mark.cluster
 def test_what_spark_itself_refuses() -> None:
     outcome = programs.run(
         """
@@ -49,6 +50,7 @@ def test_what_spark_itself_refuses() -> None:
     assert "exception str() failed" not in outcome.errors
 
 
+@pytest.mark.cluster
 def test_more_than_any_node_has() -> None:
     outcome = programs.run(
         f"""
@@ -71,6 +73,7 @@ def test_more_than_any_node_has() -> None:
     assert last == "10"
 
 
+@pytest.mark.cluster
 def test_an_executor_that_cannot_start_shows_its_log() -> None:
     outcome = programs.run(
         """
@@ -107,6 +110,7 @@ def test_a_python_without_pyspark() -> None:
     assert time.monotonic() - begin < 60
 
 
+@pytest.mark.cluster
 def test_a_jvm_that_is_not_ours() -> None:
     outcome = programs.run(
         """
@@ -132,6 +136,7 @@ def test_a_jvm_that_is_not_ours() -> None:
     assert "without raydp's jar" in lines[2]
 
 
+@pytest.mark.cluster
 def test_unknown_settings_and_connect() -> None:
     outcome = programs.run(
         """

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.mark.cluster
 @pytest.mark.slow
 def test_program(tmp_path: Path) -> None:
     plot = tmp_path / "plots" / "flights.png"

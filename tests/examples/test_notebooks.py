@@ -19,6 +19,7 @@ def test_committed_without_outputs(path: Path) -> None:
     assert all(not cell.outputs and cell.execution_count is None for cell in cells)
 
 
+@pytest.mark.cluster
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_titanic(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from support.programs import run
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 # The driver and its session live on the head node, the executors, the agents and the blocks on the others.
 PROGRAM = """

@@ -7,6 +7,7 @@ import pytest
 from support.programs import run
 
 
+@pytest.mark.cluster
 @pytest.mark.slow
 def test_blocks_of_the_slower_attempt_are_in_no_dataset() -> None:
     outcome = run(

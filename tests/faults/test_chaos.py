@@ -18,6 +18,7 @@ _SECONDS_PER_KILL = 40
 _SECONDS_BESIDE = 300
 
 
+@pytest.mark.cluster
 @pytest.mark.timeout(0)  # bounded by what it starts, in proportion to the kills
 def test_jobs_go_on_and_nothing_is_left(request: pytest.FixtureRequest) -> None:
     seed, kills = request.config.getoption("--seed"), request.config.getoption("--kills")

@@ -14,6 +14,7 @@ from support import programs
 _NAMESPACE = ("unshare", "--pid", "--fork", "--mount-proc")
 
 
+@pytest.mark.cluster
 @pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="a PID namespace needs root")
 @pytest.mark.timeout(600)

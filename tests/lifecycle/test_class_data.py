@@ -42,6 +42,7 @@ def run(cache: Path, **settings: str) -> programs.Outcome:
     return outcome
 
 
+@pytest.mark.cluster
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_the_second_application_starts_with_archives(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from support import datasets, programs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.timeout(600)  # each starts JVMs of its own
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 _SUBMIT = [sys.executable, "-c", "import sys; from raydp._submission import main; sys.exit(main())"]
 

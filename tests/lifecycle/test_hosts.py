@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = [
+    pytest.mark.cluster,
     pytest.mark.slow,
     pytest.mark.timeout(600),
     pytest.mark.skipif(hosts.reason_to_skip() is not None, reason=str(hosts.reason_to_skip())),

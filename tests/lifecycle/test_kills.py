@@ -14,7 +14,7 @@ import pytest
 from support import programs
 from support.datasets import eventually, shared_names
 
-pytestmark = pytest.mark.timeout(600)  # each starts clusters and JVMs of its own
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 if TYPE_CHECKING:
     import subprocess

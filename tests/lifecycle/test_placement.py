@@ -6,7 +6,7 @@ import pytest
 
 from support import programs
 
-pytestmark = pytest.mark.timeout(600)  # each starts clusters and JVMs of its own
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 
 def test_a_group_for_the_application_goes_with_it() -> None:

@@ -31,6 +31,7 @@ PROGRAM = """
     """
 
 
+@pytest.mark.cluster
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_starting_again_and_again_leaves_nothing(pytestconfig: pytest.Config) -> None:

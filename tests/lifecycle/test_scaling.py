@@ -6,7 +6,7 @@ import pytest
 
 from support import programs
 
-pytestmark = pytest.mark.timeout(600)  # each starts clusters and JVMs of its own
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 WATCHING = """
         from raydp._application import current_application

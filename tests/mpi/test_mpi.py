@@ -110,6 +110,7 @@ def wait(context: WorkerContext) -> None:
     threading.Event().wait(300)
 
 
+@pytest.mark.cluster
 def test_a_killed_driver_takes_its_ranks_along() -> None:
     mark = uuid.uuid4().hex
     process = programs.start(

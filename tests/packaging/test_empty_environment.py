@@ -22,6 +22,7 @@ print(ds.count(), ds.to_spark(s).count())
 """
 
 
+@pytest.mark.cluster
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_four_lines_run_where_nothing_can_be_built(distributions: Any, tmp_path: Path) -> None:

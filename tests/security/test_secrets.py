@@ -103,6 +103,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         process.communicate()
 
 
+@pytest.mark.cluster
 def test_encryption_is_one_option() -> None:
     outcome = programs.run(
         """
@@ -124,6 +125,7 @@ def test_encryption_is_one_option() -> None:
     assert "Unknown challenge message" in outcome.output, outcome.everything
 
 
+@pytest.mark.cluster
 def test_no_secret_is_in_a_log_a_command_line_or_a_setting(watched: Watched) -> None:
     facts = watched.facts
     secrets = {name: facts[name] for name in ("secret", "token")}
@@ -145,6 +147,7 @@ def test_no_secret_is_in_a_log_a_command_line_or_a_setting(watched: Watched) -> 
     assert found == []
 
 
+@pytest.mark.cluster
 def test_the_ui_opens_with_its_link_only(watched: Watched) -> None:
     facts = watched.facts
     for path in ("/", "/environment/", "/api/v1/applications", "/jobs/job/kill/?id=0", "/?token=" + "0" * 64):
@@ -160,6 +163,7 @@ def test_the_ui_opens_with_its_link_only(watched: Watched) -> None:
         assert answer.status == 200
 
 
+@pytest.mark.cluster
 def test_a_stranger_cannot_join_as_an_executor(watched: Watched) -> None:
     host, port = watched.facts["host"], watched.facts["driver"]
     command = [
@@ -180,6 +184,7 @@ def test_a_stranger_cannot_join_as_an_executor(watched: Watched) -> None:
     assert "Expected SaslMessage" in said, said[-3000:]
 
 
+@pytest.mark.cluster
 def test_nothing_of_spark_listens_beyond_the_nodes_address(watched: Watched) -> None:
     allowed = {watched.facts["host"], "127.0.0.1", "::1", "::ffff:127.0.0.1", f"::ffff:{watched.facts['host']}"}
     wide, ports = [], []
@@ -218,6 +223,7 @@ def answer_to_stranger(host: str, port: int) -> str:
     return answer[9:].decode(errors="replace") if len(answer) > 8 and answer[8] == failure else ""
 
 
+@pytest.mark.cluster
 def test_the_exchanges_sockets_belong_to_one_user(watched: Watched) -> None:
     folder = Path(tempfile.gettempdir(), f"raydp-{os.getuid()}", watched.facts["application"])
     sockets = [path for path in folder.iterdir() if path.is_socket()]
