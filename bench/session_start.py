@@ -74,11 +74,11 @@ def on_ray(address: str) -> tuple[Stopwatch, dict[str, Any]]:
     from pyspark import SparkContext
 
     import raydp
-    from raydp._application import application, current_application
+    from raydp._application import current_application, driver_jvm
 
     watch.spans["import"] = (imported, time.time())
     watch.time("ray.init", lambda: ray.init(address, log_to_driver=False, logging_level=logging.WARNING))
-    watch.watch(application, "launch_gateway_process", "gateway")
+    watch.watch(driver_jvm, "launch_gateway_process", "gateway")
     watch.watch(SparkContext, "__init__", "context with gateway")
     # The benchmark builds archives separately, not during a measurement.
     configs = {"spark.raydp.archiveClasses": "false"}

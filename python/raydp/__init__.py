@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from raydp import errors as errors
     from raydp import spark as spark
     from raydp import utils as utils
-    from raydp._application.application import ui_url
+    from raydp._application.banner import ui_url
     from raydp._session.conversions import from_spark, to_spark
     from raydp._session.init_spark import init_spark, stop_spark
     from raydp._session.registration import register, unregister
@@ -46,7 +46,7 @@ _HOME = {
     "stop_spark": "raydp._session.init_spark",
     "scale": "raydp._session.scaling",
     "register": "raydp._session.registration",
-    "ui_url": "raydp._application.application",
+    "ui_url": "raydp._application.banner",
     "unregister": "raydp._session.registration",
 }
 _MODULES = frozenset({"errors", "spark", "utils"})

@@ -31,7 +31,7 @@ PROGRAM = """
     raydp.stop_spark()
     """
 WITHOUT = ["rows: 1000", "driver []", "executor []"]
-MESSAGE = "Java's classes are archived in the background"
+MESSAGE = "caching Java's classes in a one-time background job"
 
 
 def run(cache: Path, **settings: str) -> programs.Outcome:

@@ -1,13 +1,14 @@
 """What happens when a program makes a ``SparkContext`` for one of our master URLs.
 
-Kept apart from the application itself, so that ``import raydp`` stays light.
+Separate from the application itself, which it imports on demand, because ``import raydp`` must stay light.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
-from raydp._spark import internals as _spark_internals
+from raydp._spark.internals import install_context_hook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,33 +19,33 @@ __all__ = ["install", "is_raydp_master"]
 
 
 def install() -> None:
-    """Let ``SparkContext`` know our master URLs; calling it again changes nothing."""
-    _spark_internals.install_context_hook(_before, _started, _failed, _stopped, _submitted)
+    """Make ``SparkContext`` accept our master URLs; idempotent."""
+    install_context_hook(_before, _started, _failed, _stopped, _submitted)
 
 
 def is_raydp_master(url: str) -> bool:
-    """Tell whether a Spark master URL is for this package: ``ray``, ``ray:HOST:PORT`` (or the wrong ``ray://``)."""
+    """Tell whether a Spark master URL is for raydp: ``ray``, ``ray:HOST:PORT`` (or ``ray://``, which is refused)."""
     return url == "ray" or url.startswith("ray:")
 
 
 def _before(master: str, settings: dict[str, str]) -> dict[str, str] | None:
     if not is_raydp_master(master):
         return None
-    from raydp._application import application as _application
+    from raydp._application import start
 
-    return _application.prepare(master, settings)
+    return start.prepare(master, settings)
 
 
 def _started() -> None:
-    from raydp._application import application as _application
+    from raydp._application import start
 
-    _application.started()
+    start.started()
 
 
 def _failed(error: BaseException) -> BaseException:
-    from raydp._application import application as _application
+    from raydp._application import end
 
-    return _application.failed_to_start(error)
+    return end.failed_to_start(error)
 
 
 def _submitted() -> Mapping[str, str]:
@@ -54,8 +55,7 @@ def _submitted() -> Mapping[str, str]:
 
 
 def _stopped(context: SparkContext) -> None:
-    import sys
-
-    application = sys.modules.get("raydp._application.application")
-    if application is not None:
-        application.context_stopped(context)
+    del context  # one context per process: the running application is its own
+    end = sys.modules.get("raydp._application.end")
+    if end is not None:  # else no application was ever started here
+        end.context_stopped()

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import SparkSession
 
-from raydp._application import application as _application
-from raydp._configuration import former_names as _former_names
-from raydp._configuration import registry as _configuration
+from raydp._application import end, start
+from raydp._application.lifecycle import lifecycle
+from raydp._application.settings import checked
+from raydp._configuration import registry
 from raydp._configuration.memory_size import MEBIBYTE, parse_memory_size
-from raydp._ray import placement as _placement
+from raydp._ray.placement import given_group_settings
 from raydp._spark import internals as _spark_internals
 from raydp.errors import InvalidArgumentError, SessionError
 
@@ -23,19 +24,25 @@ if TYPE_CHECKING:
 
 __all__ = ["init_spark", "stop_spark"]
 
-_lock = threading.RLock()
+_calls = threading.RLock()
+"""Held during a whole call. The lifecycle's own lock cannot be, because PySpark calls raydp with its locks held."""
 
 
 @dataclass(frozen=True)
 class _Request:
-    """What a program asked ``init_spark`` for; two equal ones mean the same session."""
+    """What a program asked ``init_spark`` for; two equal requests get the same session."""
 
     app_name: str
     enable_hive: bool
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
-_running: tuple[_Request, SparkSession] | None = None
+@dataclass(frozen=True)
+class _StartedSession:
+    """A session that ``init_spark`` returned, and for which request."""
+
+    request: _Request
+    spark: SparkSession
 
 
 def init_spark(
@@ -52,84 +59,91 @@ def init_spark(
 ) -> SparkSession:
     """Start a Spark application whose executors run inside the Ray cluster.
 
-    Connects to Ray with ``ray.init()`` first if nobody has. Returns when the first executor has
-    registered; the others join as they come up.
+    Connects to Ray with ``ray.init()`` if the process is not connected yet. Returns when the first executor has
+    registered; the others join as they start.
 
     Args:
         app_name: Name of the Spark application.
         num_executors: Number of executors to start with, 1 or more.
         executor_cores: CPU cores of each executor, 1 or more.
         executor_memory: Heap of each executor: bytes, or a string such as ``"500MB"`` or ``"4g"``; at
-            least 450 MiB. Ray is asked for Spark's overhead, off-heap and PySpark memory on top.
+            least 450 MiB. Ray also reserves Spark's overhead, off-heap and PySpark memory.
         enable_hive: Use Hive's catalog and functions.
-        fault_tolerant_mode: Have Spark make blocks again that were lost with a node of the cluster, for as long as
-            the application lives. Blocks outlive executors and Spark either way.
+        fault_tolerant_mode: If a node of the cluster is lost, let Spark recompute the blocks that it held, until the
+            application stops. Blocks outlive executors and Spark in either case.
         placement_group_strategy: ``"PACK"``, ``"SPREAD"``, ``"STRICT_PACK"`` or ``"STRICT_SPREAD"``: reserve one
-            bundle per executor, arranged so, and remove them with the application.
+            bundle per executor in this arrangement, and remove the bundles with the application.
         placement_group: An existing placement group to run the executors in.
-        placement_group_bundle_indexes: Which bundles of that group to use, in turn; all by default.
-        configs: Further Spark settings; values are turned into strings.
+        placement_group_bundle_indexes: The bundles of that group to use, in turn; all by default.
+        configs: Further Spark settings. Values are converted to strings.
 
     Returns:
         The session. A second call with the same arguments returns the same session.
 
     Raises:
         InvalidArgumentError: An argument or a setting is wrong.
-        MissingRequirementError: There is no Java, or another one than Ray would use.
-        SessionError: A session with other arguments, or one that is not ours, runs in this process.
+        MissingRequirementError: Java is missing, or Ray would use a different one.
+        SessionError: A session with other arguments, or one that raydp did not start, runs in this process.
         ClusterError: Ray cannot be reached, or cannot hold such executors.
-        ExecutorStartError: The executors did not come up; the message ends with their logs' last lines.
+        ExecutorStartError: The executors did not start. The message ends with the last lines of their logs.
     """
-    global _running
     settings = _settings(num_executors, executor_cores, executor_memory, configs)
     if not _flag("fault_tolerant_mode", fault_tolerant_mode):
-        settings[_configuration.FAULT_TOLERANT.key] = "false"
+        settings[registry.FAULT_TOLERANT.key] = "false"
     settings |= _placement_settings(placement_group_strategy, placement_group, placement_group_bundle_indexes)
     request = _Request(_name(app_name), _flag("enable_hive", enable_hive), settings)
-    _configuration.check(_former_names.translate(settings))
-    with _lock:
+    with _calls:
         if _spark_internals.is_context_active():
+            checked(settings)  # else the start does it
             return _same_session(request)
-        _application.refuse_connect()
-        builder = SparkSession.builder.master("ray").appName(request.app_name)
-        builder = builder.config(map=dict(settings))
-        if request.enable_hive:
-            builder = builder.enableHiveSupport()
-        spark = builder.getOrCreate()
-        _running = (request, spark)
+        start.refuse_spark_connect()
+        try:
+            spark = _session(request)
+        except BaseException:
+            _forget_builder_options(request)
+            raise
+        lifecycle.note_session(_StartedSession(request, spark))
         return spark
 
 
 def stop_spark(cleanup_data: bool = True) -> None:  # noqa: FBT001, FBT002  (as in RayDP 1.6)
-    """Stop the Spark application: its executors, its actors and the driver's JVM.
+    """Stop the Spark application: its executors, its other actors and the driver JVM.
 
-    Blocks that a Ray ``Dataset`` in the program's hands holds stay readable. Does nothing when no
-    application runs. Called at the end of the program as well.
+    Blocks of a Ray ``Dataset`` that the program holds stay readable. Does nothing if no application runs. Also runs
+    when the program exits.
 
     Args:
-        cleanup_data: Also release the blocks that only DataFrames held (made by ``to_spark``). With
-            ``False`` they stay in Ray's store until the program ends.
+        cleanup_data: Also free the blocks that only DataFrames hold (made by ``to_spark``). With ``False`` they
+            stay in Ray's object store until the program exits.
     """
-    global _running
-    with _lock:
-        running, _running = _running, None
+    with _calls:
+        started: _StartedSession | None = lifecycle.take_session()
         try:
-            _application.stop(keep_data=not _flag("cleanup_data", cleanup_data))
-            if running is not None:
-                _forget_builder_options(running[0])
+            end.stop(keep_data=not _flag("cleanup_data", cleanup_data))
+            if started is not None:
+                _forget_builder_options(started.request)
         finally:
-            _application.end_jvm()
+            end.end_jvm()
+
+
+def _session(request: _Request) -> SparkSession:
+    builder = SparkSession.builder.master("ray").appName(request.app_name)
+    builder = builder.config(map=dict(request.settings))
+    if request.enable_hive:
+        builder = builder.enableHiveSupport()
+    return builder.getOrCreate()
 
 
 def _same_session(request: _Request) -> SparkSession:
-    if _running is not None and _running[0] == request:
-        return _running[1]
-    if _running is None:
+    started: _StartedSession | None = lifecycle.session
+    if started is None:
         raise SessionError(
             "A Spark session that was not started by raydp.init_spark runs in this process, and Spark allows one at a "
             "time. Use that one, or call its stop() first"
         )
-    differing = _differences(_running[0], request)
+    if started.request == request:
+        return started.spark
+    differing = _differences(started.request, request)
     raise SessionError(
         "raydp.init_spark was called before with other arguments, and Spark allows one application per process. Call "
         f"raydp.stop_spark() first, or use the same arguments. They differ in: {differing}"
@@ -190,24 +204,24 @@ def _placement_settings(
             f"placement_group, not both. Strategy: {strategy!r}"
         )
     if strategy is not None:
-        if strategy not in _configuration.STRATEGIES:
+        if strategy not in registry.STRATEGIES:
             raise InvalidArgumentError(
-                f"There is no such placement strategy; use one of {', '.join(_configuration.STRATEGIES)}. "
+                f"There is no such placement strategy; use one of {', '.join(registry.STRATEGIES)}. "
                 f"placement_group_strategy: {strategy!r}"
             )
-        return {_configuration.PLACEMENT_GROUP_STRATEGY.key: strategy}
+        return {registry.PLACEMENT_GROUP_STRATEGY.key: strategy}
     if group is not None:
-        return _placement.given_group_settings(group, indexes)
+        return given_group_settings(group, indexes)
     if indexes is not None:
         raise InvalidArgumentError(
-            "placement_group_bundle_indexes needs the placement_group whose bundles they are; "
+            "placement_group_bundle_indexes needs the placement_group that has the bundles; "
             f"got indexes without one: {list(indexes)}"
         )
     return {}
 
 
 def _forget_builder_options(request: _Request) -> None:
-    """Take the application's settings out of PySpark's process-wide builder, or the next session would get them."""
+    """Remove the application's settings from PySpark's process-wide builder, or the next session would get them."""
     _spark_internals.forget_builder_options({"spark.master", "spark.app.name", *request.settings})
 
 

@@ -8,7 +8,7 @@ import subprocess
 import zipfile
 from typing import TYPE_CHECKING
 
-from raydp._application import application as _application
+from raydp._application.settings import checked, defaults, ray_properties
 from raydp._configuration import registry as _configuration
 from raydp._configuration.security import security_settings
 from raydp._doctor import check_address, preflight
@@ -47,7 +47,7 @@ def run(submission: Submission) -> int:
         ClusterError: Ray cannot be reached.
     """
     main_class = submission.main_class or _main_class(submission.application)
-    settings = _application.checked(submission.settings)
+    settings = checked(submission.settings)
     if settings.get(_STRATEGY):
         raise InvalidArgumentError(
             "A placement group is made by raydp.init_spark, and a jar has none; make one and name it by its id. "
@@ -58,8 +58,8 @@ def run(submission: Submission) -> int:
     settings |= security_settings(settings)
     cluster = join_cluster(submission.master)
     check_address(cluster.node_address)
-    settings |= {**_application.defaults(cluster, settings), **inherited_settings(settings)}
-    properties = {**_application.ray_properties(cluster), "raydp.submitted.master": f"ray:{cluster.address}"}
+    settings |= {**defaults(cluster, settings), **inherited_settings(settings)}
+    properties = {**ray_properties(cluster), "raydp.submitted.master": f"ray:{cluster.address}"}
     options = [f"-D{name}={value}" for name, value in properties.items()]
     settings[_DRIVER_OPTIONS] = " ".join([*options, settings.get(_DRIVER_OPTIONS, "")]).strip()
     arguments = ["--class", _MAIN]

@@ -1,0 +1,70 @@
+"""The process of the driver JVM: launched, reused and ended."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import subprocess
+from typing import TYPE_CHECKING
+
+from raydp._application.entry_points import ENTRY_CLASS
+from raydp._application.lifecycle import lifecycle
+from raydp._spark import internals as _spark_internals
+from raydp._spark.gateway import launch_gateway_process
+from raydp.errors import SessionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from py4j.java_gateway import JVMView
+
+    from raydp._machine.java import Java
+    from raydp._spark.gateway import GatewayProcess
+
+__all__ = ["end_process", "launch", "reusable_jvm"]
+
+_logger = logging.getLogger(__name__)
+_END_TIMEOUT_SECONDS = 20.0
+
+
+def reusable_jvm() -> JVMView | None:
+    """Return the JVM of a program that was started by ``spark-submit`` and has one already.
+
+    Raises:
+        SessionError: The JVM that runs cannot hold an application on Ray.
+    """
+    jvm = _spark_internals.running_jvm()
+    if jvm is None:
+        return None
+    if not _spark_internals.has_class(jvm, ENTRY_CLASS):
+        raise SessionError(
+            "This process already runs a Spark JVM without raydp's jar: another SparkContext or SparkSession was "
+            "started before. Start the session on Ray first, or restart Python"
+        )
+    return jvm
+
+
+def launch(java: Java, settings: Mapping[str, str]) -> JVMView:
+    """Launch the driver JVM, and make PySpark use it. It belongs to the lifecycle from then on."""
+    process = launch_gateway_process(java, settings)
+    lifecycle.own_process(process)
+    return _spark_internals.adopt_gateway(process)
+
+
+def end_process(gateway: GatewayProcess) -> None:
+    """End a driver JVM that was launched here, within 20 s, and make PySpark forget it."""
+    _spark_internals.forget_gateway()
+    process = gateway.process
+    if process.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()  # the JVM ends when its standard input does
+    try:
+        process.wait(_END_TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired:
+        _logger.warning(
+            "The Spark driver's JVM did not end within %.0f s and is killed. Process: %d",
+            _END_TIMEOUT_SECONDS,
+            process.pid,
+        )
+        process.kill()
+        process.wait()

@@ -1,0 +1,90 @@
+"""The end of an application: with its context, with its JVM, or because it did not start."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from raydp._application import driver_jvm, startup_failures
+from raydp._application.lifecycle import Event, lifecycle
+from raydp._configuration import registry
+from raydp._machine.class_data import archive_in_background
+from raydp._spark import internals as _spark_internals
+
+if TYPE_CHECKING:
+    from raydp._application.application import Application
+    from raydp._application.lifecycle import Ending
+
+__all__ = ["context_stopped", "end_jvm", "failed_to_start", "stop"]
+
+
+def stop(*, keep_data: bool) -> None:
+    """Stop the running application, if there is one.
+
+    Args:
+        keep_data: Keep the blocks that only DataFrames hold until this process ends.
+    """
+    application = lifecycle.application
+    if application is None:
+        return
+    if keep_data:
+        application.keep_data()
+    _spark_internals.stop_active_context()
+
+
+def context_stopped() -> None:
+    """Close the application after a ``SparkContext`` has stopped."""
+    if not _spark_internals.is_context_active():
+        with lifecycle.ending(Event.CONTEXT_STOP) as ending:
+            _close(ending)
+
+
+def end_jvm() -> None:
+    """End the driver JVM that :mod:`raydp._application.start` launched, if it still runs. Bounded and idempotent."""
+    process = lifecycle.take_process()
+    if process is None:
+        return
+    try:
+        with lifecycle.ending(Event.JVM_END) as ending:
+            _close(ending)
+    finally:
+        driver_jvm.end_process(process)
+
+
+def failed_to_start(error: BaseException) -> BaseException:
+    """Close everything after a failed start, and return the error that explains it."""
+    try:
+        with lifecycle.ending(Event.FAIL) as ending:
+            application = None if ending is None else ending.application
+            try:
+                return startup_failures.explain_start(
+                    error,
+                    None if application is None else application.cluster,
+                    0.0 if application is None else application.started_at,
+                    "" if application is None else application.nodes.report(),
+                )
+            finally:
+                _close(ending)
+    finally:
+        end_jvm()
+
+
+def _close(ending: Ending | None) -> None:
+    if ending is None or ending.application is None:
+        return
+    ending.application.close()
+    if ending.was_running:
+        _archive_classes(ending.application)
+
+
+def _archive_classes(application: Application) -> None:
+    settings = application.settings
+    has_own = settings.get(registry.EXECUTOR_CLASS_DATA_ARCHIVE.key)
+    if application.java is None or has_own or not registry.ARCHIVE_CLASSES.get(settings):
+        return
+    if archive_in_background(application.java) and registry.BANNER.get(settings):
+        print(
+            "raydp: caching Java's classes in a one-time background job of low priority, for faster starts "
+            f"(set {registry.ARCHIVE_CLASSES.key}=false to turn it off)",
+            file=sys.stderr,
+        )
