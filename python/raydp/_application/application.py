@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from raydp._application.metrics import MetricsExport
     from raydp._application.startup_progress import StartupProgress
     from raydp._application.status import ApplicationStatus
+    from raydp._deployments.deployment import Reservation
     from raydp._doctor.nodes import NodePreflight
     from raydp._exchange import Exchange
     from raydp._machine.java import Java
     from raydp._ray.cluster import RayCluster
-    from raydp._ray.placement import Placement
 
 __all__ = ["Application", "current_application"]
 
@@ -42,7 +42,7 @@ class Application:
         nodes: The checks of the cluster's other machines.
         metrics: Exports Spark's metrics to Ray.
         java: What its JVM was started with; ``None`` if the JVM ran before.
-        placement: The placement group that was made for it, if any.
+        reservation: What was reserved for it in Ray, if anything.
         started_at: When its start began, in seconds since the epoch.
     """
 
@@ -54,7 +54,7 @@ class Application:
     nodes: NodePreflight
     metrics: MetricsExport
     java: Java | None = None
-    placement: Placement | None = None
+    reservation: Reservation | None = None
     started_at: float = field(default_factory=time.time)
     _exchange: Exchange | None = field(default=None, init=False)
     _exchange_lock: threading.Lock = field(default_factory=threading.Lock, init=False)
@@ -102,8 +102,8 @@ class Application:
             exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.close()
-        if self.placement is not None:
-            self.placement.release()
+        if self.reservation is not None:
+            self.reservation.release()
 
 
 def current_application() -> Application:

@@ -1,8 +1,8 @@
 """Spark's metrics as metrics of Ray.
 
-The sinks of all of an application's processes tell the driver's JVM what they read, and this process gives it to Ray.
-It does so for them because Ray 2.60 does not tell its Java workers where the node's metrics agent is: what they record
-with Ray's API for Java goes nowhere.
+The metric sinks of the application's processes report to the driver JVM, and this process records their values in
+Ray. The processes cannot do that themselves: Ray 2.60 does not tell its Java workers where the node's metrics agent
+is, so the values that they record are lost.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _SINK_CLASS = "org.apache.spark.raydp.RayMetricsSink"
 _PERIOD = "spark.metrics.conf.*.sink.ray.period"
 _COUNTS = "spark.metrics.conf.driver.source.raydp.class"
 _COUNTS_CLASS = "org.apache.spark.raydp.ExecutorCounts"
-# Ray exports every 10 s, and drops what it was not told again for 20 s.
+# Ray exports every 10 s, and drops a value that was not recorded again for 20 s.
 _PERIOD_SECONDS = "5"
 _CLOSE_SECONDS = 5.0
 
 
 def metrics_settings(settings: Mapping[str, str]) -> dict[str, str]:
-    """Return what to add to an application's settings, so that Spark hands its metrics over; what is set stays.
+    """Return the settings that make Spark report its metrics; empty if Ray would not export them.
 
     Raises:
         InvalidArgumentError: The period of the sink is malformed.
@@ -47,40 +47,38 @@ def metrics_settings(settings: Mapping[str, str]) -> dict[str, str]:
     period = settings.get(_PERIOD, _PERIOD_SECONDS)
     if _settings.positive_integer(period) is None:
         raise InvalidArgumentError(f"This setting must be a whole number of seconds above 0. {_PERIOD}: {period!r}")
-    added = {_SINK: _SINK_CLASS, _PERIOD: period, _COUNTS: _COUNTS_CLASS}
-    return {key: value for key, value in added.items() if key not in settings}
+    return {_SINK: _SINK_CLASS, _PERIOD: period, _COUNTS: _COUNTS_CLASS}
 
 
 def _is_exported() -> bool:
-    """Tell whether this node has the agent to which Ray's processes give their metrics."""
+    """Tell whether this node has the agent that exports the metrics of Ray's processes."""
     here = ray.get_runtime_context().get_node_id()
     return any(node["NodeID"] == here and node.get("MetricsAgentPort", -1) > 0 for node in ray.nodes())
 
 
 class MetricsExport:
-    """Gives one application's metrics to Ray, in a thread of its own.
+    """Records one application's metrics in Ray, in a thread of its own.
 
-    Values that are not told again disappear from Ray's metrics by themselves: those of a lost executor, and all of them
-    when the application has ended.
+    Ray drops values that are no longer recorded: those of a lost executor, and all of them once the application has
+    stopped.
 
     Args:
         entry_points: The application in the driver JVM.
-        application_id: Id of the application.
-        settings: Its settings, those of :func:`metrics_settings` among them.
+        settings: The application's complete settings, including those of :func:`metrics_settings`.
     """
 
-    def __init__(self, entry_points: EntryPoints, application_id: str, settings: Mapping[str, str]) -> None:
+    def __init__(self, entry_points: EntryPoints, settings: Mapping[str, str]) -> None:
         self._entry_points = entry_points
-        self._application_id = application_id
-        self._wanted = settings.get(_SINK) == _SINK_CLASS
-        self._period = float(settings.get(_PERIOD, _PERIOD_SECONDS)) if self._wanted else 0.0
+        self._application_id = settings[_configuration.APPLICATION_ID.key]
+        self._is_enabled = settings.get(_SINK) == _SINK_CLASS
+        self._period = float(settings.get(_PERIOD, _PERIOD_SECONDS)) if self._is_enabled else 0.0
         self._gauges: dict[str, Gauge] = {}
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin, if metrics are wanted and the application has not ended."""
-        if self._wanted and not self._ended.is_set():
+        """Start, if metrics are exported and the application has not ended."""
+        if self._is_enabled and not self._ended.is_set():
             self._thread = threading.Thread(target=self._run, name="raydp-metrics", daemon=True)
             self._thread.start()
 

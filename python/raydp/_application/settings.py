@@ -1,27 +1,83 @@
-"""The settings of an application: what the user gave, and what raydp adds to it."""
+"""The settings of an application: one ordered pipeline, the same for each way of starting one.
+
+``init_spark``, ``builder.master("ray")`` and ``raydp-submit`` give settings. From highest to lowest precedence:
+
+1. what the program sets: arguments of ``init_spark``, then its ``configs`` or the options of a builder or ``SparkConf``
+2. what the program was submitted with: options of ``raydp-submit``, then its ``--conf``
+3. what raydp adds: the contributors below, earlier ones first
+4. what only ``spark-submit`` reads: ``--properties-file``, ``spark-defaults.conf``
+
+A contributor only fills gaps: what has a value keeps it. The exception is a value that *extends* a given one and
+contains it, such as a list of the user's filters with one more filter. The given settings are checked once, when they
+enter the pipeline.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-import os
 import secrets
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
 
+from raydp._application.metrics import metrics_settings
 from raydp._configuration import former_names, registry
-from raydp._configuration.setting import boolean
-from raydp._machine import installation as _installation
+from raydp._configuration.security import security_settings
+from raydp._doctor import check_address, preflight
 from raydp._machine.class_data import Role, find_archive
+from raydp._ray.cluster import join_cluster
+from raydp._spark.python_workers import worker_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from raydp._application.entry_points import EntryPoints
+    from raydp._deployments.deployment import Deployment
     from raydp._machine.java import Java
     from raydp._ray.cluster import RayCluster
 
-__all__ = ["archive_settings", "checked", "defaults", "ray_properties", "resolved"]
+__all__ = [
+    "Contribution",
+    "Driver",
+    "checked",
+    "complete_settings",
+    "merge",
+    "resolved_files",
+]
 
 _FILE_KEYS = ("spark.jars", "spark.files", "spark.archives", "spark.submit.pyFiles")
+
+
+@dataclass(frozen=True)
+class Driver:
+    """What contributors may know of the driver that the settings are for.
+
+    Attributes:
+        deployment: How its Spark processes run.
+        java: What starts its JVM; ``None`` if the JVM runs already.
+        is_python: Whether the program is in Python. A Scala or Java program has nothing that exports metrics or
+            caches classes, and no Python workers.
+    """
+
+    deployment: Deployment
+    java: Java | None
+    is_python: bool
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What one contributor has to say.
+
+    Attributes:
+        added: Values for settings that have none yet.
+        extended: New values of settings that have one; each contains the old value.
+    """
+
+    added: Mapping[str, str] = field(default_factory=dict)
+    extended: Mapping[str, str] = field(default_factory=dict)
+
+
+Contributor: TypeAlias = "Callable[[Driver, Mapping[str, str]], Contribution]"
+ClusterContributor: TypeAlias = "Callable[[Driver, Mapping[str, str], RayCluster], Contribution]"
 
 
 def checked(given: Mapping[str, str]) -> dict[str, str]:
@@ -36,52 +92,78 @@ def checked(given: Mapping[str, str]) -> dict[str, str]:
     return settings
 
 
-def resolved(entry_points: EntryPoints, settings: Mapping[str, str]) -> dict[str, str]:
-    """Return what spark-submit made of the settings that name files: it adds packages to the jars, for example."""
+def complete_settings(master: str, settings: Mapping[str, str], driver: Driver) -> tuple[RayCluster, dict[str, str]]:
+    """Join Ray, and add to checked settings what an application on it needs.
+
+    What can be found wrong without Ray is found before Ray is started.
+
+    Raises:
+        InvalidArgumentError: Settings contradict each other, or the master URL is malformed.
+        MissingRequirementError: Something is missing or wrong on this machine.
+        ClusterError: Ray cannot be reached.
+    """
+    preflight(settings)
+    complete = dict(settings)
+    for contributor in WITHOUT_RAY:
+        complete = merge(complete, contributor(driver, complete))
+    cluster = join_cluster(master)
+    check_address(cluster.node_address)
+    for with_cluster in WITH_RAY:
+        complete = merge(complete, with_cluster(driver, complete, cluster))
+    return cluster, complete
+
+
+def merge(settings: Mapping[str, str], contribution: Contribution) -> dict[str, str]:
+    """Return settings with a contribution: the one rule of precedence."""
+    return {**contribution.added, **settings, **contribution.extended}
+
+
+def resolved_files(entry_points: EntryPoints, settings: Mapping[str, str]) -> Contribution:
+    """Extend the settings that name files by what spark-submit made of them: it adds packages to the jars."""
     values = {key: entry_points.system_property(key) for key in _FILE_KEYS if key in settings}
-    return {key: value for key, value in values.items() if value}
+    return Contribution(extended={key: value for key, value in values.items() if value})
 
 
-def defaults(cluster: RayCluster, settings: Mapping[str, str]) -> dict[str, str]:
-    """Return the settings of an application that its user left open."""
+def _protection(_: Driver, settings: Mapping[str, str]) -> Contribution:
+    values = security_settings(settings)
+    # The filter of Spark's UI goes in front of the user's own filters.
+    return Contribution(added=values, extended={key: value for key, value in values.items() if key in settings})
+
+
+def _python_workers(driver: Driver, settings: Mapping[str, str]) -> Contribution:
+    return Contribution(worker_settings(settings) if driver.is_python else {})
+
+
+def _identity(_: Driver, settings: Mapping[str, str], cluster: RayCluster) -> Contribution:
+    del settings
     moment = dt.datetime.now(tz=dt.UTC).strftime("%Y%m%d-%H%M%S")
-    jars = os.pathsep.join(map(str, _installation.class_path()))
-    added = {
-        "spark.app.name": "raydp",
-        registry.APPLICATION_ID.key: f"raydp-{moment}-{secrets.token_hex(3)}",
-        registry.EXECUTOR_CLASS_PATH.key: jars,
-        "spark.driver.host": cluster.node_address,
-        "spark.driver.bindAddress": cluster.node_address,
-        # Executors that leave finish their tasks and hand their blocks to others.
-        "spark.decommission.enabled": "true",
-        "spark.storage.decommission.enabled": "true",
-        # Idle executors need not stay for the sake of their shuffle files.
-        "spark.dynamicAllocation.shuffleTracking.enabled": "false",
-        # What raydp.register names; loaded when a query first mentions it.
-        "spark.sql.catalog.ray": "io.raydp.exchange.RayCatalog",
-    }
-    decommissioning = ("spark.decommission.enabled", "spark.storage.decommission.enabled")
-    if not all(boolean(settings.get(key, "true")) for key in decommissioning):
-        del added["spark.dynamicAllocation.shuffleTracking.enabled"]
-    if boolean(settings.get("spark.shuffle.service.enabled", "false")):
-        # The service keeps the files of executors that leave, so they need not be handed over.
-        added["spark.storage.decommission.shuffleBlocks.enabled"] = "false"
-    return {key: value for key, value in added.items() if key not in settings}
+    return Contribution(
+        {
+            "spark.app.name": "raydp",
+            registry.APPLICATION_ID.key: f"raydp-{moment}-{secrets.token_hex(3)}",
+            "spark.driver.host": cluster.node_address,
+            "spark.driver.bindAddress": cluster.node_address,
+            # What raydp.register names; loaded when a query first mentions it.
+            "spark.sql.catalog.ray": "io.raydp.exchange.RayCatalog",
+        }
+    )
 
 
-def archive_settings(java: Java, settings: Mapping[str, str]) -> dict[str, str]:
-    """Return the setting that names the class-data archive of executors, if there is an archive."""
-    key = registry.EXECUTOR_CLASS_DATA_ARCHIVE.key
-    archive = find_archive(java, Role.EXECUTOR)
-    return {key: str(archive)} if archive is not None and key not in settings else {}
+def _deployment(driver: Driver, settings: Mapping[str, str], cluster: RayCluster) -> Contribution:
+    del cluster
+    return Contribution(driver.deployment.settings(settings))
 
 
-def ray_properties(cluster: RayCluster) -> dict[str, str]:
-    """Return the Java system properties with which a driver JVM joins the cluster."""
-    return {
-        "ray.address": cluster.address,
-        "ray.job.namespace": cluster.namespace,
-        "ray.job.code-search-path": str(_installation.raydp_jar()),
-        "raydp.ray.session-dir": cluster.session_directory,
-        "raydp.ray.node-address": cluster.node_address,
-    }
+def _metrics(driver: Driver, settings: Mapping[str, str], cluster: RayCluster) -> Contribution:
+    del cluster
+    return Contribution(metrics_settings(settings) if driver.is_python else {})
+
+
+def _class_archive(driver: Driver, settings: Mapping[str, str], cluster: RayCluster) -> Contribution:
+    del settings, cluster
+    archive = find_archive(driver.java, Role.EXECUTOR) if driver.is_python and driver.java is not None else None
+    return Contribution({} if archive is None else {registry.EXECUTOR_CLASS_DATA_ARCHIVE.key: str(archive)})
+
+
+WITHOUT_RAY: tuple[Contributor, ...] = (_protection, _python_workers)
+WITH_RAY: tuple[ClusterContributor, ...] = (_identity, _deployment, _metrics, _class_archive)

@@ -13,27 +13,19 @@ from raydp._application.application import Application
 from raydp._application.banner import print_banner
 from raydp._application.entry_points import EntryPoints
 from raydp._application.lifecycle import lifecycle
-from raydp._application.metrics import MetricsExport, metrics_settings
-from raydp._application.settings import archive_settings, checked, defaults, ray_properties, resolved
+from raydp._application.metrics import MetricsExport
+from raydp._application.settings import Contribution, Driver, checked, complete_settings, merge, resolved_files
 from raydp._application.startup_progress import StartupProgress
 from raydp._configuration import registry
-from raydp._configuration.security import security_settings
-from raydp._doctor import check_address, preflight
+from raydp._deployments.native import NativeDeployment
 from raydp._doctor.nodes import NodePreflight
 from raydp._machine.java import find_java
-from raydp._ray import placement as _placement
-from raydp._ray.cluster import join_cluster
-from raydp._ray.runtime_environment import inherited_settings
-from raydp._spark.python_workers import worker_settings
 from raydp.errors import SessionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from py4j.java_gateway import JVMView
-
-    from raydp._machine.java import Java
-    from raydp._ray.cluster import RayCluster
+    from raydp._deployments.deployment import Deployment
 
 __all__ = ["prepare", "refuse_spark_connect", "started"]
 
@@ -43,74 +35,59 @@ def prepare(master: str, given: Mapping[str, str]) -> dict[str, str]:
 
     Args:
         master: A master URL of ours.
-        given: The settings that the program gave its context.
+        given: The settings that the program gave its context, and what it was submitted with.
 
     Returns:
-        The settings to add to them.
+        The settings that differ from the given ones.
 
     Raises:
         RaydpError: Something is missing or wrong. Nothing that was started here keeps running.
     """
     refuse_spark_connect()
     settings = checked(given)
-    end.context_stopped()  # the last application, if its context ended without a word
+    end.context_stopped()  # closes the last application, if nobody reported the end of its context
     lifecycle.prepare()
     try:
         end.end_jvm()  # a JVM that was connected to one Ray cluster cannot be relied on to join the next one
-        added = _prepare(master, settings)
+        complete = _prepare(master, settings, NativeDeployment())
     except BaseException as error:
         explained = end.failed_to_start(error)
         if explained is error:
             raise
         raise explained from error
-    complete = {**added, **settings}
     return {key: value for key, value in complete.items() if given.get(key) != value}
 
 
-def _prepare(master: str, settings: dict[str, str]) -> dict[str, str]:
+def _prepare(master: str, checked_settings: Mapping[str, str], deployment: Deployment) -> dict[str, str]:
+    """Start the JVM, and request the application's actors; return the complete settings."""
     jvm = driver_jvm.reusable_jvm()
     java = find_java() if jvm is None else None
-    preflight(settings)
-    protection = security_settings(settings)
-    worker = worker_settings(settings)
-    cluster = join_cluster(master)
-    check_address(cluster.node_address)
-    settings |= protection
-    added = {**defaults(cluster, settings), **worker, **inherited_settings(settings), **metrics_settings(settings)}
-    if java is not None:
-        added |= archive_settings(java, settings)
-    complete = {**added, **settings, "spark.master": master}
+    driver = Driver(deployment, java, is_python=True)
+    cluster, settings = complete_settings(master, checked_settings, driver)
+    settings["spark.master"] = master
     if jvm is None:
         assert java is not None
-        jvm = driver_jvm.launch(java, complete)
-        settings |= resolved(EntryPoints(jvm), settings)
-    return added | _request_application(jvm, java, cluster, {**complete, **settings})
-
-
-def _request_application(
-    jvm: JVMView, java: Java | None, cluster: RayCluster, settings: dict[str, str]
-) -> dict[str, str]:
-    """Have the JVM ask Ray for the application's actors; return the settings that this adds."""
+        jvm = driver_jvm.launch(java, settings)
+        settings = merge(settings, resolved_files(EntryPoints(jvm), settings))
     entry_points = EntryPoints(jvm)
-    entry_points.set_system_properties(ray_properties(cluster))
-    placement = _placement.reserve(settings, entry_points.executor_demand)
-    added = placement.settings if placement is not None else {}
-    complete = {**settings, **added}
-    application_id = complete[registry.APPLICATION_ID.key]
+    entry_points.set_system_properties(deployment.driver_properties(cluster))
+    reservation = deployment.reserve(settings, entry_points)
+    if reservation is not None:
+        settings = merge(settings, Contribution(added=reservation.settings))
     application = Application(
-        application_id=application_id,
+        application_id=settings[registry.APPLICATION_ID.key],
         cluster=cluster,
         jvm=jvm,
-        settings=complete,
-        progress=StartupProgress(entry_points, enabled=registry.progress(complete)),
-        nodes=NodePreflight(complete),
-        metrics=MetricsExport(entry_points, application_id, complete),
+        settings=settings,
+        progress=StartupProgress(entry_points, enabled=registry.progress(settings)),
+        nodes=NodePreflight(settings),
+        metrics=MetricsExport(entry_points, settings),
         java=java,
-        placement=placement,
+        reservation=reservation,
     )
     lifecycle.request(application)
-    entry_points.prestart(complete)
-    return added
+    deployment.start(settings, entry_points)
+    return settings
 
 
 def started() -> None:

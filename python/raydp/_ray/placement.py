@@ -1,4 +1,4 @@
-"""Placement groups for the executors: one that the user gives, or one made for the application."""
+"""Placement groups for the executors: one that the user gives, or one that is made for the application."""
 
 from __future__ import annotations
 
@@ -29,33 +29,33 @@ _MEMORY = f"{_configuration.EXECUTOR_RESOURCES.prefix}memory"
 
 @dataclass
 class Placement:
-    """The placement group that was made for an application.
+    """The placement group of an application.
 
     Attributes:
         settings: What the JVM side needs to use it.
-        bundles: How many executors a group that was made for the application holds; ``None`` for one that was given.
+        most_executors: How many executors a group that was made for the application holds; ``None`` for a given group.
     """
 
     settings: dict[str, str]
-    bundles: int | None = None
+    most_executors: int | None = None
     _group: PlacementGroup | None = field(default=None)
 
     def release(self) -> None:
-        """Remove the group if it was made here; idempotent. A group that the user gave is never removed."""
+        """Remove the group if it was made here; idempotent. A group of the user is never removed."""
         group, self._group = self._group, None
         if group is not None and ray.is_initialized():
             remove_placement_group(group)
 
 
 def given_group_settings(group: PlacementGroup, bundle_indexes: Sequence[int] | None) -> dict[str, str]:
-    """Turn a placement group of the user into settings.
+    """Return the settings that place executors in a group of the user.
 
     Args:
         group: An existing group.
-        bundle_indexes: Which of its bundles hold executors, in turn; all of them by default.
+        bundle_indexes: The bundles that hold executors, in turn; all of them by default.
 
     Raises:
-        InvalidArgumentError: The group is not one, or has no bundle of such an index.
+        InvalidArgumentError: ``group`` is not a placement group, or has no bundle with such an index.
     """
     if not hasattr(group, "bundle_specs") or not hasattr(group, "id"):
         raise InvalidArgumentError(
@@ -76,7 +76,7 @@ def given_group_settings(group: PlacementGroup, bundle_indexes: Sequence[int] | 
 def reserve(
     settings: Mapping[str, str], executor_demand: Callable[[Mapping[str, str]], Mapping[str, float]]
 ) -> Placement | None:
-    """Get the placement group ready that the settings ask for.
+    """Return the placement group that the settings ask for, once it is ready.
 
     Args:
         settings: Spark configuration; ``spark.raydp.placementGroup.strategy`` asks for a new group with one bundle
@@ -107,8 +107,8 @@ def reserve(
 def _make(strategy: str, settings: Mapping[str, str], demand: Mapping[str, float]) -> Placement:
     if settings.get("spark.dynamicAllocation.enabled", "false").strip().lower() == "true":
         raise InvalidArgumentError(
-            "A placement group cannot grow and shrink, so that it does not go with Spark's dynamic allocation. Give up "
-            f"one of them: placement strategy {strategy}, or spark.dynamicAllocation.enabled"
+            "A placement group cannot grow and shrink, so it cannot be combined with Spark's dynamic allocation. Leave "
+            f"out one of them: placement strategy {strategy}, or spark.dynamicAllocation.enabled"
         )
     count = int(settings.get("spark.executor.instances", "1"))
     bundles = [dict(demand) for _ in range(count)]
@@ -117,15 +117,16 @@ def _make(strategy: str, settings: Mapping[str, str], demand: Mapping[str, float
     if not group.wait(timeout):
         remove_placement_group(group)
         raise ClusterError(
-            "The cluster cannot hold the placement group for the executors: no set of nodes has that much free in this "
-            f"arrangement. Ask for fewer or smaller executors, or another strategy. Waited {timeout:.0f} s; strategy: "
-            f"{strategy}; {count} bundles of {demand}; cluster: {ray.cluster_resources()}"
+            "The cluster cannot hold the placement group for the executors: no set of nodes has enough free resources "
+            "for this arrangement. Ask for fewer or smaller executors, or another strategy. "
+            f"Waited {timeout:.0f} s; strategy: {strategy}; {count} bundles of {demand}; "
+            f"cluster: {ray.cluster_resources()}"
         )
     return Placement(given_group_settings(group, None), count, group)
 
 
 def _fitting(group_id: str, indexes: str | None, demand: Mapping[str, float]) -> dict[str, str]:
-    """Check that an executor fits the bundles of a group that the user gave, and return settings to add."""
+    """Check that an executor fits the bundles of a group of the user, and return settings to add."""
     group = placement_group_table().get(group_id)
     if group is None or group["state"] == "REMOVED":
         raise ClusterError(
@@ -151,7 +152,7 @@ def _fitting(group_id: str, indexes: str | None, demand: Mapping[str, float]) ->
         return {}
     _logger.warning(
         "A bundle of the placement group holds less memory than an executor uses (heap, overhead, off-heap and PySpark "
-        "memory), so that Ray is asked for less than that: bundle %d bytes, executor %d bytes",
+        "memory), so Ray reserves only what the bundle holds: bundle %d bytes, executor %d bytes",
         memory,
         demand["memory"],
     )

@@ -1,32 +1,22 @@
-"""The ``runtime_env`` of the executors: the program's own, as for every actor that it makes."""
+"""The ``runtime_env`` of the executors: that of the program, as for every other actor that the program makes."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import ray
 
 from raydp._configuration.registry import RUNTIME_ENV
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 __all__ = ["inherited_settings"]
 
 
-def inherited_settings(settings: Mapping[str, str]) -> dict[str, str]:
+def inherited_settings() -> dict[str, str]:
     """Return the setting that gives executors the program's runtime environment; empty if it has none.
 
-    Ray starts executors for the driver's JVM, which is a job of its own, so that they would not inherit it by
-    themselves. Local folders among ``py_modules`` and ``working_dir`` were uploaded by ``ray.init`` and have become
-    URIs.
-
-    Args:
-        settings: Spark configuration; its own ``spark.raydp.runtimeEnv`` has precedence.
+    Executors do not inherit it from Ray, because the driver JVM requests them, which is a Ray job of its own. Local
+    folders in ``py_modules`` and ``working_dir`` are URIs by now: ``ray.init`` has uploaded them.
     """
-    if RUNTIME_ENV.key in settings:
-        return {}
     environment = dict(ray.get_runtime_context().runtime_env)
     environment.pop("config", None)
     return {RUNTIME_ENV.key: json.dumps(environment)} if environment else {}

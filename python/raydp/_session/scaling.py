@@ -63,12 +63,13 @@ def _check(application: Application, count: int) -> None:
             "spark.dynamicAllocation.minExecutors and .maxExecutors when the session starts, or turn "
             f"spark.dynamicAllocation.enabled off. Executors asked for: {count}"
         )
-    bundles = application.placement.bundles if application.placement is not None else None
-    if bundles is not None and count > bundles:
+    reservation = application.reservation
+    most = None if reservation is None else reservation.most_executors
+    if most is not None and count > most:
         raise InvalidArgumentError(
             "The placement group that was made for the application has a bundle for each executor that it began with, "
             "and a group cannot grow. Start the session with more executors, or without placement_group_strategy. "
-            f"Executors asked for: {count}; bundles: {bundles}"
+            f"Executors asked for: {count}; bundles: {most}"
         )
 
 

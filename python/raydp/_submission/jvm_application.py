@@ -8,14 +8,11 @@ import subprocess
 import zipfile
 from typing import TYPE_CHECKING
 
-from raydp._application.settings import checked, defaults, ray_properties
+from raydp._application.settings import Driver, checked, complete_settings
 from raydp._configuration import registry as _configuration
-from raydp._configuration.security import security_settings
-from raydp._doctor import check_address, preflight
+from raydp._deployments.native import NativeDeployment
 from raydp._machine.java import find_java
 from raydp._machine.parent_death import die_with_parent
-from raydp._ray.cluster import join_cluster
-from raydp._ray.runtime_environment import inherited_settings
 from raydp._spark import gateway as _gateway
 from raydp.errors import InvalidArgumentError
 
@@ -53,13 +50,10 @@ def run(submission: Submission) -> int:
             "A placement group is made by raydp.init_spark, and a jar has none; make one and name it by its id. "
             f"{_STRATEGY}: {settings[_STRATEGY]}; instead: {_configuration.PLACEMENT_GROUP_ID.key}"
         )
-    find_java()
-    preflight(settings)
-    settings |= security_settings(settings)
-    cluster = join_cluster(submission.master)
-    check_address(cluster.node_address)
-    settings |= {**defaults(cluster, settings), **inherited_settings(settings)}
-    properties = {**ray_properties(cluster), "raydp.submitted.master": f"ray:{cluster.address}"}
+    deployment = NativeDeployment()
+    driver = Driver(deployment, find_java(), is_python=False)
+    cluster, settings = complete_settings(submission.master, settings, driver)
+    properties = {**deployment.driver_properties(cluster), "raydp.submitted.master": f"ray:{cluster.address}"}
     options = [f"-D{name}={value}" for name, value in properties.items()]
     settings[_DRIVER_OPTIONS] = " ".join([*options, settings.get(_DRIVER_OPTIONS, "")]).strip()
     arguments = ["--class", _MAIN]

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-import raydp
 from raydp._application import submitted
+from raydp._session.init_spark import stop_spark
 from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def run(submission: Submission) -> int:
         try:
             runpy.run_path(submission.application, run_name="__main__")
         finally:
-            raydp.stop_spark()
+            stop_spark()
     return 0
 
 
