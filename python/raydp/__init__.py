@@ -1,8 +1,7 @@
 """Spark and Ray as one system.
 
-Importing this package is enough for ``SparkSession.builder.master("ray")`` to start Spark's executors
-inside the Ray cluster; nothing else is started, and Ray itself is imported only when it is needed
-(forked PySpark workers import this package too).
+Import this package, and ``SparkSession.builder.master("ray")`` starts Spark's executors inside the Ray cluster.
+The import itself starts nothing. It loads Ray on demand, because forked PySpark workers import this package, too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``python -m raydp doctor`` says whether Spark on Ray can run on this machine; ``archive`` makes it start sooner."""
+"""``python -m raydp doctor`` checks whether this machine can run Spark on Ray; ``archive`` makes it start faster."""
 
 from __future__ import annotations
 
@@ -20,24 +20,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     doctor = commands.add_parser(
         "doctor",
-        help="look at this machine: Java, jars, libraries, memory, addresses, folders",
-        description="Looks at this machine and prints a line for each part, with its fix. Needs no running Ray. Exits "
-        "with 1 when something is broken, with 0 when an application can start.",
+        help="check this machine: Java, jars, libraries, memory, addresses, folders",
+        description="Checks this machine and prints a line for each requirement, with the fix if it is not met. Needs "
+        "no running Ray. Exits with 1 if something is broken, and with 0 if an application can start.",
     )
     doctor.add_argument(
         "--ray-address",
         metavar="ADDRESS",
-        help="look at every other machine of the Ray cluster with this GCS address too (HOST:PORT)",
+        help="also check every other machine of the Ray cluster with this GCS address (HOST:PORT)",
     )
     archive = commands.add_parser(
         "archive",
-        help="make applications start sooner on this machine",
-        description="Makes class-data archives for the JVMs of a driver and its executors: some 350 MB in "
-        "~/.cache/raydp (or XDG_CACHE_HOME), found by every application of this installation from then on. Takes about "
-        "a minute. The first application of an installation has them made when it ends; this is for machine images.",
+        help="make applications start faster on this machine",
+        description="Caches the classes that the JVMs of a driver and its executors load: about 350 MB in "
+        "~/.cache/raydp (or XDG_CACHE_HOME), used by every later application of this installation. Takes about a "
+        "minute. The first application of an installation starts this job when it ends; the command is for images of "
+        "machines.",
     )
-    archive.add_argument("--if-missing", action="store_true", help="do nothing when there are some that fit")
-    archive.add_argument("--once", action="store_true", help="as --if-missing, and do not try again what failed before")
+    archive.add_argument("--if-missing", action="store_true", help="do nothing if a usable cache exists")
+    archive.add_argument("--once", action="store_true", help="like --if-missing, and do not retry after a failure")
     parsed = parser.parse_args(arguments)
     if parsed.command == "doctor":
         return _doctor(parsed.ray_address)

@@ -4,18 +4,18 @@
 
     RaydpError (Exception)
     ├── InvalidArgumentError (ValueError)   an argument or a configuration value is wrong
-    │   ├── NotADataFrameError (TypeError)  something else than a Spark DataFrame or a Ray Dataset was given
-    │   └── InvalidDataError                the rows or columns cannot be trained on, or predicted for
-    ├── UnsupportedTypeError (TypeError)    a column's type cannot cross between Spark and Ray
+    │   ├── NotADataFrameError (TypeError)  something other than a Spark DataFrame or a Ray Dataset was given
+    │   └── InvalidDataError                the rows or columns cannot be used for training or prediction
+    ├── UnsupportedTypeError (TypeError)    a column's type cannot be converted between Spark and Ray
     ├── DataLossError (ValueError)          a value cannot be converted exactly
-    ├── MissingRequirementError (RuntimeError)  Java, a file or a package that is needed is missing or wrong
-    ├── SessionError (RuntimeError)         the Spark session is missing, stopped or another one
+    ├── MissingRequirementError (RuntimeError)  Java, a package or a file is missing, or has the wrong version
+    ├── SessionError (RuntimeError)         the Spark session is missing, stopped, or not the right one
     ├── ClusterError (RuntimeError)         the Ray cluster cannot be reached or cannot hold the executors
-    │   └── ExecutorStartError              executors were placed but did not come up
-    ├── ExchangeError (RuntimeError)        a conversion failed on its way through shared memory
-    ├── TrainingError (RuntimeError)        a training worker failed more often than it may be retried
-    ├── MpiError (RuntimeError)             an MPI job did not come up, or a function failed in it
-    └── NotFittedError (RuntimeError)       an estimator was asked for its model before it has one
+    │   └── ExecutorStartError              executors were placed but did not start
+    ├── ExchangeError (RuntimeError)        a conversion between Spark and Ray failed
+    ├── TrainingError (RuntimeError)        training failed after all retries
+    ├── MpiError (RuntimeError)             an MPI job did not start, or a function failed in it
+    └── NotFittedError (RuntimeError)       an estimator was used before it was fitted
 
 Every message says what is wrong, the likely cause and the fix, with the values last.
 """
@@ -49,15 +49,15 @@ class InvalidArgumentError(RaydpError, ValueError):
 
 
 class NotADataFrameError(InvalidArgumentError, TypeError):
-    """Something else than a Spark DataFrame (or a Ray Dataset) was given."""
+    """Something other than a Spark DataFrame (or a Ray Dataset) was given."""
 
 
 class InvalidDataError(InvalidArgumentError):
-    """The data cannot be trained on or predicted for: columns, nulls, classes or shapes are not what is needed."""
+    """The data cannot be used for training or prediction, because of its columns, nulls, classes or shapes."""
 
 
 class UnsupportedTypeError(RaydpError, TypeError):
-    """The type of a column cannot cross between Spark and Ray; no job was started."""
+    """A column has a type that cannot be converted between Spark and Ray; no job was started."""
 
 
 class DataLossError(RaydpError, ValueError):
@@ -65,31 +65,31 @@ class DataLossError(RaydpError, ValueError):
 
 
 class MissingRequirementError(RaydpError, RuntimeError):
-    """Java, a package or a file that raydp needs is missing or has the wrong version."""
+    """Java, a package or a file that raydp needs is missing, or has the wrong version."""
 
 
 class SessionError(RaydpError, RuntimeError):
-    """The Spark session is missing, already stopped, or not one that raydp can use."""
+    """The Spark session is missing, was stopped, or cannot be used by raydp."""
 
 
 class ClusterError(RaydpError, RuntimeError):
-    """The Ray cluster cannot be reached, or cannot hold the executors that were asked for."""
+    """The Ray cluster cannot be reached, or cannot hold the requested executors."""
 
 
 class ExecutorStartError(ClusterError):
-    """Executors were placed on the cluster but did not come up; the message holds their log's end."""
+    """Executors were placed on the cluster but did not start; the message ends with the last lines of their logs."""
 
 
 class ExchangeError(RaydpError, RuntimeError):
-    """A conversion between Spark and Ray failed on its way."""
+    """A conversion between Spark and Ray failed, for example because a node died."""
 
 
 class TrainingError(RaydpError, RuntimeError):
-    """Training failed on the workers, more often than it may be retried; the cause is the worker's error."""
+    """Training failed on the workers after all retries; the cause is a worker's error."""
 
 
 class MpiError(RaydpError, RuntimeError):
-    """An MPI job is not running, its ranks did not come up, or a function failed in one of them."""
+    """An MPI job is not running, its ranks did not start, or a function failed in one of them."""
 
 
 class NotFittedError(RaydpError, RuntimeError):

@@ -1,4 +1,4 @@
-"""Small functions that programs for RayDP 1.6 import from here; kept under that name."""
+"""Small functions of RayDP 1.6, under their former names."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ __all__ = [
 
 
 def convert_to_spark(df: Any) -> tuple[DataFrame, bool]:
-    """Return the Spark DataFrame behind ``df`` and whether ``df`` was one itself.
+    """Return the Spark DataFrame behind ``df``, and whether ``df`` is a Spark DataFrame itself.
 
     Args:
         df: A Spark DataFrame, or a pandas-on-Spark frame.
 
     Raises:
-        NotADataFrameError: ``df`` is something else.
+        NotADataFrameError: ``df`` is neither.
     """
     frame = classic_dataframe(df)
     return frame, frame is df
@@ -40,14 +40,14 @@ def df_type_check(df: Any) -> bool:
     """Return ``True`` for a Spark DataFrame or a pandas-on-Spark frame.
 
     Raises:
-        NotADataFrameError: ``df`` is something else.
+        NotADataFrameError: ``df`` is neither.
     """
     classic_dataframe(df)
     return True
 
 
 def get_node_address() -> str:
-    """Return the address that Ray uses for this node."""
+    """Return the IP address that Ray uses for this node."""
     from ray.util import get_node_ip_address
 
     address: str = get_node_ip_address()
@@ -55,15 +55,15 @@ def get_node_address() -> str:
 
 
 def random_split(df: Any, weights: Sequence[float], seed: int | None = None) -> list[Any]:
-    """Split a frame at random into parts.
+    """Split a frame randomly.
 
     Args:
         df: A Spark DataFrame, or a pandas-on-Spark frame.
-        weights: Relative sizes of the parts; they need not sum up to 1.
+        weights: Relative sizes of the parts. Their sum need not be 1.
         seed: Seed of the sampling.
 
     Returns:
-        As many frames as weights, of the kind that was given.
+        One frame per weight, of the same kind as ``df``.
     """
     frame, is_spark = convert_to_spark(df)
     parts = frame.randomSplit(list(weights), seed)

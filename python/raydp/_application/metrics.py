@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 import ray
 from py4j.protocol import Py4JError
 
-from raydp._configuration import registry as _configuration
-from raydp._configuration import setting as _settings
+from raydp._configuration import registry, setting
 from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -42,10 +41,10 @@ def metrics_settings(settings: Mapping[str, str]) -> dict[str, str]:
     Raises:
         InvalidArgumentError: The period of the sink is malformed.
     """
-    if not _configuration.METRICS.get(settings) or not _is_exported():
+    if not registry.METRICS.get(settings) or not _is_exported():
         return {}
     period = settings.get(_PERIOD, _PERIOD_SECONDS)
-    if _settings.positive_integer(period) is None:
+    if setting.positive_integer(period) is None:
         raise InvalidArgumentError(f"This setting must be a whole number of seconds above 0. {_PERIOD}: {period!r}")
     return {_SINK: _SINK_CLASS, _PERIOD: period, _COUNTS: _COUNTS_CLASS}
 
@@ -69,7 +68,7 @@ class MetricsExport:
 
     def __init__(self, entry_points: EntryPoints, settings: Mapping[str, str]) -> None:
         self._entry_points = entry_points
-        self._application_id = settings[_configuration.APPLICATION_ID.key]
+        self._application_id = settings[registry.APPLICATION_ID.key]
         self._is_enabled = settings.get(_SINK) == _SINK_CLASS
         self._period = float(settings.get(_PERIOD, _PERIOD_SECONDS)) if self._is_enabled else 0.0
         self._gauges: dict[str, Gauge] = {}

@@ -1,4 +1,4 @@
-"""The progress bar of executor start-up, drawn while the SparkContext is being made."""
+"""The progress bar of the executors' start, shown while the SparkContext is being made."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WAIT_SECONDS = 1.0
 
 
 class StartupProgress:
-    """Follows the application's status in a thread of its own and draws it; nothing when bars are off.
+    """Shows the application's status in a thread of its own; does nothing if progress bars are off.
 
     Args:
         entry_points: The application in the driver JVM.
@@ -47,6 +47,6 @@ class StartupProgress:
                 try:
                     status = self._entry_points.await_change(sequence, _WAIT_SECONDS)
                 except (Py4JError, OSError):
-                    return  # the JVM is gone; whoever waits for the context reports that
+                    return  # the JVM is gone, and the SparkContext's constructor reports that
                 sequence = status.sequence
                 bar.set(len(status.registered), total=status.desired, detail=status.phase)

@@ -1,4 +1,4 @@
-"""Settings by the names that RayDP 1.6 had for them; the JVM does the same for programs without Python."""
+"""Names that settings had in RayDP 1.6. The JVM translates them, too, for programs without Python."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _NOW: dict[str, str | None] = {
     **{former: setting.key for setting in SETTINGS for former in setting.former},
     **{former: family.prefix for family in RESOURCES for former in family.former},
     "spark.preferClassPath": "spark.driver.extraClassPath",
-    # Lost blocks are made again by Spark, not by tasks that would need resources of their own.
+    # Spark recomputes lost blocks itself, so there are no tasks that need resources for that.
     "spark.ray.raydp_recoverable_fetch.task.resource.": None,
 }
-"""Today's name by the former one; names that end with a dot stand for all that begin so."""
+"""Today's name by the former one. A name that ends with a dot is a prefix."""
 
 
 def translate(settings: Mapping[str, str]) -> dict[str, str]:
-    """Return the settings with what former names mean added; where both are given, the new name holds."""
+    """Add today's names for former ones. If both are given, the value of today's name wins."""
     result = dict(settings)
     lowered = {key.lower(): key for key in settings}
     for former, now in _NOW.items():
@@ -45,7 +45,7 @@ def translate(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def note(settings: Mapping[str, str]) -> None:
-    """Log a line for each former name that the settings use."""
+    """Warn of each former name in the settings."""
     for former, now in _NOW.items():
         for key in _matching(settings, former):
             if now is None:

@@ -18,14 +18,14 @@ def parse_memory_size(memory_size: str | int) -> int:
     """Parse a memory size.
 
     Args:
-        memory_size: A number of bytes, or a string of a number and a unit out of K, M, G, T, P
-            (powers of 1024, upper or lower case, with or without a space, ``B`` or ``iB`` behind).
+        memory_size: A number of bytes, or a string with a number and one of the units K, M, G, T, P (powers of
+            1024; case, spaces, and a ``B`` or ``iB`` after the unit do not matter).
 
     Returns:
         The size in bytes, rounded down to a whole byte.
 
     Raises:
-        InvalidArgumentError: The value is not such a size, or it is negative.
+        InvalidArgumentError: The value is not a memory size, or it is negative.
     """
     if isinstance(memory_size, bool) or not isinstance(memory_size, (str, int)):
         raise InvalidArgumentError(

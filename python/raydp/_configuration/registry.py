@@ -1,7 +1,7 @@
-"""Every ``spark.raydp.*`` key, as Python knows them.
+"""Every ``spark.raydp.*`` setting, in Python.
 
-The JVM's registry has the same keys, forms and defaults, and their documentation (``docs/configuration.md``); a test
-compares the two. Python has its own so that a mistake is refused before Ray or a JVM is started.
+The JVM's registry has the same keys, forms and defaults, and their documentation (``docs/configuration.md``). A test
+compares the two. Python has its own registry to reject wrong settings before Ray or a JVM is started.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from raydp._configuration import setting as _settings
+from raydp._configuration import setting as forms
 from raydp._configuration.memory_size import MEBIBYTE, parse_memory_size
 from raydp._configuration.setting import ResourceSettings, Setting
 from raydp.errors import InvalidArgumentError
@@ -47,65 +47,65 @@ def _strategy(value: str) -> str | None:
 
 
 def _block_size(value: str) -> int | None:
-    size = _settings.byte_size(value)
+    size = forms.byte_size(value)
     return size if size is not None and _SMALLEST_BLOCK <= size <= _LARGEST_BLOCK else None
 
 
 def _service_memory(value: str) -> int | None:
-    size = _settings.byte_size(value)
+    size = forms.byte_size(value)
     return size if size is not None and _SMALLEST_SERVICE <= size <= _LARGEST_SERVICE else None
 
 
 def _switch(value: str) -> str | None:
-    return value.lower() if value.lower() == "auto" or _settings.boolean(value) is not None else None
+    return value.lower() if value.lower() == "auto" or forms.boolean(value) is not None else None
 
 
 APPLICATION_ID = Setting("spark.raydp.app.id", "1 to 40 letters, digits, '.', '_' or '-'", None, _application_id)
-START_TIMEOUT = Setting("spark.raydp.executor.startTimeout", _SECONDS, "120", _settings.seconds)
-INFEASIBLE_TIMEOUT = Setting("spark.raydp.executor.infeasibleTimeout", _SECONDS, "20", _settings.seconds)
+START_TIMEOUT = Setting("spark.raydp.executor.startTimeout", _SECONDS, "120", forms.seconds)
+INFEASIBLE_TIMEOUT = Setting("spark.raydp.executor.infeasibleTimeout", _SECONDS, "20", forms.seconds)
 MAX_CONSECUTIVE_FAILURES = Setting(
-    "spark.raydp.executor.maxConsecutiveFailures", "a whole number above 0", "5", _settings.positive_integer
+    "spark.raydp.executor.maxConsecutiveFailures", "a whole number above 0", "5", forms.positive_integer
 )
-EXECUTOR_CLASS_PATH = Setting("spark.raydp.executor.classPath", _CLASS_PATH, None, _settings.text)
-EXECUTOR_CLASS_DATA_ARCHIVE = Setting("spark.raydp.executor.classDataArchive", "a path", None, _settings.text)
-ARCHIVE_CLASSES = Setting("spark.raydp.archiveClasses", _BOOLEAN, "true", _settings.boolean)
+EXECUTOR_CLASS_PATH = Setting("spark.raydp.executor.classPath", _CLASS_PATH, None, forms.text)
+EXECUTOR_CLASS_DATA_ARCHIVE = Setting("spark.raydp.executor.classDataArchive", "a path", None, forms.text)
+ARCHIVE_CLASSES = Setting("spark.raydp.archiveClasses", _BOOLEAN, "true", forms.boolean)
 EXECUTOR_EXTRA_CLASS_PATH = Setting(
     "spark.raydp.executor.extraClassPath",
     _CLASS_PATH,
     None,
-    _settings.text,
+    forms.text,
     ("raydp.executor.extraClassPath", "spark.ray.preferClassPath"),
 )
-EXECUTOR_MODULE_OPTIONS = Setting("spark.raydp.executor.moduleOptions", _OPTIONS, None, _settings.text)
+EXECUTOR_MODULE_OPTIONS = Setting("spark.raydp.executor.moduleOptions", _OPTIONS, None, forms.text)
 EXECUTOR_LOGGING = Setting(
     "spark.raydp.executor.log4jConfiguration",
     _LOGGING,
     "classpath:io/raydp/lifecycle/worker-log4j2.xml",
-    _settings.text,
+    forms.text,
     ("spark.ray.log4j.config.file.name",),
 )
 DRIVER_LOGGING = Setting(
-    "spark.raydp.driver.log4jConfiguration", _LOGGING, None, _settings.text, ("spark.log4j.config.file.name",)
+    "spark.raydp.driver.log4jConfiguration", _LOGGING, None, forms.text, ("spark.log4j.config.file.name",)
 )
 APP_MASTER_JAVA_OPTIONS = Setting(
     "spark.raydp.appMaster.extraJavaOptions",
     _OPTIONS,
     None,
-    _settings.text,
+    forms.text,
     ("spark.ray.raydp_app_master.extraJavaOptions",),
 )
 PLACEMENT_GROUP_ID = Setting(
     "spark.raydp.placementGroup.id",
     "a placement group's id in hexadecimal",
     None,
-    _settings.hexadecimal,
+    forms.hexadecimal,
     ("spark.ray.placement_group",),
 )
 PLACEMENT_GROUP_BUNDLE_INDEXES = Setting(
     "spark.raydp.placementGroup.bundleIndexes",
     "whole numbers separated by commas",
     None,
-    _settings.indexes,
+    forms.indexes,
     ("spark.ray.bundle_indexes",),
 )
 PLACEMENT_GROUP_STRATEGY = Setting(
@@ -114,16 +114,16 @@ PLACEMENT_GROUP_STRATEGY = Setting(
 SHUFFLE_SERVICE_MEMORY = Setting(
     "spark.raydp.shuffleService.memory", "a size from 128m to 64g", "512m", _service_memory
 )
-RUNTIME_ENV = Setting("spark.raydp.runtimeEnv", "a JSON object", None, _settings.text)
+RUNTIME_ENV = Setting("spark.raydp.runtimeEnv", "a JSON object", None, forms.text)
 BLOCK_SIZE = Setting("spark.raydp.exchange.blockSize", "a size from 1m to 1g", "64m", _block_size)
-EXCHANGE_SOCKET = Setting("spark.raydp.exchange.socket", "the path of a Unix socket", None, _settings.text)
-EXCHANGE_TIMEOUT = Setting("spark.raydp.exchange.timeout", _SECONDS, "600", _settings.seconds)
-FAULT_TOLERANT = Setting("spark.raydp.exchange.faultTolerant", _BOOLEAN, "true", _settings.boolean)
-NETWORK_ENCRYPTION = Setting("spark.raydp.network.encryption", _BOOLEAN, "false", _settings.boolean)
-UI_TOKEN = Setting("spark.raydp.ui.token", _BOOLEAN, "true", _settings.boolean)
-METRICS = Setting("spark.raydp.metrics", _BOOLEAN, "true", _settings.boolean)
+EXCHANGE_SOCKET = Setting("spark.raydp.exchange.socket", "the path of a Unix socket", None, forms.text)
+EXCHANGE_TIMEOUT = Setting("spark.raydp.exchange.timeout", _SECONDS, "600", forms.seconds)
+FAULT_TOLERANT = Setting("spark.raydp.exchange.faultTolerant", _BOOLEAN, "true", forms.boolean)
+NETWORK_ENCRYPTION = Setting("spark.raydp.network.encryption", _BOOLEAN, "false", forms.boolean)
+UI_TOKEN = Setting("spark.raydp.ui.token", _BOOLEAN, "true", forms.boolean)
+METRICS = Setting("spark.raydp.metrics", _BOOLEAN, "true", forms.boolean)
 PROGRESS = Setting("spark.raydp.progress", "true, false or auto", "auto", _switch)
-BANNER = Setting("spark.raydp.banner", _BOOLEAN, "true", _settings.boolean)
+BANNER = Setting("spark.raydp.banner", _BOOLEAN, "true", forms.boolean)
 
 SETTINGS: tuple[Setting[Any], ...] = (
     APPLICATION_ID,
@@ -166,18 +166,18 @@ RESOURCES = (EXECUTOR_RESOURCES, APP_MASTER_RESOURCES)
 
 
 def progress(settings: Mapping[str, str]) -> bool | None:
-    """Return whether bars were asked for (``None``: decide by the terminal)."""
-    return _settings.boolean(PROGRESS.get(settings))
+    """Return whether to show progress bars; ``None`` if standard error is a terminal."""
+    return forms.boolean(PROGRESS.get(settings))
 
 
 def check(settings: Mapping[str, str]) -> None:
-    """Refuse settings that cannot work, before anything is started.
+    """Reject settings that cannot work.
 
     Args:
-        settings: By their names of today, see :mod:`raydp._configuration.former_names`.
+        settings: By today's names, see :mod:`raydp._configuration.former_names`.
 
     Raises:
-        InvalidArgumentError: Names the setting, what it must be, and its value.
+        InvalidArgumentError: A setting is unknown or has a wrong value. The message names it.
     """
     _refuse_unknown(settings)
     for setting in SETTINGS:
@@ -213,7 +213,7 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _distance(first: str, second: str) -> int:
-    """Return the number of letters to change, add or leave out."""
+    """Return the number of letters to change, add or remove."""
     row = list(range(len(second) + 1))
     for letter in first:
         following = [row[0] + 1]

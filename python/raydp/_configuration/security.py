@@ -1,11 +1,10 @@
-"""Spark's own protection, switched on: which settings it takes."""
+"""The settings that turn on Spark's own protection."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raydp._configuration import registry as _configuration
-from raydp._configuration import setting as _settings
+from raydp._configuration import registry, setting
 from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -18,29 +17,29 @@ _SECRET = "spark.authenticate.secret"
 _UI_FILTERS = "spark.ui.filters"
 _TOKEN_FILTER = "io.raydp.security.UiTokenFilter"
 _PLACEHOLDER = "generated; not shown here"
-"""As the JVM's ``ApplicationSecret`` has it, which makes up the secret and keeps it out of all settings."""
+"""The same text as in the JVM's ``ApplicationSecret``, which generates the secret and keeps it out of all settings."""
 
 _ENCRYPTION = {
     "spark.network.crypto.enabled": "true",
     "spark.network.crypto.authEngineVersion": "2",
     "spark.network.crypto.cipher": "AES/GCM/NoPadding",
-    "spark.network.crypto.saslFallback": "false",  # it would let in peers that do not encrypt
+    "spark.network.crypto.saslFallback": "false",  # the fallback would accept peers that do not encrypt
     "spark.io.encryption.enabled": "true",
 }
 
 
 def security_settings(settings: Mapping[str, str]) -> dict[str, str]:
-    """Return what to add to an application's settings; what the user set stays as it is.
+    """Return the settings to add. Settings of the user stay, except for the filters of Spark's UI, which get one more.
 
     Raises:
-        InvalidArgumentError: Encryption was asked for and authentication, which it rests on, switched off.
+        InvalidArgumentError: Encryption is on, and authentication, which it needs, is off.
     """
-    encrypted = _configuration.NETWORK_ENCRYPTION.get(settings)
+    encrypted = registry.NETWORK_ENCRYPTION.get(settings)
     if not _is_authenticated(settings):
         if encrypted:
             raise InvalidArgumentError(
                 f"Encryption needs authentication. Leave out {_AUTHENTICATE}, which is true by default, or "
-                f"{_configuration.NETWORK_ENCRYPTION.key}. {_AUTHENTICATE}: {settings[_AUTHENTICATE]!r}"
+                f"{registry.NETWORK_ENCRYPTION.key}. {_AUTHENTICATE}: {settings[_AUTHENTICATE]!r}"
             )
         return {}
     added = {_AUTHENTICATE: "true", _SECRET: _PLACEHOLDER, **(_ENCRYPTION if encrypted else {})}
@@ -52,13 +51,13 @@ def security_settings(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def ui_asks_for_token(settings: Mapping[str, str]) -> bool:
-    """Tell whether Spark's UI opens only with a token."""
-    return _is_authenticated(settings) and _configuration.UI_TOKEN.get(settings)
+    """Tell whether Spark's UI needs a token."""
+    return _is_authenticated(settings) and registry.UI_TOKEN.get(settings)
 
 
 def _is_authenticated(settings: Mapping[str, str]) -> bool:
     value = settings.get(_AUTHENTICATE, "true").strip()
-    authenticated = _settings.boolean(value)
+    authenticated = setting.boolean(value)
     if authenticated is None:
         raise InvalidArgumentError(f"This setting must be true or false. {_AUTHENTICATE}: {value!r}")
     return authenticated

@@ -1,6 +1,6 @@
-"""What a setting is: a key, the form of its value, a default, and how a string becomes a value.
+"""What a setting is: a key, the form of its value, a default, and how to parse a value.
 
-The forms are those of the JVM's ``Setting``; a test puts the same strings to both.
+The forms are those of the JVM's ``Setting``. A test gives the same strings to both.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class Setting(Generic[T]):
 
     Attributes:
         key: The full name.
-        form: What a value looks like, in words, for error messages.
-        default: What holds when the key is absent; ``None`` when there is no such value.
-        parse: Turns a stripped string into a value; ``None`` when the string is not of the form.
+        form: A description of valid values, for error messages.
+        default: The value if the key is absent; ``None`` if there is no default.
+        parse: Parses a stripped string; returns ``None`` if the string does not have the form.
         former: Names of RayDP 1.6 that still work.
     """
 
@@ -57,10 +57,10 @@ class Setting(Generic[T]):
     former: tuple[str, ...] = ()
 
     def find(self, settings: Mapping[str, str]) -> T | None:
-        """Return the value that ``settings`` give, or the default; ``None`` when there is neither.
+        """Return the value in ``settings``, or the default; ``None`` if there is neither.
 
         Raises:
-            InvalidArgumentError: The value is not of the form.
+            InvalidArgumentError: The value does not have the form.
         """
         given = settings.get(self.key, "").strip() or self.default
         if given is None:
@@ -71,19 +71,19 @@ class Setting(Generic[T]):
         return value
 
     def get(self, settings: Mapping[str, str]) -> T:
-        """As :meth:`find`, for settings that have a default or must be given."""
+        """Like :meth:`find`, for settings that have a default or must be given."""
         value = self.find(settings)
         if value is None:
-            raise InvalidArgumentError(f"This setting is needed and not given. Set it: {self.key}")
+            raise InvalidArgumentError(f"This setting is required. Set it: {self.key}")
         return value
 
 
 @dataclass(frozen=True)
 class ResourceSettings:
-    """Keys that begin alike and end with the name of a Ray resource; the value is an amount of it.
+    """A family of keys: a prefix and the name of a Ray resource. The value is an amount of the resource.
 
     Attributes:
-        prefix: How the keys begin; ends with a dot.
+        prefix: The prefix; ends with a dot.
         former: Prefixes of RayDP 1.6 that still work.
     """
 
@@ -97,25 +97,25 @@ class ResourceSettings:
         return f"{self.prefix}<name>"
 
     def check(self, settings: Mapping[str, str]) -> None:
-        """Refuse amounts that are none."""
+        """Reject malformed amounts."""
         for key in settings:
             if key.startswith(self.prefix) and key != self.prefix:
                 Setting(key, self.form, None, amount).get(settings)
 
 
 def text(value: str) -> str:
-    """Return any value as it is."""
+    """Accept any value."""
     return value
 
 
 def boolean(value: str) -> bool | None:
-    """Parse ``true`` and ``false`` in the spellings that Spark's users write."""
+    """Parse ``true`` and ``false``, in all spellings that Spark's users write."""
     lowered = value.lower()
     return True if lowered in _TRUE else False if lowered in _FALSE else None
 
 
 def positive_integer(value: str) -> int | None:
-    """Parse a whole number above 0 that a JVM's ``int`` holds."""
+    """Parse a whole number above 0 that fits a Java ``int``."""
     return _whole(value) or None
 
 

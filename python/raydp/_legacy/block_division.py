@@ -1,4 +1,4 @@
-"""Dividing blocks among the workers of a training job so that each gets the same number of rows."""
+"""Divides blocks among the workers of a training job. Each worker gets the same number of rows."""
 
 from __future__ import annotations
 
@@ -21,15 +21,14 @@ def divide_blocks(
 ) -> dict[int, list[tuple[int, int]]]:
     """Divide blocks among ranks: every rank gets ``ceil(rows / world_size)`` rows.
 
-    Blocks go to the ranks round robin, as many to each; where that is not enough for the ranks' rows
-    (blocks of different sizes, a number of blocks that the ranks do not divide), blocks are repeated from the
-    start, and the last block of a rank is used only in part.
+    The ranks get the same number of blocks, round robin. If a rank's blocks have too few rows, blocks are repeated
+    from the start. The last block of a rank may be used only in part.
 
     Args:
         blocks: Number of rows of each block.
         world_size: Number of ranks, at least 1 and at most the number of blocks.
         shuffle: Shuffle the blocks before dividing them.
-        shuffle_seed: Seed of that shuffle; 0 by default, so that all ranks agree.
+        shuffle_seed: Seed of the shuffle; 0 by default, which makes all ranks agree.
 
     Returns:
         For each rank, pairs of block index and number of rows to use of that block.
@@ -44,7 +43,7 @@ def divide_blocks(
         )
     total = sum(blocks)
     if total <= 0 or min(blocks) < 0:
-        raise InvalidArgumentError(f"The blocks hold no rows, or a negative number of them: {list(blocks)[:20]}")
+        raise InvalidArgumentError(f"The blocks have no rows, or a negative number of rows: {list(blocks)[:20]}")
     order = list(range(len(blocks)))
     if shuffle:
         random.Random(shuffle_seed or 0).shuffle(order)
@@ -58,7 +57,7 @@ def _take(blocks: Sequence[int], own: Sequence[int], order: Sequence[int], rows:
     taken: list[tuple[int, int]] = []
     position = 0
     while rows > 0:
-        # A rank whose own blocks are too small goes on from the start of all of them.
+        # If a rank's own blocks are too small, it continues with the first of all blocks.
         index = own[position] if position < len(own) else order[(position - len(own)) % len(order)]
         use = min(rows, blocks[index])
         if use > 0:

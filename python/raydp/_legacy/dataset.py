@@ -10,7 +10,7 @@ import ray.data
 from pyspark.storagelevel import StorageLevel
 
 from raydp._application import current_application
-from raydp._session import conversions as _conversions
+from raydp._session import conversions
 from raydp.errors import InvalidArgumentError, NotADataFrameError
 
 if TYPE_CHECKING:
@@ -32,17 +32,17 @@ __all__ = [
 
 _OWNER_LOST_ITS_MEANING = (
     "owners of blocks have no effect any more: the process that converts a DataFrame owns its blocks, "
-    "which outlive the executors and stop_spark by themselves; remove the argument"
+    "which outlive the executors and stop_spark; remove the argument"
 )
 
 
 @dataclass(frozen=True)
 class PartitionObjectsOwner:
-    """What named the actor that should own a conversion's blocks in RayDP 1.6; has no effect any more.
+    """The actor that should own a conversion's blocks in RayDP 1.6; no longer has an effect.
 
     Attributes:
         actor_name: Name of the actor.
-        set_reference_as_state: Called there with the actor's handle and the blocks.
+        set_reference_as_state: Was called with the actor's handle and the blocks.
     """
 
     actor_name: str
@@ -52,19 +52,19 @@ class PartitionObjectsOwner:
 def spark_dataframe_to_ray_dataset(
     df: DataFrame, parallelism: int | None = None, owner: PartitionObjectsOwner | None = None
 ) -> MaterializedDataset[Any]:
-    """Turn a Spark DataFrame into a Ray Dataset; ``ray.data.from_spark`` calls this.
+    """Convert a Spark DataFrame to a Ray Dataset; called by ``ray.data.from_spark``.
 
     Args:
         df: A DataFrame of the running session.
         parallelism: Number of blocks; ``None`` or -1: as many as the data needs.
-        owner: Has no effect any more; gives a deprecation warning.
+        owner: No longer has an effect; causes a deprecation warning.
 
     Returns:
-        The Dataset, as :func:`raydp.from_spark` makes it; it raises the same errors.
+        The Dataset. See :func:`raydp.from_spark`, also for the errors.
     """
     if owner is not None:
         _deprecated("spark_dataframe_to_ray_dataset(owner=...): " + _OWNER_LOST_ITS_MEANING)
-    return _conversions.from_spark(df, num_blocks=None if parallelism in (None, -1) else parallelism)
+    return conversions.from_spark(df, num_blocks=None if parallelism in (None, -1) else parallelism)
 
 
 def ray_dataset_to_spark_dataframe(
@@ -73,21 +73,21 @@ def ray_dataset_to_spark_dataframe(
     blocks: Sequence[ray.ObjectRef[Any]],
     locations: Sequence[Any] | None = None,
 ) -> DataFrame:
-    """Turn blocks of a Ray Dataset into a Spark DataFrame; ``Dataset.to_spark`` calls this.
+    """Convert blocks of a Ray Dataset to a Spark DataFrame; called by ``Dataset.to_spark``.
 
     Args:
         spark: The session on Ray.
-        arrow_schema: The blocks' Arrow schema; anything else (such as the schema of pandas blocks, or
-            ``None``) means that the blocks say it themselves.
+        arrow_schema: The blocks' Arrow schema. With anything else, such as the schema of pandas blocks or ``None``,
+            the schema is read from the blocks.
         blocks: Object refs of Arrow tables or pandas frames.
-        locations: Not needed; the blocks' real locations are looked up.
+        locations: Not used; Ray knows where the blocks are.
 
     Returns:
-        A DataFrame; see :func:`raydp.to_spark` for what holds the blocks and for the errors raised.
+        A DataFrame. See :func:`raydp.to_spark` for what keeps the blocks, and for the errors.
     """
     del locations
     schema = getattr(arrow_schema, "base_schema", arrow_schema)
-    return _conversions.blocks_to_dataframe(spark, schema, blocks)
+    return conversions.blocks_to_dataframe(spark, schema, blocks)
 
 
 def from_spark_recoverable(
@@ -95,39 +95,39 @@ def from_spark_recoverable(
     storage_level: StorageLevel = StorageLevel.MEMORY_AND_DISK,
     parallelism: int | None = None,
 ) -> MaterializedDataset[Any]:
-    """Turn a DataFrame into a Dataset whose lost blocks Spark makes again, from rows that it keeps persisted.
+    """Convert a DataFrame to a Dataset; Spark recomputes its lost blocks from rows that it keeps persisted.
 
     Args:
-        df: A DataFrame of the running session; it is persisted, until
+        df: A DataFrame of the running session. It stays persisted until
             :func:`release_spark_recoverable` is called with it.
         storage_level: Where Spark keeps the rows.
         parallelism: Number of blocks; ``None`` or -1: as many as the data needs.
 
     Returns:
-        The Dataset, as :func:`raydp.from_spark` makes it; it raises the same errors.
+        The Dataset. See :func:`raydp.from_spark`, also for the errors.
     """
     if not isinstance(storage_level, StorageLevel):
         raise InvalidArgumentError(
             "storage_level must be a pyspark.StorageLevel, such as StorageLevel.MEMORY_AND_DISK; "
             f"got {type(storage_level).__name__}: {storage_level!r}"
         )
-    frame = _conversions.classic_dataframe(df)
+    frame = conversions.classic_dataframe(df)
     current_application()
     frame.persist(storage_level)
-    return _conversions.convert(frame, num_blocks=None if parallelism in (None, -1) else parallelism, recoverable=True)
+    return conversions.convert(frame, num_blocks=None if parallelism in (None, -1) else parallelism, recoverable=True)
 
 
 def release_spark_recoverable(df: DataFrame) -> None:
-    """Unpersist a DataFrame that was given to :func:`from_spark_recoverable`; its Dataset stays readable."""
-    _conversions.classic_dataframe(df).unpersist()
+    """Unpersist a DataFrame after :func:`from_spark_recoverable`; its Dataset stays readable."""
+    conversions.classic_dataframe(df).unpersist()
 
 
 def read_spark_parquet(path: str | Sequence[str], **options: Any) -> ray.data.Dataset:
     """Read Parquet files that Spark wrote into a Ray Dataset, without Spark.
 
     Args:
-        path: A folder that ``df.write.parquet(...)`` made, or several; Spark's marker files in it
-            (``_SUCCESS``, ``.crc``) are left out, partition folders (``name=value``) become columns.
+        path: A folder that ``df.write.parquet(...)`` wrote, or several. Spark's marker files in it
+            (``_SUCCESS``, ``.crc``) are ignored; partition folders (``name=value``) become columns.
         options: Passed on to :func:`ray.data.read_parquet`.
 
     Raises:
@@ -140,13 +140,13 @@ def read_spark_parquet(path: str | Sequence[str], **options: Any) -> ray.data.Da
 
 
 def get_raydp_master_owner(spark: SparkSession | None = None) -> PartitionObjectsOwner:
-    """Return an owner for :func:`spark_dataframe_to_ray_dataset`; it has no effect any more.
+    """Return an owner for :func:`spark_dataframe_to_ray_dataset`; it no longer has an effect.
 
     Args:
         spark: The session on Ray; the running one by default.
 
     Returns:
-        An owner that names the application's master actor.
+        An owner with the name of the application's master actor.
     """
     del spark
     _deprecated("get_raydp_master_owner: " + _OWNER_LOST_ITS_MEANING)

@@ -1,4 +1,4 @@
-"""What RayDP 1.6 had as the bases of its estimators, for programs that have estimators of their own."""
+"""Base classes of estimators in RayDP 1.6, for programs that define their own estimators."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ __all__ = ["EstimatorInterface", "SparkEstimatorInterface"]
 
 
 class EstimatorInterface(ABC):
-    """Something that is fitted to a Dataset and has a model then."""
+    """An estimator that is fitted to a Dataset."""
 
     @abstractmethod
     def fit(self, train_ds: Any, evaluate_ds: Any = None) -> Any:
-        """Train a model; measure it on the second frame, if there is one."""
+        """Train a model; evaluate it on the second frame, if there is one."""
 
     @abstractmethod
     def get_model(self) -> Any:
@@ -21,8 +21,8 @@ class EstimatorInterface(ABC):
 
 
 class SparkEstimatorInterface(ABC):
-    """Something that is fitted to Spark DataFrames."""
+    """An estimator that is fitted to Spark DataFrames."""
 
     @abstractmethod
     def fit_on_spark(self, train_df: Any, evaluate_df: Any = None) -> Any:
-        """Train a model; measure it on the second frame, if there is one."""
+        """Train a model; evaluate it on the second frame, if there is one."""

@@ -1,0 +1,1 @@
+"""Everything that raydp does with Ray outside conversions. ``internals`` alone uses Ray's private parts."""

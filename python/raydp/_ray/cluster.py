@@ -1,4 +1,4 @@
-"""The Ray cluster under an application: joining it, and what the driver's JVM must know to join it too."""
+"""The Ray cluster of an application: how to join it, and what the driver JVM must know to join it, too."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ def join_cluster(master: str) -> RayCluster:
             finds or starts), or ``ray:HOST:PORT`` for the cluster with this GCS address.
 
     Raises:
-        InvalidArgumentError: The master URL is malformed, or the process is connected elsewhere.
+        InvalidArgumentError: The master URL is malformed, or the process is connected to another cluster.
         ClusterError: There is no Ray cluster at the address.
     """
-    wanted = gcs_address(master)
+    requested = gcs_address(master)
     if _ray_internals.is_client_connected():
         raise ClusterError(
-            "This process is connected through Ray Client (ray://...), which cannot hand data over through shared "
+            "This process is connected through Ray Client (ray://...), which cannot exchange data through shared "
             "memory. Run the program on a node of the cluster, or submit it with `ray job submit`"
         )
     if not ray.is_initialized():
-        _connect(wanted)
+        _connect(requested)
     address = ray.get_runtime_context().gcs_address
-    if wanted is not None and not _same_address(wanted, address):
+    if requested is not None and not _same_address(requested, address):
         raise InvalidArgumentError(
             "The master URL names another Ray cluster than the one that this process is connected to. Use the master "
             f"'ray', or call ray.shutdown() first. Master: {master}; connected to: {address}"
@@ -72,7 +72,7 @@ def gcs_address(master: str) -> str | None:
     """Return the ``HOST:PORT`` that a master URL names, if it names one.
 
     Raises:
-        InvalidArgumentError: The master URL is malformed, or Ray Client's.
+        InvalidArgumentError: The master URL is malformed, or is one for Ray Client.
     """
     if master == "ray":
         return None
@@ -97,16 +97,16 @@ def _connect(address: str | None) -> None:
         except OSError as error:
             raise ClusterError(
                 "No Ray cluster answers at this address. Check that it runs there (`ray status`), that the port is its "
-                f"GCS port and that no firewall is between. Address: {address}; error: {error}"
+                f"GCS port, and that no firewall blocks it. Address: {address}; error: {error}"
             ) from error
     try:
         ray.init(address=address)
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = address or "the address that RAY_ADDRESS or a running local cluster names"
         raise ClusterError(
-            "Ray cannot be reached. Check that the cluster runs (`ray status`) and has this version of Ray, and where "
-            "it asks for a token, that RAY_AUTH_MODE=token is set and the token is here; without a cluster, unset "
-            f"RAY_ADDRESS to start Ray on this machine. Address: {where}; error: {error}"
+            "Ray cannot be reached. Check that the cluster runs (`ray status`) and has this version of Ray. If it "
+            "requires a token, set RAY_AUTH_MODE=token and provide the token. To start Ray on this machine instead, "
+            f"unset RAY_ADDRESS. Address: {where}; error: {error}"
         ) from error
 
 

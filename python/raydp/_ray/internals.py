@@ -1,7 +1,7 @@
 """The one file that reaches into Ray's private parts. Each use says why, and what would replace it.
 
-Everything is imported when it is needed: importing :mod:`ray.data` takes a second, and the agents and
-programs without Datasets do without it.
+Everything is imported on demand: importing :mod:`ray.data` takes a second, and agents and programs without
+Datasets do not need it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class DatasetBlocks:
         refs: One reference per block.
         rows: Rows per block, ``None`` where Ray does not know.
         sizes: Bytes per block, ``None`` where Ray does not know.
-        schema: Arrow schema, or ``None`` where the blocks have to be asked (pandas blocks, no blocks).
+        schema: Arrow schema, or ``None`` if only the blocks can tell (pandas blocks, no blocks).
     """
 
     refs: list[ObjectRef[Any]]
@@ -57,9 +57,9 @@ class DatasetBlocks:
 def dataset_of_blocks(
     refs: Sequence[ObjectRef[Any]], rows: Sequence[int], sizes: Sequence[int], schema: pa.Schema
 ) -> MaterializedDataset[Any]:
-    """Make a Dataset of blocks whose rows and sizes are known.
+    """Make a Dataset from blocks whose rows and sizes are known.
 
-    Why: ``ray.data.from_arrow_refs`` runs one task per reference to ask for what Spark already told us
+    Why: ``ray.data.from_arrow_refs`` runs one task per reference to get what is known already
     (3.5 s for 2,000 blocks). A ``from_arrow_refs`` that takes metadata would replace it.
 
     Args:
@@ -86,10 +86,10 @@ def dataset_of_blocks(
 
 
 def dataset_blocks(dataset: Dataset) -> DatasetBlocks:
-    """Execute a Dataset where it has not been yet, and return its blocks.
+    """Execute a Dataset if it was not executed yet, and return its blocks.
 
-    Why: the references come with the rows and bytes that let Spark plan well; the public
-    ``to_arrow_refs`` runs a task per block and copies pandas blocks. A public iterator over blocks with
+    Why: the references come with rows and bytes, which Spark needs to plan well. The public
+    ``to_arrow_refs`` runs a task per block and copies pandas blocks. A public iterator over blocks and
     their metadata would replace it.
     """
     refs: list[ObjectRef[Any]] = []
@@ -97,7 +97,7 @@ def dataset_blocks(dataset: Dataset) -> DatasetBlocks:
     sizes: list[int | None] = []
     for bundle in dataset.iter_internal_ref_bundles():
         if any(part is not None for part in bundle.slices or ()):
-            raise ExchangeError("Ray Data handed out parts of blocks. Call materialize() on the Dataset first.")
+            raise ExchangeError("Ray Data returned parts of blocks. Call materialize() on the Dataset first.")
         for entry in bundle.blocks:
             refs.append(entry.ref)
             rows.append(entry.metadata.num_rows)
@@ -108,10 +108,10 @@ def dataset_blocks(dataset: Dataset) -> DatasetBlocks:
 
 
 def arrow_table(block: object) -> pa.Table:
-    """Return a block of a Dataset as a table; a copy only when it is a pandas frame.
+    """Return a block of a Dataset as a table; it is copied only if it is a pandas frame.
 
-    Why: a column of a pandas block can hold what ``pyarrow.Table.from_pandas`` refuses (tensors, objects);
-    Ray's own accessor, a developer API, turns it into what Ray means by it.
+    Why: a column of a pandas block can hold values that ``pyarrow.Table.from_pandas`` rejects (tensors, objects).
+    Ray's own accessor, a developer API, converts them.
     """
     if isinstance(block, pa.Table):
         return block
@@ -119,15 +119,15 @@ def arrow_table(block: object) -> pa.Table:
 
     table = BlockAccessor.for_block(block).to_arrow()
     if not isinstance(table, pa.Table):
-        raise ExchangeError(f"Ray gave a block in a form that is not known: {type(table).__name__}")
+        raise ExchangeError(f"Ray returned a block of an unknown type: {type(table).__name__}")
     return table
 
 
 def referenced(objects: Iterable[str]) -> set[str]:
-    """Return which of these objects (ids, hex) anything in the cluster, or the lineage of such, still refers to.
+    """Return the objects (ids, hex) to which anything in the cluster, or its lineage, still refers.
 
-    Why: what it takes to make lost blocks again (plans, shuffle files) must go when the last reference to the blocks
-    does, which may be in another process. A callback for objects that go out of scope would replace it.
+    Why: what Spark keeps to recompute lost blocks (plans, shuffle files) must be dropped with the last reference to
+    the blocks, which may be in another process. A callback for objects that go out of scope would replace it.
     """
     from ray._private.worker import global_worker
 
@@ -139,8 +139,8 @@ def referenced(objects: Iterable[str]) -> set[str]:
 def session_directory() -> str:
     """Return the folder of the Ray session on this node (its ``logs`` are in it).
 
-    Why: Ray's Java worker unpacks its 41 MB library anew unless it is told where the node has it already, and
-    an error about an executor quotes its log. A public accessor in ``ray.runtime_context`` would replace it.
+    Why: Ray's Java worker unpacks its 41 MB library again unless it knows where the node has it, and an error about
+    an executor quotes its log. A public accessor in ``ray.runtime_context`` would replace it.
     """
     from ray._private.worker import global_worker
 
@@ -152,7 +152,7 @@ def session_directory() -> str:
 def is_client_connected() -> bool:
     """Tell whether this process talks to Ray through Ray Client.
 
-    Why: ``ray.is_initialized()`` is true then as well. A public accessor would replace it.
+    Why: ``ray.is_initialized()`` is true in that case, too. A public accessor would replace it.
     """
     from ray.util.client import ray as client
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import ray
 from ray.util import placement_group, placement_group_table, remove_placement_group
 
-from raydp._configuration import registry as _configuration
+from raydp._configuration import registry
 from raydp.errors import ClusterError, InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ __all__ = ["Placement", "given_group_settings", "reserve"]
 
 _logger = logging.getLogger(__name__)
 
-_STRATEGY = _configuration.PLACEMENT_GROUP_STRATEGY.key
-_ID = _configuration.PLACEMENT_GROUP_ID.key
-_INDEXES = _configuration.PLACEMENT_GROUP_BUNDLE_INDEXES.key
-_MEMORY = f"{_configuration.EXECUTOR_RESOURCES.prefix}memory"
+_STRATEGY = registry.PLACEMENT_GROUP_STRATEGY.key
+_ID = registry.PLACEMENT_GROUP_ID.key
+_INDEXES = registry.PLACEMENT_GROUP_BUNDLE_INDEXES.key
+_MEMORY = f"{registry.EXECUTOR_RESOURCES.prefix}memory"
 
 
 @dataclass
@@ -112,8 +112,8 @@ def _make(strategy: str, settings: Mapping[str, str], demand: Mapping[str, float
         )
     count = int(settings.get("spark.executor.instances", "1"))
     bundles = [dict(demand) for _ in range(count)]
-    group = placement_group(bundles, strategy=strategy, name=settings[_configuration.APPLICATION_ID.key])
-    timeout = _configuration.INFEASIBLE_TIMEOUT.get(settings)
+    group = placement_group(bundles, strategy=strategy, name=settings[registry.APPLICATION_ID.key])
+    timeout = registry.INFEASIBLE_TIMEOUT.get(settings)
     if not group.wait(timeout):
         remove_placement_group(group)
         raise ClusterError(

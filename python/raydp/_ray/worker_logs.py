@@ -1,4 +1,4 @@
-"""The ends of the logs of Ray's Java workers, wherever they ran, for errors about executors that did not start."""
+"""The last lines of the logs of Ray's Java workers on all nodes, for errors about executors that did not start."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _LINES_PER_LOG = 25
 _BYTES_PER_LOG = 16 * 1024
 _LOGS_PER_NODE = 3
 _TIMEOUT_SECONDS = 30.0
-# What a JVM says that does not come up stands among the words of the raylet that started it.
+# If a JVM does not start, its output is in the log of the raylet that started it.
 _PATTERNS = ("java-worker-*.log", "raylet.err")
-# Start-up messages of log4j and of Ray's own worker, which every Java worker writes.
+# Messages that log4j and Ray's own worker write at every start.
 _NOISE = re.compile(r" main (INFO|ERROR AsyncRoot) |GcsClient has no Cluster ID")
 
 
@@ -27,11 +27,11 @@ def ends_of_worker_logs(*, since: float) -> str:
     """Collect the last lines of Java workers' logs on all nodes.
 
     Args:
-        since: Logs that were last written before this moment (seconds since the epoch) are left out.
+        since: Leave out logs that were last written before this time, in seconds since the epoch.
 
     Returns:
-        Text to put behind an error message: for each log a heading and its last lines; a sentence that
-        says so when no log can be had. Takes 30 s at most.
+        Text to append to an error message: a heading and the last lines of each log, or a sentence if there is no
+        log. Takes 30 s at most.
     """
     task = ray.remote(num_cpus=0, max_retries=0)(_ends_of_logs_here)
     pending = [

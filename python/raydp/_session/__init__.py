@@ -1,0 +1,1 @@
+"""The public functions that need a session, such as ``init_spark`` and ``from_spark``."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import ray.data
 
 from raydp._application import Application, current_application
-from raydp._configuration import registry as _configuration
+from raydp._configuration import registry
 from raydp._spark import internals as _spark_internals
 from raydp.errors import InvalidArgumentError, NotADataFrameError, SessionError
 
@@ -26,34 +26,35 @@ def from_spark(
     num_blocks: int | None = None,
     tensor_columns: Collection[str] | Mapping[str, tuple[int, ...]] | None = None,
 ) -> MaterializedDataset[Any]:
-    """Turn a Spark DataFrame into a Ray Dataset.
+    """Convert a Spark DataFrame to a Ray Dataset.
 
-    Runs the DataFrame's plan once; its rows go through shared memory into Ray's object store as Arrow
-    tables, in the order of the DataFrame's partitions. This process owns the blocks: they outlive the
-    executors and :func:`raydp.stop_spark`, and are freed with the Dataset. Blocks that are lost with a node of
-    the cluster are made again by Spark when they are next read, as long as the application lives and unless it was
-    started with ``fault_tolerant_mode=False``.
+    Runs the DataFrame's plan once and copies its rows through shared memory into Ray's object store, as Arrow
+    tables in the order of the DataFrame's partitions. This process owns the blocks: they outlive the
+    executors and :func:`raydp.stop_spark`, and are freed with the Dataset. If a node of the cluster is lost, Spark
+    recomputes its blocks when they are next read, until the application stops. To turn that off, start the
+    application with ``fault_tolerant_mode=False``.
 
     Args:
         df: A DataFrame (or a pandas-on-Spark frame) of the running session on Ray.
-        num_blocks: How many blocks to make; by default as many as the data needs at
-            ``spark.raydp.exchange.blockSize`` (64 MiB) each, and at least one per partition with rows.
-        tensor_columns: Names of columns that become tensor columns, which Ray Data hands to NumPy, Torch and TensorFlow
-            as one array of shape (rows, ...); by default all of Spark's vectors and matrices. Arrays of numbers can be
-            named as well; vectors and matrices that are not named keep the form of Spark's storage, a struct. All rows
-            need one shape, which the data tells, or a dict of shapes by name. A null row is NaN in such an array.
+        num_blocks: Number of blocks. The default makes blocks of ``spark.raydp.exchange.blockSize`` (64 MiB), and at
+            least one for each partition that has rows.
+        tensor_columns: Columns to convert to tensor columns, which Ray Data passes to NumPy, Torch and TensorFlow
+            as one array of shape (rows, ...). The default is all of Spark's vectors and matrices; arrays of numbers
+            can be named, too. Vectors and matrices that are not named stay structs, as Spark stores them. All rows
+            of a column need the same shape. It is read from the data, or given in a dict of shapes by name. A null
+            row becomes NaN.
 
     Returns:
         The Dataset, materialized.
 
     Raises:
-        NotADataFrameError: ``df`` is something else.
+        NotADataFrameError: ``df`` is not a DataFrame.
         InvalidArgumentError: ``num_blocks`` is not a positive number, column names repeat, or ``tensor_columns`` names
-            what cannot be a tensor column.
+            a column that cannot be a tensor column.
         UnsupportedTypeError: A column has a type that Arrow blocks cannot hold; no job was started.
-        DataLossError: The rows of a tensor column differ in shape, or numbers in them are null.
-        SessionError: The session was stopped, is a Spark Connect one, or is not on Ray.
-        ExchangeError: The conversion failed on its way, e.g. because a node died.
+        DataLossError: The rows of a tensor column differ in shape, or contain nulls.
+        SessionError: The session was stopped, uses Spark Connect, or is not on Ray.
+        ExchangeError: The conversion failed, for example because a node died.
     """
     return convert(df, num_blocks=num_blocks, tensor_columns=tensor_columns)
 
@@ -73,20 +74,20 @@ def convert(
     return application.exchange.to_dataset(
         frame,
         num_blocks=num_blocks,
-        progress=_configuration.progress(application.settings),
+        progress=registry.progress(application.settings),
         tensor_columns=tensor_columns,
         recoverable=recoverable,
     )
 
 
 def to_spark(ds: ray.data.Dataset, spark: SparkSession | None = None) -> DataFrame:
-    """Turn a Ray Dataset into a Spark DataFrame.
+    """Convert a Ray Dataset to a Spark DataFrame.
 
-    The blocks stay where they are; Spark's tasks read the columns they need, each time that the
-    DataFrame is used. The blocks are held until the DataFrame and everything derived from it is gone.
+    The blocks stay where they are. Spark's tasks read the columns that they need, each time that the
+    DataFrame is used. The blocks are kept until the DataFrame and everything derived from it is gone.
 
     Args:
-        ds: The Dataset; it is executed if that has not happened yet.
+        ds: The Dataset. It is executed if it was not executed yet.
         spark: The session on Ray; the running one by default.
 
     Returns:
@@ -95,7 +96,7 @@ def to_spark(ds: ray.data.Dataset, spark: SparkSession | None = None) -> DataFra
     Raises:
         NotADataFrameError: ``ds`` is not a Ray Dataset.
         UnsupportedTypeError: A column has a type that Spark cannot hold.
-        SessionError: No session on Ray runs, or ``spark`` is another one.
+        SessionError: No session on Ray runs, or ``spark`` is a different session.
     """
     dataset = checked_dataset("to_spark", ds)
     session = spark if spark is not None else _active_session()
@@ -109,20 +110,20 @@ def blocks_to_dataframe(
     blocks: Sequence[ray.ObjectRef[Any]],
     locations: Sequence[Any] | None = None,
 ) -> DataFrame:
-    """Turn blocks of a Ray Dataset into a Spark DataFrame; what ``Dataset.to_spark`` calls."""
+    """Convert blocks of a Ray Dataset to a Spark DataFrame; called by ``Dataset.to_spark``."""
     application = _application_of(spark)
     return application.exchange.blocks_to_dataframe(spark, schema, list(blocks), locations=locations)
 
 
 def checked_dataset(function: str, ds: Any) -> ray.data.Dataset:
-    """Return what a program gave to a function of ours, if it is a Dataset."""
+    """Return ``ds`` if it is a Dataset, or raise the error that names the function which needs one."""
     if not isinstance(ds, ray.data.Dataset):
         raise NotADataFrameError(f"{function} takes a ray.data.Dataset; got {type(ds).__name__}: {ds!r}")
     return ds
 
 
 def classic_dataframe(df: Any) -> DataFrame:
-    """Return the classic Spark DataFrame behind what a program gave, or raise the error that says what is wrong."""
+    """Return the classic Spark DataFrame behind ``df``, or raise the error that says what is wrong."""
     from pyspark.sql.classic.dataframe import DataFrame as ClassicDataFrame
 
     if isinstance(df, ClassicDataFrame):
@@ -130,7 +131,7 @@ def classic_dataframe(df: Any) -> DataFrame:
     kind = type(df).__module__
     if kind.startswith("pyspark.sql.connect"):
         raise SessionError(
-            "This DataFrame belongs to a Spark Connect session, which has no executors on Ray. Make it with the "
+            "This DataFrame belongs to a Spark Connect session, which has no executors on Ray. Create it with the "
             f"session that raydp.init_spark returned; got {kind}.{type(df).__name__}"
         )
     if kind.startswith("pyspark.pandas"):
@@ -144,10 +145,12 @@ def _active_session() -> SparkSession:
     from pyspark.sql import SparkSession
 
     current_application()
-    # A thread that did not make the session has none that is active.
+    # A thread that did not make the session has no active one.
     session = SparkSession.getActiveSession() or _spark_internals.instantiated_session()
     if session is None:
-        raise SessionError("There is a SparkContext, but no SparkSession. Make one, or give it to to_spark as `spark`")
+        raise SessionError(
+            "There is a SparkContext, but no SparkSession. Create one, or pass it to to_spark as `spark`"
+        )
     return session
 
 
@@ -157,7 +160,7 @@ def _application_of(session: SparkSession) -> Application:
     application = current_application()
     if not isinstance(session, ClassicSession):
         raise SessionError(
-            "A Spark session on Ray is needed, as raydp.init_spark returns it; "
+            "This needs a Spark session on Ray, such as raydp.init_spark returns; "
             f"got {type(session).__module__}.{type(session).__name__}"
         )
     if getattr(session.sparkContext, "_jsc", None) is None or session.sparkContext.applicationId != (
@@ -165,6 +168,6 @@ def _application_of(session: SparkSession) -> Application:
     ):
         raise SessionError(
             "This DataFrame or session belongs to a Spark application that was stopped, or that does not run on Ray. "
-            f"Make it anew with the running session; running application: {application.application_id}"
+            f"Create it with the running session. Running application: {application.application_id}"
         )
     return application

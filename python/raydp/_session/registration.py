@@ -1,11 +1,11 @@
-"""``register`` and ``unregister``: Ray Datasets that Spark's queries can name."""
+"""``register`` and ``unregister``: names for Ray Datasets in Spark's queries."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from raydp._application import current_application
-from raydp._session import conversions as _conversions
+from raydp._session import conversions
 from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -15,16 +15,16 @@ __all__ = ["register", "unregister"]
 
 
 def register(ds: ray.data.Dataset, name: str) -> None:
-    """Give a Ray Dataset a name under which Spark can read it, until :func:`unregister` or the application's end.
+    """Give a Ray Dataset a name in Spark, until :func:`unregister` or the application's end.
 
     ``spark.read.format("ray").load("trips")``, ``spark.table("ray.trips")`` and ``SELECT * FROM ray.trips`` then
     read it like the DataFrame of :func:`raydp.to_spark`. ``SHOW TABLES IN ray`` lists the names, and
-    ``DROP TABLE ray.trips`` takes one back. The blocks are held, by this process and for every query.
+    ``DROP TABLE ray.trips`` removes one. The blocks are kept while the name is registered, and for every query.
 
     Args:
-        ds: The Dataset; it is executed if that has not happened yet.
-        name: The name: any string that is not empty, case matters. SQL wants backquotes around unusual ones. A
-            name that is in use goes over to this Dataset; DataFrames that were made of the other read on.
+        ds: The Dataset. It is executed if it was not executed yet.
+        name: Any string that is not empty; it is case-sensitive. SQL needs backquotes around unusual names. If the
+            name is in use, it is moved to this Dataset. Existing DataFrames of the other Dataset stay readable.
 
     Raises:
         NotADataFrameError: ``ds`` is not a Ray Dataset.
@@ -32,15 +32,15 @@ def register(ds: ray.data.Dataset, name: str) -> None:
         UnsupportedTypeError: A column has a type that Spark cannot hold.
         SessionError: No session on Ray runs.
     """
-    dataset = _conversions.checked_dataset("register", ds)
+    dataset = conversions.checked_dataset("register", ds)
     checked = _checked_name(name)
     current_application().exchange.register(dataset, checked)
 
 
 def unregister(name: str) -> None:
-    """Take back a name that :func:`register` gave.
+    """Remove a name that :func:`register` gave.
 
-    The blocks are freed as soon as nothing else holds them: no other Dataset or reference in Ray, no
+    The blocks are freed as soon as nothing else holds them: no Dataset or reference in Ray, and no
     DataFrame, view or cached plan in Spark.
 
     Args:

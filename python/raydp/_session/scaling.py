@@ -1,4 +1,4 @@
-"""``scale``: the number of executors, set by hand."""
+"""``scale``: sets the number of executors."""
 
 from __future__ import annotations
 
@@ -21,32 +21,31 @@ _LONGEST_TIMEOUT_SECONDS = 7 * 24 * 3600.0
 
 
 def scale(num_executors: int, *, timeout_seconds: float = 60.0) -> int:
-    """Set the number of executors of the running application, and wait for it within bounds.
+    """Set the number of executors of the running application, and wait until it is reached or the timeout passes.
 
-    Executors that are still pending are withdrawn first. Of those that run, the idle ones go first; a busy one takes
-    no more tasks, finishes those that it has, hands its shuffle and cached blocks to the others and ends (with
-    ``spark.decommission.enabled`` set to ``false`` it ends at once, and its tasks run again elsewhere).
+    To reduce the number, raydp first cancels pending executors, then stops idle ones, then busy ones. A busy executor
+    takes no new tasks, finishes its running ones, hands its shuffle and cached blocks to the others, and ends. If
+    ``spark.decommission.enabled`` is ``false``, it ends at once, and its tasks run again elsewhere.
 
-    Executors that cannot be placed yet stay asked for, also after this returns: they are demand that Ray's autoscaler
-    sees.
+    Executors that cannot be placed yet stay requested after this returns. Ray's autoscaler sees them as demand.
 
     Args:
-        num_executors: How many executors there shall be, 0 or more. Without any, jobs wait.
-        timeout_seconds: How long to wait for executors to come and to go; 0: do not wait.
+        num_executors: Number of executors, 0 or more. With 0, jobs wait.
+        timeout_seconds: How long to wait for executors to start and to leave; 0 does not wait.
 
     Returns:
-        How many executors take tasks now. Fewer than asked for: the others are still pending.
+        How many executors take tasks now. If there are fewer than requested, the others are still pending.
 
     Raises:
-        InvalidArgumentError: The number or the time makes no sense, or the application's own placement group has fewer
-            bundles.
-        SessionError: No application runs, or Spark's dynamic allocation decides about its executors.
-        ClusterError: The application failed meanwhile, e.g. because no node can ever hold an executor.
+        InvalidArgumentError: The number or the timeout is out of range, or the placement group that was made for the
+            application has too few bundles.
+        SessionError: No application runs, or Spark's dynamic allocation sets the number of its executors.
+        ClusterError: The application failed, for example because no node can ever hold an executor.
     """
     if isinstance(num_executors, bool) or not isinstance(num_executors, int) or num_executors < 0:
         raise InvalidArgumentError(f"num_executors must be a whole number of at least 0; got: {num_executors!r}")
     if isinstance(timeout_seconds, bool) or not 0 <= timeout_seconds <= _LONGEST_TIMEOUT_SECONDS:
-        raise InvalidArgumentError(f"timeout_seconds must lie between 0 and a week; got: {timeout_seconds!r}")
+        raise InvalidArgumentError(f"timeout_seconds must be between 0 and a week; got: {timeout_seconds!r}")
     application = current_application()
     _check(application, num_executors)
     try:
@@ -59,7 +58,7 @@ def scale(num_executors: int, *, timeout_seconds: float = 60.0) -> int:
 def _check(application: Application, count: int) -> None:
     if application.settings.get("spark.dynamicAllocation.enabled", "false").strip().lower() == "true":
         raise SessionError(
-            "Spark's dynamic allocation decides about the executors of this session and would undo the change. Set "
+            "Spark's dynamic allocation sets the number of executors of this session and would undo the change. Set "
             "spark.dynamicAllocation.minExecutors and .maxExecutors when the session starts, or turn "
             f"spark.dynamicAllocation.enabled off. Executors asked for: {count}"
         )
@@ -67,8 +66,9 @@ def _check(application: Application, count: int) -> None:
     most = None if reservation is None else reservation.most_executors
     if most is not None and count > most:
         raise InvalidArgumentError(
-            "The placement group that was made for the application has a bundle for each executor that it began with, "
-            "and a group cannot grow. Start the session with more executors, or without placement_group_strategy. "
+            "The placement group of the application has one bundle for each executor that it started with, "
+            "and a placement group cannot grow. Start the session with more executors, or without "
+            "placement_group_strategy. "
             f"Executors asked for: {count}; bundles: {most}"
         )
 

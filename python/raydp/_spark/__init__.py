@@ -1,0 +1,1 @@
+"""PySpark, its gateway and its Python workers. ``internals`` alone uses PySpark's private parts."""

@@ -1,8 +1,8 @@
-"""Starts the driver's JVM so that Spark, raydp's jar and Ray's Java worker lie on its class path.
+"""Starts the driver JVM with Spark, raydp's jar and Ray's Java worker on its class path.
 
-Two ways. The direct one runs Spark's ``PythonGatewayServer`` itself and saves the seconds that
-``spark-submit`` takes; ``spark-submit`` is used where only it knows what to do: packages, extra
-jars and files, ``spark-defaults.conf``, ``PYSPARK_SUBMIT_ARGS``.
+There are two ways. The direct one runs Spark's ``PythonGatewayServer`` and saves the seconds that ``spark-submit``
+takes. ``spark-submit`` is used for what only it can do: packages, extra jars and files, ``spark-defaults.conf``,
+``PYSPARK_SUBMIT_ARGS``.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ class GatewayProcess:
     """A running driver JVM and how to reach it.
 
     Attributes:
-        process: The JVM; it ends when its standard input is closed, so also when this process dies.
+        process: The JVM. It ends when its standard input is closed, and so when this process dies.
         port: Port of the Py4J server on the loopback interface.
-        secret: What a Py4J client must show.
+        secret: The secret that a Py4J client must present.
     """
 
     process: subprocess.Popen[bytes]
@@ -69,13 +69,12 @@ class GatewayProcess:
 
 
 def launch_gateway_process(java: Java, conf: Mapping[str, str]) -> GatewayProcess:
-    """Start the driver's JVM and wait until it listens.
+    """Start the driver JVM and wait until it listens.
 
     Args:
         java: The Java to run.
-        conf: Spark configuration of the application; of it the JVM's own settings are used here
-            (driver memory, class path, options, ``spark.driver.host``), all of it goes to ``spark-submit``
-            if that is needed.
+        conf: The application's settings. The direct way uses those of the JVM (driver memory, class path, options,
+            ``spark.driver.host``); ``spark-submit`` gets all of them.
 
     Returns:
         The process with its Py4J address.
@@ -101,7 +100,7 @@ def launch_gateway_process(java: Java, conf: Mapping[str, str]) -> GatewayProces
             command,
             stdin=subprocess.PIPE,
             env=environment,
-            process_group=0,  # Ctrl-C belongs to Python, which then stops Spark in order
+            process_group=0,  # Ctrl-C goes to Python, which then stops Spark in order
         )
         port, secret = _await_connection(process, answer)
     return GatewayProcess(process, port, secret)
@@ -114,14 +113,14 @@ def _logging_options(conf: Mapping[str, str], conf_directory: Path) -> list[str]
     options = [conf.get(key, "") for key in _JAVA_OPTION_KEYS]
     if any(conf_directory.glob("log4j2.*")) or any("log4j" in option for option in options):
         return []
-    # Ray's jar brings a configuration of its own, which log4j would find and take for the user's.
+    # Ray's jar contains a configuration, which log4j would find and use.
     return [_LOGGING_OPTION + _DEFAULT_LOGGING]
 
 
 def driver_environment(conf: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment variables that a driver's JVM needs beside those of this process."""
+    """Return the environment variables that a driver JVM needs in addition to those of this process."""
     return {
-        # Ray's core writes its notes to standard error below this level.
+        # Below this level, Ray's core writes to standard error.
         "RAY_BACKEND_LOG_LEVEL": os.environ.get("RAY_BACKEND_LOG_LEVEL", "warning"),
         "SPARK_HOME": str(_installation.spark_home()),
         "SPARK_LOCAL_IP": os.environ.get("SPARK_LOCAL_IP") or conf["spark.driver.host"],
@@ -145,7 +144,7 @@ def _conf_directory(spark_home: Path) -> Path:
 
 
 def _direct_command(java: Java, conf_directory: Path, conf: Mapping[str, str]) -> list[str]:
-    # A class-data archive is made for jars alone, and fits no class path that names a folder, be it there or not.
+    # A class-data archive fits only class paths of jars. A folder in the class path, even a missing one, disables it.
     class_path = [
         *_split(conf.get("spark.driver.extraClassPath")),
         *([str(conf_directory)] if conf_directory.is_dir() else []),
@@ -168,7 +167,7 @@ def spark_submit_command(conf: Mapping[str, str]) -> tuple[list[str], dict[str, 
         conf: Spark configuration of the application.
 
     Returns:
-        The command, to which further options and the application are to be added, and environment variables for it.
+        The command, to be completed by further options and the application, and environment variables for it.
     """
     raydp_jar, ray_jar = _installation.raydp_jar(), _installation.ray_jar()
     settings = {key: value for key, value in conf.items() if key not in _KEYS_OFF_THE_COMMAND_LINE}
@@ -185,8 +184,8 @@ def spark_submit_command(conf: Mapping[str, str]) -> tuple[list[str], dict[str, 
     command = [str(_installation.spark_home() / "bin" / "spark-submit")]
     for key, value in settings.items():
         command += ["--conf", f"{key}={value}"]
-    # Spark's launcher puts this variable's jars behind Spark's own, which is where Ray's jar must be:
-    # it carries unshaded logging libraries.
+    # Spark's launcher puts the jars of this variable behind Spark's own. Ray's jar must be there, because it
+    # contains unshaded logging libraries.
     distribution = [*_split(os.environ.get("SPARK_DIST_CLASSPATH")), str(ray_jar)]
     return command, {"SPARK_DIST_CLASSPATH": os.pathsep.join(distribution)}
 
@@ -202,16 +201,16 @@ def _await_connection(process: subprocess.Popen[bytes], answer: Path) -> tuple[i
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = process.wait(_CHECK_INTERVAL_SECONDS)
                 raise MissingRequirementError(
-                    "The Spark driver's JVM ended before it listened; what it printed stands above. Check the Java "
+                    "The Spark driver's JVM ended before it listened; its output is above. Check the Java "
                     f"installation and the spark.driver.* settings. Exit code {code}; command: "
                     f"{shlex.join(map(str, _command_of(process)))}"
                 )
             if time.monotonic() > deadline:
                 raise MissingRequirementError(
                     "The Spark driver's JVM did not listen in time; the machine may be overloaded, or its class path "
-                    f"lies on a slow disk. Waited {_START_TIMEOUT_SECONDS:.0f} s for process {process.pid}"
+                    f"may be on a slow disk. Waited {_START_TIMEOUT_SECONDS:.0f} s for process {process.pid}"
                 )
-        # Written under another name and renamed by the JVM, so that it is complete once it is there:
+        # The JVM writes the file under another name and renames it, so it is complete once it exists:
         # port and length of the secret as big-endian 32-bit numbers, then the secret.
         content = answer.read_bytes()
         port, length = struct.unpack_from("!ii", content)

@@ -1,8 +1,7 @@
 """The one file that reaches into PySpark's private parts. Each use says why, and what would replace it.
 
-PySpark has no hook for cluster managers that live outside Spark, so that three things need its inside:
-the moment at which a ``SparkContext`` is about to be made for a master of ours, the moment at which it
-is stopped, and the JVM behind it.
+PySpark has no hook for cluster managers outside Spark. Three things need its private parts: the moment at which a
+``SparkContext`` is about to be made for a master of ours, the moment at which it is stopped, and its JVM.
 """
 
 from __future__ import annotations
@@ -60,9 +59,9 @@ def install_context_hook(
         before: Called with the master URL and the configuration of a context that is about to be made;
             returns the settings to add, or ``None`` when the master is not ours.
         started: Called when such a context is up.
-        failed: Called with what a context of ours failed with; returns what to raise instead.
+        failed: Called with the error of a context of ours that did not start; returns the error to raise.
         stopped: Called after any context was stopped.
-        submitted: Returns the settings that this program was submitted with, of less weight than its own.
+        submitted: Returns the settings that this program was submitted with; its own settings win.
     """
     if hasattr(SparkContext.__init__, _MARK):
         return
@@ -87,7 +86,7 @@ def install_context_hook(
             replacement = failed(error)
             if replacement is error:
                 raise
-            # What the JVM raised cannot be shown any more: it has ended.
+            # The JVM has ended, so its exception can no longer be shown.
             raise replacement from None if isinstance(error, Py4JError) else error
 
     @functools.wraps(original_stop)
@@ -112,7 +111,7 @@ def _bind(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _submitted_master() -> str | None:
-    """Return the master of a program that was started with a gateway already there, e.g. by spark-submit."""
+    """Return the master of a program whose gateway already exists, for example one started by spark-submit."""
     jvm = SparkContext._jvm
     if jvm is None:
         return None
@@ -123,8 +122,8 @@ def _submitted_master() -> str | None:
 def _conf_of(settings: dict[str, str]) -> SparkConf:
     from pyspark import SparkConf
 
-    # Made now that the JVM runs, so that it also holds the JVM's own spark.* system properties; a conf
-    # that the program made before may belong to a JVM that has ended.
+    # It also holds the spark.* system properties of the JVM, which runs now. A SparkConf of the program may belong
+    # to a JVM that has ended.
     result = SparkConf(_jvm=SparkContext._jvm)
     for key, value in settings.items():
         result.set(key, value)
@@ -158,10 +157,10 @@ def has_class(jvm: JVMView, name: str) -> bool:
 
 
 def adopt_gateway(process: GatewayProcess) -> JVMView:
-    """Make PySpark use a JVM that we launched.
+    """Make PySpark use a JVM that raydp launched.
 
-    Why: PySpark launches its JVM through spark-submit, which refuses master URLs that it does not
-    know. It does connect to a running one whose address is in the environment.
+    Why: PySpark launches its JVM through spark-submit, which rejects unknown master URLs. But PySpark connects to a
+    running JVM whose address is in the environment.
     """
     from pyspark.java_gateway import launch_gateway
 
@@ -172,16 +171,16 @@ def adopt_gateway(process: GatewayProcess) -> JVMView:
     finally:
         for name in address:
             del os.environ[name]
-    gateway.proc = process.process  # as PySpark itself does, so that tools which look for it find it
+    gateway.proc = process.process  # where PySpark itself puts it, and tools look for it
     SparkContext._ensure_initialized(gateway=gateway)
     jvm = SparkContext._jvm
     if jvm is None:
-        raise SessionError("PySpark did not take the JVM that was launched for it; is another version installed?")
+        raise SessionError("PySpark did not use the JVM that was launched for it; is another version installed?")
     return jvm
 
 
 def forget_gateway() -> None:
-    """Close PySpark's connection to its JVM, so that the next session starts a new one.
+    """Close PySpark's connection to its JVM. The next session starts a new JVM.
 
     Why: a JVM that was connected to one Ray cluster cannot join the next one, and PySpark keeps its
     gateway for the life of the process. A public ``SparkContext.shutdown_gateway`` would replace it.
@@ -196,8 +195,8 @@ def forget_gateway() -> None:
 def instantiated_session() -> SparkSession | None:
     """Return the session that the program made first, if there is one.
 
-    Why: the session that a program started is not at hand everywhere. The public ``SparkSession.active()`` only finds
-    the one of its thread, and ``SparkSession.builder.getOrCreate()`` changes the settings of the one it finds.
+    Why: ``to_spark`` needs the program's session. The public ``SparkSession.active()`` only finds the one of its
+    thread, and ``SparkSession.builder.getOrCreate()`` changes the settings of the session that it finds.
     """
     from pyspark.sql import SparkSession
 
@@ -217,10 +216,10 @@ def stop_active_context() -> None:
 
 
 def forget_builder_options(names: Iterable[str]) -> None:
-    """Take settings out of the process-wide ``SparkSession.builder``.
+    """Remove settings from the process-wide ``SparkSession.builder``.
 
-    Why: PySpark keeps what one builder was told for all later ones, so that the next session would
-    inherit the settings of a stopped application. A builder of its own per session would replace it.
+    Why: PySpark keeps the options of one builder for all later ones, so the next session would inherit the settings
+    of a stopped application. A builder per session would replace it.
     """
     from pyspark.sql import SparkSession
 
@@ -233,7 +232,7 @@ def jvm_of(spark: SparkSession) -> JVMView:
     """Return the JVM behind a session."""
     jvm = spark.sparkContext._jvm
     if jvm is None:
-        raise SessionError("The Spark session has no JVM behind it any more: it was stopped. Start it again.")
+        raise SessionError("The Spark session has no JVM any more: it was stopped. Start it again.")
     return jvm
 
 

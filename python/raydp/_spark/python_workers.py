@@ -1,4 +1,4 @@
-"""Which interpreter the executors' Python workers use: the driver's own, unless the user says otherwise."""
+"""The interpreter of the executors' Python workers: the driver's own, unless the user sets another one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DAEMON_CHECK = "import importlib.util as u; print(u.find_spec('raydp') is not N
 
 
 def worker_settings(settings: Mapping[str, str]) -> dict[str, str]:
-    """Choose the interpreter of the Python workers and check that it can be one.
+    """Choose the interpreter of the Python workers, and check that it works.
 
     Sets ``PYSPARK_PYTHON`` to this interpreter if neither it nor ``spark.pyspark.python`` is set.
 

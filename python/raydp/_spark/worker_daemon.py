@@ -1,10 +1,10 @@
-"""Daemon of PySpark's workers whose workers die with it.
+"""PySpark's daemon, with workers that die with it.
 
-Spark forks Python workers from one daemon per executor. When an executor is killed, the daemon sees
-the end of its standard input and goes, but a worker in the middle of a task stays behind as an
-orphan. Here each forked worker asks the kernel to be killed together with its parent.
+Spark forks Python workers from one daemon per executor. If an executor is killed, the daemon sees
+the end of its standard input and exits, but a worker in the middle of a task keeps running as an
+orphan. Here each forked worker asks the kernel to kill it together with its parent.
 
-The daemon itself must not ask for that: its parent is a *thread* of the executor's JVM, and the
+The daemon must not ask for that: its parent is a *thread* of the executor's JVM, and the
 kernel would send the signal when that thread ends.
 """
 
@@ -13,8 +13,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-# The hook's only seat: PySpark offers spark.python.daemon.module, but no callback in a forked worker.
-# An upstream option to end workers with their daemon would replace this module.
+# PySpark offers spark.python.daemon.module, but no callback in a forked worker. An option of PySpark to end
+# workers with their daemon would replace this module.
 from pyspark import daemon
 
 from raydp._machine.parent_death import die_with_parent

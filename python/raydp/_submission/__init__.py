@@ -1,7 +1,6 @@
-"""``raydp-submit``: runs a finished Spark application, in Python, Scala or Java, on a Ray cluster.
+"""``raydp-submit``: runs a complete Spark application, in Python, Scala or Java, on a Ray cluster.
 
-``options`` reads the command line, ``python_application`` and ``jvm_application`` run what it names, ``submitted``
-holds what a Python application in this process was submitted with.
+``options`` parses the command line; ``python_application`` and ``jvm_application`` run the application.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return the application's exit code, or 2 where the command line is wrong."""
+    """Run the command; return the application's exit code, or 2 if the command line is wrong."""
     from raydp._ray.cluster import gcs_address
     from raydp._submission.options import parse
     from raydp.errors import RaydpError

@@ -1,4 +1,4 @@
-"""Runs a submitted Scala or Java program, by Spark's own ``spark-submit``."""
+"""Runs a submitted Scala or Java program with Spark's own ``spark-submit``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from raydp._application.settings import Driver, checked, complete_settings
-from raydp._configuration import registry as _configuration
+from raydp._configuration import registry
 from raydp._deployments.native import NativeDeployment
 from raydp._machine.java import find_java
 from raydp._machine.parent_death import die_with_parent
@@ -23,32 +23,32 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-_STRATEGY = _configuration.PLACEMENT_GROUP_STRATEGY.key
+_STRATEGY = registry.PLACEMENT_GROUP_STRATEGY.key
 _MAIN = "io.raydp.submission.SubmittedApplication"
 _MANIFEST = "META-INF/MANIFEST.MF"
 _DRIVER_OPTIONS = "spark.driver.extraJavaOptions"
 
 
 def run(submission: Submission) -> int:
-    """Run the program and wait for its end.
+    """Run the program and wait until it ends.
 
-    ``spark-submit`` knows no master of another make. So it starts a main class of ours, which sets the master and calls
-    the program's.
+    ``spark-submit`` rejects unknown masters. So it starts a main class of raydp, which sets the master and calls the
+    program's.
 
     Returns:
-        The exit code of its JVM; 128 and the signal's number if a signal ended it.
+        The exit code of its JVM; 128 plus the number of the signal if a signal ended it.
 
     Raises:
-        InvalidArgumentError: The jar is missing, or it is unknown which class to start.
-        MissingRequirementError: There is no Java, or another one than Ray would use.
+        InvalidArgumentError: The jar is missing, or does not name its main class.
+        MissingRequirementError: Java is missing, or Ray would use a different one.
         ClusterError: Ray cannot be reached.
     """
     main_class = submission.main_class or _main_class(submission.application)
     settings = checked(submission.settings)
     if settings.get(_STRATEGY):
         raise InvalidArgumentError(
-            "A placement group is made by raydp.init_spark, and a jar has none; make one and name it by its id. "
-            f"{_STRATEGY}: {settings[_STRATEGY]}; instead: {_configuration.PLACEMENT_GROUP_ID.key}"
+            "Only raydp.init_spark makes placement groups. For a jar, create one and set its id. "
+            f"{_STRATEGY}: {settings[_STRATEGY]}; instead: {registry.PLACEMENT_GROUP_ID.key}"
         )
     deployment = NativeDeployment()
     driver = Driver(deployment, find_java(), is_python=False)
@@ -74,10 +74,10 @@ def _main_class(jar: str) -> str:
             manifest = archive.read(_MANIFEST).decode()
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise InvalidArgumentError(
-            "The jar cannot be read here, so that its main class must be named with --class; is the path right? "
+            "The jar cannot be read here. Check its path, or name its main class with --class. "
             f"Jar: {jar}; error: {error}"
         ) from error
-    # A line of more than 72 bytes goes on in the next one, behind a space (JAR File Specification).
+    # A line of more than 72 bytes continues in the next one, after a space (JAR File Specification).
     for line in manifest.replace("\r\n", "\n").replace("\n ", "").splitlines():
         name, _, value = line.partition(":")
         if name == "Main-Class":
@@ -89,14 +89,14 @@ def _wait(command: list[str], environment: dict[str, str]) -> int:
     parent = os.getpid()
     process = subprocess.Popen(command, env=environment, preexec_fn=lambda: die_with_parent(parent))
 
-    def hand_on(number: int, frame: FrameType | None) -> None:
+    def forward(number: int, frame: FrameType | None) -> None:
         del frame
         process.send_signal(number)
 
     # Ctrl-C reaches the whole process group by itself.
     former = {
         number: signal.signal(number, action)
-        for number, action in ((signal.SIGTERM, hand_on), (signal.SIGINT, lambda *_: None))
+        for number, action in ((signal.SIGTERM, forward), (signal.SIGINT, lambda *_: None))
     }
     try:
         code = process.wait()

@@ -1,4 +1,4 @@
-"""The command line of ``raydp-submit``: the options of ``spark-submit`` that mean something on Ray."""
+"""The command line of ``raydp-submit``: the options of ``spark-submit`` that apply on Ray."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _SETTINGS = (
     ("--driver-library-path", "spark.driver.extraLibraryPath", "folders of the driver's native libraries"),
     ("--jars", "spark.jars", "jars for the driver and the executors, separated by commas"),
     ("--packages", "spark.jars.packages", "the same as Maven coordinates, groupId:artifactId:version"),
-    ("--exclude-packages", "spark.jars.excludes", "groupId:artifactId of what not to bring along with packages"),
+    ("--exclude-packages", "spark.jars.excludes", "groupId:artifactId of dependencies of packages to leave out"),
     ("--repositories", "spark.jars.repositories", "further Maven repositories to look for packages in"),
-    ("--py-files", "spark.submit.pyFiles", ".py, .zip and .egg files that Python is to find"),
-    ("--files", "spark.files", "files for each executor's working folder"),
-    ("--archives", "spark.archives", "archives to unpack there"),
+    ("--py-files", "spark.submit.pyFiles", ".py, .zip and .egg files to put on the path of Python"),
+    ("--files", "spark.files", "files to put into each executor's working folder"),
+    ("--archives", "spark.archives", "archives to unpack into each executor's working folder"),
     ("--principal", "spark.kerberos.principal", "Kerberos principal"),
-    ("--keytab", "spark.kerberos.keytab", "file with its key"),
+    ("--keytab", "spark.kerberos.keytab", "file with the key of the principal"),
 )
 _ELSEWHERE = {
     "--deploy-mode": "The driver runs here. To have it run in the cluster, submit this command with `ray job submit`",
@@ -48,15 +48,15 @@ _ELSEWHERE = {
 
 @dataclass(frozen=True)
 class Submission:
-    """What is to be run.
+    """A parsed command line.
 
     Attributes:
         application: Path of the program: ``.py`` (or a zip or folder with ``__main__.py``), or a jar.
-        arguments: Its own.
-        settings: Spark settings, ``spark.master`` among them.
-        address: ``HOST:PORT`` of the Ray cluster's GCS; ``None``: as ``ray.init()`` finds it.
-        main_class: Of a jar; ``None``: what its manifest says.
-        properties_file: File of further settings, of less weight, for Spark to read.
+        arguments: The program's own arguments.
+        settings: Spark settings, including ``spark.master``.
+        address: ``HOST:PORT`` of the Ray cluster's GCS; ``None``: ``ray.init()`` finds it.
+        main_class: Main class of a jar; ``None``: the manifest names it.
+        properties_file: File of further settings, which Spark reads; all other settings win over them.
         verbose: Whether to print the settings first.
     """
 
@@ -77,13 +77,13 @@ class Submission:
 
     @property
     def is_python(self) -> bool:
-        """Whether it is a program in Python."""
+        """Whether the application is a Python program."""
         name = PurePosixPath(self.application)
         return self.main_class is None and (name.suffix in _PYTHON_SUFFIXES or not name.suffix)
 
 
 def parse(arguments: Sequence[str] | None) -> Submission:
-    """Read a command line; one that is wrong ends the process with exit code 2 and a message."""
+    """Parse a command line. If it is wrong, print a message and exit with code 2."""
     parser = _parser()
     given = vars(parser.parse_args(arguments))
     settings: dict[str, str] = {}
@@ -121,20 +121,20 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="raydp-submit",
         allow_abbrev=False,
-        description="Runs a Spark application on a Ray cluster; the driver runs in this process or beside it.",
+        description="Runs a Spark application on a Ray cluster. The driver runs on this machine.",
     )
     parser.add_argument(
         "--ray-address",
         metavar="HOST:PORT",
-        help="GCS address of the Ray cluster; by default the one that RAY_ADDRESS "
-        "names or that runs on this machine, else Ray is started here",
+        help="GCS address of the Ray cluster; by default the one in RAY_ADDRESS or on this machine; "
+        "if there is none, Ray is started on this machine",
     )
     parser.add_argument(
         "--master", metavar="URL", help="ray (the default), or ray:HOST:PORT for --ray-address HOST:PORT"
     )
-    parser.add_argument("--class", metavar="CLASS", help="main class of a jar; by default what its manifest says")
+    parser.add_argument("--class", metavar="CLASS", help="main class of a jar; by default the one in its manifest")
     parser.add_argument("-c", "--conf", metavar="KEY=VALUE", action="append", default=[], help="a Spark setting")
-    parser.add_argument("--properties-file", metavar="FILE", help="file of further settings, of less weight")
+    parser.add_argument("--properties-file", metavar="FILE", help="file of further settings; all others win over them")
     for option, key, text in _SETTINGS:
         parser.add_argument(option, dest=key, metavar="VALUE", help=text)
     for option, reason in _ELSEWHERE.items():
@@ -146,9 +146,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 class _Refuse(argparse.Action):
-    """An option of ``spark-submit`` that has no meaning here."""
+    """An option of ``spark-submit`` that does not apply on Ray."""
 
     def __call__(self, parser: argparse.ArgumentParser, *values: Any) -> None:
         if (self.option_strings, values[1]) == (["--deploy-mode"], "client"):
-            return  # what happens anyway
+            return  # the only mode
         parser.error(f"{self.option_strings[0]} is not for Ray. {self.const}")

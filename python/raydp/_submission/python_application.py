@@ -28,15 +28,15 @@ def run(submission: Submission) -> int:
     """Run the program as ``python PROGRAM ARGUMENTS`` would, with the submission's settings for its Spark.
 
     Returns:
-        0; a program that raises or exits does so through here.
+        0. Exceptions of the program, including ``SystemExit``, pass through.
 
     Raises:
-        InvalidArgumentError: There is no such program.
+        InvalidArgumentError: The program does not exist.
     """
     program = Path(submission.application)
     if not program.exists():
         raise InvalidArgumentError(f"There is no such program. Path: {program.absolute()}")
-    # The cluster of the submission also where the program calls ray.init() itself.
+    # The program uses the cluster of the submission, too, if it calls ray.init() itself.
     if submission.address is not None:
         os.environ["RAY_ADDRESS"] = submission.address
     if submission.properties_file is not None:
@@ -59,9 +59,9 @@ def run(submission: Submission) -> int:
 
 
 def _make_importable(files: str, folder: Path) -> None:
-    """Put the submitted Python files on this process's path, as Spark does on its workers'.
+    """Put the submitted Python files on the path of this process, as Spark does for its workers.
 
-    What lies elsewhere than in the file system is importable once the SparkContext has fetched it.
+    Files outside the file system are importable once the SparkContext has fetched them.
     """
     for file in filter(None, files.split(",")):
         address = urlsplit(file)
@@ -71,7 +71,7 @@ def _make_importable(files: str, folder: Path) -> None:
         if not path.exists():
             raise InvalidArgumentError(f"There is no such file. --py-files has: {file}")
         if path.suffix == ".py":
-            shutil.copy(path, folder)  # alone: its folder may hold modules that nobody asked for
+            shutil.copy(path, folder)  # not its folder, which may contain other modules
         else:
             sys.path.insert(0, str(path.absolute()))
     sys.path.insert(0, str(folder))

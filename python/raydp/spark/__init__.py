@@ -1,4 +1,4 @@
-"""Names of RayDP 1.6 for moving data between Spark and Ray, two of which Ray Data calls itself."""
+"""Conversions between Spark and Ray under the names of RayDP 1.6. Ray Data calls two of them."""
 
 from __future__ import annotations
 

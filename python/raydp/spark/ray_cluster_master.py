@@ -1,4 +1,4 @@
-"""Names of RayDP 1.6's Spark master, a process that does not exist any more."""
+"""Names of RayDP 1.6's Spark master, a process that no longer exists."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from raydp.errors import InvalidArgumentError
 __all__ = ["RAYDP_SPARK_MASTER_SUFFIX", "RayDPSparkMaster"]
 
 RAYDP_SPARK_MASTER_SUFFIX = "_SPARK_MASTER"
-"""What followed the application's name in the name of that actor; no actor has such a name now."""
+"""Suffix of the name of that actor; no actor has such a name now."""
 
 
 class RayDPSparkMaster:
-    """What was the actor between Python and Spark in RayDP 1.6; it can be imported and not be made.
+    """The actor between Python and Spark in RayDP 1.6. It can be imported, but not created.
 
     Raises:
-        InvalidArgumentError: Always, when it is made.
+        InvalidArgumentError: Always.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         del args, kwargs
         raise InvalidArgumentError(
-            "RayDPSparkMaster does not exist any more: raydp.init_spark starts the driver's JVM itself and asks Ray "
-            "for an AppMaster; call it instead"
+            "RayDPSparkMaster does not exist any more: raydp.init_spark starts the driver's JVM and the AppMaster. "
+            "Call raydp.init_spark instead"
         )
