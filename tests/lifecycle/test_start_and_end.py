@@ -1,0 +1,156 @@
+"""What a start leaves behind when it fails, and what an end closes, with doubles for Ray, Spark and the JVM."""
+
+from __future__ import annotations
+
+from collections import Counter
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from raydp._application import driver_jvm, end, start
+from raydp._application.application import current_application
+from raydp._application.lifecycle import Lifecycle, State
+from raydp._ray.cluster import RayCluster
+from raydp.errors import ClusterError, InvalidArgumentError, SessionError
+
+SETTINGS = {"spark.raydp.app.id": "a", "spark.raydp.banner": "false", "spark.raydp.archiveClasses": "false"}
+
+
+class World:
+    """Everything outside; counts what is closed, and fails where it is told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.closed: Counter[str] = Counter()
+        self.fails_at: str | None = None
+        self.has_context = False
+        self.lifecycle = Lifecycle()
+        for module in (start, end, driver_jvm):
+            monkeypatch.setattr(module, "lifecycle", self.lifecycle)
+        monkeypatch.setattr("raydp._application.application.lifecycle", self.lifecycle)
+        monkeypatch.setattr("raydp._application.application.is_context_active", lambda: self.has_context)
+        monkeypatch.setattr(end._spark_internals, "is_context_active", lambda: self.has_context)
+        monkeypatch.setattr(end._spark_internals, "stop_active_context", self.stop_context)
+        monkeypatch.setattr(driver_jvm, "reusable_jvm", lambda: None)
+        monkeypatch.setattr(driver_jvm, "launch_gateway_process", lambda *_: self.step("launch") or SimpleNamespace())
+        monkeypatch.setattr(driver_jvm._spark_internals, "adopt_gateway", lambda _: self.step("adopt") or "jvm")
+        monkeypatch.setattr(driver_jvm, "end_process", lambda _: self.closed.update(["JVM"]))
+        monkeypatch.setattr(start, "find_java", lambda: "java")
+        monkeypatch.setattr(start, "complete_settings", self.complete)
+        monkeypatch.setattr(start, "NativeDeployment", lambda: self)
+        monkeypatch.setattr(start, "EntryPoints", lambda _: SimpleNamespace(set_system_properties=lambda _: None))
+        monkeypatch.setattr(start, "StartupProgress", lambda *_, **__: SimpleNamespace(close=lambda: None))
+        for name in ("NodePreflight", "MetricsExport"):
+            monkeypatch.setattr(start, name, lambda *_, name=name, **__: self.part(name))
+
+    def step(self, name: str) -> None:
+        if self.fails_at == name:
+            raise ClusterError(f"failed at {name}")
+
+    def part(self, name: str) -> Any:
+        closed = self.closed
+        return SimpleNamespace(close=lambda: closed.update([name]), start=lambda: None, report=lambda: "")
+
+    def complete(self, *_: Any) -> tuple[RayCluster, dict[str, str]]:
+        self.step("join")
+        return RayCluster("h:1", "n", "h", "/s"), dict(SETTINGS)
+
+    def stop_context(self) -> None:
+        self.has_context = False
+        end.context_stopped()
+
+    def driver_properties(self, _: Any) -> dict[str, str]:
+        return {}
+
+    def reserve(self, *_: Any) -> Any:
+        self.step("reserve")
+        return SimpleNamespace(settings={}, most_executors=None, release=lambda: self.closed.update(["reservation"]))
+
+    def start(self, *_: Any) -> None:
+        self.step("start")
+
+    def run(self) -> None:
+        start.prepare("ray", {})
+        self.has_context = True
+        start.started()
+
+
+PARTS = {"NodePreflight": 1, "MetricsExport": 1, "reservation": 1}
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("step", "closed"),
+    [
+        ("join", {}),
+        ("launch", {}),
+        ("adopt", {"JVM": 1}),
+        ("reserve", {"JVM": 1}),
+        ("start", {"JVM": 1, **PARTS}),
+    ],
+)
+def test_a_failed_start_closes_what_it_opened_and_another_succeeds(
+    world: World, step: str, closed: dict[str, int]
+) -> None:
+    world.fails_at = step
+    with pytest.raises(ClusterError, match=f"failed at {step}"):
+        start.prepare("ray", {})
+    assert world.closed == closed and world.lifecycle.state is State.IDLE
+    world.fails_at = None
+    world.run()
+    assert current_application().application_id == "a" and world.closed == closed
+
+
+def test_an_error_in_the_settings_touches_nothing(world: World) -> None:
+    world.run()
+    with pytest.raises(InvalidArgumentError):
+        start.prepare("ray", {"spark.raydp.banner": "perhaps"})
+    assert world.lifecycle.state is State.RUNNING and not world.closed
+
+
+def test_a_context_that_fails_stops_itself_first(world: World) -> None:
+    start.prepare("ray", {})
+    end.context_stopped()
+    assert not world.closed
+    error = OSError("no context")
+    assert end.failed_to_start(error) is error
+    end.context_stopped()
+    assert world.closed == {"JVM": 1, **PARTS}
+
+
+def test_stop_closes_once_and_ends_the_jvm(world: World) -> None:
+    world.run()
+    end.stop(keep_data=False)
+    assert world.closed == PARTS and world.lifecycle.state is State.IDLE
+    end.end_jvm()
+    end.stop(keep_data=True)
+    end.end_jvm()
+    assert world.closed == {"JVM": 1, **PARTS}
+    with pytest.raises(SessionError, match="no running Spark session"):
+        current_application()
+
+
+def test_the_end_of_the_jvm_closes_an_application_whose_context_is_gone(world: World) -> None:
+    world.run()
+    world.has_context = False
+    end.end_jvm()
+    assert world.closed == {"JVM": 1, **PARTS} and world.lifecycle.state is State.IDLE
+
+
+def test_a_start_closes_an_application_whose_end_nobody_reported(world: World) -> None:
+    world.run()
+    world.has_context = False
+    world.run()
+    assert world.closed == {"JVM": 1, **PARTS} and world.lifecycle.state is State.RUNNING
+
+
+def test_a_second_start_during_a_start_is_refused_and_harms_nothing(world: World) -> None:
+    start.prepare("ray", {})
+    with pytest.raises(SessionError, match="another thread"):
+        start.prepare("ray", {})
+    assert world.lifecycle.state is State.STARTING and not world.closed
+    start.started()
