@@ -68,13 +68,13 @@ class GatewayProcess:
     secret: str
 
 
-def launch_gateway_process(java: Java, conf: Mapping[str, str]) -> GatewayProcess:
+def launch_gateway_process(java: Java, settings: Mapping[str, str]) -> GatewayProcess:
     """Start the driver JVM and wait until it listens.
 
     Args:
         java: The Java to run.
-        conf: The application's settings. The direct way uses those of the JVM (driver memory, class path, options,
-            ``spark.driver.host``); ``spark-submit`` gets all of them.
+        settings: The application's complete settings. The direct way uses those of the JVM (driver memory, class
+            path, options, ``spark.driver.host``); ``spark-submit`` gets all of them.
 
     Returns:
         The process with its Py4J address.
@@ -83,16 +83,16 @@ def launch_gateway_process(java: Java, conf: Mapping[str, str]) -> GatewayProces
         MissingRequirementError: The JVM ended, or did not listen in time.
     """
     spark_home = _installation.spark_home()
-    if _needs_spark_submit(spark_home, conf):
-        command, extra_environment = spark_submit_command(conf)
+    if _needs_spark_submit(spark_home, settings):
+        command, extra_environment = spark_submit_command(settings)
         command += shlex.split(os.environ.get("PYSPARK_SUBMIT_ARGS", "pyspark-shell"))
     else:
-        command, extra_environment = _direct_command(java, _conf_directory(spark_home), conf), {}
+        command, extra_environment = _direct_command(java, _conf_directory(spark_home), settings), {}
     with tempfile.TemporaryDirectory(prefix="raydp-gateway-") as directory:
         answer = Path(directory, "connection")
         environment = {
             **os.environ,
-            **driver_environment(conf),
+            **driver_environment(settings),
             **extra_environment,
             "_PYSPARK_DRIVER_CONN_INFO_PATH": str(answer),
         }
@@ -106,34 +106,34 @@ def launch_gateway_process(java: Java, conf: Mapping[str, str]) -> GatewayProces
     return GatewayProcess(process, port, secret)
 
 
-def _logging_options(conf: Mapping[str, str], conf_directory: Path) -> list[str]:
-    configuration = DRIVER_LOGGING.find(conf)
+def _logging_options(settings: Mapping[str, str], conf_directory: Path) -> list[str]:
+    configuration = DRIVER_LOGGING.find(settings)
     if configuration is not None:
         return [_LOGGING_OPTION + configuration]
-    options = [conf.get(key, "") for key in _JAVA_OPTION_KEYS]
+    options = [settings.get(key, "") for key in _JAVA_OPTION_KEYS]
     if any(conf_directory.glob("log4j2.*")) or any("log4j" in option for option in options):
         return []
     # Ray's jar contains a configuration, which log4j would find and use.
     return [_LOGGING_OPTION + _DEFAULT_LOGGING]
 
 
-def driver_environment(conf: Mapping[str, str]) -> dict[str, str]:
+def driver_environment(settings: Mapping[str, str]) -> dict[str, str]:
     """Return the environment variables that a driver JVM needs in addition to those of this process."""
     return {
         # Below this level, Ray's core writes to standard error.
         "RAY_BACKEND_LOG_LEVEL": os.environ.get("RAY_BACKEND_LOG_LEVEL", "warning"),
         "SPARK_HOME": str(_installation.spark_home()),
-        "SPARK_LOCAL_IP": os.environ.get("SPARK_LOCAL_IP") or conf["spark.driver.host"],
+        "SPARK_LOCAL_IP": os.environ.get("SPARK_LOCAL_IP") or settings["spark.driver.host"],
         "SPARK_CONNECT_MODE": "0",
     }
 
 
-def _needs_spark_submit(spark_home: Path, conf: Mapping[str, str]) -> bool:
+def _needs_spark_submit(spark_home: Path, settings: Mapping[str, str]) -> bool:
     arguments = os.environ.get("PYSPARK_SUBMIT_ARGS", "pyspark-shell").split()
     conf_directory = _conf_directory(spark_home)
     return (
         arguments != ["pyspark-shell"]
-        or any(conf.get(key) for key in _KEYS_FOR_SPARK_SUBMIT)
+        or any(settings.get(key) for key in _KEYS_FOR_SPARK_SUBMIT)
         or (conf_directory / "spark-defaults.conf").is_file()
         or (conf_directory / "spark-env.sh").is_file()
     )
@@ -143,46 +143,46 @@ def _conf_directory(spark_home: Path) -> Path:
     return Path(os.environ.get("SPARK_CONF_DIR", spark_home / "conf"))
 
 
-def _direct_command(java: Java, conf_directory: Path, conf: Mapping[str, str]) -> list[str]:
+def _direct_command(java: Java, conf_directory: Path, settings: Mapping[str, str]) -> list[str]:
     # A class-data archive fits only class paths of jars. A folder in the class path, even a missing one, disables it.
     class_path = [
-        *_split(conf.get("spark.driver.extraClassPath")),
+        *_split(settings.get("spark.driver.extraClassPath")),
         *([str(conf_directory)] if conf_directory.is_dir() else []),
         *map(str, _installation.class_path()),
     ]
-    options = [*_installation.MODULE_OPTIONS, *driver_options(java), f"-Xmx{conf.get('spark.driver.memory', '1g')}"]
-    library_path = conf.get("spark.driver.extraLibraryPath")
+    options = [*_installation.MODULE_OPTIONS, *driver_options(java), f"-Xmx{settings.get('spark.driver.memory', '1g')}"]
+    library_path = settings.get("spark.driver.extraLibraryPath")
     if library_path:
         options.append(f"-Djava.library.path={library_path}")
     for key in _JAVA_OPTION_KEYS:
-        options.extend(shlex.split(conf.get(key, "")))
-    options += _logging_options(conf, conf_directory)
+        options.extend(shlex.split(settings.get(key, "")))
+    options += _logging_options(settings, conf_directory)
     return [str(java.executable), "-cp", os.pathsep.join(class_path), *options, _GATEWAY_CLASS]
 
 
-def spark_submit_command(conf: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+def spark_submit_command(settings: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
     """Return a call of ``spark-submit`` with raydp and Ray on the driver's class path.
 
     Args:
-        conf: Spark configuration of the application.
+        settings: The application's complete settings.
 
     Returns:
         The command, to be completed by further options and the application, and environment variables for it.
     """
     raydp_jar, ray_jar = _installation.raydp_jar(), _installation.ray_jar()
-    settings = {key: value for key, value in conf.items() if key not in _KEYS_OFF_THE_COMMAND_LINE}
-    settings["spark.driver.extraClassPath"] = os.pathsep.join(
-        [*_split(conf.get("spark.driver.extraClassPath")), str(raydp_jar)]
+    on_command_line = {key: value for key, value in settings.items() if key not in _KEYS_OFF_THE_COMMAND_LINE}
+    on_command_line["spark.driver.extraClassPath"] = os.pathsep.join(
+        [*_split(settings.get("spark.driver.extraClassPath")), str(raydp_jar)]
     )
-    settings["spark.driver.extraJavaOptions"] = " ".join(
+    on_command_line["spark.driver.extraJavaOptions"] = " ".join(
         [
-            conf.get("spark.driver.extraJavaOptions", ""),
+            settings.get("spark.driver.extraJavaOptions", ""),
             *_installation.ADDED_MODULE_OPTIONS,
-            *_logging_options(conf, _conf_directory(_installation.spark_home())),
+            *_logging_options(settings, _conf_directory(_installation.spark_home())),
         ]
     ).strip()
     command = [str(_installation.spark_home() / "bin" / "spark-submit")]
-    for key, value in settings.items():
+    for key, value in on_command_line.items():
         command += ["--conf", f"{key}={value}"]
     # Spark's launcher puts the jars of this variable behind Spark's own. Ray's jar must be there, because it
     # contains unshaded logging libraries.
