@@ -1,7 +1,7 @@
 """The build backend (PEP 517 and 660): Gradle builds the jar, then maturin builds the rest.
 
 Run as a script, ``python build_backend/raydp_build.py check`` looks for the tools that a build needs and
-prints one line about the first one that is missing.
+prints one line about the first missing one.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class Tool:
     """A program that a build needs: what it is, how to find it, and how to get it.
 
     Attributes:
-        description: What the message calls it.
-        commands: Names to look for on PATH; one is enough.
-        debian: Debian's package.
-        elsewhere: Where others get it.
-        oldest: The oldest version that will do; empty if any does.
-        variable: The environment variable that names it instead of PATH.
-        in_variable: Where it lies below the folder that the variable names; empty if that names the program.
+        description: Name in messages.
+        commands: Names to look for on PATH; one of them is enough.
+        debian: Debian package.
+        elsewhere: Where to get it on other systems.
+        oldest: Oldest supported version; empty if any version works.
+        variable: Environment variable that selects the tool instead of PATH.
+        in_variable: Path of the tool below the folder in the variable; empty if the variable names the program.
     """
 
     description: str
@@ -48,7 +48,7 @@ class Tool:
     in_variable: str = ""
 
     def complaint(self) -> str | None:
-        """One line that says what is missing or too old and how to get it; None if all is well."""
+        """Return one line that says what is missing or too old and how to get it, or None."""
         named = os.environ.get(self.variable, "") if self.variable else ""
         candidates = (str(Path(named, self.in_variable)) if self.in_variable else named,) if named else self.commands
         found = next(filter(None, map(shutil.which, candidates)), None)
@@ -56,10 +56,10 @@ class Tool:
         if found and have >= self.oldest:
             return None
         if found:
-            what = "the one here is too old"
+            what = "the installed one is too old"
             values = f"Found {'.'.join(map(str, have)) or 'no version'}: {found}"
         else:
-            what = "is not there"
+            what = "was not found"
             values = f"Looked for {f'{self.variable}={named}' if named else ' or '.join(self.commands) + ' on PATH'}"
         return (
             f"{self.description} is needed to build raydp and {what}; "
@@ -94,7 +94,7 @@ TOOLS = (
     ),
     Tool("Rust's cargo, version 1.83 or newer,", ("cargo",), "cargo-web", "https://rustup.rs", (1, 83)),
 )
-#: pip can bring these itself, so an isolated build asks for them instead of complaining.
+#: pip can install these tools, so an isolated build requests them instead of failing.
 TOOLS_ON_PYPI = {
     "cmake>=3.25": Tool("CMake, version 3.20 or newer,", ("cmake",), "cmake", "pip install cmake", (3, 20)),
     "ninja": Tool("Ninja", ("ninja",), "ninja-build", "pip install ninja"),
@@ -102,29 +102,29 @@ TOOLS_ON_PYPI = {
 
 
 def check_tools(tools: tuple[Tool, ...]) -> None:
-    """Raise SystemExit with one line about the first of the tools that is missing."""
+    """Raise SystemExit with one line about the first missing tool."""
     for complaint in filter(None, (tool.complaint() for tool in tools)):
         sys.exit(f"raydp: {complaint}")
 
 
-# ---- Spark's and Ray's jars: those of the installed Python packages, else a build requirement ------------
+# ---- Jars of Spark and Ray: from the installed Python packages, or a build requirement -------------------
 
 
 @dataclass(frozen=True)
 class JarSource:
-    """A Python package whose jars the JVM side is compiled against."""
+    """A Python package with jars that the JVM side needs to compile."""
 
     package: str
     path: str
 
     def requirement(self) -> str:
-        """What pyproject.toml asks of this package, without extras, such as ``ray>=2.60.0,<2.61``."""
+        """Return the requirement in pyproject.toml without extras, such as ``ray>=2.60.0,<2.61``."""
         dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
         line = next(line for line in dependencies if re.match(rf"{self.package}\b", line))
         return re.sub(r"\[.*?\]", "", line)
 
     def is_in(self, folder: str) -> bool:
-        """Whether that site-packages folder holds the package in the series that is asked for."""
+        """Whether a site-packages folder contains a supported version of the package."""
         if not Path(folder, self.path).exists():
             return False
         series = re.search(r">=(\d+\.\d+\.)", self.requirement())
@@ -138,13 +138,13 @@ JAR_SOURCES = (JarSource("pyspark", "pyspark/jars"), JarSource("ray", "ray/jars/
 def _candidate_folders() -> Iterator[str]:
     yield from filter(None, os.environ.get("RAYDP_SITE_PACKAGES", "").split(os.pathsep))
     yield from filter(None, sys.path)
-    # In pip's isolated builds: the environment that is installed into, which sys.path leaves out there.
+    # In an isolated build of pip, sys.path does not contain the environment that pip installs into.
     yield from (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages())
     yield site.getusersitepackages()
 
 
 def find_jars(source: JarSource) -> str | None:
-    """The first site-packages folder that holds the package, or None."""
+    """Return the first site-packages folder that contains the package, or None."""
     return next(filter(source.is_in, _candidate_folders()), None)
 
 
@@ -154,9 +154,9 @@ def _build_jar() -> None:
         folder = find_jars(source)
         if folder is None:
             sys.exit(
-                f"raydp: the jars of {source.package} are needed to compile against and are not there; "
-                f"pip install '{source.requirement()}', or name the site-packages that hold them in "
-                f"RAYDP_SITE_PACKAGES. Looked for {source.path} in {', '.join(dict.fromkeys(_candidate_folders()))}."
+                f"raydp: the build needs the jars of {source.package}, which were not found; run "
+                f"`pip install '{source.requirement()}'`, or set RAYDP_SITE_PACKAGES to the folder that contains it. "
+                f"Looked for {source.path} in {', '.join(dict.fromkeys(_candidate_folders()))}."
             )
         folders.append(folder)
     command = [
@@ -166,7 +166,7 @@ def _build_jar() -> None:
         "wheelJar",
         f"-PsitePackages={os.pathsep.join(dict.fromkeys(folders))}",
     ]
-    # Not on stdout: a front end may parse that.
+    # Not on stdout, because a front end may parse it.
     done = subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=False)
     if done.returncode:
         sys.exit(f"raydp: Gradle could not build the jar; its messages are above. Command: {' '.join(command)}")
@@ -178,7 +178,7 @@ def _build_jar() -> None:
 
 
 def get_requires_for_build_wheel(config_settings: ConfigSettings = None) -> list[str]:
-    """What pip has to bring: only what this machine does not have."""
+    """Return the requirements that pip must install: only those that this machine does not have."""
     check_tools(TOOLS)
     tools = [requirement for requirement, tool in TOOLS_ON_PYPI.items() if tool.complaint()]
     return tools + [source.requirement() for source in JAR_SOURCES if find_jars(source) is None]
@@ -188,12 +188,12 @@ get_requires_for_build_editable = get_requires_for_build_wheel
 
 
 def get_requires_for_build_sdist(config_settings: ConfigSettings = None) -> list[str]:
-    """Nothing: sources are packed, not built."""
+    """Return nothing: an sdist is packed, not built."""
     return []
 
 
 def _maturin(hook: str, *arguments: object) -> str:
-    """Call one of maturin's own hooks; they start ``maturin`` through PATH, so it has to be there."""
+    """Call one of maturin's hooks. They run ``maturin`` from PATH, so its folder must be there."""
     scripts = sysconfig.get_path("scripts")
     if scripts not in os.environ["PATH"].split(os.pathsep):
         os.environ["PATH"] = os.pathsep.join([scripts, os.environ["PATH"]])
@@ -201,7 +201,7 @@ def _maturin(hook: str, *arguments: object) -> str:
 
 
 def prepare_metadata_for_build_wheel(metadata_directory: str, config_settings: ConfigSettings = None) -> str:
-    """Write the wheel's metadata."""
+    """Write the metadata of the wheel."""
     return _maturin("prepare_metadata_for_build_wheel", metadata_directory, config_settings)
 
 
@@ -211,7 +211,7 @@ prepare_metadata_for_build_editable = prepare_metadata_for_build_wheel
 def build_wheel(
     wheel_directory: str, config_settings: ConfigSettings = None, metadata_directory: str | None = None
 ) -> str:
-    """Build jar, JNI library and Python module into one wheel."""
+    """Build the jar, the JNI library and the Python module into one wheel."""
     check_tools(TOOLS + tuple(TOOLS_ON_PYPI.values()))
     _build_jar()
     return _maturin("build_wheel", wheel_directory, config_settings, metadata_directory)
@@ -220,7 +220,7 @@ def build_wheel(
 def build_editable(
     wheel_directory: str, config_settings: ConfigSettings = None, metadata_directory: str | None = None
 ) -> str:
-    """The same in place, for ``pip install --no-build-isolation -e .``."""
+    """Build the same in place, for ``pip install --no-build-isolation -e .``."""
     check_tools(TOOLS + tuple(TOOLS_ON_PYPI.values()))
     _build_jar()
     return _maturin("build_editable", wheel_directory, config_settings, metadata_directory)

@@ -78,7 +78,7 @@ def test_pip_shows_the_line(tmp_path: Path) -> None:
     path = path_without(["gradle"], tmp_path / "bin")
     done = run([sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", str(tmp_path), "."], path)
     assert done.returncode != 0
-    assert "raydp: Gradle is needed to build raydp and is not there" in done.stdout + done.stderr
+    assert "raydp: Gradle is needed to build raydp and was not found" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 
 
@@ -86,8 +86,8 @@ def test_pip_shows_the_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "expected"),
     [
-        ("-Ppython=/no/such/python", "the Python '/no/such/python' cannot be started; name another with -Ppython=PATH"),
-        ("-PsitePackages=/no/such", "the jars of pyspark are needed to compile against"),
+        ("-Ppython=/no/such/python", "the Python '/no/such/python' cannot be started; use another with -Ppython=PATH"),
+        ("-PsitePackages=/no/such", "the build needs the jars of pyspark"),
     ],
 )
 def test_gradle_says_what_it_needs_of_python(option: str, expected: str) -> None:
@@ -102,7 +102,7 @@ def test_gradle_without_a_compiler_says_that_the_jar_has_no_library(tmp_path: Pa
     done = run(["gradle", "--no-daemon", "--dry-run", "jar", f"-Ppython={sys.executable}"], path)
     assert done.returncode == 0, done.stderr
     assert ":buildNative" not in done.stdout
-    expected = "raydp: the jar carries no JNI library, for want of a C++ compiler (Debian: apt-get install g++)."
+    expected = "raydp: the jar has no JNI library, because there is no C++ compiler (Debian: apt-get install g++)."
     assert expected in done.stdout + done.stderr
 
 
