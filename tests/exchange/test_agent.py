@@ -194,12 +194,12 @@ def test_participants_meet_every_agent_once_and_learn_of_deaths(app: TestApplica
 def restarted(agent: Agent) -> Agent:
     """Have Ray put another process in the place of an agent's, before the directory takes note."""
     agent.ending.set()
-    before = ray.get(agent.handle.process.remote())
+    before = ray.get(agent.handle.process_id.remote())
     ray.kill(agent.handle, no_restart=False)
 
     def is_another() -> bool:
         try:
-            return bool(ray.get(agent.handle.process.remote(), timeout=20) != before)
+            return bool(ray.get(agent.handle.process_id.remote(), timeout=20) != before)
         except ray.exceptions.RayActorError:
             return False
 
@@ -276,7 +276,7 @@ def test_closing_leaves_nothing_behind(ray_cluster: Any) -> None:
         assert agent_counters(app)["segments"] == 1
         path = Path(app.socket())
         assert path.is_socket()
-        process = Path(f"/proc/{ray.get(agent.handle.process.remote())}")
+        process = Path(f"/proc/{ray.get(agent.handle.process_id.remote())}")
         assert process.exists()
     assert not path.parent.exists()
     # Ray ends an actor's process some time after the call returned that asks for it.

@@ -17,7 +17,7 @@ from pyspark.sql import types as T
 
 import raydp
 from raydp._application import current_application
-from raydp._exchange.driver.export import Export
+from raydp._exchange.driver.export_job import ExportJob
 from raydp.errors import ExchangeError, InvalidArgumentError, NotADataFrameError, UnsupportedTypeError
 from support.datasets import block_refs, eventually, settled_store_bytes, store_bytes_used, table_of
 
@@ -35,9 +35,9 @@ POINT = "st_geomfromwkb(X'0101000000000000000000F03F0000000000000040')"
 def nothing_left_behind(spark: SparkSession) -> Iterator[None]:
     yield
     gc.collect()
-    directory = current_application().exchange._directory
+    directory = current_application().exchange.directory
     # A conversion, also a failed one, leaves no participant, no block on its way and no open job.
-    assert not [p for p in directory._participants if isinstance(p, Export)]
+    assert not [p for p in directory._participants if isinstance(p, ExportJob)]
     assert eventually(lambda: not _active_jobs(spark))
 
 
@@ -52,7 +52,7 @@ def numbers(spark: SparkSession, rows: int, partitions: int = 4) -> DataFrame:
 
 
 def agent_handles() -> list[Any]:
-    return [agent.handle for agent in current_application().exchange._directory.agents()]
+    return [agent.handle for agent in current_application().exchange.directory.agents()]
 
 
 def test_rows_come_in_the_order_of_the_partitions(spark: SparkSession) -> None:

@@ -35,12 +35,12 @@ TASK_BYTES = 2 * SEGMENT_BYTES * 5 // 4
 
 
 def agent_counters() -> dict[str, int]:
-    (counters,) = current_application().exchange.counters()
+    (counters,) = current_application().exchange.directory.counters()
     return counters
 
 
 def agents() -> list[Any]:
-    return current_application().exchange._directory.agents()
+    return current_application().exchange.directory.agents()
 
 
 def wide(spark: SparkSession, megabytes: int, partitions: int = 2) -> DataFrame:
@@ -240,13 +240,13 @@ def test_a_kill_in_the_middle_of_to_spark_gives_the_same_rows(spark: SparkSessio
 
 def _agent_pid() -> int:
     (agent,) = agents()
-    return int(ray.get(agent.handle.process.remote()))
+    return int(ray.get(agent.handle.process_id.remote()))
 
 
 def test_strangers_are_logged(ray_cluster: Any) -> None:
     with application() as app:
         agent = app.agent()
-        pid = ray.get(agent.handle.process.remote())
+        pid = ray.get(agent.handle.process_id.remote())
         with pytest.raises(NativeError) as failure:
             app.connect(token=b"\0" * 32)
         assert failure.value.code == "unauthorized"

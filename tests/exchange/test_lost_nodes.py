@@ -90,13 +90,13 @@ assert raydp.to_spark(shuffled_set).agg(F.sum("k")).collect()[0][0] == sum(range
 say("shuffled")
 # What Ray Data made of the blocks, and lost with them, needs them once more.
 exchange = raydp._application.current_application().exchange
-assert exchange._lineages.count() >= 2
+assert exchange.lineages.count() >= 2
 del plain_set, shuffled_set, refs, table
 gc.collect()
 deadline = time.monotonic() + 60
-while exchange._lineages.count() and time.monotonic() < deadline:
+while exchange.lineages.count() and time.monotonic() < deadline:
     time.sleep(0.5)
-say("lineages left:", exchange._lineages.count())
+say("lineages left:", exchange.lineages.count())
 """)
     assert all(line in output for line in ("plain", "shuffled", "lineages left: 0")), output
 

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 import raydp
 import raydp.spark
-from raydp._exchange.driver.to_spark import useful_nodes
+from raydp._exchange.driver.block_descriptions import useful_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def held() -> int:
-    return current_application().exchange._held.count()
+    return current_application().exchange.leases.count()
 
 
 def at_rest(spark: SparkSession) -> tuple[int, float]:
@@ -45,12 +45,12 @@ def released(spark: SparkSession, count: int) -> bool:
 
 
 def kill_agents() -> None:
-    for agent in current_application().exchange._directory.agents():
+    for agent in current_application().exchange.directory.agents():
         ray.kill(agent.handle)
 
 
 def open_blocks() -> int:
-    return sum(held["open_blocks"] for held in current_application().exchange.counters())
+    return sum(held["open_blocks"] for held in current_application().exchange.directory.counters())
 
 
 def sums_in_group(df: DataFrame, group: str) -> Row:

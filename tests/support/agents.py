@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import ray
 
 from raydp._exchange.driver.directory import Agent, AgentDirectory
+from raydp._exchange.waits import ExchangeWaits
 from support import native_client
 
 if TYPE_CHECKING:
@@ -51,9 +52,17 @@ class TestApplication:
         self.changed = threading.Semaphore(0)
         self.ended = False
         self.name = f"raydp-test-{next(_numbers)}"
-        self.directory = AgentDirectory(
-            self.name, executor_nodes=lambda: self.nodes, await_change=self._await_change, timeout=20
-        )
+        self.directory = AgentDirectory(self.name, executor_nodes=self, waits=ExchangeWaits.of_timeout(20))
+
+    def current(self) -> list[str]:
+        """Return the nodes that have executors, for the directory."""
+        return self.nodes
+
+    def await_change(self, timeout: float) -> None:
+        """Wait until a test releases ``changed``, for the directory."""
+        self.changed.acquire(timeout=timeout)
+        if self.ended:
+            raise ConnectionError("the application has ended")
 
     def agent(self) -> Agent:
         """Return the one agent, started if needed."""
@@ -68,11 +77,6 @@ class TestApplication:
     def connect(self, token: bytes | None = None) -> Any:
         """Connect as an executor does."""
         return native_client.connect(self.socket(), token or self.directory.token, self.name)
-
-    def _await_change(self, timeout: float) -> None:
-        self.changed.acquire(timeout=timeout)
-        if self.ended:
-            raise ConnectionError("the application has ended")
 
     def close(self) -> None:
         self.ended = True
@@ -90,11 +94,11 @@ def application() -> Iterator[TestApplication]:
         created.close()
 
 
-def write(client: Any, segment: int, conversion: int, table: pa.Table) -> int:
+def write(client: Any, segment: int, export_id: int, table: pa.Table) -> int:
     """Send one block as an executor does, wait until it is stored, and return its place in the agent's stream."""
     (batch,) = table.combine_chunks().to_batches()
     nodes = client.write_batch(segment, batch.to_struct_array())
-    client.send_block(segment, conversion, batch.num_rows, nodes)
+    client.send_block(segment, export_id, batch.num_rows, nodes)
     accepted, index = client.await_accepted(20.0)
     assert client.await_ack(20.0) == accepted == segment
     return index

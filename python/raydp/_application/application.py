@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from raydp._application.entry_points import EntryPoints, ExecutorChanges
+from raydp._application.entry_points import EntryPoints, RegisteredNodes
 from raydp._application.lifecycle import lifecycle
 from raydp._spark.internals import is_context_active
 from raydp.errors import SessionError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from raydp._application.status import ApplicationStatus
     from raydp._deployments.deployment import Reservation
     from raydp._doctor.nodes import NodePreflight
-    from raydp._exchange import Exchange
+    from raydp._exchange.driver.exchange import Exchange
     from raydp._machine.java import Java
     from raydp._ray.cluster import RayCluster
 
@@ -68,22 +68,17 @@ class Application:
         """Return what the driver JVM knows of the application: phase, executors, failure."""
         return self.entry_points.status()
 
-    def executor_nodes(self) -> list[str]:
-        """Return the ids (hex) of the Ray nodes that have a registered executor."""
-        return sorted({executor.node for executor in self.status().registered if executor.node})
-
     @property
     def exchange(self) -> Exchange:
         """The application's exchange, made at its first use."""
-        from raydp._exchange import Exchange  # it loads ray.data, which takes a second
+        from raydp._exchange.driver.exchange import Exchange  # it loads ray.data, which takes a second
 
         with self._exchange_lock:
             if self._exchange is None:
                 self._exchange = Exchange(
                     application_id=self.application_id,
                     jvm=self.jvm,
-                    executor_nodes=self.executor_nodes,
-                    await_change=ExecutorChanges(self.entry_points),
+                    executor_nodes=RegisteredNodes(self.entry_points),
                     settings=self.settings,
                 )
             return self._exchange
@@ -91,7 +86,7 @@ class Application:
     def keep_data(self) -> None:
         """Keep the blocks of DataFrames made from Datasets until this process ends."""
         if self._exchange is not None:
-            lifecycle.keep_until_exit(self._exchange.held_blocks())
+            lifecycle.keep_until_exit(self._exchange.leases.references())
 
     def close(self) -> None:
         """Close what this process holds for the application. Blocks of Datasets stay."""

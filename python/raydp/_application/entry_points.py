@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from py4j.java_gateway import JVMView
 
-__all__ = ["ENTRY_CLASS", "EntryPoints", "ExecutorChanges"]
+__all__ = ["ENTRY_CLASS", "EntryPoints", "RegisteredNodes"]
 
 ENTRY_CLASS = "io.raydp.lifecycle.RayApplication"
 """A class that only a JVM with raydp's jar has."""
@@ -84,8 +84,8 @@ class EntryPoints:
         return str(self._jvm.io.raydp.security.UiToken.value())
 
 
-class ExecutorChanges:
-    """Waits for the next change of an application's executors; for one thread.
+class RegisteredNodes:
+    """The nodes with registered executors; implements the protocol ``raydp._exchange.driver.executor_nodes``.
 
     Args:
         entry_points: The application in the driver JVM.
@@ -95,10 +95,14 @@ class ExecutorChanges:
         self._entry_points = entry_points
         self._sequence = 0
 
-    def __call__(self, timeout_seconds: float) -> None:
-        """Return after a change since the last call, or after the timeout.
+    def current(self) -> list[str]:
+        """Return the ids (hex) of the Ray nodes that have a registered executor."""
+        return sorted({executor.node for executor in self._entry_points.status().registered if executor.node})
+
+    def await_change(self, timeout: float) -> None:
+        """Return after a change of the executors since the last call, or after ``timeout`` seconds; for one thread.
 
         Raises:
             py4j.protocol.Py4JError: The JVM is gone.
         """
-        self._sequence = self._entry_points.await_change(self._sequence, timeout_seconds).sequence
+        self._sequence = self._entry_points.await_change(self._sequence, timeout).sequence

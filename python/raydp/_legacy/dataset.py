@@ -6,6 +6,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import ray.data
 from pyspark.storagelevel import StorageLevel
 
@@ -16,7 +17,6 @@ from raydp.errors import InvalidArgumentError, NotADataFrameError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
     from ray.data.dataset import MaterializedDataset
 
@@ -87,7 +87,7 @@ def ray_dataset_to_spark_dataframe(
     """
     del locations
     schema = getattr(arrow_schema, "base_schema", arrow_schema)
-    return conversions.blocks_to_dataframe(spark, schema, blocks)
+    return conversions.dataframe_of_blocks(spark, schema if isinstance(schema, pa.Schema) else None, blocks)
 
 
 def from_spark_recoverable(
@@ -114,7 +114,7 @@ def from_spark_recoverable(
     frame = conversions.classic_dataframe(df)
     current_application()
     frame.persist(storage_level)
-    return conversions.convert(frame, num_blocks=None if parallelism in (None, -1) else parallelism, recoverable=True)
+    return conversions.convert(frame, num_blocks=None if parallelism in (None, -1) else parallelism, keep_lineage=True)
 
 
 def release_spark_recoverable(df: DataFrame) -> None:

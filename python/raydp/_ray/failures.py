@@ -1,8 +1,23 @@
-"""Short reasons for Ray's errors. The only place that takes them apart."""
+"""Takes Ray's errors apart: what the code of a task or an actor raised, and the reason in a few words."""
 
 from __future__ import annotations
 
-__all__ = ["reason_of"]
+from ray.exceptions import RayTaskError
+
+from raydp.errors import RaydpError
+
+__all__ = ["raised_in_task", "reason_of"]
+
+
+def raised_in_task(error: BaseException) -> BaseException:
+    """Return what the code of a task or an actor raised, if Ray reports such an error; any other error as it is."""
+    if not isinstance(error, RayTaskError):
+        return error
+    cause = error.cause
+    if isinstance(cause, RaydpError):
+        return cause
+    raised: BaseException = error.as_instanceof_cause()
+    return raised
 
 
 def reason_of(error: BaseException) -> str:

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from ray.data.dataset import MaterializedDataset
 
 __all__ = [
-    "DatasetBlocks",
+    "Blocks",
     "arrow_table",
-    "dataset_blocks",
+    "blocks_of_dataset",
     "dataset_of_blocks",
     "is_client_connected",
     "lean_trainer",
@@ -38,20 +38,26 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class DatasetBlocks:
-    """The blocks of a Dataset, in order.
+class Blocks:
+    """The blocks of a Dataset, in order: Arrow tables or pandas frames.
 
     Attributes:
         refs: One reference per block.
-        rows: Rows per block, ``None`` where Ray does not know.
-        sizes: Bytes per block, ``None`` where Ray does not know.
-        schema: Arrow schema, or ``None`` if only the blocks can tell (pandas blocks, no blocks).
+        rows: Rows per block; ``None``: unknown.
+        sizes: Bytes per block; ``None``: unknown.
+        schema: Arrow schema, or ``None`` if the blocks must be read for it (pandas blocks, no blocks).
     """
 
     refs: list[ObjectRef[Any]]
-    rows: list[int | None]
-    sizes: list[int | None]
+    rows: Sequence[int | None]
+    sizes: Sequence[int | None]
     schema: pa.Schema | None
+
+    @classmethod
+    def of_refs(cls, refs: Sequence[ObjectRef[Any]], schema: pa.Schema | None) -> Blocks:
+        """Return blocks of which only the references and perhaps the schema are known."""
+        unknown = [None] * len(refs)
+        return cls(list(refs), unknown, unknown, schema)
 
 
 def dataset_of_blocks(
@@ -85,7 +91,7 @@ def dataset_of_blocks(
     return MaterializedDataset(LogicalPlan(FromArrow(tables, metadata), context), context, stats)
 
 
-def dataset_blocks(dataset: Dataset) -> DatasetBlocks:
+def blocks_of_dataset(dataset: Dataset) -> Blocks:
     """Execute a Dataset if it was not executed yet, and return its blocks.
 
     Why: the references come with rows and bytes, which Spark needs to plan well. The public
@@ -104,7 +110,7 @@ def dataset_blocks(dataset: Dataset) -> DatasetBlocks:
             sizes.append(entry.metadata.size_bytes)
     schema = dataset.schema()
     base = schema.base_schema if schema is not None else None
-    return DatasetBlocks(refs, rows, sizes, base if isinstance(base, pa.Schema) else None)
+    return Blocks(refs, rows, sizes, base if isinstance(base, pa.Schema) else None)
 
 
 def arrow_table(block: object) -> pa.Table:

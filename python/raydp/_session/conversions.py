@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 import ray.data
 
 from raydp._application import Application, current_application
-from raydp._configuration import registry
+from raydp._ray.internals import Blocks, blocks_of_dataset
 from raydp._spark import internals as _spark_internals
 from raydp.errors import InvalidArgumentError, NotADataFrameError, SessionError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
     from ray.data.dataset import MaterializedDataset
 
-__all__ = ["blocks_to_dataframe", "checked_dataset", "classic_dataframe", "convert", "from_spark", "to_spark"]
+__all__ = ["checked_dataset", "classic_dataframe", "convert", "dataframe_of_blocks", "from_spark", "to_spark"]
 
 
 def from_spark(
@@ -64,20 +65,21 @@ def convert(
     *,
     num_blocks: int | None,
     tensor_columns: Collection[str] | Mapping[str, tuple[int, ...]] | None = None,
-    recoverable: bool | None = None,
+    keep_lineage: bool | None = None,
 ) -> MaterializedDataset[Any]:
-    """Turn a DataFrame into a Dataset; ``recoverable``: as the application was told, or whether lost blocks return."""
+    """Convert a DataFrame to a Dataset.
+
+    Args:
+        df: As for :func:`from_spark`, like the following two.
+        num_blocks: The number of blocks.
+        tensor_columns: The tensor columns.
+        keep_lineage: Whether Spark recomputes lost blocks; ``None``: what the application's settings say.
+    """
     frame = classic_dataframe(df)
     if num_blocks is not None and (isinstance(num_blocks, bool) or not isinstance(num_blocks, int) or num_blocks < 1):
         raise InvalidArgumentError(f"num_blocks must be a whole number of at least 1; got: {num_blocks!r}")
-    application = _application_of(frame.sparkSession)
-    return application.exchange.to_dataset(
-        frame,
-        num_blocks=num_blocks,
-        progress=registry.progress(application.settings),
-        tensor_columns=tensor_columns,
-        recoverable=recoverable,
-    )
+    exchange = _application_of(frame.sparkSession).exchange
+    return exchange.from_spark(frame, num_blocks=num_blocks, tensor_columns=tensor_columns, keep_lineage=keep_lineage)
 
 
 def to_spark(ds: ray.data.Dataset, spark: SparkSession | None = None) -> DataFrame:
@@ -100,19 +102,18 @@ def to_spark(ds: ray.data.Dataset, spark: SparkSession | None = None) -> DataFra
     """
     dataset = checked_dataset("to_spark", ds)
     session = spark if spark is not None else _active_session()
-    application = _application_of(session)
-    return application.exchange.dataset_to_dataframe(session, dataset)
+    return _application_of(session).exchange.to_spark(session, blocks_of_dataset(dataset))
 
 
-def blocks_to_dataframe(
-    spark: SparkSession,
-    schema: Any,
-    blocks: Sequence[ray.ObjectRef[Any]],
-    locations: Sequence[Any] | None = None,
-) -> DataFrame:
-    """Convert blocks of a Ray Dataset to a Spark DataFrame; called by ``Dataset.to_spark``."""
-    application = _application_of(spark)
-    return application.exchange.blocks_to_dataframe(spark, schema, list(blocks), locations=locations)
+def dataframe_of_blocks(spark: SparkSession, schema: pa.Schema | None, refs: Sequence[ray.ObjectRef[Any]]) -> DataFrame:
+    """Convert blocks of a Ray Dataset to a Spark DataFrame; ``Dataset.to_spark`` of Ray Data uses this.
+
+    Args:
+        spark: The session on Ray.
+        schema: Arrow schema of the blocks; ``None``: they are read for it.
+        refs: The blocks.
+    """
+    return _application_of(spark).exchange.to_spark(spark, Blocks.of_refs(refs, schema))
 
 
 def checked_dataset(function: str, ds: Any) -> ray.data.Dataset:

@@ -39,9 +39,9 @@ def app_masters() -> list[int]:
 def agent_pids() -> list[int]:
     """Return the processes of the agents that executors can find; one that does not answer is left out."""
     pids = []
-    for agent in current_application().exchange._directory.agents():
+    for agent in current_application().exchange.directory.agents():
         try:
-            pids.append(ray.get(agent.handle.process.remote(), timeout=_ANSWER_SECONDS))
+            pids.append(ray.get(agent.handle.process_id.remote(), timeout=_ANSWER_SECONDS))
         except (ray.exceptions.RayActorError, ray.exceptions.GetTimeoutError):
             continue
     return pids

@@ -23,7 +23,7 @@ from ray.util import list_named_actors, placement_group_table
 
 import raydp
 from raydp._application import current_application
-from raydp._application.entry_points import ExecutorChanges
+from raydp._application.entry_points import RegisteredNodes
 from support.chaos import processes
 from support.chaos.jobs import Jobs
 from support.chaos.plan import Fault, Target, plan
@@ -56,7 +56,7 @@ class ChaosRun:
 
     def __init__(self, work: Work) -> None:
         self._work = work
-        self._changes = ExecutorChanges(current_application().entry_points)
+        self._changes = RegisteredNodes(current_application().entry_points)
         self._thaws: list[threading.Timer] = []
         self.recoveries: dict[str, list[float]] = defaultdict(list)
         self.orphans: list[str] = []
@@ -102,7 +102,7 @@ class ChaosRun:
         while not self._is_whole(fault, victim, started):
             if time.monotonic() > deadline:
                 raise AssertionError(f"not whole again after {_RECOVERY_SECONDS} s: {fault}, {victim}: {state()}")
-            self._changes(0.1)
+            self._changes.await_change(0.1)
         recovered = time.time() - started
         # Python processes come back with the tasks that need them.
         if fault.target in (Target.WORKER, Target.DAEMON):
@@ -165,7 +165,7 @@ def main(seed: int, kills: int) -> dict[str, Any]:
     )
     spark = raydp.init_spark("chaos", _EXECUTORS, 1, "600m", configs=_CONFIGS)
     ray.data.DataContext.get_current().enable_progress_bars = False
-    folder = current_application().exchange._directory.folder
+    folder = current_application().exchange.directory.folder
     jobs = Jobs(spark)
     work = Work(jobs, seed, threads=_THREADS)
     chaos = ChaosRun(work)

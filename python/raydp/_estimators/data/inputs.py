@@ -12,7 +12,7 @@ import ray.data
 
 from raydp._estimators.data.vectors import vectors_as_arrays
 from raydp._exchange.types.spark_types import arrow_schema
-from raydp._ray.internals import arrow_table, dataset_blocks
+from raydp._ray.internals import arrow_table, blocks_of_dataset
 from raydp._session.conversions import classic_dataframe, from_spark
 from raydp.errors import InvalidDataError, NotADataFrameError, RaydpError
 
@@ -205,7 +205,7 @@ def _without_categories(table: pa.Table) -> pa.Table:
 
 
 def _blocks_of(dataset: ray.data.Dataset, columns: Sequence[str]) -> Blocks:
-    found = dataset_blocks(dataset)
+    found = blocks_of_dataset(dataset)
     sizes = [size for size in found.sizes if size is not None]
     schema = found.schema
     if schema is None:

@@ -1,8 +1,8 @@
 """The exchange agent: one Ray actor of 0 CPU on each node that has executors.
 
-It joins two worlds: executors of the node, connected through a Unix socket and shared memory (the native
-server), and Ray's object store. What it hands to the store are returns of a streaming method, so that the
-*caller*, the Python driver, owns the blocks: they outlive this actor and the executors.
+It connects the node's executors, through a Unix socket and shared memory (the native server), with Ray's object store.
+It stores blocks as returns of a streaming method. The *caller* of that method, the Python driver, owns them, so they
+outlive this actor and the executors.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import pyarrow as pa
 import ray
 
 from raydp._exchange.agent.block_reader import BlockReader
-from raydp._exchange.agent.rebuilds import LostBlock, Rebuilds
+from raydp._exchange.agent.recompute_requests import RecomputedBlock, RecomputeRequests
 from raydp._native import AgentServer
 from raydp._native import ExchangeError as NativeError
 from raydp._ray.internals import arrow_table
@@ -42,46 +42,46 @@ __all__ = [
     "AgentReplacedError",
     "BlockDescription",
     "ExchangeAgent",
-    "Stored",
+    "StoredBlocks",
 ]
 
-# Threads of the actor per kind of call, so that conversions at work never keep a control call waiting.
-AGENT_METHOD_GROUPS = {"control": 4, "streams": 32, "lifetime": 2}
+# Threads of the actor per kind of call: a control call never waits for a conversion.
+AGENT_METHOD_GROUPS = {"control": 4, "streams": 32, "descriptions": 2, "lifetime": 2}
 _READ_THREADS = 4
-# A wait for the next block is as long as a Spark stage; this only bounds one native call.
+# Bounds one native call. The agent waits for the next block as long as Spark's job runs.
 _WAIT_SECONDS = 60.0
 _CLOSE_SECONDS = 5.0
-# Younger sockets may belong to an application that is just starting.
+# Younger sockets may belong to an application that is starting.
 _SWEEP_AGE_SECONDS = 60.0
 
 
 class AgentReplacedError(ExchangeError):
-    """A call reached the process that Ray started in place of one that was lost."""
+    """A call reached a process that Ray started in place of a lost one."""
 
 
-# What a call to an agent raises whose process was lost, whether or not Ray has put another one in its place.
+# What a call to an agent raises if its process was lost, whether or not Ray has replaced it.
 AGENT_LOST = (ray.exceptions.RayActorError, AgentReplacedError)
 
 
 @dataclass(frozen=True)
 class AgentNode:
-    """Where an agent runs: Ray's node id (hex) and its process id."""
+    """Where an agent runs: Ray node id (hex) and process id."""
 
     node_id: str
     pid: int
 
 
 @dataclass(frozen=True)
-class Stored:
-    """How many blocks of a conversion an agent stored, and the shapes of their tensor columns by name."""
+class StoredBlocks:
+    """How many blocks of an export an agent stored, and the shapes of their tensor columns by name."""
 
-    blocks: int
+    count: int
     shapes: dict[str, Shape]
 
 
 @dataclass(frozen=True)
 class BlockDescription:
-    """What one block of a Dataset looks like: Arrow schema (as found), rows and bytes."""
+    """One block of a Dataset: Arrow schema (not canonical), rows and bytes."""
 
     schema: pa.Schema
     rows: int
@@ -89,173 +89,185 @@ class BlockDescription:
 
     @classmethod
     def of(cls, block: object) -> BlockDescription:
-        """Describe a block, Arrow table or pandas frame."""
+        """Describe a block, an Arrow table or a pandas DataFrame."""
         table = arrow_table(block)
         return cls(table.schema.remove_metadata(), table.num_rows, table.nbytes)
+
+
+@dataclass(frozen=True)
+class _OpenAgent:
+    """What an agent has once it listens."""
+
+    server: AgentServer
+    reader: BlockReader
 
 
 class ExchangeAgent:
     """The actor class; see the module's description.
 
-    A process of it starts with nothing. The directory opens the first one; when that is lost, Ray starts another, maybe
-    on another node, which only yields the blocks of former conversions that Ray asks for again.
+    The directory opens its first process. If that process is lost, Ray starts another one, possibly on another node,
+    that only yields recomputed blocks of former exports.
 
-    It is reachable for executors only after :meth:`publish`: until then the socket has another name, so
-    that no task finds an agent which does not know yet what is going on.
+    Executors find it only after :meth:`publish`. Until then its socket has another name, because it does not know the
+    running conversions yet.
 
     Args:
-        socket_path: Where executors look for the socket; its folder is made, private to this user.
-        token: Secret of the application, 32 bytes.
+        socket_path: Where executors look for the socket. The agent creates its folder, private to this user.
+        token: Token of the application, 32 bytes.
         application: Id of the application.
-        timeout: Seconds that Ray may take to bring a block to this node.
+        fetch_seconds: How long to wait for Ray to bring a block to this node.
     """
 
-    def __init__(self, socket_path: str, token: bytes, application: str, timeout: float) -> None:
+    def __init__(self, socket_path: str, token: bytes, application: str, fetch_seconds: float) -> None:
         self._path = Path(socket_path)
         self._hidden = self._path.with_suffix(f".{os.getpid()}")
-        self._token, self._application, self._timeout = token, application, timeout
-        self._server: AgentServer | None = None
-        self._reader: BlockReader | None = None
+        self._token, self._application, self._fetch_seconds = token, application, fetch_seconds
+        self._open: _OpenAgent | None = None
         self._begun: set[int] = set()
         self._tensors: dict[int, TensorTables] = {}
         self._stored: Counter[int] = Counter()
-        self._rebuilds = Rebuilds()
+        self._recompute_requests = RecomputeRequests()
         self._ended = threading.Event()
 
     @ray.method(concurrency_group="control")
     def open(self, node_id: str) -> AgentNode:
-        """Begin to listen, if this is the node that the agent was meant for; return where it is."""
+        """Start to listen, if this is the node that the agent was created for. Returns where the agent runs."""
         here = AgentNode(ray.get_runtime_context().get_node_id(), os.getpid())
         if here.node_id == node_id:
             _make_private(self._path.parent.parent)
             _remove_dead_applications(self._path.parent.parent, keep=self._path.parent.name)
             _make_private(self._path.parent)
-            self._server = AgentServer(os.fspath(self._hidden), self._token, self._application)
-            self._reader = BlockReader(self._server, threads=_READ_THREADS, timeout=self._timeout)
+            server = AgentServer(os.fspath(self._hidden), self._token, self._application)
+            self._open = _OpenAgent(
+                server, BlockReader(server, threads=_READ_THREADS, fetch_seconds=self._fetch_seconds)
+            )
         return here
 
     @ray.method(concurrency_group="control")
     def publish(self) -> None:
         """Let executors find this agent."""
-        self._opened()
+        self._require_open()
         self._hidden.replace(self._path)
 
     @ray.method(concurrency_group="control")
-    def begin(self, conversion: int, schema: pa.Schema, tensors: TensorTables | None = None) -> None:
-        """Accept blocks of a conversion from now on, and make tensor columns of some of theirs."""
+    def begin(self, export_id: int, schema: pa.Schema, tensors: TensorTables | None = None) -> None:
+        """Accept blocks of an export from now on, and convert some of their columns to tensor columns."""
         if tensors is not None:
-            self._tensors[conversion] = tensors
-        self._opened()[0].open_export(conversion, schema)
-        self._begun.add(conversion)
+            self._tensors[export_id] = tensors
+        self._require_open().server.open_export(export_id, schema)
+        self._begun.add(export_id)
 
     @ray.method(concurrency_group="streams", num_returns="streaming")
-    def stream(self, conversion: int) -> Iterator[pa.Table | None]:
-        """Yield the blocks of a conversion as they come; the place in this stream is what their tasks were told.
+    def stream(self, export_id: int) -> Iterator[pa.Table | None]:
+        """Yield the blocks of an export as they arrive. Their tasks know their positions in this stream.
 
-        When Ray calls it once more, because blocks were lost, it yields the same blocks as Spark makes them again,
-        and ``None`` in the place of those that nobody needs.
+        If blocks were lost and Ray calls it again, it yields the same blocks, which Spark recomputes, and ``None`` in
+        place of those that nothing refers to.
         """
-        if conversion not in self._begun:
-            yield from self._rebuilds.blocks(conversion)
+        if export_id not in self._begun:
+            yield from self._recompute_requests.blocks(export_id)
             return
-        self._begun.discard(conversion)
-        tensors = self._tensors.get(conversion)
-        while (block := self._next_block(conversion)) is not None:
-            # Ray copies the table into its store before this resumes: then the segment is free again.
+        self._begun.discard(export_id)
+        tensors = self._tensors.get(export_id)
+        while (block := self._next_block(export_id)) is not None:
+            # Ray copies the table into its store before this resumes, so the segment is free then.
             yield _table_of(block, tensors)
             block.ack()
-            self._stored[conversion] += 1
+            self._stored[export_id] += 1
 
     @ray.method(concurrency_group="lifetime", max_task_retries=-1)
-    def await_rebuild(self) -> int | None:
-        """Return a conversion whose stream Ray calls once more and that waits for :meth:`rebuilt`; ``None``: ended."""
-        return self._rebuilds.await_asked()
+    def await_recompute_request(self) -> int | None:
+        """Wait until Ray calls the stream of an export again, and return the export's id; ``None`` after the end.
+
+        The driver then calls :meth:`answer_recompute_request`.
+        """
+        return self._recompute_requests.await_request()
 
     @ray.method(concurrency_group="control")
-    def rebuilt(self, conversion: int, answer: list[LostBlock] | str) -> None:
-        """Give blocks of a conversion that were made again, in the order of the stream, or the reason why not."""
-        self._rebuilds.answer(conversion, answer)
+    def answer_recompute_request(self, export_id: int, answer: list[RecomputedBlock] | str) -> None:
+        """Deliver recomputed blocks of an export, in the order of the stream, or the reason why there are none."""
+        self._recompute_requests.answer(export_id, answer)
 
     @ray.method(concurrency_group="control")
-    def finish(self, conversion: int) -> None:
-        """End the stream of a conversion after the blocks that have come; unknown ones are no error."""
-        self._opened()[0].finish_export(conversion)
+    def finish(self, export_id: int) -> None:
+        """End the stream of an export after the blocks that have arrived; an unknown id is no error."""
+        self._require_open().server.finish_export(export_id)
 
     @ray.method(concurrency_group="control")
-    def stored(self, conversion: int) -> Stored:
-        """Return what became of a conversion whose stream has ended, once."""
-        self._opened()
-        tensors = self._tensors.pop(conversion, None)
-        return Stored(self._stored.pop(conversion, 0), {} if tensors is None else tensors.shapes)
+    def collect_stored(self, export_id: int) -> StoredBlocks:
+        """Return, once, what was stored of an export whose stream has ended."""
+        self._require_open()
+        tensors = self._tensors.pop(export_id, None)
+        return StoredBlocks(self._stored.pop(export_id, 0), {} if tensors is None else tensors.shapes)
 
     @ray.method(concurrency_group="control")
-    def abort(self, conversion: int, reason: str) -> None:
-        """End the stream of a conversion now and tell the tasks why; unknown ones are no error."""
-        self._tensors.pop(conversion, None)
-        self._stored.pop(conversion, None)
-        self._opened()[0].abort_export(conversion, reason)
+    def abort(self, export_id: int, reason: str) -> None:
+        """End the stream of an export now, and send its tasks the reason; an unknown id is no error."""
+        self._tensors.pop(export_id, None)
+        self._stored.pop(export_id, None)
+        self._require_open().server.abort_export(export_id, reason)
 
     @ray.method(concurrency_group="control")
     def serve(self, dataset: int, refs: list[ObjectRef[Any]], schema: pa.Schema) -> None:
-        """Let tasks read these blocks, as the canonical schema, until :meth:`forget`."""
-        self._opened()[1].serve(dataset, refs, schema)
+        """Let tasks read these blocks, in the canonical schema, until :meth:`forget`."""
+        self._require_open().reader.serve(dataset, refs, schema)
 
     @ray.method(concurrency_group="control")
     def forget(self, dataset: int) -> None:
-        """Drop the references to a Dataset's blocks; unknown ones are no error."""
-        self._opened()[1].forget(dataset)
+        """Drop the references to a Dataset's blocks; an unknown id is no error."""
+        self._require_open().reader.forget(dataset)
 
-    @ray.method(concurrency_group="control")
+    @ray.method(concurrency_group="descriptions")
     def describe(self, refs: list[ObjectRef[Any]]) -> list[BlockDescription]:
-        """Look at blocks whose schema nobody knows."""
+        """Read blocks and describe them."""
         return [BlockDescription.of(ray.get(ref)) for ref in refs]
 
     @ray.method(concurrency_group="control")
     def counters(self) -> dict[str, int]:
-        """Return what this agent holds; all zero (but connections) when nothing is going on."""
-        server, reader = self._opened()
-        segments, segment_bytes = server.segments()
+        """Return what this agent holds. All but ``connections`` are zero if nothing runs."""
+        open_ = self._require_open()
+        segments, segment_bytes = open_.server.segments()
         return {
-            "connections": server.connections(),
+            "connections": open_.server.connections(),
             "segments": segments,
             "segment_bytes": segment_bytes,
-            **reader.counters(),
+            **open_.reader.counters(),
         }
 
     @ray.method(concurrency_group="control")
-    def process(self) -> int:
-        """Return the id of this process, for diagnosis."""
+    def process_id(self) -> int:
+        """Return the id of this process: a sign of life."""
         return os.getpid()
 
     @ray.method(concurrency_group="lifetime")
-    def lifetime(self) -> None:
-        """Return when the agent was closed; the caller's reference fails when it died."""
+    def await_end(self) -> None:
+        """Return when the agent is closed. The caller's reference fails if it dies."""
         self._ended.wait()
 
     @ray.method(concurrency_group="control")
     def close(self) -> None:
-        """Disconnect everybody and remove the socket; may be called more than once."""
-        if self._server is not None and self._reader is not None:
-            self._server.close()
-            self._reader.close(_CLOSE_SECONDS)
+        """Disconnect all executors and remove the socket. Idempotent."""
+        if self._open is not None:
+            self._open.server.close()
+            self._open.reader.close(_CLOSE_SECONDS)
             self._hidden.unlink(missing_ok=True)
             self._path.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # another node's agent, on this same machine, still uses the folder
+            with contextlib.suppress(OSError):  # an agent of another node on this machine still uses the folder
                 self._path.parent.rmdir()
-        self._rebuilds.close()
+        self._recompute_requests.close()
         self._ended.set()
 
-    def _opened(self) -> tuple[AgentServer, BlockReader]:
-        if self._server is None or self._reader is None:
+    def _require_open(self) -> _OpenAgent:
+        if self._open is None:
             raise AgentReplacedError(
-                "This process of an exchange agent replaced one that was lost, and takes no new work"
+                "This process of an exchange agent replaced one that was lost, and accepts no new work"
             )
-        return self._server, self._reader
+        return self._open
 
-    def _next_block(self, conversion: int) -> Any:
+    def _next_block(self, export_id: int) -> Any:
         while True:
             try:
-                return self._opened()[0].next_block(conversion, _WAIT_SECONDS)
+                return self._require_open().server.next_block(export_id, _WAIT_SECONDS)
             except NativeError as error:
                 if error.code == "cancelled":
                     return None
@@ -279,7 +291,7 @@ def _make_private(folder: Path) -> None:
 
 
 def _remove_dead_applications(base: Path, *, keep: str) -> None:
-    """Remove the sockets of applications that were killed: nobody listens on them any more."""
+    """Remove the sockets of killed applications: nothing listens on them."""
     limit = time.time() - _SWEEP_AGE_SECONDS
     for folder in base.iterdir():
         if folder.name == keep or not folder.is_dir() or folder.stat().st_mtime > limit:
@@ -287,7 +299,7 @@ def _remove_dead_applications(base: Path, *, keep: str) -> None:
         for path in folder.iterdir():
             if path.is_socket() and not _is_alive(path):
                 path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # not empty: somebody lives there
+        with contextlib.suppress(OSError):  # not empty: an application uses it
             folder.rmdir()
 
 
@@ -298,6 +310,6 @@ def _is_alive(path: Path) -> bool:
             client.connect(os.fspath(path))
         except (ConnectionRefusedError, FileNotFoundError):
             return False
-        except OSError:  # busy, or not ours to judge
+        except OSError:  # busy, or no permission to connect
             return True
     return True

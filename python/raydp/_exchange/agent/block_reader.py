@@ -1,4 +1,4 @@
-"""Answers the requests of Spark's tasks for parts of Ray's blocks, on the node of the task."""
+"""Answers read requests of Spark's tasks for parts of Ray's blocks, on the node of the task."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["BlockReader"]
 
 _logger = logging.getLogger(__name__)
-# How often an idle thread looks whether blocks that were read in part can be let go, seconds.
+# A block that was read in part is released when no request came for so long.
 _IDLE_SECONDS = 5.0
 
 
@@ -46,13 +46,13 @@ class _Key:
 
 
 @dataclass
-class _Opened:
-    """Requested columns of one block, in pieces; pins the block in Ray's store while it lives."""
+class _OpenBlock:
+    """Requested columns of one block, in pieces. It pins the block in Ray's store."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     pieces: list[pa.StructArray] = field(default_factory=list)
-    ends: list[int] = field(default_factory=list)  # row after the last one of each piece
-    used: float = 0.0
+    ends: list[int] = field(default_factory=list)  # the row after the last one of each piece
+    last_used: float = 0.0
 
     @property
     def rows(self) -> int:
@@ -64,17 +64,17 @@ class BlockReader:
 
     Args:
         server: Where requests come from; closing it ends the threads.
-        threads: Number of threads, that is, of blocks which are read at the same time.
-        timeout: Seconds that Ray may take to bring a block to this node.
+        threads: Number of threads, and so of blocks that are read at the same time.
+        fetch_seconds: How long to wait for Ray to bring a block to this node.
     """
 
-    def __init__(self, server: AgentServer, *, threads: int, timeout: float) -> None:
+    def __init__(self, server: AgentServer, *, threads: int, fetch_seconds: float) -> None:
         self._server = server
-        self._timeout = timeout
-        self._most_opened = 2 * threads
+        self._fetch_seconds = fetch_seconds
+        self._most_open_blocks = 2 * threads
         self._lock = threading.Lock()
         self._served: dict[int, _Served] = {}
-        self._opened: OrderedDict[_Key, _Opened] = OrderedDict()
+        self._open_blocks: OrderedDict[_Key, _OpenBlock] = OrderedDict()
         self._closed = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, name=f"raydp-read-{number}", daemon=True) for number in range(threads)
@@ -83,24 +83,24 @@ class BlockReader:
             thread.start()
 
     def serve(self, dataset: int, refs: list[ObjectRef[Any]], schema: pa.Schema) -> None:
-        """Answer requests for these blocks, cast to a canonical schema, until :meth:`forget`."""
+        """Answer requests for these blocks, in a canonical schema, until :meth:`forget`."""
         with self._lock:
             self._served[dataset] = _Served(refs, schema)
 
     def forget(self, dataset: int) -> None:
-        """Drop the references to a Dataset's blocks; unknown ones are no error."""
+        """Drop the references to a Dataset's blocks; an unknown id is no error."""
         with self._lock:
             self._served.pop(dataset, None)
-            for key in [key for key in self._opened if key.dataset == dataset]:
-                del self._opened[key]
+            for key in [key for key in self._open_blocks if key.dataset == dataset]:
+                del self._open_blocks[key]
 
     def counters(self) -> dict[str, int]:
-        """Return how many Datasets are served and how many blocks are open."""
+        """Return the number of served Datasets and of open blocks."""
         with self._lock:
-            return {"datasets": len(self._served), "open_blocks": len(self._opened)}
+            return {"datasets": len(self._served), "open_blocks": len(self._open_blocks)}
 
     def close(self, timeout: float) -> None:
-        """Let go of everything and wait for the threads; to be called after the server was closed.
+        """Release everything and wait for the threads. Close the server first.
 
         Args:
             timeout: Seconds to wait for all threads together.
@@ -108,7 +108,7 @@ class BlockReader:
         self._closed.set()
         with self._lock:
             self._served.clear()
-            self._opened.clear()
+            self._open_blocks.clear()
         deadline = time.monotonic() + timeout
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -125,17 +125,18 @@ class BlockReader:
         try:
             self._reply(request)
         except NativeError as error:
-            # The task at the other end is gone, or what it sent cannot be answered.
+            # The task has ended, or its request is invalid.
             self._fail(request, f"{error}")
         except RaydpError as error:
             self._fail(request, f"{type(error).__name__}: {error}")
         except ray.exceptions.RayError as error:
             self._fail(
                 request,
-                f"Ray could not bring a block of the Dataset to this node; was a node lost or the Dataset's owner "
-                f"ended? Block {request.block} of Dataset {request.dataset}: {reason_of(error)}",
+                f"Ray could not bring a block of the Dataset to this node. Was a node lost, has the Dataset's owner "
+                f"ended, or is Ray slow to spill and restore (raise spark.raydp.exchange.timeout)? Block "
+                f"{request.block} of Dataset {request.dataset}: {reason_of(error)}",
             )
-        except Exception as error:  # a task that waits for its answer must get one, whatever went wrong
+        except Exception as error:  # a task that waits for its answer must get one in any case
             _logger.exception("Block %d of Dataset %d could not be read", request.block, request.dataset)
             self._fail(request, f"A block could not be read; the agent's log has more: {type(error).__name__}: {error}")
 
@@ -143,7 +144,7 @@ class BlockReader:
         try:
             request.fail(message)
         except NativeError as error:
-            _logger.info("A reader went away before it could be told %r: %s", message, error)
+            _logger.info("A reader has ended and could not be sent %r: %s", message, error)
 
     def _reply(self, request: ReadRequest) -> None:
         key = _Key(request.dataset, request.block, tuple(request.columns))
@@ -155,9 +156,9 @@ class BlockReader:
         sent = request.reply(piece, offset, opened.rows)
         if start + sent >= opened.rows:
             with self._lock:
-                self._opened.pop(key, None)
+                self._open_blocks.pop(key, None)
 
-    def _open(self, key: _Key) -> _Opened:
+    def _open(self, key: _Key) -> _OpenBlock:
         with self._lock:
             served = self._served.get(key.dataset)
             if served is None:
@@ -165,23 +166,23 @@ class BlockReader:
                     f"The blocks of a Dataset were released while Spark still read them; was stop_spark called? "
                     f"Dataset {key.dataset}"
                 )
-            opened = self._opened.setdefault(key, _Opened())
-            opened.used = time.monotonic()
-            self._opened.move_to_end(key)
-            while len(self._opened) > self._most_opened:
-                self._opened.popitem(last=False)
+            opened = self._open_blocks.setdefault(key, _OpenBlock())
+            opened.last_used = time.monotonic()
+            self._open_blocks.move_to_end(key)
+            while len(self._open_blocks) > self._most_open_blocks:
+                self._open_blocks.popitem(last=False)
         with opened.lock:
             if not opened.pieces:
                 self._load(opened, served, key)
         return opened
 
-    def _load(self, opened: _Opened, served: _Served, key: _Key) -> None:
+    def _load(self, opened: _OpenBlock, served: _Served, key: _Key) -> None:
         if not 0 <= key.block < len(served.refs) or any(not 0 <= c < len(served.schema) for c in key.columns):
             raise ExchangeError(
                 f"A task asked for a block or a column that the Dataset does not have: block {key.block} of "
                 f"{len(served.refs)}, columns {list(key.columns)} of {len(served.schema)}"
             )
-        table = arrow_table(ray.get(served.refs[key.block], timeout=self._timeout))
+        table = arrow_table(ray.get(served.refs[key.block], timeout=self._fetch_seconds))
         fields = [served.schema.field(index) for index in key.columns]
         pieces = struct_arrays(canonical_columns(table, fields), [wanted.name for wanted in fields], table.num_rows)
         opened.ends = list(accumulate(len(piece) for piece in pieces))
@@ -190,5 +191,5 @@ class BlockReader:
     def _drop_idle(self) -> None:
         limit = time.monotonic() - _IDLE_SECONDS
         with self._lock:
-            for key in [key for key, opened in self._opened.items() if opened.used < limit]:
-                del self._opened[key]
+            for key in [key for key, opened in self._open_blocks.items() if opened.last_used < limit]:
+                del self._open_blocks[key]

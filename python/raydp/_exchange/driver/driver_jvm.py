@@ -1,66 +1,77 @@
-"""The driver JVM's half of the exchange, as typed Python functions over py4j.
+"""The exchange's entry points in the driver JVM, as typed Python functions over Py4J.
 
-Requests and results are small JSON texts. Errors of ours in the JVM become the Python exceptions of the
-same meaning; Spark's own (a failing UDF, an analysis error) stay what PySpark makes of them.
+Requests and results are short JSON texts. raydp's errors in the JVM become the Python exceptions of the same meaning.
+Spark's own errors, such as a failing UDF, stay what PySpark makes of them.
 """
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import json
 import re
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from py4j.protocol import Py4JError, Py4JJavaError
+from py4j.protocol import Py4JJavaError
 
 from raydp._spark import internals as _spark_internals
+from raydp._spark.java_errors import describe, translated_errors
 from raydp.errors import ExchangeError, RaydpError, UnsupportedTypeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from py4j.java_gateway import JVMView
     from pyspark.sql import DataFrame, SparkSession
 
-__all__ = ["BlockOfPartition", "BlockSource", "DriverJvm", "ExportRequest", "ScanRequest"]
+    from raydp._spark.java_errors import JavaCause
 
-_OURS = {
+__all__ = ["AgentAddress", "BlockOfPartition", "BlockSource", "DriverJvm", "ExportRequest", "ScanRequest"]
+
+_ERROR_TYPES: dict[str, type[RaydpError]] = {
     "io.raydp.exchange.UnsupportedTypeException": UnsupportedTypeError,
     "io.raydp.exchange.ExchangeException": ExchangeError,
 }
-_OURS_IN_TEXT = re.compile(r"io\.raydp\.exchange\.(?:ExchangeException|UnsupportedTypeException): (.+)")
-_DEEPEST_CAUSE = 16
+_ERROR_IN_TEXT = re.compile(r"io\.raydp\.exchange\.(?:ExchangeException|UnsupportedTypeException): (.+)")
+
+
+@dataclass(frozen=True)
+class AgentAddress:
+    """What an executor needs to connect to its node's agent; field names are the JVM's.
+
+    Attributes:
+        application: Id of the application.
+        agents_dir: Folder of the agents' sockets.
+        token: The application's token, hex.
+        timeout_s: Seconds of one wait of a task for its agent.
+    """
+
+    application: str
+    agents_dir: str
+    token: str
+    timeout_s: int
 
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """Asks for the blocks of a DataFrame; field names are the JVM's.
+    """Requests the blocks of a DataFrame; field names are the JVM's.
 
     Attributes:
+        agents: How executors connect to their agents.
         export_id: Id of the export, unique in the application.
-        application: Id of the application.
-        agents_dir: Folder of the agents' sockets.
-        token: The application's secret, hex.
-        block_bytes: Size that blocks aim at.
-        num_blocks: Number of blocks wanted, or ``None``: as many as the data needs.
-        timeout_s: Seconds that a task waits for its agent.
+        block_bytes: Target size of blocks.
+        num_blocks: Number of blocks, or ``None``: as many as the data needs.
         keep_lineage: Whether the JVM keeps the plan, to recompute partitions later.
     """
 
+    agents: AgentAddress
     export_id: int
-    application: str
-    agents_dir: str
-    token: str
     block_bytes: int
     num_blocks: int | None
-    timeout_s: int
     keep_lineage: bool
 
 
 @dataclass(frozen=True)
 class BlockOfPartition:
-    """Where a block of a DataFrame's partition went: place in an agent's stream, rows and bytes."""
+    """One block of a DataFrame's partition: its position in an agent's stream, rows and bytes."""
 
     node: str
     index: int
@@ -70,7 +81,7 @@ class BlockOfPartition:
 
 @dataclass(frozen=True)
 class BlockSource:
-    """A block of a Dataset as Spark's planner sees it: rows and bytes (-1: not known), hosts that have it."""
+    """One block of a Dataset for Spark's planner: rows and bytes (-1: unknown), and the hosts that have it."""
 
     rows: int
     bytes: int
@@ -79,25 +90,25 @@ class BlockSource:
 
 @dataclass(frozen=True)
 class ScanRequest:
-    """Asks for a DataFrame over blocks; field names are the JVM's, see :class:`ExportRequest`.
+    """Requests a DataFrame over blocks; field names are the JVM's.
 
     Attributes:
+        agents: How executors connect to their agents.
+        dataset: Id of the Dataset's lease.
         schema: Spark's schema, as JSON text.
-        segment_bytes: Size of the shared memory that a task reads through.
+        segment_bytes: Size of the segment that a task reads through.
+        blocks: The blocks, in order.
     """
 
+    agents: AgentAddress
     dataset: int
-    application: str
-    agents_dir: str
-    token: str
     schema: str
     segment_bytes: int
-    timeout_s: int
     blocks: list[BlockSource]
 
 
 class DriverJvm:
-    """Entry points of ``io.raydp.exchange`` in the driver's JVM; safe for any thread.
+    """The exchange's entry points in the driver JVM; safe for any thread.
 
     Args:
         jvm: The JVM.
@@ -106,58 +117,72 @@ class DriverJvm:
     def __init__(self, jvm: JVMView) -> None:
         self._jvm = jvm
 
-    def run_export(self, df: DataFrame, request: ExportRequest) -> list[list[BlockOfPartition]]:
-        """Run a DataFrame's plan and send its rows to the agents; blocks per partition, in order.
+    def export(self, df: DataFrame, request: ExportRequest) -> list[list[BlockOfPartition]]:
+        """Run the Spark job of an export. Returns the blocks of each partition, in order.
 
         Raises:
-            UnsupportedTypeError: A column cannot cross; no job was started.
-            ExchangeError: A task could not hand over its rows.
+            UnsupportedTypeError: A column's type is not supported; no job was started.
+            ExchangeError: A task could not send its rows to its agent.
         """
         with _python_errors():
-            text = self._jvm.io.raydp.exchange.ExportJob.run(
-                _spark_internals.java_dataframe(df), json.dumps(asdict(request))
-            )
+            text = self._jvm.io.raydp.exchange.ExportJob.run(_spark_internals.java_dataframe(df), _json(request))
         return _partitions(text)
 
-    def repeat_export(self, conversion: int, number: int, partitions: list[int]) -> list[list[BlockOfPartition]]:
-        """Export partitions of a recoverable conversion again, as another; blocks per partition, in that order.
+    def recompute(self, lineage_id: int, export_id: int, partitions: list[int]) -> list[list[BlockOfPartition]]:
+        """Run the Spark job that recomputes partitions, as another export. Returns the blocks of each, in that order.
+
+        Args:
+            lineage_id: Id of the export whose lineage the JVM keeps.
+            export_id: Id of the new export.
+            partitions: The partitions.
 
         Raises:
-            ExchangeError: The plan may give other rows than before, or a task could not hand over its rows.
+            ExchangeError: The plan may give different rows, or a task failed.
         """
         try:
             with _python_errors():
-                text = self._jvm.io.raydp.exchange.Lineages.recompute(conversion, number, json.dumps(partitions))
+                text = self._jvm.io.raydp.exchange.Lineages.recompute(lineage_id, export_id, json.dumps(partitions))
         except Py4JJavaError as error:
-            reason = str(error.java_exception.getMessage())
-            raise ExchangeError(f"Spark's job failed; its UI and the executors' logs have more: {reason}") from error
+            raise ExchangeError(
+                f"Spark could not recompute lost blocks. See the failed job in Spark's UI and the executors' logs: "
+                f"{describe(error)}"
+            ) from error
         return _partitions(text)
 
-    def forget_export(self, conversion: int) -> None:
-        """Drop the plan of a recoverable conversion; an unknown one is no error."""
+    def forget_lineage(self, lineage_id: int) -> None:
+        """Drop the plan of an export; an unknown id is no error."""
         with _python_errors():
-            self._jvm.io.raydp.exchange.Lineages.forget(conversion)
+            self._jvm.io.raydp.exchange.Lineages.forget(lineage_id)
 
-    def cancel_export(self, spark: SparkSession, conversion: int) -> None:
-        """Cancel the Spark job of a conversion; one that has ended is no error."""
+    def cancel_export(self, spark: SparkSession, export_id: int) -> None:
+        """Cancel the Spark job of an export; no error if it has ended."""
         with _python_errors():
-            self._jvm.io.raydp.exchange.ExportJob.cancel(_spark_internals.java_session(spark), conversion)
+            self._jvm.io.raydp.exchange.ExportJob.cancel(_spark_internals.java_session(spark), export_id)
 
-    def blocks_dataframe(self, spark: SparkSession, request: ScanRequest) -> DataFrame:
-        """Make a DataFrame over blocks; the JVM leases the Dataset until nothing there can read it."""
+    def is_context_stopped(self, spark: SparkSession) -> bool:
+        """Tell whether the session's ``SparkContext`` has stopped.
+
+        Raises:
+            ExchangeError: The JVM does not answer.
+        """
+        with _python_errors():
+            return bool(_spark_internals.java_session(spark).sparkContext().isStopped())
+
+    def dataframe_of_blocks(self, spark: SparkSession, request: ScanRequest) -> DataFrame:
+        """Create a DataFrame over blocks. The JVM leases the Dataset while a plan can still read it."""
         with _python_errors():
             java_dataframe = self._jvm.io.raydp.exchange.RayBlocks.dataFrame(
-                _spark_internals.java_session(spark), json.dumps(asdict(request))
+                _spark_internals.java_session(spark), _json(request)
             )
         return _spark_internals.dataframe_of(java_dataframe, spark)
 
     def register_blocks(self, name: str, request: ScanRequest) -> None:
-        """Let queries read blocks under a name; the JVM leases the Dataset until it is unregistered and unused."""
+        """Give blocks a name in Spark SQL. The JVM leases the Dataset until it is unregistered and no plan reads it."""
         with _python_errors():
-            self._jvm.io.raydp.exchange.RayBlocks.register(name, json.dumps(asdict(request)))
+            self._jvm.io.raydp.exchange.RayBlocks.register(name, _json(request))
 
     def unregister(self, name: str) -> bool:
-        """Take a name back; ``False`` when it was none."""
+        """Remove a name; ``False`` if it was not registered."""
         with _python_errors():
             return bool(self._jvm.io.raydp.exchange.RayBlocks.unregister(name))
 
@@ -167,48 +192,35 @@ class DriverJvm:
             return list(self._jvm.io.raydp.exchange.RayBlocks.registered())
 
     def await_released(self, timeout: float) -> list[int]:
-        """Return Datasets whose lease ended, after at most ``timeout`` seconds."""
+        """Return the ids of leases that have ended, after at most ``timeout`` seconds."""
         return list(self._jvm.io.raydp.exchange.RayBlocks.awaitReleased(int(timeout * 1000)))
 
     def collect_garbage(self) -> None:
-        """Have the JVM look for leases that nothing refers to any more."""
+        """Make the JVM find leases that nothing refers to."""
         self._jvm.java.lang.System.gc()
 
     def release_all(self) -> None:
-        """End all leases; reads that are under way fail."""
+        """End all leases; running scans fail."""
         with _python_errors():
             self._jvm.io.raydp.exchange.RayBlocks.releaseAll()
+
+
+def _json(request: ExportRequest | ScanRequest) -> str:
+    fields = asdict(request)
+    return json.dumps({**fields.pop("agents"), **fields})
 
 
 def _partitions(text: str) -> list[list[BlockOfPartition]]:
     return [[BlockOfPartition(**block) for block in blocks] for blocks in json.loads(text)["partitions"]]
 
 
-@contextlib.contextmanager
-def _python_errors() -> Iterator[None]:
-    try:
-        yield
-    except Py4JJavaError as error:
-        ours = _error_of_ours(error)
-        if ours is None:
-            raise
-        raise ours from error
-    except Py4JError as error:
-        raise ExchangeError(f"The Spark driver's JVM does not answer; was Spark stopped meanwhile? {error}") from error
+def _error_for(cause: JavaCause) -> RaydpError | None:
+    error_type = _ERROR_TYPES.get(cause.class_name)
+    if error_type is not None:
+        return error_type(cause.message)
+    # Spark's scheduler reports an error in an executor as text only.
+    in_text = _ERROR_IN_TEXT.search(cause.message)
+    return None if in_text is None else ExchangeError(f"A Spark task could not exchange its rows: {in_text[1].strip()}")
 
 
-def _error_of_ours(error: Py4JJavaError) -> RaydpError | None:
-    cause: Any = error.java_exception
-    for _ in range(_DEEPEST_CAUSE):
-        if cause is None:
-            return None
-        message = str(cause.getMessage())
-        kind = _OURS.get(cause.getClass().getName())
-        if kind is not None:
-            return kind(message)
-        # What happened in an executor is only text in the exception of Spark's scheduler.
-        in_text = _OURS_IN_TEXT.search(message)
-        if in_text is not None:
-            return ExchangeError(f"A Spark task could not exchange its rows: {in_text[1].strip()}")
-        cause = cause.getCause()
-    return None
+_python_errors = functools.partial(translated_errors, _error_for, no_answer=ExchangeError)

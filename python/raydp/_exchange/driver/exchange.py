@@ -1,44 +1,65 @@
-"""One application's end of the exchange, as the rest of the package sees it."""
+"""The exchange of one application: what the rest of the package calls to convert DataFrames and Datasets."""
 
 from __future__ import annotations
 
+import contextlib
+import json
+import re
+import weakref
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
+import ray
+from pyspark.errors import PySparkValueError
+from pyspark.sql.types import StructType
 
 from raydp._configuration import registry as _configuration
+from raydp._exchange.driver.block_descriptions import describe_blocks
+from raydp._exchange.driver.context import ExchangeContext
 from raydp._exchange.driver.directory import AgentDirectory
-from raydp._exchange.driver.driver_jvm import DriverJvm
-from raydp._exchange.driver.lineage import Lineages
-from raydp._exchange.driver.to_ray import ExportOptions, dataframe_to_dataset
-from raydp._exchange.driver.to_spark import Blocks, HeldDatasets, Reading
-from raydp._ray.internals import dataset_blocks
+from raydp._exchange.driver.driver_jvm import DriverJvm, ExportRequest, ScanRequest
+from raydp._exchange.driver.export_job import ExportPlan, export_with_retries
+from raydp._exchange.driver.leases import DatasetLeases
+from raydp._exchange.driver.lineages import Lineage, Lineages
+from raydp._exchange.types.spark_types import arrow_schema, spark_schema
+from raydp._exchange.types.tensor_columns import BlockForm
+from raydp._exchange.waits import ExchangeWaits
+from raydp._ray.internals import dataset_of_blocks
+from raydp.errors import UnsupportedTypeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping
 
+    import pyarrow as pa
     from py4j.java_gateway import JVMView
     from pyspark.sql import DataFrame, SparkSession
-    from ray import ObjectRef
-    from ray.data import Dataset
     from ray.data.dataset import MaterializedDataset
 
+    from raydp._exchange.driver.executor_nodes import ExecutorNodes
+    from raydp._exchange.driver.export_job import ExportedBlocks
     from raydp._exchange.types.tensor_columns import Shape
+    from raydp._ray.internals import Blocks
 
 __all__ = ["Exchange"]
 
+_TIMES_ENABLED = "spark.sql.timeType.enabled"
+_TIME_IN_JSON = re.compile(r'"(?:type|elementType|keyType|valueType)":"time\(')
+
 
 class Exchange:
-    """Agents, conversions and held blocks of one application; safe for any thread.
+    """Agents, conversions, leases and lineages of one application; safe for any thread.
 
-    Nothing is started before the first conversion.
+    It starts nothing before the first conversion.
 
     Args:
         application_id: Id of the application.
-        jvm: The driver's JVM.
-        executor_nodes: Returns the Ray node ids (hex) that have executors now.
-        await_change: Waits until the executors changed, or for the given seconds.
+        jvm: The driver JVM.
+        executor_nodes: The nodes that have executors.
         settings: Spark configuration of the application.
+
+    Attributes:
+        directory: The agents.
+        leases: The Datasets that Spark can read.
+        lineages: What is kept to recompute lost blocks.
     """
 
     def __init__(
@@ -46,99 +67,149 @@ class Exchange:
         *,
         application_id: str,
         jvm: JVMView,
-        executor_nodes: Callable[[], Iterable[str]],
-        await_change: Callable[[float], None],
-        settings: Mapping[str, str] | None = None,
+        executor_nodes: ExecutorNodes,
+        settings: Mapping[str, str],
     ) -> None:
-        settings = settings or {}
-        self._recoverable = _configuration.FAULT_TOLERANT.get(settings)
-        self._block_bytes = _configuration.BLOCK_SIZE.get(settings)
-        self._timeout = _configuration.EXCHANGE_TIMEOUT.get(settings)
-        self._jvm = DriverJvm(jvm)
-        self._directory = AgentDirectory(
-            application_id,
-            executor_nodes=executor_nodes,
-            await_change=await_change,
-            timeout=self._timeout,
+        waits = ExchangeWaits.of_timeout(_configuration.EXCHANGE_TIMEOUT.get(settings))
+        self.directory = AgentDirectory(application_id, executor_nodes=executor_nodes, waits=waits)
+        self._context = ExchangeContext(
+            directory=self.directory,
+            jvm=DriverJvm(jvm),
+            waits=waits,
+            block_bytes=_configuration.BLOCK_SIZE.get(settings),
+            keep_lineage=_configuration.FAULT_TOLERANT.get(settings),
+            progress=_configuration.progress(settings),
         )
-        self._held = HeldDatasets(self._directory, self._jvm)
-        self._lineages = Lineages(self._directory, self._jvm, self._timeout)
-        self._reading = Reading(self._held, self._directory, self._jvm, self._block_bytes, self._timeout)
+        self.leases = DatasetLeases(self._context)
+        self.lineages = Lineages(self._context)
 
-    def to_dataset(
+    def from_spark(
         self,
         df: DataFrame,
         *,
         num_blocks: int | None = None,
-        progress: bool | None = None,
         tensor_columns: Collection[str] | Mapping[str, Shape] | None = None,
-        recoverable: bool | None = None,
+        keep_lineage: bool | None = None,
     ) -> MaterializedDataset[Any]:
-        """Convert a DataFrame; see :func:`raydp.from_spark`.
+        """Run a DataFrame's plan and return its rows as a Dataset, in the order of its partitions.
+
+        This process owns the blocks. If the conversion fails or is interrupted, the Spark job is cancelled and the
+        stored blocks are freed.
 
         Args:
             df: The DataFrame.
-            num_blocks: Number of blocks wanted.
-            progress: Whether to draw a bar; ``None``: when standard error is a terminal.
-            tensor_columns: Columns to make tensor columns of.
-            recoverable: Whether Spark makes lost blocks again; ``None``: as the application was told.
+            num_blocks: Number of blocks; ``None``: as many as the data needs.
+            tensor_columns: Columns to convert to tensor columns; see
+                :func:`~raydp._exchange.types.tensor_columns.chosen_tensors`.
+            keep_lineage: Whether Spark recomputes lost blocks; ``None``: what the application's settings say.
+
+        Raises:
+            InvalidArgumentError: The DataFrame has no columns, or two of the same name, or a column cannot become a
+                tensor column.
+            UnsupportedTypeError: A column's type is not supported; no job was started.
+            DataLossError: Rows of a tensor column differ in shape, or hold nulls.
+            ExchangeError: The conversion failed, for example because nodes were lost.
         """
-        options = ExportOptions(
-            num_blocks,
-            self._block_bytes,
-            self._timeout,
-            progress,
-            tensor_columns,
-            self._recoverable if recoverable is None else recoverable,
+        context = self._context
+        keep = context.keep_lineage if keep_lineage is None else keep_lineage
+        agents = context.agent_address()
+        plan = ExportPlan(
+            purpose="from_spark",
+            spark=df.sparkSession,
+            form=BlockForm.of(_schema_of(df), tensor_columns),
+            keep_lineage=keep,
+            run_spark_job=lambda export_id: context.jvm.export(
+                df, ExportRequest(agents, export_id, context.block_bytes, num_blocks, keep)
+            ),
         )
-        return dataframe_to_dataset(df, options, directory=self._directory, jvm=self._jvm, lineages=self._lineages)
+        exported = export_with_retries(context, plan)
+        if keep:
+            self.lineages.keep(Lineage.of(exported, df.sparkSession), exported.agents)
+        return _dataset_of(exported)
 
-    def dataset_to_dataframe(self, spark: SparkSession, dataset: Dataset) -> DataFrame:
-        """Convert a Dataset; see :func:`raydp.to_spark`."""
-        return self._reading.dataframe(spark, _blocks_of(dataset))
+    def to_spark(self, spark: SparkSession, blocks: Blocks) -> DataFrame:
+        """Return a DataFrame that reads blocks where they are, each time it is used.
 
-    def register(self, dataset: Dataset, name: str) -> None:
-        """Let queries read a Dataset under a name; see :func:`raydp.register`."""
-        self._reading.register(name, _blocks_of(dataset))
+        Raises:
+            InvalidArgumentError: There are neither blocks nor a schema, no columns, or two columns of the same name.
+            UnsupportedTypeError: Spark has no type for a column.
+            ExchangeError: The blocks' schema is unknown, and they could not be read for it.
+        """
+        with self._lease(blocks) as request:
+            _check_times(spark, request.schema)
+            df = self._context.jvm.dataframe_of_blocks(spark, request)
+        weakref.finalize(df, self.leases.note_dropped_reader).atexit = False
+        return df
+
+    def register(self, name: str, blocks: Blocks) -> None:
+        """Give blocks a name in Spark SQL; raises the errors of :meth:`to_spark`."""
+        with self._lease(blocks) as request:
+            self._context.jvm.register_blocks(name, request)
+        self.leases.note_dropped_reader()  # the name may have been another Dataset's
 
     def unregister(self, name: str) -> bool:
-        """Take a name back; ``False`` when it was none."""
-        return self._reading.unregister(name)
+        """Remove a name; ``False`` if it was not registered."""
+        known = self._context.jvm.unregister(name)
+        self.leases.note_dropped_reader()
+        return known
 
     def registered(self) -> list[str]:
         """Return the names of all registered Datasets, sorted."""
-        return self._jvm.registered()
-
-    def blocks_to_dataframe(
-        self, spark: SparkSession, schema: Any, blocks: Sequence[ObjectRef[Any]], *, locations: Any = None
-    ) -> DataFrame:
-        """Convert blocks of a Dataset.
-
-        Args:
-            spark: The session.
-            schema: Arrow schema of the blocks; anything else means that the blocks are asked.
-            blocks: References to Arrow tables or pandas frames.
-            locations: Not needed; Ray is asked where the blocks are.
-        """
-        del locations
-        found = Blocks(list(blocks), schema if isinstance(schema, pa.Schema) else None)
-        return self._reading.dataframe(spark, found)
-
-    def held_blocks(self) -> list[ObjectRef[Any]]:
-        """Return references to all blocks that DataFrames of this application read."""
-        return self._held.references()
-
-    def counters(self) -> list[dict[str, int]]:
-        """Return what each agent holds, for tests and diagnosis; see ``ExchangeAgent.counters``."""
-        return self._directory.counters()
+        return self._context.jvm.registered()
 
     def close(self) -> None:
-        """End the agents and drop the blocks of DataFrames; Datasets that were made stay. Idempotent."""
-        self._lineages.close()
-        self._held.close()
-        self._directory.close()
+        """End the agents and drop the blocks of DataFrames. Datasets stay readable. Idempotent."""
+        self.lineages.close()
+        self.leases.close()
+        self.directory.close()
+
+    @contextlib.contextmanager
+    def _lease(self, blocks: Blocks) -> Iterator[ScanRequest]:
+        """Hold blocks, from before the JVM leases them, in the body of the ``with``, until the lease ends."""
+        schema, sources = describe_blocks(self._context, blocks)
+        dataset = self.leases.hold(blocks.refs, schema)
+        try:
+            yield ScanRequest(
+                agents=self._context.agent_address(),
+                dataset=dataset,
+                schema=spark_schema(schema).json(),
+                segment_bytes=self._context.block_bytes,
+                blocks=sources,
+            )
+        except BaseException:
+            self.leases.release(dataset)
+            raise
+        self.leases.release_when_unused()
 
 
-def _blocks_of(dataset: Dataset) -> Blocks:
-    found = dataset_blocks(dataset)
-    return Blocks(found.refs, found.schema, found.rows, found.sizes)
+def _schema_of(df: DataFrame) -> pa.Schema:
+    try:
+        return arrow_schema(df.schema)
+    except PySparkValueError as error:
+        # PySpark lacks some of the JVM's types, for example timestamps with nanoseconds.
+        raise UnsupportedTypeError(
+            f"A column has a type that PySpark itself does not know. Cast it, a timestamp of nanoseconds for example "
+            f"to TIMESTAMP_NTZ: {error}"
+        ) from error
+
+
+def _check_times(spark: SparkSession, schema: str) -> None:
+    if _TIME_IN_JSON.search(schema) and spark.conf.get(_TIMES_ENABLED, "false") != "true":
+        raise UnsupportedTypeError(
+            f"A column holds times of day, and Spark's type for them is off. Set {_TIMES_ENABLED} to true in the "
+            f"session, or drop the column: {StructType.fromJson(json.loads(schema)).simpleString()}"
+        )
+
+
+def _dataset_of(exported: ExportedBlocks) -> MaterializedDataset[Any]:
+    schema = exported.form.stored_schema()
+    blocks = [block for partition in exported.partitions for block in partition]
+    if not blocks:
+        # Ray Data takes the schema from a block, so a Dataset without rows needs an empty one.
+        return dataset_of_blocks([ray.put(schema.empty_table())], [0], [0], schema)
+    return dataset_of_blocks(
+        [exported.ref(block) for block in blocks],
+        [block.rows for block in blocks],
+        [block.bytes for block in blocks],
+        schema,
+    )

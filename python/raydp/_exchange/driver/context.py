@@ -1,0 +1,45 @@
+"""What all conversions of one application share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from raydp._exchange.driver.driver_jvm import AgentAddress
+
+if TYPE_CHECKING:
+    from raydp._exchange.driver.directory import AgentDirectory
+    from raydp._exchange.driver.driver_jvm import DriverJvm
+    from raydp._exchange.waits import ExchangeWaits
+
+__all__ = ["ExchangeContext"]
+
+
+@dataclass(frozen=True)
+class ExchangeContext:
+    """What all conversions of one application share.
+
+    Attributes:
+        directory: The application's agents.
+        jvm: The driver JVM.
+        waits: The bound of each wait.
+        block_bytes: Target size of blocks, and size of the segment that a task reads through.
+        keep_lineage: Whether lost blocks are recomputed unless a conversion says otherwise.
+        progress: Whether to draw progress bars; ``None``: if standard error is a terminal.
+    """
+
+    directory: AgentDirectory
+    jvm: DriverJvm
+    waits: ExchangeWaits
+    block_bytes: int
+    keep_lineage: bool
+    progress: bool | None
+
+    def agent_address(self) -> AgentAddress:
+        """Return what executors need to connect to their node's agent."""
+        return AgentAddress(
+            application=self.directory.application,
+            agents_dir=str(self.directory.folder),
+            token=self.directory.token.hex(),
+            timeout_s=round(self.waits.task),
+        )

@@ -1,0 +1,52 @@
+"""Every wait of the exchange, with its bound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["ExchangeWaits"]
+
+
+@dataclass(frozen=True)
+class ExchangeWaits:
+    """How long each wait of the exchange may take, in seconds.
+
+    ``spark.raydp.exchange.timeout`` sets the first five, each of which depends on the amount of data and on the speed
+    of disks and network. The others are control calls, which take milliseconds on a healthy cluster.
+
+    Attributes:
+        task: A Spark task waits for its agent: once for each block that the agent stores, once for each reply to a
+            read request.
+        block_fetch: An agent waits for Ray to bring a block of a Dataset to its node.
+        block_descriptions: The driver waits for the agents to describe all blocks whose schema is unknown.
+        last_blocks: After Spark's job, the driver waits for each agent to store the blocks that it has received.
+        sign_of_life: During Spark's job, the driver waits for the driver JVM and the agents to answer a check. The job
+            itself may take any time.
+        check_interval: Time between two of these checks.
+        control: The driver waits for an agent to answer a control call.
+        cancel: The driver waits for an export to cancel.
+        agent_start: The driver waits for an agent to start.
+        agent_stop: The driver waits for agents to close.
+    """
+
+    task: float
+    block_fetch: float
+    block_descriptions: float
+    last_blocks: float
+    sign_of_life: float
+    check_interval: float = 30.0
+    control: float = 60.0
+    cancel: float = 15.0
+    agent_start: float = 120.0
+    agent_stop: float = 10.0
+
+    @classmethod
+    def of_timeout(cls, timeout: float) -> ExchangeWaits:
+        """Return the waits for a value of ``spark.raydp.exchange.timeout``."""
+        return cls(
+            task=timeout,
+            block_fetch=timeout,
+            block_descriptions=timeout,
+            last_blocks=timeout,
+            sign_of_life=timeout,
+        )
