@@ -177,7 +177,10 @@ object RaydpConfiguration {
     "spark.raydp.exchange.timeout",
     "a number of seconds above 0",
     Some("600"),
-    "Time without any progress after which a conversion gives up.",
+    "Bound of each of these waits of a conversion: a task for its agent to store one block or to answer one read " +
+      "request; an agent for Ray to bring a block to its node; the driver for the schemas of blocks, for the last " +
+      "blocks to be stored after Spark's job has ended, and for the driver JVM and the agents to answer a check while " +
+      "the job runs. The job itself may take any time.",
     "2.0.0",
     Setting.millis)
 
