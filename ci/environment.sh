@@ -29,7 +29,8 @@ find_python() {
 import ensurepip, pathlib, sys, sysconfig, venv
 sys.exit(sys.version_info < (3, 11) or not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())
 PYTHON
-      "$candidate" -c 'import sys; print(sys.executable)'
+      # Not that of a virtual environment which is active: ci/setup.sh would take .venv for outdated and delete it.
+      "$candidate" -c 'import sys; print(getattr(sys, "_base_executable", sys.executable))'
       return
     fi
   done
