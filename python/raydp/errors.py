@@ -93,4 +93,4 @@ class MpiError(RaydpError, RuntimeError):
 
 
 class NotFittedError(RaydpError, RuntimeError):
-    """An estimator was asked for its model, or for predictions, before it was fitted."""
+    """An estimator's model or predictions were requested before it was fitted."""

@@ -40,7 +40,7 @@ class State(StrEnum):
     PREPARING = "preparing"
     """Settings, Ray and the driver JVM are being prepared."""
     STARTING = "starting"
-    """Ray was asked for the executors, and the ``SparkContext`` is being made."""
+    """The executors were requested from Ray, and the ``SparkContext`` is being made."""
     RUNNING = "running"
     STOPPING = "stopping"
     """What the application held is being closed."""

@@ -34,8 +34,8 @@ def translate(settings: Mapping[str, str]) -> dict[str, str]:
         for key in _matching(settings, former):
             if now is None:
                 continue
-            wanted = now + key.removeprefix(former)
-            name = lowered.setdefault(wanted.lower(), wanted)
+            today = now + key.removeprefix(former)
+            name = lowered.setdefault(today.lower(), today)
             if name in result and name in _CLASS_PATHS:
                 parts = [*result[name].split(os.pathsep), *settings[key].split(os.pathsep)]
                 result[name] = os.pathsep.join(dict.fromkeys(filter(None, parts)))

@@ -55,7 +55,7 @@ class Blocks:
 
     @classmethod
     def of_refs(cls, refs: Sequence[ObjectRef[Any]], schema: pa.Schema | None) -> Blocks:
-        """Return blocks of which only the references and perhaps the schema are known."""
+        """Return blocks whose rows and sizes are unknown."""
         unknown = [None] * len(refs)
         return cls(list(refs), unknown, unknown, schema)
 
@@ -166,10 +166,10 @@ def is_client_connected() -> bool:
 
 
 def quieten_reports() -> None:
-    """Keep Ray Train in this worker from writing a line for every report, which reaches the user's terminal.
+    """Stop Ray Train in this worker from logging every report. The log lines reach the user's terminal.
 
-    Why: the logger is named after its file, so that the ``log_level`` of ``ray.train.LoggingConfig`` does not hold for
-    it. One that is named after its module would replace this.
+    Why: the logger is named after its file, and the ``log_level`` of ``ray.train.LoggingConfig`` does not apply to it.
+    A logger that is named after its module would replace this.
     """
     from ray.train.v2._internal.execution import context
 
@@ -177,19 +177,18 @@ def quieten_reports() -> None:
 
 
 def lean_trainer(trainer: type[Any], groups: Path, is_final: Callable[[BaseException], bool]) -> type[Any]:
-    """Return a trainer of Ray Train that starts fewer processes for itself, and does not repeat what fails again.
+    """Return a trainer of Ray Train that starts fewer processes of its own, and does not retry errors that recur.
 
-    Why: of the processes, one is for handing out Datasets, for every group of workers and also when it was given none,
-    where estimators deal the blocks themselves; and one watches whether the controller is killed, which, where Ray has
-    no dashboard, the end of a fit waits for, 12 s long. Each imports all of Ray Train (two seconds of processor time).
-    Callbacks that can be left out would replace it. What the second one is for is left to :func:`remove_groups`. As for
-    failures, Ray Train takes an error in the training function for one like a killed worker; a public failure policy
-    would replace it.
+    Why: Ray Train starts two processes that estimators do not need, and each imports all of Ray Train (two seconds of
+    CPU time). One hands out Datasets; it is started for every group of workers, but estimators distribute the blocks
+    themselves. The other watches whether the controller is killed; without Ray's dashboard, the end of a fit waits
+    12 s for it. :func:`remove_groups` does its work. Optional callbacks would replace this. As for failures, Ray Train
+    treats an error in the training function like a killed worker; a public failure policy would replace this.
 
     Args:
         trainer: A subclass of ``ray.train``'s ``DataParallelTrainer``.
-        groups: A file of this machine, where the controller runs too, that gets the workers' placement groups.
-        is_final: Tells of an error in a worker whether it would come again, however often training is tried.
+        groups: A file on this machine, where the controller also runs. It receives the workers' placement groups.
+        is_final: Tells whether an error in a worker would recur in every attempt.
     """
 
     class Lean(trainer):  # type: ignore[misc]  # Ray has no types
@@ -209,7 +208,7 @@ def lean_trainer(trainer: type[Any], groups: Path, is_final: Callable[[BaseExcep
 
 
 def _without_retries(policy: Any, is_final: Callable[[BaseException], bool]) -> Any:
-    """Return a failure policy that gives up on final errors, and leaves the others to another policy."""
+    """Return a failure policy that does not retry final errors, and leaves the others to another policy."""
     from ray.exceptions import RayError
     from ray.train.v2._internal.exceptions import RayTrainError
     from ray.train.v2._internal.execution.failure_handling import FailureDecision, FailurePolicy
@@ -217,7 +216,7 @@ def _without_retries(policy: Any, is_final: Callable[[BaseException], bool]) -> 
     class WithoutRetries(FailurePolicy):
         def make_decision(self, training_failed_error: Any) -> Any:
             failures = getattr(training_failed_error, "worker_failures", {}).values()
-            # With a worker that died among them, the others' errors may come of its death.
+            # If one of the workers died, the errors of the others may be caused by that.
             died = any(isinstance(one, (RayError, RayTrainError)) for one in failures)
             if any(map(is_final, failures)) and not died:
                 return FailureDecision.RAISE
@@ -232,7 +231,7 @@ def _note_groups(path: Path) -> Any:
     class NoteGroups(WorkerGroupCallback):
         def after_worker_group_start(self, worker_group: Any) -> None:
             group = worker_group.get_worker_group_state().placement_group_handle.placement_group
-            path.parent.mkdir(parents=True, exist_ok=True)  # where the controller has a file system of its own
+            path.parent.mkdir(parents=True, exist_ok=True)  # if the controller has its own file system
             with path.open("ab") as file:
                 pickle.dump(group, file)
 
@@ -240,7 +239,7 @@ def _note_groups(path: Path) -> Any:
 
 
 def remove_groups(path: Path) -> None:
-    """Remove the placement groups that a controller noted, in case that it was killed before it did so itself."""
+    """Remove the placement groups that a controller noted, in case it was killed before it removed them."""
     from ray.util import remove_placement_group
 
     if not path.exists():
