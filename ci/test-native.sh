@@ -17,7 +17,8 @@ run_lane() {
   local build=build/native-$1
   step "C++ tests: $1"
   cmake -S native -B "$build" -G Ninja -DRAYDP_BUILD_TESTS=ON -DRAYDP_BUILD_JNI=OFF \
-    -DCMAKE_BUILD_TYPE=RelWithDebInfo "-DRAYDP_SANITIZE=$2" >"$build.log" || { cat "$build.log"; exit 1; }
+    -DCMAKE_BUILD_TYPE=RelWithDebInfo "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=$3" "-DRAYDP_SANITIZE=$2" \
+    >"$build.log" || { cat "$build.log"; exit 1; }
   cmake --build "$build" --parallel "$(nproc)" >"$build.log" || { cat "$build.log"; exit 1; }
   ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 \
     TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
@@ -39,9 +40,10 @@ mkdir -p build
 if [[ $# -eq 0 ]]; then set -- release address thread; fi
 for lane in "$@"; do
   case $lane in
-    release) run_lane release "" ;;
-    address) run_lane address address,undefined ;;
-    thread) run_lane thread thread ;;
+    release) run_lane release "" "-O2 -DNDEBUG" ;;
+    # What the sanitizers' manuals suggest; line numbers are enough for their reports. Compiles in two thirds of the time.
+    address) run_lane address address,undefined "-O1 -g1 -DNDEBUG" ;;
+    thread) run_lane thread thread "-O1 -g1 -DNDEBUG" ;;
     fuzz) run_fuzzer ;;
     *) fail "no such lane: $lane" ;;
   esac

@@ -3,7 +3,10 @@
 #
 #   bash ci/test-python.sh [pytest's arguments]      for one: tests/errors/test_java.py -k missing
 #
-# Without arguments, runs all tests in two processes, one file at a time in each. tests/conftest.py says which files come first.
+# Without arguments, runs all tests in three processes, one file at a time in each: tests wait much of their time.
+# tests/conftest.py says which files come first.
+#
+# RAYDP_TEST_PROCESSES   how many (default: 3, which suits 2 cores; each takes up to 6 GB of memory)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=ci/environment.sh
@@ -15,7 +18,7 @@ RAYDP_PYTHON=$PWD/.venv/bin/python bash ci/dev-build.sh testing
 if (($# == 0)); then
   step "Class-data archives, which make the hundreds of JVMs below start faster"
   PATH=$PWD/.venv/bin:$PATH .venv/bin/python -m raydp archive --if-missing
-  set -- --numprocesses 2 --dist loadfile --no-loadscope-reorder
+  set -- --numprocesses "${RAYDP_TEST_PROCESSES:-3}" --dist loadfile --no-loadscope-reorder
 fi
 RAYDP_TEST_DASHBOARD=$(dashboard_folder)
 export RAYDP_TEST_DASHBOARD
