@@ -11,7 +11,6 @@ from pyspark.sql.types import LongType
 
 import raydp
 from raydp._machine import installation as _installation
-from raydp._spark import internals as _spark_internals
 from raydp.errors import InvalidArgumentError, NotADataFrameError, UnsupportedTypeError
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def test_executors_are_ray_actors_on_the_node_address(spark: SparkSession) -> No
 
 
 def test_module_options_are_those_of_spark(spark: SparkSession) -> None:
-    jvm = _spark_internals.jvm_of(spark)
+    jvm = spark._jvm
     options = jvm.org.apache.spark.launcher.JavaModuleOptions.defaultModuleOptions().split()
     assert list(_installation.SPARK_MODULE_OPTIONS) == options
     assert _installation.LEFT_OUT_MODULE_OPTION in options

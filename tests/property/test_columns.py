@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ray.data.extensions import ArrowPythonObjectType
 
-from raydp._exchange.types.canonical_types import canonical_schema
-from raydp._exchange.types.columns import canonical_columns, struct_arrays
-from raydp._exchange.types.spark_types import arrow_schema, spark_schema
+from raydp._exchange.types.canonical_types import to_canonical_schema
+from raydp._exchange.types.columns import to_canonical_columns, to_struct_arrays
+from raydp._exchange.types.spark_types import to_arrow_schema, to_spark_schema
 from raydp.errors import DataLossError, InvalidArgumentError, UnsupportedTypeError
 from support.arrow_data import canonical_types, rows_of
 from support.foreign_data import FOREIGN_KINDS, Blocks, Kind, blocks
@@ -26,25 +26,25 @@ if TYPE_CHECKING:
 @given(st.lists(canonical_types(), min_size=1, max_size=4))
 def test_canonical_types_and_spark_types_are_one_to_one(types: list[pa.DataType]) -> None:
     schema = pa.schema([(f"c{index}", type_) for index, type_ in enumerate(types)])
-    assert canonical_schema(schema) == schema
-    assert arrow_schema(spark_schema(schema)) == schema
+    assert to_canonical_schema(schema) == schema
+    assert to_arrow_schema(to_spark_schema(schema)) == schema
 
 
 @given(schemas(spark_types()))
 def test_spark_schemas_come_back_with_every_detail(schema: T.StructType) -> None:
-    assert spark_schema(canonical_schema(arrow_schema(schema))) == schema
+    assert to_spark_schema(to_canonical_schema(to_arrow_schema(schema))) == schema
 
 
 @given(blocks(foreign=True))
 def test_foreign_schemas_become_canonical(found: Blocks) -> None:
-    assert canonical_schema(found.schema) == found.canonical
+    assert to_canonical_schema(found.schema) == found.canonical
 
 
 @given(st.booleans().flatmap(lambda foreign: blocks(foreign=foreign)))
 def test_columns_keep_their_values(found: Blocks) -> None:
     for table, wanted in zip(found.tables, found.wanted, strict=True):
-        columns = canonical_columns(table, list(found.canonical))
-        pieces = struct_arrays(columns, found.canonical.names, table.num_rows)
+        columns = to_canonical_columns(table, list(found.canonical))
+        pieces = to_struct_arrays(columns, found.canonical.names, table.num_rows)
         batches = [pa.RecordBatch.from_struct_array(piece) for piece in pieces]
         result = pa.Table.from_batches(batches)
         assert result.schema.equals(found.canonical)
@@ -56,21 +56,21 @@ def test_columns_keep_their_values(found: Blocks) -> None:
 def test_too_large_unsigned_numbers_are_named(before: int, value: int, after: int) -> None:
     table = pa.table({"n": pa.array([1] * before + [value] + [None] * after, pa.uint64())})
     with pytest.raises(DataLossError, match=rf"column 'n', type uint64, type for Spark int64, for example {value}$"):
-        canonical_columns(table, [pa.field("n", pa.int64())])
+        to_canonical_columns(table, [pa.field("n", pa.int64())])
 
 
 @given(st.integers(-(2**62), 2**62).filter(lambda nanos: nanos % 1000))
 def test_nanoseconds_are_never_cut(nanos: int) -> None:
     table = pa.table({"t": pa.array([[0], None, [nanos]], pa.list_(pa.timestamp("ns")))})
     with pytest.raises(DataLossError, match=r"column 't\[\]', type timestamp\[ns\]"):
-        canonical_columns(table, list(canonical_schema(table.schema)))
+        to_canonical_columns(table, list(to_canonical_schema(table.schema)))
 
 
 def test_parts_of_microseconds_in_intervals_are_never_cut() -> None:
     found = pa.array([None, (1, 2, 3_000), (1, 2, 3_001)], pa.month_day_nano_interval())
     table = pa.table({"t": pa.StructArray.from_arrays([found], ["i"])})
-    with pytest.raises(DataLossError, match=r"column 't', an interval has parts of a microsecond.*3001"):
-        canonical_columns(table, list(canonical_schema(table.schema)))
+    with pytest.raises(DataLossError, match=r"column 't', an interval has a fraction of a microsecond.*3001"):
+        to_canonical_columns(table, list(to_canonical_schema(table.schema)))
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_parts_of_microseconds_in_intervals_are_never_cut() -> None:
 def test_times_beyond_a_day_are_refused(nanos: int) -> None:
     times = pa.array([[0], [None, nanos]], pa.list_(pa.time64("ns")))
     with pytest.raises(DataLossError, match=rf"column 't\[\]', for example {nanos} ns$"):
-        canonical_columns(pa.table({"t": times}), [pa.field("t", times.type)])
+        to_canonical_columns(pa.table({"t": times}), [pa.field("t", times.type)])
 
 
 @pytest.mark.parametrize("kind", FOREIGN_KINDS, ids=lambda kind: str(kind.found))
@@ -89,9 +89,9 @@ def test_each_foreign_type_becomes_canonical(kind: Kind, data: st.DataObject) ->
     rows = data.draw(kind.rows(6))
     table = pa.table({"c": kind.lay_out(rows)})
     assert table.schema.field("c").type == kind.found
-    schema = canonical_schema(table.schema)
+    schema = to_canonical_schema(table.schema)
     assert schema.field("c").type == kind.canonical
-    (column,) = canonical_columns(table, list(schema))
+    (column,) = to_canonical_columns(table, list(schema))
     column.validate(full=True)
     assert rows_of(pa.table({"c": column})) == rows_of(pa.table({"c": pa.array(rows, kind.canonical)}))
 
@@ -110,26 +110,26 @@ def test_each_foreign_type_becomes_canonical(kind: Kind, data: st.DataObject) ->
 def test_unsupported_types_name_the_column_and_the_type(type_: pa.DataType, shown: str) -> None:
     nested = pa.struct([("deep", pa.list_(pa.map_(pa.string(), type_)))])
     with pytest.raises(UnsupportedTypeError, match=rf"column 'c\.deep\[\]\.value', Arrow type .*{shown}"):
-        canonical_schema(pa.schema([("c", nested)]))
+        to_canonical_schema(pa.schema([("c", nested)]))
 
 
 def test_repeated_and_missing_columns_are_refused() -> None:
     with pytest.raises(InvalidArgumentError, match="no columns"):
-        canonical_schema(pa.schema([]))
+        to_canonical_schema(pa.schema([]))
     with pytest.raises(InvalidArgumentError, match=r"same name.*: a$"):
-        canonical_schema(pa.schema([("a", pa.int8()), ("a", pa.int16()), ("b", pa.int8())]))
+        to_canonical_schema(pa.schema([("a", pa.int8()), ("a", pa.int16()), ("b", pa.int8())]))
     with pytest.raises(InvalidArgumentError, match=r"column 's', fields x$"):
-        canonical_schema(pa.schema([("s", pa.struct([("x", pa.int8()), ("x", pa.int8())]))]))
+        to_canonical_schema(pa.schema([("s", pa.struct([("x", pa.int8()), ("x", pa.int8())]))]))
 
 
 def test_a_block_that_repeats_a_wanted_column_is_refused() -> None:
     twice = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
     with pytest.raises(InvalidArgumentError, match=r"same name.*: a$"):
-        canonical_columns(twice, [pa.field("a", pa.int64())])
+        to_canonical_columns(twice, [pa.field("a", pa.int64())])
 
 
 def test_a_column_that_a_block_lacks_is_null() -> None:
-    (column,) = canonical_columns(pa.table({"a": [1, 2]}), [pa.field("b", pa.struct([("x", pa.string())]))])
+    (column,) = to_canonical_columns(pa.table({"a": [1, 2]}), [pa.field("b", pa.struct([("x", pa.string())]))])
     assert column.to_pylist() == [None, None]
 
 
@@ -145,19 +145,19 @@ def test_a_column_that_a_block_lacks_is_null() -> None:
 )
 def test_blocks_of_another_type_are_refused_instead_of_guessed(values: pa.Array, target: pa.DataType) -> None:
     with pytest.raises(UnsupportedTypeError, match="another type than the Dataset's schema says"):
-        canonical_columns(pa.table({"a": values}), [pa.field("a", target)])
+        to_canonical_columns(pa.table({"a": values}), [pa.field("a", target)])
 
 
 def test_whole_floats_of_pandas_go_back_to_integers_and_others_do_not() -> None:
     wanted = [pa.field("a", pa.int64())]
-    (column,) = canonical_columns(pa.table({"a": [1.0, None]}), wanted)
+    (column,) = to_canonical_columns(pa.table({"a": [1.0, None]}), wanted)
     assert column.to_pylist() == [1, None]
     with pytest.raises(DataLossError, match=r"column 'a'.*for example 1\.5$"):
-        canonical_columns(pa.table({"a": [1.0, 1.5]}), wanted)
+        to_canonical_columns(pa.table({"a": [1.0, 1.5]}), wanted)
 
 
 def test_no_columns_keep_the_number_of_rows() -> None:
-    (piece,) = struct_arrays([], [], 7)
+    (piece,) = to_struct_arrays([], [], 7)
     assert len(piece) == 7
 
 
@@ -166,6 +166,6 @@ def test_slices_of_structs_with_untyped_nulls_stay_whole(skip: int) -> None:
     inner = pa.struct([("nothing", pa.null())])
     found = pa.array([{"s": {"nothing": None}, "n": n} for n in range(4)], pa.struct([("s", inner), ("n", pa.uint8())]))
     wanted = pa.field("c", pa.struct([("s", inner), ("n", pa.int16())]))
-    (column,) = canonical_columns(pa.table({"c": found.slice(skip)}), [wanted])
+    (column,) = to_canonical_columns(pa.table({"c": found.slice(skip)}), [wanted])
     column.validate(full=True)
     assert column.to_pylist() == found.slice(skip).to_pylist()

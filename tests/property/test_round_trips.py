@@ -16,7 +16,7 @@ from pyspark.sql.types import ArrayType, MapType, StructType
 
 import raydp
 import raydp.spark
-from raydp._exchange.types.spark_types import arrow_schema
+from raydp._exchange.types.spark_types import to_arrow_schema
 from support.arrow_data import rows_of
 from support.datasets import table_of
 from support.foreign_data import Blocks, blocks
@@ -36,7 +36,7 @@ def test_ray_to_spark_to_ray(spark: SparkSession, found: Blocks) -> None:
     note(f"canonical schema: {found.canonical}")
     refs = [ray.put(table) for table in found.tables]
     df = raydp.spark.ray_dataset_to_spark_dataframe(spark, found.schema, refs)
-    assert arrow_schema(df.schema) == found.canonical
+    assert to_arrow_schema(df.schema) == found.canonical
     dataset = raydp.from_spark(df)
     result = table_of(dataset)
     assert result.schema == found.canonical
@@ -109,7 +109,7 @@ def test_spark_to_ray_to_spark(spark: SparkSession, frame: tuple[T.StructType, l
         assert _collected(back) == _collected(df)
         if all(_arrow_of_pyspark_holds(field.dataType) for field in schema):
             # Spark's own way to Arrow is another implementation of the same mapping.
-            assert rows_of(table_of(dataset)) == rows_of(df.toArrow().cast(arrow_schema(schema)))
+            assert rows_of(table_of(dataset)) == rows_of(df.toArrow().cast(to_arrow_schema(schema)))
     finally:
         df.unpersist()
 

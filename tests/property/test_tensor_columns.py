@@ -14,10 +14,10 @@ from pyspark.sql import types as T
 from ray.data.block import BlockAccessor
 from ray.data.extensions import FixedShapeTensorFormat
 
-from raydp._exchange.types.canonical_types import canonical_schema
-from raydp._exchange.types.columns import canonical_columns
-from raydp._exchange.types.spark_types import arrow_schema, spark_schema
-from raydp._exchange.types.tensor_columns import BlockForm, TensorTables, chosen_tensors, shapes_of_agents
+from raydp._exchange.types.canonical_types import to_canonical_schema
+from raydp._exchange.types.columns import to_canonical_columns
+from raydp._exchange.types.spark_types import to_arrow_schema, to_spark_schema
+from raydp._exchange.types.tensor_columns import BlockForm, TensorConverter, choose_tensors, merge_shapes
 from raydp.errors import DataLossError, InvalidArgumentError
 
 FORMS = list(FixedShapeTensorFormat)
@@ -26,7 +26,7 @@ NUMBERS = st.floats(allow_nan=False, width=32)
 
 def _table(type_: T.DataType, rows: list[Any], metadata: dict[str, Any] | None = None) -> pa.Table:
     """The column c as it comes from Spark: user-defined types as their storage."""
-    schema = arrow_schema(T.StructType([T.StructField("c", type_, metadata=metadata)]))
+    schema = to_arrow_schema(T.StructType([T.StructField("c", type_, metadata=metadata)]))
     stored = [None if row is None else type_.toInternal(row) for row in rows]
     field = schema.field("c")
     if pa.types.is_struct(field.type):
@@ -37,11 +37,11 @@ def _table(type_: T.DataType, rows: list[Any], metadata: dict[str, Any] | None =
 def _tensors(
     tables: list[pa.Table], asked: Any = None, form: FixedShapeTensorFormat = FixedShapeTensorFormat.V2
 ) -> list[pa.Table]:
-    columns = chosen_tensors(tables[0].schema, asked)
-    agent = TensorTables(columns, form)
-    made = [agent.table(table) for table in tables]
+    columns = choose_tensors(tables[0].schema, asked)
+    agent = TensorConverter(columns, form)
+    made = [agent.convert(table) for table in tables]
     decided = BlockForm(tables[0].schema, tuple(columns), form)
-    promised = decided.with_shapes(shapes_of_agents([agent.shapes])).stored_schema()
+    promised = decided.with_shapes(merge_shapes([agent.shapes])).stored_schema()
     assert all(table.schema.equals(promised, check_metadata=True) for table in made)
     return made
 
@@ -54,10 +54,10 @@ def _numpy(table: pa.Table) -> np.ndarray[Any, Any]:
 
 def _returned(table: pa.Table) -> tuple[T.DataType, list[Any]]:
     """What Spark makes of the column c when it gets it back."""
-    schema = canonical_schema(table.schema)
-    (column,) = canonical_columns(table, list(schema))
+    schema = to_canonical_schema(table.schema)
+    (column,) = to_canonical_columns(table, list(schema))
     column.validate(full=True)
-    type_ = spark_schema(schema)["c"].dataType
+    type_ = to_spark_schema(schema)["c"].dataType
     rows = [tuple(row.values()) if isinstance(row, dict) else row for row in column.to_pylist()]
     return type_, [type_.fromInternal(row) if type_.needConversion() else row for row in rows]
 
@@ -173,14 +173,14 @@ def test_nulls_that_numpy_cannot_show_are_refused(element: T.DataType, rows: lis
 
 
 def test_arrays_are_lists_and_nested_vectors_are_structs_unless_asked() -> None:
-    schema = arrow_schema(
+    schema = to_arrow_schema(
         T.StructType([T.StructField("a", T.ArrayType(T.FloatType())), T.StructField("v", VectorUDT())])
     )
-    assert [column.name for column in chosen_tensors(schema, None)] == ["v"]
-    assert [column.name for column in chosen_tensors(schema, ["a"])] == ["a"]
-    assert chosen_tensors(schema, []) == []
-    nested = arrow_schema(T.StructType([T.StructField("l", T.ArrayType(VectorUDT()))]))
-    assert chosen_tensors(nested, None) == []
+    assert [column.name for column in choose_tensors(schema, None)] == ["v"]
+    assert [column.name for column in choose_tensors(schema, ["a"])] == ["a"]
+    assert choose_tensors(schema, []) == []
+    nested = to_arrow_schema(T.StructType([T.StructField("l", T.ArrayType(VectorUDT()))]))
+    assert choose_tensors(nested, None) == []
 
 
 def test_rows_of_several_shapes_are_refused_with_the_column() -> None:
@@ -193,7 +193,7 @@ def test_rows_of_several_shapes_are_refused_with_the_column() -> None:
     with pytest.raises(DataLossError, match=r"column 'c', shapes \(3,\) and \(2,\)$"):
         _tensors(vectors[:1], {"c": (3,)})
     with pytest.raises(DataLossError, match=r"column 'c', shapes \(2,\) and \(3,\)$"):
-        shapes_of_agents([{"c": (2,)}, {}, {"c": (3,)}])
+        merge_shapes([{"c": (2,)}, {}, {"c": (3,)}])
     ragged = _table(T.ArrayType(T.ArrayType(T.FloatType())), [[[1.0], [2.0, 3.0]]])
     with pytest.raises(DataLossError, match=r"column 'c', shapes \(2, 1\) and \(2, 2\)$"):
         _tensors([ragged], ["c"])
@@ -217,18 +217,18 @@ def test_sparse_vectors_do_not_fill_the_memory_with_zeros() -> None:
     ],
 )
 def test_wrong_requests_are_refused(asked: Any, message: str) -> None:
-    schema = arrow_schema(
+    schema = to_arrow_schema(
         T.StructType([T.StructField("c", T.ArrayType(T.FloatType())), T.StructField("s", T.StringType())])
     )
     with pytest.raises(InvalidArgumentError, match=message):
-        chosen_tensors(schema, asked)
+        choose_tensors(schema, asked)
 
 
 def test_lists_in_a_column_of_vectors_become_vectors() -> None:
     (found,) = _tensors([_table(VectorUDT(), [DenseVector([1.0, 2.0])])])
-    wanted = canonical_schema(found.schema)
+    wanted = to_canonical_schema(found.schema)
     lists = pa.table({"c": pa.array([[3.0, 4.0], None])})
-    (column,) = canonical_columns(lists, list(wanted))
+    (column,) = to_canonical_columns(lists, list(wanted))
     assert [None if row is None else row["values"] for row in column.to_pylist()] == [[3.0, 4.0], None]
     with pytest.raises(DataLossError, match=r"column 'c', a number in it is null$"):
-        canonical_columns(pa.table({"c": pa.array([[3.0, None]])}), list(wanted))
+        to_canonical_columns(pa.table({"c": pa.array([[3.0, None]])}), list(wanted))

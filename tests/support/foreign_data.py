@@ -15,7 +15,7 @@ import pyarrow as pa
 from hypothesis import strategies as st
 from ray.data.extensions import ArrowTensorType, ArrowTensorTypeV2, ArrowVariableShapedTensorType
 
-from raydp._exchange.types.encodings import CALENDAR_INTERVAL
+from raydp._exchange.types.type_table import CALENDAR_INTERVAL
 from support.arrow_data import canonical_types, column_names, values
 
 if TYPE_CHECKING:

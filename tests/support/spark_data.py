@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pyspark.ml.linalg import DenseVector, MatrixUDT, SparseVector, VectorUDT
 from pyspark.sql import types as T
 
-from raydp._exchange.types.spark_types import arrow_schema
+from raydp._exchange.types.spark_types import to_arrow_schema
 from support.arrow_data import column_names, plain_rows
 
 if TYPE_CHECKING:
@@ -104,4 +104,4 @@ def spark_rows(type_: T.DataType) -> st.SearchStrategy[Any]:
 
 
 def _arrow_type(type_: T.DataType) -> pa.DataType:
-    return arrow_schema(T.StructType([T.StructField("c", type_)])).field("c").type
+    return to_arrow_schema(T.StructType([T.StructField("c", type_)])).field("c").type

@@ -35,7 +35,6 @@ __all__ = [
     "is_context_active",
     "java_dataframe",
     "java_session",
-    "jvm_of",
     "running_jvm",
     "stop_active_context",
 ]
@@ -226,14 +225,6 @@ def forget_builder_options(names: Iterable[str]) -> None:
     options = SparkSession.builder._options
     for name in names:
         options.pop(name, None)
-
-
-def jvm_of(spark: SparkSession) -> JVMView:
-    """Return the JVM behind a session."""
-    jvm = spark.sparkContext._jvm
-    if jvm is None:
-        raise SessionError("The Spark session has no JVM any more: it was stopped. Start it again.")
-    return jvm
 
 
 def java_session(spark: SparkSession) -> JavaObject:

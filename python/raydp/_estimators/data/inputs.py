@@ -11,7 +11,7 @@ import ray
 import ray.data
 
 from raydp._estimators.data.vectors import vectors_as_arrays
-from raydp._exchange.types.spark_types import arrow_schema
+from raydp._exchange.types.spark_types import to_arrow_schema
 from raydp._ray.internals import arrow_table, blocks_of_dataset
 from raydp._session.conversions import classic_dataframe, from_spark
 from raydp.errors import InvalidDataError, NotADataFrameError, RaydpError
@@ -68,7 +68,7 @@ class SparkInput(Input):
 
     def schema(self, columns: Sequence[str]) -> pa.Schema:
         """Return the types in which columns cross to Ray; raises UnsupportedTypeError for those that cannot."""
-        return arrow_schema(vectors_as_arrays(self.frame, columns).schema)
+        return to_arrow_schema(vectors_as_arrays(self.frame, columns).schema)
 
     def blocks(self, columns: Sequence[str]) -> Blocks:
         """Run the frame's plan once; only these columns cross."""

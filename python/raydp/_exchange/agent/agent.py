@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from ray import ObjectRef
 
-    from raydp._exchange.types.tensor_columns import Shape, TensorTables
+    from raydp._exchange.types.tensor_columns import Shape, TensorConverter
 
 __all__ = [
     "AGENT_LOST",
@@ -124,7 +124,7 @@ class ExchangeAgent:
         self._token, self._application, self._fetch_seconds = token, application, fetch_seconds
         self._open: _OpenAgent | None = None
         self._begun: set[int] = set()
-        self._tensors: dict[int, TensorTables] = {}
+        self._tensors: dict[int, TensorConverter] = {}
         self._stored: Counter[int] = Counter()
         self._recompute_requests = RecomputeRequests()
         self._ended = threading.Event()
@@ -150,7 +150,7 @@ class ExchangeAgent:
         self._hidden.replace(self._path)
 
     @ray.method(concurrency_group="control")
-    def begin(self, export_id: int, schema: pa.Schema, tensors: TensorTables | None = None) -> None:
+    def begin(self, export_id: int, schema: pa.Schema, tensors: TensorConverter | None = None) -> None:
         """Accept blocks of an export from now on, and convert some of their columns to tensor columns."""
         if tensors is not None:
             self._tensors[export_id] = tensors
@@ -171,7 +171,7 @@ class ExchangeAgent:
         tensors = self._tensors.get(export_id)
         while (block := self._next_block(export_id)) is not None:
             # Ray copies the table into its store before this resumes, so the segment is free then.
-            yield _table_of(block, tensors)
+            yield _to_table(block, tensors)
             block.ack()
             self._stored[export_id] += 1
 
@@ -275,9 +275,9 @@ class ExchangeAgent:
                     raise
 
 
-def _table_of(block: Any, tensors: TensorTables | None) -> pa.Table:
+def _to_table(block: Any, tensors: TensorConverter | None) -> pa.Table:
     table = pa.Table.from_batches([pa.record_batch(block)])
-    return table if tensors is None else tensors.table(table)
+    return table if tensors is None else tensors.convert(table)
 
 
 def _make_private(folder: Path) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 
-from raydp._exchange.types.columns import canonical_columns, struct_arrays
+from raydp._exchange.types.columns import to_canonical_columns, to_struct_arrays
 from raydp._native import ExchangeError as NativeError
 from raydp._ray.failures import reason_of
 from raydp._ray.internals import arrow_table
@@ -184,7 +184,9 @@ class BlockReader:
             )
         table = arrow_table(ray.get(served.refs[key.block], timeout=self._fetch_seconds))
         fields = [served.schema.field(index) for index in key.columns]
-        pieces = struct_arrays(canonical_columns(table, fields), [wanted.name for wanted in fields], table.num_rows)
+        pieces = to_struct_arrays(
+            to_canonical_columns(table, fields), [wanted.name for wanted in fields], table.num_rows
+        )
         opened.ends = list(accumulate(len(piece) for piece in pieces))
         opened.pieces = pieces
 

@@ -12,7 +12,7 @@ import ray.experimental
 
 from raydp._exchange.agent.agent import BlockDescription
 from raydp._exchange.driver.driver_jvm import BlockSource
-from raydp._exchange.types.canonical_types import canonical_schema
+from raydp._exchange.types.canonical_types import to_canonical_schema
 from raydp._machine.progress import Progress
 from raydp._ray.failures import raised_in_task, reason_of
 from raydp.errors import ExchangeError, InvalidArgumentError, UnsupportedTypeError
@@ -45,7 +45,7 @@ def describe_blocks(context: ExchangeContext, blocks: Blocks) -> tuple[pa.Schema
     """
     nodes = _nodes_of(blocks.refs, context.waits.control)
     if blocks.schema is not None:
-        schema, rows, sizes = canonical_schema(blocks.schema), blocks.rows, blocks.sizes
+        schema, rows, sizes = to_canonical_schema(blocks.schema), blocks.rows, blocks.sizes
     elif blocks.refs:
         context.directory.refresh()
         found = _read_descriptions(context, blocks.refs, nodes)
@@ -156,9 +156,9 @@ def _unified_schema(schemas: Sequence[pa.Schema]) -> pa.Schema:
     Raises:
         UnsupportedTypeError: A type is not supported, or a column's types in two blocks have nothing in common.
     """
-    distinct = list(dict.fromkeys(canonical_schema(schema) for schema in schemas))
+    distinct = list(dict.fromkeys(to_canonical_schema(schema) for schema in schemas))
     try:
-        unified = canonical_schema(pa.unify_schemas(distinct, promote_options="permissive"))
+        unified = to_canonical_schema(pa.unify_schemas(distinct, promote_options="permissive"))
     except pa.ArrowTypeError as error:
         raise UnsupportedTypeError(
             f"The blocks of the Dataset have different types for one column. Give all blocks the same type, for "

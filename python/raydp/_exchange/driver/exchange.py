@@ -20,7 +20,7 @@ from raydp._exchange.driver.driver_jvm import DriverJvm, ExportRequest, ScanRequ
 from raydp._exchange.driver.export_job import ExportPlan, export_with_retries
 from raydp._exchange.driver.leases import DatasetLeases
 from raydp._exchange.driver.lineages import Lineage, Lineages
-from raydp._exchange.types.spark_types import arrow_schema, spark_schema
+from raydp._exchange.types.spark_types import to_arrow_schema, to_spark_schema
 from raydp._exchange.types.tensor_columns import BlockForm
 from raydp._exchange.waits import ExchangeWaits
 from raydp._ray.internals import dataset_of_blocks
@@ -100,7 +100,7 @@ class Exchange:
             df: The DataFrame.
             num_blocks: Number of blocks; ``None``: as many as the data needs.
             tensor_columns: Columns to convert to tensor columns; see
-                :func:`~raydp._exchange.types.tensor_columns.chosen_tensors`.
+                :func:`~raydp._exchange.types.tensor_columns.choose_tensors`.
             keep_lineage: Whether Spark recomputes lost blocks; ``None``: what the application's settings say.
 
         Raises:
@@ -172,7 +172,7 @@ class Exchange:
             yield ScanRequest(
                 agents=self._context.agent_address(),
                 dataset=dataset,
-                schema=spark_schema(schema).json(),
+                schema=to_spark_schema(schema).json(),
                 segment_bytes=self._context.block_bytes,
                 blocks=sources,
             )
@@ -184,7 +184,7 @@ class Exchange:
 
 def _schema_of(df: DataFrame) -> pa.Schema:
     try:
-        return arrow_schema(df.schema)
+        return to_arrow_schema(df.schema)
     except PySparkValueError as error:
         # PySpark lacks some of the JVM's types, for example timestamps with nanoseconds.
         raise UnsupportedTypeError(

@@ -16,7 +16,7 @@ from pyspark import InheritableThread
 from raydp._exchange.agent.agent import AGENT_LOST
 from raydp._exchange.driver.agent_stream import AgentDiedError, AgentStream, agent_died
 from raydp._exchange.driver.liveness import LivenessChecks
-from raydp._exchange.types.tensor_columns import shapes_of_agents
+from raydp._exchange.types.tensor_columns import merge_shapes
 from raydp._machine.progress import Progress
 from raydp.errors import ExchangeError
 
@@ -175,7 +175,7 @@ class ExportJob:
 
     def agent_joined(self, agent: Agent) -> None:
         """Let an agent accept blocks of this export, and drain its stream."""
-        tables = self._plan.form.tables()
+        tables = self._plan.form.tensor_converter()
         ray.get(
             agent.handle.begin.remote(self._export_id, self._plan.form.canonical, tables),
             timeout=self._context.waits.control,
@@ -268,7 +268,7 @@ class ExportJob:
             if stored.count != len(stream.refs):
                 stream.raise_early_end()
             shapes.append(stored.shapes)
-        return self._plan.form.with_shapes(shapes_of_agents(shapes))
+        return self._plan.form.with_shapes(merge_shapes(shapes))
 
     def _cancel(self, error: BaseException) -> None:
         """Cancel the job, end the streams and drop the blocks; within bounds, and without an error of its own."""

@@ -1,7 +1,6 @@
-"""The *canonical* Arrow types, the only ones that cross shared memory, and the way to them from Ray's blocks.
+"""Which canonical Arrow type each Arrow type of Ray's blocks becomes; derived from :mod:`.type_table`.
 
-Canonical are exactly the Arrow types that have one Spark type each (:mod:`.spark_types`). What else is
-found in Ray's blocks is decoded and widened to one of them where no value can be lost by that, or refused.
+Other types are decoded and widened where no value can be lost by that, or refused.
 """
 
 from __future__ import annotations
@@ -11,9 +10,15 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from raydp._exchange.types.encodings import CALENDAR_INTERVAL, STORED_EXTENSIONS
-from raydp._exchange.types.field_metadata import VARIANT_TYPE, is_variant, kept_metadata, user_defined_class
+from raydp._exchange.types.field_metadata import is_variant, kept_metadata, user_defined_class
 from raydp._exchange.types.tensors import is_tensor, tensor_value
+from raydp._exchange.types.type_table import (
+    EXTENSIONS,
+    PLAIN_MICROSECONDS,
+    SCALAR_TYPES,
+    UTC_MICROSECONDS,
+    VARIANT_TYPE,
+)
 from raydp._exchange.types.vectors import DENSE_FORMS
 from raydp.errors import InvalidArgumentError, UnsupportedTypeError
 
@@ -21,101 +26,62 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
-    "CALENDAR_INTERVAL",
-    "DURATION",
-    "NANOSECOND_TIME",
-    "PLAIN_MICROSECONDS",
-    "UTC_MICROSECONDS",
-    "canonical_schema",
     "check_column_names",
     "check_field_names",
     "child_path",
     "list_of",
     "map_of",
+    "to_canonical_schema",
     "unsupported",
 ]
 
-UTC_MICROSECONDS = pa.timestamp("us", tz="UTC")
-PLAIN_MICROSECONDS = pa.timestamp("us")
-NANOSECOND_TIME = pa.time64("ns")
-DURATION = pa.duration("us")
-
-_SIMPLE = (
-    pa.null(),
-    pa.bool_(),
-    pa.int8(),
-    pa.int16(),
-    pa.int32(),
-    pa.int64(),
-    pa.float32(),
-    pa.float64(),
-    pa.string(),
-    pa.binary(),
-    pa.date32(),
-    NANOSECOND_TIME,
-    DURATION,
-)
-
-# Widened to the next type that holds every value; uint64 has none, so that its values are checked.
+# Timestamps, decimals and nested types have rules of their own below.
 _CANONICAL_OF_ARROW: dict[pa.DataType, pa.DataType] = {
-    **{canonical: canonical for canonical in _SIMPLE},
-    pa.uint8(): pa.int16(),
-    pa.uint16(): pa.int32(),
-    pa.uint32(): pa.int64(),
-    pa.uint64(): pa.int64(),
-    pa.float16(): pa.float32(),
-    pa.large_string(): pa.string(),
-    pa.string_view(): pa.string(),
-    pa.large_binary(): pa.binary(),
-    pa.binary_view(): pa.binary(),
-    pa.date64(): pa.date32(),
-    pa.time32("s"): NANOSECOND_TIME,
-    pa.time32("ms"): NANOSECOND_TIME,
-    pa.time64("us"): NANOSECOND_TIME,
-    pa.duration("s"): DURATION,
-    pa.duration("ms"): DURATION,
-    pa.duration("ns"): DURATION,
-    pa.month_day_nano_interval(): CALENDAR_INTERVAL,
+    **{row.arrow: row.arrow for row in SCALAR_TYPES if not pa.types.is_nested(row.arrow)},
+    **{source: row.arrow for row in SCALAR_TYPES for source in row.sources},
 }
-# What a field must say about its Spark type from then on. Times of day have 0 to 9 digits of a second.
-_NAMED_TYPE = {
-    pa.time32("s"): "time(0)",
-    pa.time32("ms"): "time(3)",
-    pa.time64("us"): "time(6)",
-    pa.month_day_nano_interval(): "interval",
-}
+# The name of the Spark type that the field of such a column gets.
+_SPARK_NAMES = {source: name for row in SCALAR_TYPES for source, name in row.sources.items() if name is not None}
 
 _MOST_DIGITS = 38
 _LONGEST_TYPE_NAME = 200
 _PICKLED = "ray.data.arrow_pickled_object"
 
 
-def canonical_schema(schema: pa.Schema) -> pa.Schema:
-    """Return the canonical form of the Arrow schema of Ray's blocks; fields keep their metadata.
+def to_canonical_schema(schema: pa.Schema) -> pa.Schema:
+    """Return the canonical schema for an Arrow schema of Ray's blocks. Fields keep their metadata.
 
     Raises:
         InvalidArgumentError: The schema has no columns, or two of the same name.
-        UnsupportedTypeError: A column has a type that cannot cross.
+        UnsupportedTypeError: A column's type is not supported.
     """
     check_column_names(schema.names, "The Dataset")
     return pa.schema([_canonical_field(field, field.name) for field in schema])
 
 
 def child_path(path: str, child: str) -> str:
-    """Return the name of a nested value in messages: ``order.lines[].price``, ``labels.key``."""
+    """Return how messages name a nested value: ``order.lines[].price``, ``labels.key``."""
     return f"{path}{child}" if child == "[]" or not path else f"{path}.{child}"
 
 
 def list_of(element: pa.DataType | pa.Field) -> pa.DataType:
+    """Return the canonical list type."""
     return pa.list_(_child("element", element))
 
 
 def map_of(key: pa.DataType | pa.Field, value: pa.DataType | pa.Field) -> pa.DataType:
+    """Return the canonical map type."""
     key_field = _child("key", key)
     return pa.map_(pa.field("key", key_field.type, nullable=False, metadata=key_field.metadata), _child("value", value))
 
 
 def check_column_names(names: Iterable[str], owner: str) -> None:
+    """Refuse no columns, and two columns of the same name.
+
+    Args:
+        names: Names of the columns.
+        owner: What messages call their owner.
+    """
     counts = Counter(names)
     if not counts:
         raise InvalidArgumentError(f"{owner} has no columns, so there is nothing to convert. Select at least one.")
@@ -127,6 +93,7 @@ def check_column_names(names: Iterable[str], owner: str) -> None:
 
 
 def check_field_names(names: Iterable[str], path: str) -> None:
+    """Refuse a struct with two fields of the same name."""
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise InvalidArgumentError(
@@ -136,9 +103,18 @@ def check_field_names(names: Iterable[str], path: str) -> None:
 
 
 def unsupported(side: str, name: str, path: str, fix: str) -> UnsupportedTypeError:
+    """Return the error for a type that is not supported.
+
+    Args:
+        side: ``"Spark"`` or ``"Arrow"``.
+        name: The type.
+        path: The column.
+        fix: What to do.
+    """
     shown = name if len(name) <= _LONGEST_TYPE_NAME else f"{name[:_LONGEST_TYPE_NAME]}..."
     return UnsupportedTypeError(
-        f"A column has a type that cannot cross between Spark and Ray. {fix}: column {path!r}, {side} type {shown}"
+        f"A column has a type that cannot be converted between Spark and Ray. {fix}: column {path!r}, {side} type "
+        f"{shown}"
     )
 
 
@@ -150,7 +126,7 @@ def _canonical_field(field: pa.Field, path: str) -> pa.Field:
     return pa.field(
         field.name,
         _to_canonical(field.type, path, user_defined_class(field.metadata)),
-        metadata=kept_metadata(field.metadata, _NAMED_TYPE.get(field.type)),
+        metadata=kept_metadata(field.metadata, _SPARK_NAMES.get(field.type)),
     )
 
 
@@ -186,13 +162,13 @@ def _is_list(type_: pa.DataType) -> bool:
 
 
 def _canonical_extension(type_: pa.BaseExtensionType, path: str, user_defined: str | None) -> pa.DataType:
-    if type_.extension_name in STORED_EXTENSIONS:
-        return STORED_EXTENSIONS[type_.extension_name]
+    if type_.extension_name in EXTENSIONS:
+        return EXTENSIONS[type_.extension_name]
     if not is_tensor(type_):
         fix = (
-            "Ray Data pickled its values, because Arrow has no one type for them; give them one with map_batches"
+            "Ray Data pickled its values, because they have no common Arrow type; give them one with map_batches"
             if type_.extension_name == _PICKLED
-            else "Give it a plain type in the Dataset, for example that of its storage, or drop the column"
+            else "Cast it to a plain type in the Dataset, for example its storage type, or drop the column"
         )
         raise unsupported("Arrow", str(type_), path, fix)
     value, dimensions = tensor_value(type_)
@@ -206,7 +182,7 @@ def _canonical_extension(type_: pa.BaseExtensionType, path: str, user_defined: s
 
 
 def _canonical_decimal(type_: pa.DataType, path: str) -> pa.DataType:
-    # Spark's scales go from 0 to the precision; a decimal256 may still have values that fit, which are checked.
+    # Spark's scales go from 0 to the precision. Values of a decimal256 may fit; they are checked one by one.
     scale = max(type_.scale, 0)
     precision = max(type_.precision + scale - type_.scale, scale)
     if pa.types.is_decimal256(type_):

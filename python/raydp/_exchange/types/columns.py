@@ -1,4 +1,4 @@
-"""Values of Ray's blocks, brought to the canonical types of :mod:`.canonical_types`, exactly or not at all."""
+"""Converts columns of Ray's blocks to canonical types, exactly or with an error."""
 
 from __future__ import annotations
 
@@ -7,54 +7,50 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from raydp._exchange.types.canonical_types import (
-    NANOSECOND_TIME,
-    canonical_schema,
-    child_path,
-    list_of,
-)
-from raydp._exchange.types.encodings import decoded, is_encoded, unsliced
-from raydp._exchange.types.vectors import DENSE_FORMS, stored
+from raydp._exchange.types.canonical_types import child_path, list_of, to_canonical_schema
+from raydp._exchange.types.encodings import decode, is_encoded, unslice
+from raydp._exchange.types.type_table import NANOSECOND_TIME
+from raydp._exchange.types.vectors import DENSE_FORMS, to_vectors
 from raydp.errors import DataLossError, InvalidArgumentError, UnsupportedTypeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["canonical_column", "canonical_columns", "struct_arrays"]
+__all__ = ["to_canonical_column", "to_canonical_columns", "to_struct_arrays"]
 
 _MOST_BYTES_IN_32_BIT_OFFSETS = 2**31 - 1
-# Below this size per piece a reader would spend its time on requests instead of on values.
+# With smaller pieces, a reader would spend its time on requests instead of on values.
 _SMALLEST_MEAN_BATCH_BYTES = 1 << 20
 _LONGEST_EXAMPLE = 100
 _NANOSECONDS_PER_DAY = 86_400_000_000_000
 _DIMENSIONS_OF_STORAGE = dict(DENSE_FORMS.values())
 
 
-def canonical_column(column: pa.ChunkedArray, target: pa.DataType, path: str) -> pa.ChunkedArray:
+def to_canonical_column(column: pa.ChunkedArray, target: pa.DataType, path: str) -> pa.ChunkedArray:
     """Return a column as a canonical type; without a copy when it already has it.
 
     Args:
         column: A column of a block of Ray's.
-        target: One of the types that :func:`~raydp._exchange.types.canonical_types.canonical_schema` yields.
+        target: A canonical type.
         path: The column's name, for messages.
 
     Raises:
-        DataLossError: A value does not fit; the message has its place and the value.
+        DataLossError: A value does not fit; the message has its column and the value.
         UnsupportedTypeError: The block's type is neither the target nor narrower.
     """
-    result = column if column.type.equals(target) else _converted(column, target, path)
+    result = column if column.type.equals(target) else _convert(column, target, path)
     if _has_limits(target):
         for chunk in result.chunks:
             _check_limits(chunk, path)
     return result
 
 
-def canonical_columns(table: pa.Table, fields: Sequence[pa.Field]) -> list[pa.ChunkedArray]:
-    """Return columns of a block by name, in canonical types; one that the block does not have is all nulls.
+def to_canonical_columns(table: pa.Table, fields: Sequence[pa.Field]) -> list[pa.ChunkedArray]:
+    """Return columns of a block by name, in canonical types. A column that the block lacks is all nulls.
 
     Raises:
-        InvalidArgumentError: The block has several columns of one of the names.
-        DataLossError, UnsupportedTypeError: As for :func:`canonical_column`.
+        InvalidArgumentError: The block has two columns of one of the names.
+        DataLossError, UnsupportedTypeError: As for :func:`to_canonical_column`.
     """
     result = []
     for field in fields:
@@ -64,22 +60,22 @@ def canonical_columns(table: pa.Table, fields: Sequence[pa.Field]) -> list[pa.Ch
                 f"A block of the Dataset has several columns of the same name; rename them first: {field.name}"
             )
         column = table.column(indexes[0]) if indexes else pa.chunked_array([pa.nulls(table.num_rows)])
-        result.append(canonical_column(column, field.type, field.name))
+        result.append(to_canonical_column(column, field.type, field.name))
     return result
 
 
-def struct_arrays(columns: Sequence[pa.ChunkedArray], names: Sequence[str], rows: int) -> list[pa.StructArray]:
-    """Cut columns into struct arrays, the form in which they cross the Arrow C data interface.
+def to_struct_arrays(columns: Sequence[pa.ChunkedArray], names: Sequence[str], rows: int) -> list[pa.StructArray]:
+    """Divide columns into struct arrays, the form in which they cross the Arrow C data interface.
 
-    No copy is made unless the columns come in many small chunks, which are then joined.
+    Copies nothing unless the columns have many small chunks, which are then joined.
 
     Args:
-        columns: Columns of equal length, chunked in any way.
+        columns: Columns of equal length, with any chunks.
         names: Their names.
-        rows: Their length; counts when there is no column at all.
+        rows: Their length, needed if there are no columns.
 
     Returns:
-        At least one array; an empty one when there are no rows.
+        At least one array; an empty one if there are no rows.
     """
     if not columns:
         return [pa.StructArray.from_buffers(pa.struct([]), rows, [None])]
@@ -92,21 +88,21 @@ def struct_arrays(columns: Sequence[pa.ChunkedArray], names: Sequence[str], rows
     return [batch.to_struct_array() for batch in batches]
 
 
-def _converted(column: pa.ChunkedArray, target: pa.DataType, path: str) -> pa.ChunkedArray:
+def _convert(column: pa.ChunkedArray, target: pa.DataType, path: str) -> pa.ChunkedArray:
     dimensions = _DIMENSIONS_OF_STORAGE.get(target, 0)
     if dimensions and not pa.types.is_struct(column.type) and not pa.types.is_null(column.type):
         lists = pa.float64()
         for _ in range(dimensions):
             lists = list_of(lists)
-        return _stored(canonical_column(column, lists, path), target, path)
-    _check_way(column.type, target, path)
-    chunks = _decoded(column, path) if is_encoded(column.type) else column.chunks
+        return _to_vectors(to_canonical_column(column, lists, path), target, path)
+    _check_widening(column.type, target, path)
+    chunks = _decode_chunks(column, path) if is_encoded(column.type) else column.chunks
     return pa.chunked_array([piece for chunk in chunks for piece in _cast(chunk, target, path)], type=target)
 
 
-def _decoded(column: pa.ChunkedArray, path: str) -> list[pa.Array]:
+def _decode_chunks(column: pa.ChunkedArray, path: str) -> list[pa.Array]:
     try:
-        return [decoded(chunk) for chunk in column.chunks]
+        return [decode(chunk) for chunk in column.chunks]
     except pa.ArrowException:
         raise
     except ValueError as error:
@@ -116,9 +112,9 @@ def _decoded(column: pa.ChunkedArray, path: str) -> list[pa.Array]:
         ) from error
 
 
-def _stored(lists: pa.ChunkedArray, target: pa.DataType, path: str) -> pa.ChunkedArray:
+def _to_vectors(lists: pa.ChunkedArray, target: pa.DataType, path: str) -> pa.ChunkedArray:
     try:
-        return pa.chunked_array([stored(chunk, target) for chunk in lists.chunks], type=target)
+        return pa.chunked_array([to_vectors(chunk, target) for chunk in lists.chunks], type=target)
     except ValueError as error:
         raise DataLossError(
             f"A column of vectors or matrices has a value that Spark's cannot hold. Fill it or drop its row in the "
@@ -126,15 +122,15 @@ def _stored(lists: pa.ChunkedArray, target: pa.DataType, path: str) -> pa.Chunke
         ) from error
 
 
-def _check_way(type_: pa.DataType, target: pa.DataType, path: str) -> None:
-    """Refuse what Arrow would do without a check (narrower floats) or by guessing (parse a string)."""
+def _check_widening(type_: pa.DataType, target: pa.DataType, path: str) -> None:
+    """Refuse casts that Arrow does without a check (to narrower floats) or by guessing (parsing strings)."""
     field = pa.field(path, target)
-    own = canonical_schema(pa.schema([pa.field(path, type_)]))
+    own = to_canonical_schema(pa.schema([pa.field(path, type_)]))
     try:
         wider = pa.unify_schemas([pa.schema([field]), own], promote_options="permissive").field(0).type
     except pa.ArrowTypeError:
         wider = None
-    # pandas turns integers with gaps into floats: those that are whole numbers go back.
+    # pandas converts integers with nulls to floats. Whole numbers are converted back.
     if wider == target or (pa.types.is_floating(type_) and pa.types.is_integer(target)):
         return
     raise UnsupportedTypeError(
@@ -145,12 +141,12 @@ def _check_way(type_: pa.DataType, target: pa.DataType, path: str) -> None:
 
 def _cast(array: pa.Array, target: pa.DataType, path: str) -> Iterator[pa.Array]:
     if _has_untyped_nulls(array.type):
-        array = unsliced(array)
+        array = unslice(array)
     try:
         yield array.cast(target)
     except pa.ArrowInvalid as error:
         if len(array) > 1 and array.nbytes > _MOST_BYTES_IN_32_BIT_OFFSETS:
-            # Strings and lists with 64-bit offsets: as long as one value fits, pieces of the array do.
+            # Strings and lists with 64-bit offsets: if each value fits, some division of the array does.
             middle = len(array) // 2
             yield from _cast(array.slice(0, middle), target, path)
             yield from _cast(array.slice(middle), target, path)
@@ -159,7 +155,7 @@ def _cast(array: pa.Array, target: pa.DataType, path: str) -> Iterator[pa.Array]
 
 
 def _has_limits(type_: pa.DataType) -> bool:
-    """Tell whether a type has values beyond those of its Spark type, which no cast looks for."""
+    """Tell whether a type has values that its Spark type does not have, and that casts do not check."""
     if type_ == NANOSECOND_TIME:
         return True
     return any(_has_limits(type_.field(index).type) for index in range(type_.num_fields))
@@ -172,8 +168,8 @@ def _check_limits(array: pa.Array, path: str) -> None:
         wrong = np.flatnonzero((nanos < 0) | (nanos >= _NANOSECONDS_PER_DAY))
         if len(wrong):
             raise DataLossError(
-                f"A column has times that are not of one day, from midnight to midnight. Mend them in the Dataset "
-                f"before the conversion: column {path!r}, for example {nanos[wrong[0]]} ns"
+                f"A column has times of day below 0 or above 24 hours. Fix them in the Dataset before the conversion: "
+                f"column {path!r}, for example {nanos[wrong[0]]} ns"
             )
     elif pa.types.is_struct(type_):
         for field, child in zip(type_, array.flatten(), strict=True):
@@ -195,7 +191,7 @@ def _has_untyped_nulls(type_: pa.DataType) -> bool:
 
 def _data_loss(array: pa.Array, target: pa.DataType, path: str, error: pa.ArrowInvalid) -> DataLossError:
     found = next(_failing_values(array, target, path), None)
-    if found is None:  # e.g. a value that a null of an outer struct hides
+    if found is None:  # for example a value inside a null struct
         return DataLossError(f"A column has values that Spark's type cannot hold: column {path!r}, {error}")
     where, values, wanted = found
     example = repr(_first_failing(values, wanted))[:_LONGEST_EXAMPLE]
@@ -206,7 +202,7 @@ def _data_loss(array: pa.Array, target: pa.DataType, path: str, error: pa.ArrowI
 
 
 def _failing_values(array: pa.Array, target: pa.DataType, path: str) -> Iterator[tuple[str, pa.Array, pa.DataType]]:
-    """Yield the innermost arrays that cannot be cast: path, values, target type."""
+    """Yield the innermost arrays that cannot be cast, with path and target type."""
     type_ = array.type
     if pa.types.is_struct(type_) and pa.types.is_struct(target):
         children = dict(zip((field.name for field in type_), array.flatten(), strict=True))

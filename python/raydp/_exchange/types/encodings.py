@@ -1,7 +1,7 @@
-"""Arrow's other ways to lay out values, undone: dictionaries, run-end encoding, views, intervals, extension types.
+"""Decodes dictionaries, run-end encoding, views, intervals and extension types to plain arrays.
 
-What comes out has types that Arrow can cast to the canonical ones. Strings and binaries get 64-bit offsets
-on the way, since a short dictionary may stand for more than 2 GiB.
+Arrow can cast the results to canonical types. Strings and binaries get 64-bit offsets, because a short dictionary may
+stand for more than 2 GiB.
 """
 
 from __future__ import annotations
@@ -11,27 +11,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from raydp._exchange.types.tensors import is_tensor, nested_lists
+from raydp._exchange.types.tensors import is_tensor, to_nested_lists
+from raydp._exchange.types.type_table import CALENDAR_INTERVAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["CALENDAR_INTERVAL", "STORED_EXTENSIONS", "decoded", "is_encoded", "unsliced"]
+__all__ = ["decode", "is_encoded", "unslice"]
 
-# Extension type -> what its storage means to Spark.
-STORED_EXTENSIONS: dict[str, pa.DataType] = {
-    "arrow.uuid": pa.binary(),
-    "arrow.json": pa.string(),
-    "arrow.bool8": pa.bool_(),
-}
-CALENDAR_INTERVAL = pa.struct([("months", pa.int32()), ("days", pa.int32()), ("microseconds", pa.int64())])
 _ARROW_INTERVAL = np.dtype([("months", "<i4"), ("days", "<i4"), ("nanoseconds", "<i8")])
 _WIDE = {pa.string(): pa.large_string(), pa.binary(): pa.large_binary()}
 _VIEWS = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
 
 
 def is_encoded(type_: pa.DataType) -> bool:
-    """Tell whether values of a type, or some nested in them, have to be decoded before they can be cast."""
+    """Tell whether values of a type must be decoded before they can be cast, at any depth."""
     if (
         isinstance(type_, pa.BaseExtensionType)
         or type_ in _VIEWS
@@ -44,46 +38,46 @@ def is_encoded(type_: pa.DataType) -> bool:
     return any(is_encoded(type_.field(index).type) for index in range(type_.num_fields))
 
 
-def decoded(array: pa.Array) -> pa.Array:
-    """Return the same values without any such encoding, at any depth.
+def decode(array: pa.Array) -> pa.Array:
+    """Return the same values as plain arrays, at any depth.
 
     Raises:
-        ValueError: An interval has parts of a microsecond.
+        ValueError: An interval has a fraction of a microsecond.
     """
     type_ = array.type
     if not is_encoded(type_):
         return array
     if isinstance(type_, pa.BaseExtensionType):
         if is_tensor(type_):
-            return nested_lists(array)
-        storage = decoded(array.storage)
+            return to_nested_lists(array)
+        storage = decode(array.storage)
         return storage.cast(pa.bool_()) if type_.extension_name == "arrow.bool8" else storage
     if type_ in _VIEWS:
         return array.cast(_VIEWS[type_])
     if type_ == pa.month_day_nano_interval():
         return _interval_parts(array)
     if pa.types.is_dictionary(type_):
-        values = _widened(decoded(array.dictionary))
+        values = _widened(decode(array.dictionary))
         return values.take(array.indices)
     if pa.types.is_run_end_encoded(type_):
         return _runs(array)
     if _is_list_view(type_):
-        return _listed_view(array)
-    return _rebuilt(array, decoded)
+        return _lists_of_view(array)
+    return _map_children(array, decode)
 
 
-def unsliced(array: pa.Array) -> pa.Array:
+def unslice(array: pa.Array) -> pa.Array:
     """Return the same values without offsets into longer nested arrays.
 
     Arrow 26 casts those wrongly if they hold nulls without a type.
     """
     if pa.types.is_null(array.type):
         return pa.nulls(len(array))
-    return _rebuilt(array, unsliced) if array.type.num_fields else array
+    return _map_children(array, unslice) if array.type.num_fields else array
 
 
-def _rebuilt(array: pa.Array, part: Callable[[pa.Array], pa.Array]) -> pa.Array:
-    """Return a nested array of what ``part`` makes of its children."""
+def _map_children(array: pa.Array, part: Callable[[pa.Array], pa.Array]) -> pa.Array:
+    """Return a nested array with ``part`` applied to its children."""
     type_ = array.type
     if pa.types.is_struct(type_):
         children = [part(array.field(index)) for index in range(type_.num_fields)]
@@ -107,14 +101,14 @@ def _rebuilt(array: pa.Array, part: Callable[[pa.Array], pa.Array]) -> pa.Array:
     return pa.Array.from_buffers(target, len(array), buffers, children=[child])
 
 
-def _listed_view(array: pa.Array) -> pa.Array:
-    """Return lists of a view, which may overlap, lie in any order and refer to anything where they are null."""
+def _lists_of_view(array: pa.Array) -> pa.Array:
+    """Return the lists of a view. They may overlap, have any order, and refer to anything if they are null."""
     valid = array.is_valid().to_numpy(zero_copy_only=False)
     sizes = np.where(valid, array.sizes.to_numpy(zero_copy_only=False), 0).astype(np.int64)
     starts = np.where(valid, array.offsets.to_numpy(zero_copy_only=False), 0).astype(np.int64)
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     places = np.repeat(starts - offsets[:-1], sizes) + np.arange(offsets[-1])
-    child = decoded(array.values).take(pa.array(places))
+    child = decode(array.values).take(pa.array(places))
     return pa.Array.from_buffers(
         pa.large_list(child.type), len(array), [_validity(array), pa.py_buffer(offsets)], children=[child]
     )
@@ -127,17 +121,17 @@ def _interval_parts(array: pa.Array) -> pa.StructArray:
     micros, rest = np.divmod(parts["nanoseconds"], 1000)
     lossy = np.flatnonzero((rest != 0) & ~null)
     if len(lossy):
-        message = f"an interval has parts of a microsecond, for example {array[int(lossy[0])]}"
+        message = f"an interval has a fraction of a microsecond, for example {array[int(lossy[0])]}"
         raise ValueError(message)
     children = [pa.array(np.ascontiguousarray(numbers)) for numbers in (parts["months"], parts["days"], micros)]
     return pa.StructArray.from_arrays(children, fields=list(CALENDAR_INTERVAL), mask=pa.array(null))
 
 
 def _runs(array: pa.Array) -> pa.Array:
-    # Slices keep all run ends: the runs that a slice shows are found by the ends that lie beyond its start.
+    # Slices keep all run ends. The runs of a slice are those that end after its start.
     ends = array.run_ends.to_numpy(zero_copy_only=False)
     rows = np.arange(array.offset, array.offset + len(array))
-    return _widened(decoded(array.values)).take(pa.array(np.searchsorted(ends, rows, side="right")))
+    return _widened(decode(array.values)).take(pa.array(np.searchsorted(ends, rows, side="right")))
 
 
 def _widened(values: pa.Array) -> pa.Array:

@@ -1,7 +1,7 @@
-"""What Arrow fields say beside their type: Spark's field metadata, and Spark types that Arrow does not tell apart.
+"""The metadata of Arrow fields: Spark's field metadata, and the names of Spark types that share an Arrow type.
 
-The keys of Spark's metadata and of variants are those of Spark's own conversion to Arrow, so that tables of
-``DataFrame.toArrow()`` mean the same.
+The keys of Spark's metadata are those of Spark's own conversion to Arrow. Tables of ``DataFrame.toArrow()`` mean the
+same.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from raydp._exchange.types.type_table import VARIANT_TAG
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
-    "VARIANT_TYPE",
     "arrow_metadata",
     "declared_type",
     "is_variant",
@@ -25,15 +26,12 @@ __all__ = [
 ]
 
 _SPARK_METADATA = b"SPARK::metadata::json"
-# The Spark type as in the JSON form of Spark's schemas, where another one is usual for the Arrow type.
+# The Spark type in the JSON form of Spark's schemas, if the Arrow type stands for another one.
 _SPARK_TYPE = b"raydp.spark_type"
-_VARIANT = {b"variant": b"true"}
-# Under this key of Spark's metadata stands the metadata of Arrow fields that is not Spark's.
+# Spark's metadata has the other metadata of the Arrow field under this key.
 _ARROW_KEY = "arrow"
-# Of files, or of an extension type that does not cross: not about the column as it is now.
+# Metadata of files, and of extension types that were converted. It does not describe the column.
 _TRANSIENT_PREFIXES = (b"PARQUET:", b"ARROW:extension:")
-
-VARIANT_TYPE = pa.struct([pa.field("value", pa.binary()), pa.field("metadata", pa.binary(), metadata=_VARIANT)])
 
 
 def arrow_metadata(metadata: Mapping[str, Any] | None, type_json: Any = None) -> dict[bytes, bytes] | None:
@@ -41,7 +39,7 @@ def arrow_metadata(metadata: Mapping[str, Any] | None, type_json: Any = None) ->
 
     Args:
         metadata: The metadata of the Spark field.
-        type_json: The Spark type in JSON form, where Arrow's type alone would come back as another one.
+        type_json: The Spark type in JSON form, if the Arrow type stands for another one.
     """
     own = dict(metadata or {})
     foreign = own.pop(_ARROW_KEY, {})
@@ -54,7 +52,7 @@ def arrow_metadata(metadata: Mapping[str, Any] | None, type_json: Any = None) ->
 
 
 def spark_metadata(field: pa.Field) -> dict[str, Any]:
-    """Return the metadata of the Spark field for an Arrow field, the opposite of :func:`arrow_metadata`."""
+    """Return the metadata of the Spark field for an Arrow field; the inverse of :func:`arrow_metadata`."""
     pairs: dict[bytes, bytes] = dict(field.metadata or {})
     pairs.pop(_SPARK_TYPE, None)
     metadata = _parsed(pairs.pop(_SPARK_METADATA, b"{}"))
@@ -66,23 +64,23 @@ def spark_metadata(field: pa.Field) -> dict[str, Any]:
 
 
 def declared_type(metadata: Mapping[bytes, bytes] | None) -> Any:
-    """Return the JSON form of the Spark type that an Arrow field names, ``None`` if it names none."""
+    """Return the JSON form of the Spark type that an Arrow field names, or ``None``."""
     return _parsed((metadata or {}).get(_SPARK_TYPE, b"null"))
 
 
 def user_defined_class(metadata: Mapping[bytes, bytes] | None) -> str | None:
-    """Return the JVM class of the user-defined type that an Arrow field names, if it names one."""
+    """Return the JVM class of the user-defined type that an Arrow field names, or ``None``."""
     declared = declared_type(metadata)
     name = declared.get("class") if isinstance(declared, dict) else None
     return name if isinstance(name, str) else None
 
 
 def kept_metadata(metadata: Mapping[bytes, bytes] | None, type_json: Any = None) -> dict[bytes, bytes] | None:
-    """Return the metadata of a field whose type is changed on the way to Spark.
+    """Return the metadata of a field whose type changes on the way to Spark.
 
     Args:
         metadata: The metadata of the field.
-        type_json: The Spark type in JSON form that the field shall name instead of the one that it names.
+        type_json: The Spark type, in JSON form, that the field will name instead of its present one.
     """
     kept = dict(metadata or {})
     if type_json is not None:
@@ -95,7 +93,7 @@ def is_variant(type_: pa.StructType) -> bool:
     if [field.name for field in type_] != ["value", "metadata"]:
         return False
     tag: bytes | None = (type_.field(1).metadata or {}).get(b"variant")
-    return tag == _VARIANT[b"variant"] and all(_is_binary(field.type) for field in type_)
+    return tag == VARIANT_TAG[b"variant"] and all(_is_binary(field.type) for field in type_)
 
 
 def _is_binary(type_: pa.DataType) -> bool:
@@ -114,7 +112,7 @@ def _is_text(*values: bytes) -> bool:
 
 
 def _parsed(text: bytes) -> Any:
-    # Anybody may have written the metadata of a Dataset that came from a file.
+    # The metadata may come from any file.
     try:
         return json.loads(text)
     except ValueError:

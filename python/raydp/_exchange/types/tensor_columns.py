@@ -1,8 +1,8 @@
-"""Which columns of a DataFrame become tensor columns of Ray's, and their values as such.
+"""Chooses the columns of a DataFrame that become tensor columns in Ray, and converts their values.
 
-A tensor column is what Ray Data hands to NumPy, Torch and TensorFlow as one array of shape (rows, ...). Its
-shape is part of its type, and Spark does not know it: the first block tells an agent, each other block is
-held against that, and the driver compares the agents in the end.
+Ray Data passes a tensor column to NumPy, PyTorch and TensorFlow as one array of shape (rows, ...). The shape is part of
+its type, and Spark does not know it. An agent takes it from the first block and compares all other blocks with it. The
+driver compares the agents at the end.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from ray.data.extensions import FixedShapeTensorFormat
 
-__all__ = ["BlockForm", "Shape", "TensorTables", "chosen_tensors", "shapes_of_agents"]
+__all__ = ["BlockForm", "Shape", "TensorConverter", "choose_tensors", "merge_shapes"]
 
 Shape = tuple[int, ...]
-# A block of sparse vectors may become this large by writing its zeros, and no larger, bytes.
+# The largest block, in bytes, that sparse vectors may become when their zeros are written out.
 _MOST_DENSE_BYTES = 1 << 30
 
 
@@ -44,9 +44,9 @@ class TensorColumn:
     Attributes:
         name: Its name.
         value_type: Arrow type of the numbers.
-        dimensions: How many the tensor of one row has.
-        shape: The shape that was asked for, or ``None``: the rows tell.
-        fallback: The shape when no row tells.
+        dimensions: Number of dimensions of one row.
+        shape: The requested shape; ``None``: that of the rows.
+        fallback: The shape if there are no rows.
     """
 
     name: str
@@ -58,11 +58,11 @@ class TensorColumn:
 
 @dataclass(frozen=True)
 class BlockForm:
-    """What the blocks of a conversion look like.
+    """What the blocks of an export look like.
 
     Attributes:
-        canonical: Their schema as Spark's tasks send them.
-        tensors: The columns that become tensor columns on their way into the store.
+        canonical: The schema in which Spark's tasks send them.
+        tensors: The columns that agents convert to tensor columns.
         tensor_form: Which of Ray's tensor types those have.
     """
 
@@ -71,24 +71,24 @@ class BlockForm:
     tensor_form: FixedShapeTensorFormat
 
     @classmethod
-    def of(cls, canonical: pa.Schema, asked: Collection[str] | Mapping[str, Shape] | None) -> BlockForm:
-        """Decide it; see :func:`chosen_tensors` for what may be asked and what is raised."""
-        from ray.data import DataContext  # takes a second, which programs without Datasets do without
+    def of(cls, canonical: pa.Schema, requested: Collection[str] | Mapping[str, Shape] | None) -> BlockForm:
+        """Return the form; see :func:`choose_tensors` for what may be requested, and for the errors."""
+        from ray.data import DataContext  # takes a second; programs without Datasets do not need it
 
-        tensors = tuple(chosen_tensors(canonical, asked))
+        tensors = tuple(choose_tensors(canonical, requested))
         return cls(canonical, tensors, DataContext.get_current().arrow_fixed_shape_tensor_format)
 
     def with_shapes(self, shapes: Mapping[str, Shape]) -> BlockForm:
-        """Return the form with the shapes that the rows of the tensor columns turned out to have."""
+        """Return the form with the shapes that the rows of the tensor columns have."""
         known = [replace(column, shape=shapes.get(column.name, column.shape)) for column in self.tensors]
         return replace(self, tensors=tuple(known))
 
-    def tables(self) -> TensorTables | None:
-        """Return what makes the stored tables, if any is to be made."""
-        return TensorTables(self.tensors, self.tensor_form) if self.tensors else None
+    def tensor_converter(self) -> TensorConverter | None:
+        """Return a converter of blocks to stored tables, or ``None`` if they are the same."""
+        return TensorConverter(self.tensors, self.tensor_form) if self.tensors else None
 
     def stored_schema(self) -> pa.Schema:
-        """Return the schema of the Dataset: the canonical one with tensor types in it."""
+        """Return the schema of the Dataset: the canonical one with tensor types."""
         schema = self.canonical
         for column in self.tensors:
             type_ = _tensor_type(column, column.shape or column.fallback, self.tensor_form)
@@ -97,24 +97,24 @@ class BlockForm:
         return schema
 
 
-def chosen_tensors(schema: pa.Schema, asked: Collection[str] | Mapping[str, Shape] | None) -> list[TensorColumn]:
-    """Return the tensor columns of a conversion.
+def choose_tensors(schema: pa.Schema, requested: Collection[str] | Mapping[str, Shape] | None) -> list[TensorColumn]:
+    """Return the tensor columns of an export.
 
     Args:
         schema: The canonical schema of the DataFrame.
-        asked: Names of columns, or their shapes by name; ``None``: all columns of vectors and matrices.
+        requested: Names of columns, or their shapes by name; ``None``: all columns of vectors and matrices.
 
     Raises:
-        InvalidArgumentError: There is no such column, it holds no numbers, or its shape is none.
+        InvalidArgumentError: There is no such column, it does not hold numbers, or its shape is invalid.
     """
-    if asked is None:
+    if requested is None:
         vectors = [field for field in schema if _dense_form(field) is not None]
         return [_tensor_column(field, None) for field in vectors]
-    if isinstance(asked, str) or not isinstance(asked, Collection):
+    if isinstance(requested, str) or not isinstance(requested, Collection):
         raise InvalidArgumentError(
-            f"tensor_columns must be a list of column names, or a dict of shapes by name; got: {asked!r}"
+            f"tensor_columns must be a list of column names, or a dict of shapes by name; got: {requested!r}"
         )
-    shapes = dict(asked) if isinstance(asked, Mapping) else dict.fromkeys(asked)
+    shapes = dict(requested) if isinstance(requested, Mapping) else dict.fromkeys(requested)
     unknown = [name for name in shapes if name not in schema.names]
     if unknown:
         raise InvalidArgumentError(
@@ -124,12 +124,12 @@ def chosen_tensors(schema: pa.Schema, asked: Collection[str] | Mapping[str, Shap
     return [_tensor_column(schema.field(name), shape) for name, shape in shapes.items()]
 
 
-class TensorTables:
-    """Makes the tables of one conversion, as one agent gets them.
+class TensorConverter:
+    """Converts the blocks of one export that one agent receives.
 
     Args:
         columns: The tensor columns.
-        form: Which of Ray's tensor types to make.
+        form: Which of Ray's tensor types to use.
     """
 
     def __init__(self, columns: Sequence[TensorColumn], form: FixedShapeTensorFormat) -> None:
@@ -137,8 +137,8 @@ class TensorTables:
         self._form = form
         self.shapes: dict[str, Shape] = {column.name: column.shape for column in columns if column.shape is not None}
 
-    def table(self, table: pa.Table) -> pa.Table:
-        """Return a block with its tensor columns.
+    def convert(self, table: pa.Table) -> pa.Table:
+        """Return a block with its columns converted to tensor columns.
 
         Raises:
             DataLossError: Rows of a column differ in shape, or hold nulls that a tensor cannot hold.
@@ -170,7 +170,7 @@ class TensorTables:
     def _shape(self, column: TensorColumn, array: pa.Array, valid: npt.NDArray[np.bool_]) -> Shape:
         known = self.shapes.get(column.name)
         if not valid.any():
-            # Other blocks may have been stored, or come, with the shape that they have.
+            # Other blocks have the shape that their rows have.
             return self.shapes.setdefault(column.name, column.fallback) if known is None else known
         found = _shapes_of(array, valid, column)
         expected = found[0] if known is None else known
@@ -180,11 +180,11 @@ class TensorTables:
         return self.shapes.setdefault(column.name, expected)
 
 
-def shapes_of_agents(found: list[dict[str, Shape]]) -> dict[str, Shape]:
-    """Return the shapes that all agents of a conversion met.
+def merge_shapes(found: list[dict[str, Shape]]) -> dict[str, Shape]:
+    """Return the shapes of tensor columns by name, from what all agents of an export found.
 
     Raises:
-        DataLossError: Two agents met different ones.
+        DataLossError: Two agents found different shapes.
     """
     result: dict[str, Shape] = {}
     for shapes in found:
@@ -207,7 +207,7 @@ def _tensor_column(field: pa.Field, shape: Any) -> TensorColumn:
     if not dimensions or not (pa.types.is_floating(value) or pa.types.is_integer(value) or pa.types.is_boolean(value)):
         raise InvalidArgumentError(
             f"Only vectors, matrices and (nested) arrays of numbers can become a tensor column. Cast the column, or "
-            f"take it out of tensor_columns: column {field.name!r}, type {field.type}"
+            f"remove it from tensor_columns: column {field.name!r}, type {field.type}"
         )
     if shape is not None and not _is_shape(shape, dimensions):
         raise InvalidArgumentError(
@@ -228,7 +228,7 @@ def _is_shape(shape: Any, dimensions: int) -> bool:
 
 
 def _shapes_of(array: pa.Array, valid: npt.NDArray[np.bool_], column: TensorColumn) -> list[Shape]:
-    """Return at least one shape of a row, and two if not all are the same."""
+    """Return at least one shape of a row, and two if they differ."""
     if array.type == VECTOR_TYPE:
         return [(int(length),) for length in np.unique(vector_lengths(array)[valid])[:2]]
     if array.type == MATRIX_TYPE:
@@ -253,8 +253,8 @@ def _dense_numbers(
     size = 8 * len(array) * math.prod(shape)
     if size > _MOST_DENSE_BYTES:
         raise DataLossError(
-            f"A block of sparse vectors would take {size / 2**30:.1f} GiB with its zeros written out. Leave the column "
-            f"out of tensor_columns, so that it stays sparse, or make smaller blocks with num_blocks: column "
+            f"A block of sparse vectors would take {size / 2**30:.1f} GiB with its zeros written out. Remove the "
+            f"column from tensor_columns to keep it sparse, or make smaller blocks with num_blocks: column "
             f"{column.name!r}, shape {shape}, {len(array)} rows"
         )
     out = np.zeros((len(array), *shape))
@@ -279,7 +279,7 @@ def _list_numbers(
     if nulls or values.null_count or not (floating or valid.all()):
         raise DataLossError(
             f"A column has nulls that a tensor column cannot hold; only whole rows of floating-point numbers may be "
-            f"null. Fill them, or take the column out of tensor_columns: column {column.name!r}"
+            f"null. Fill them, or remove the column from tensor_columns: column {column.name!r}"
         )
     flat = np.asarray(values.to_numpy(zero_copy_only=False))
     if valid.all():
@@ -293,7 +293,7 @@ def _tensor_type(column: TensorColumn, shape: Shape, form: FixedShapeTensorForma
     native = form is type(form).ARROW_NATIVE
     if native and not pa.types.is_boolean(column.value_type) and all(shape):
         return pa.fixed_shape_tensor(column.value_type, shape)
-    # As Ray does for what NumPy cannot read from Arrow's own type.
+    # As in Ray, if NumPy cannot read Arrow's own type.
     return (type(form).V2 if native else form).to_type()(shape, column.value_type)
 
 
@@ -313,6 +313,6 @@ def _storage(type_: pa.DataType, numbers: pa.Array, size: int, rows: int, validi
 def _differ(name: str, one: Shape, other: Shape) -> DataLossError:
     return DataLossError(
         f"A tensor column needs rows of one shape, and this one has several. Pad them, keep them as lists (vectors "
-        f"with pyspark.ml.functions.vector_to_array), or mend the shape in tensor_columns: column {name!r}, shapes "
+        f"with pyspark.ml.functions.vector_to_array), or fix the shape in tensor_columns: column {name!r}, shapes "
         f"{one} and {other}"
     )

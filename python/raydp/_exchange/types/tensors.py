@@ -1,4 +1,4 @@
-"""Tensor columns of Ray's blocks as nested lists, in C order: Ray's extension types, Arrow's fixed-shape tensors."""
+"""Converts tensor columns of Ray's blocks to nested lists in C order: Ray's extension types and Arrow's tensors."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-__all__ = ["is_tensor", "nested_lists", "tensor_value"]
+__all__ = ["is_tensor", "tensor_value", "to_nested_lists"]
 
-# The names under which Ray stores its tensor types in files; importing ray.data takes a second.
+# The names of Ray's tensor types. Their classes are in ray.data, which takes a second to import.
 _FIXED_SHAPE = ("ray.data.arrow_tensor", "ray.data.arrow_tensor_v2", "arrow.fixed_shape_tensor")
 _VARIABLE_SHAPE = "ray.data.arrow_variable_shaped_tensor"
 _BYTES_PER_CHARACTER = 4
@@ -34,7 +34,7 @@ def tensor_value(type_: pa.BaseExtensionType) -> tuple[pa.DataType, int]:
     return value, type_.ndim if type_.extension_name == _VARIABLE_SHAPE else len(type_.shape)
 
 
-def nested_lists(array: pa.ExtensionArray) -> pa.Array:
+def to_nested_lists(array: pa.ExtensionArray) -> pa.Array:
     """Return tensors as lists nested as deep as they have dimensions; a null tensor is a null list."""
     type_ = array.type
     if type_.extension_name == _VARIABLE_SHAPE:
@@ -57,12 +57,12 @@ def _only_numbers(storage: pa.Array) -> pa.Array:
 def _outer_lists(storage: pa.Array, shape: Sequence[int]) -> pa.Array:
     """Return lists of all numbers of a tensor as lists of their first dimension."""
     inner = math.prod(shape[1:])
-    flat = _text(storage.flatten())  # leaves out what null tensors may refer to
+    flat = _text(storage.flatten())  # without values of null tensors
     lengths = np.where(storage.is_valid().to_numpy(zero_copy_only=False), shape[0], 0)
     offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
     expected = int(offsets[-1]) * inner
     if len(flat) != expected:
-        message = f"A tensor column is damaged: {len(flat)} numbers where its shape {tuple(shape)} asks for {expected}"
+        message = f"A tensor column is damaged: {len(flat)} numbers where its shape {tuple(shape)} needs {expected}"
         raise pa.ArrowInvalid(message)
     return _lists(offsets, _fixed_size_lists(flat, shape[1:], int(offsets[-1])), storage)
 
@@ -85,7 +85,7 @@ def _of_variable_shape(storage: pa.StructArray, dimensions: int) -> pa.Array:
     valid = storage.is_valid()
     flat = _text(storage.field("data").filter(valid).flatten())
     shapes = storage.field("shape").filter(valid)
-    # Ray lets tensors of fewer dimensions stand in a column of more.
+    # Ray allows tensors of fewer dimensions in a column.
     sizes = np.ones((len(shapes), dimensions), np.int64)
     counts = shapes.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
     rows = np.repeat(np.arange(len(shapes)), counts)
@@ -106,7 +106,7 @@ def _of_variable_shape(storage: pa.StructArray, dimensions: int) -> pa.Array:
 
 
 def _fixed_size_lists(flat: pa.Array, shape: Sequence[int], count: int) -> pa.Array:
-    """Return ``count`` tensors of a shape as nested lists of fixed size; without dimensions the numbers themselves."""
+    """Return ``count`` tensors of a shape as nested fixed-size lists; without dimensions, the numbers themselves."""
     lists = flat
     for level in range(len(shape) - 1, -1, -1):
         length = count * math.prod(shape[:level])

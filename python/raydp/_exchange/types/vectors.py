@@ -15,7 +15,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["DENSE_FORMS", "MATRIX_TYPE", "VECTOR_TYPE", "matrix_shapes", "stored", "vector_lengths", "write_dense"]
+__all__ = ["DENSE_FORMS", "MATRIX_TYPE", "VECTOR_TYPE", "matrix_shapes", "to_vectors", "vector_lengths", "write_dense"]
 
 _INTEGERS = pa.list_(pa.field("element", pa.int32()))
 _DOUBLES = pa.list_(pa.field("element", pa.float64()))
@@ -34,7 +34,7 @@ MATRIX_TYPE = pa.struct(
         ("isTransposed", pa.bool_()),
     ]
 )
-# The class of a user-defined type -> its storage, and how deep lists of numbers are nested that hold the same.
+# Class of a user-defined type -> its storage, and the depth of nested lists with the same numbers.
 DENSE_FORMS: dict[str, tuple[pa.DataType, int]] = {
     "org.apache.spark.ml.linalg.VectorUDT": (VECTOR_TYPE, 1),
     "org.apache.spark.mllib.linalg.VectorUDT": (VECTOR_TYPE, 1),
@@ -45,22 +45,22 @@ _DENSE = 1
 
 
 def vector_lengths(vectors: pa.StructArray) -> npt.NDArray[np.int64]:
-    """Return the length of each vector; of nulls it is of no meaning."""
+    """Return the length of each vector; undefined for nulls."""
     sizes = _numbers(vectors.field("size")).astype(np.int64)
     return np.where(_is_dense(vectors), _counts(vectors.field("values")), sizes)
 
 
 def matrix_shapes(matrices: pa.StructArray) -> npt.NDArray[np.int64]:
-    """Return rows and columns of each matrix, an array of two columns; of nulls they are of no meaning."""
+    """Return rows and columns of each matrix, as an array with two columns; undefined for nulls."""
     return np.stack([_numbers(matrices.field(name)).astype(np.int64) for name in ("numRows", "numCols")], axis=1)
 
 
 def write_dense(array: pa.StructArray, valid: npt.NDArray[np.bool_], out: npt.NDArray[np.float64]) -> None:
-    """Write vectors or matrices of one shape into an array of zeros, rows by rows.
+    """Write vectors or matrices of one shape into an array of zeros, row by row.
 
     Args:
         array: Vectors (:data:`VECTOR_TYPE`) or matrices (:data:`MATRIX_TYPE`).
-        valid: Which of them are not null; the others are left alone.
+        valid: Which of them are not null; the others are skipped.
         out: Of shape (rows, length) or (rows, matrix rows, matrix columns).
     """
     if array.type.num_fields == VECTOR_TYPE.num_fields:
@@ -69,7 +69,7 @@ def write_dense(array: pa.StructArray, valid: npt.NDArray[np.bool_], out: npt.ND
         _write_matrices(array, valid, out)
 
 
-def stored(lists: pa.ListArray, target: pa.DataType) -> pa.StructArray:
+def to_vectors(lists: pa.ListArray, target: pa.DataType) -> pa.StructArray:
     """Return lists of numbers as dense vectors, or lists of lists as dense matrices.
 
     Args:
@@ -100,7 +100,7 @@ def stored(lists: pa.ListArray, target: pa.DataType) -> pa.StructArray:
         numbers = inner.flatten()
         values = pa.ListArray.from_arrays(pa.array(offsets), numbers, type=_DOUBLES)
         shape = [pa.array(numbers.astype(np.int32)) for numbers in (height, width)]
-        children = [kind, *shape, none, none, values, pa.array(valid)]  # by rows is what Spark calls transposed
+        children = [kind, *shape, none, none, values, pa.array(valid)]  # Spark calls row-major transposed
     if numbers.null_count:
         message = "a number in it is null"
         raise ValueError(message)
