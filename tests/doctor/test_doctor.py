@@ -181,12 +181,7 @@ def test_the_part_at_every_start_takes_no_time() -> None:
 def test_init_spark_looks_before_ray_starts(package: Path) -> None:
     (package / "jars" / "raydp.jar").unlink()
     outcome = programs.run(
-        """
-        try:
-            raydp.init_spark("t", 1, 1, "1g")
-        except raydp.errors.MissingRequirementError as error:
-            say("refused:", error, ray.is_initialized())
-        """,
+        "doctor/init_spark_looks_before_ray_starts",
         env={"PYTHONPATH": str(package.parent)},
     )
     assert outcome.code == 0, outcome.everything

@@ -87,12 +87,7 @@ def test_a_java_that_does_not_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 def test_init_spark_says_it_before_ray_starts(tmp_path: Path) -> None:
     outcome = programs.run(
-        """
-        try:
-            raydp.init_spark("t", 1, 1, "1g")
-        except raydp.errors.MissingRequirementError as error:
-            say("refused:", error, ray.is_initialized())
-        """,
+        "errors/init_spark_says_it_before_ray_starts",
         env={"PATH": f"{tmp_path}{os.pathsep}{Path(sys.executable).parent}", "JAVA_HOME": None},
     )
     assert outcome.code == 0, outcome.everything

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -10,21 +11,9 @@ from support import programs
 
 pytestmark = pytest.mark.timeout(600)  # each starts clusters and JVMs of its own
 
-SHORT = '{"spark.raydp.executor.infeasibleTimeout": "5", "spark.raydp.executor.startTimeout": "40"}'
-
 
 def test_no_ray_at_the_address() -> None:
-    outcome = programs.run(
-        """
-        from pyspark.sql import SparkSession
-        for master in ("ray:127.0.0.1:1", "ray://127.0.0.1:10001", "ray:nonsense", "ray:host:99999"):
-            try:
-                SparkSession.builder.master(master).getOrCreate()
-            except raydp.errors.RaydpError as error:
-                say(type(error).__name__, error)
-        say("ray started:", ray.is_initialized())
-        """
-    )
+    outcome = programs.run("errors/no_ray_at_the_address")
     lines = outcome.output.strip().splitlines()
     assert outcome.code == 0, outcome.everything
     assert lines[0].startswith("ClusterError No Ray cluster answers") and "127.0.0.1:1" in lines[0], lines
@@ -34,15 +23,17 @@ def test_no_ray_at_the_address() -> None:
     assert lines[4] == "ray started: False"
 
 
+@pytest.fixture(scope="module")
+def failed_starts() -> tuple[programs.Outcome, dict[str, str]]:
+    """Starts that fail, one after another in one program: how it ended, and what it said about each."""
+    outcome = programs.run("errors/starts_that_fail")
+    parts = re.split(r"^(unknown setting|connect|too large|then|no executor): ", outcome.output, flags=re.MULTILINE)
+    return outcome, dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
 @pytest.mark.cluster
-def test_what_spark_itself_refuses() -> None:
-    outcome = programs.run(
-        """
-        start_ray(num_cpus=2)
-        raydp.init_spark("t", 1, 1, "600m", configs={
-            "spark.dynamicAllocation.enabled": True, "spark.dynamicAllocation.schedulerBacklogTimeout": "1ms"})
-        """
-    )
+def test_what_spark_itself_refuses(failed_starts: tuple[programs.Outcome, dict[str, str]]) -> None:
+    outcome, _ = failed_starts
     assert outcome.code == 1
     last = outcome.errors.strip().splitlines()[-1]
     assert "SessionError: Spark could not be started" in last, outcome.everything
@@ -51,56 +42,25 @@ def test_what_spark_itself_refuses() -> None:
 
 
 @pytest.mark.cluster
-def test_more_than_any_node_has() -> None:
-    outcome = programs.run(
-        f"""
-        start_ray(num_cpus=2)
-        begin = time.monotonic()
-        try:
-            raydp.init_spark("t", 1, 64, "1g", configs={SHORT})
-        except raydp.errors.ClusterError as error:
-            say(type(error).__name__, f"after {{time.monotonic() - begin:.0f}} s:", error)
-        spark = raydp.init_spark("t", 1, 1, "600m")
-        say("then:", spark.range(10).count())
-        raydp.stop_spark()
-        """
-    )
-    assert outcome.code == 0, outcome.everything
-    first, last = outcome.output.strip().split("\nthen: ")
-    assert first.startswith("ClusterError after")
+def test_more_than_any_node_has(failed_starts: tuple[programs.Outcome, dict[str, str]]) -> None:
+    outcome, said = failed_starts
+    first = said["too large"]
+    assert first.startswith("ClusterError after"), outcome.everything
     assert "64" in first and "CPU" in first and "2" in first, first
     assert int(first.split("after ")[1].split(" s:")[0]) < 60
-    assert last == "10"
+    assert said["then"].strip() == "10"
 
 
 @pytest.mark.cluster
-def test_an_executor_that_cannot_start_shows_its_log() -> None:
-    outcome = programs.run(
-        """
-        start_ray(num_cpus=2)
-        try:
-            raydp.init_spark("t", 1, 1, "600m", configs={
-                "spark.executor.extraJavaOptions": "-javaagent:/no/such/agent.jar",
-                "spark.raydp.executor.startTimeout": "30",
-            })
-        except raydp.errors.ExecutorStartError as error:
-            say("refused:", error)
-        """
-    )
-    assert outcome.code == 0, outcome.everything
-    assert "refused:" in outcome.output
-    assert "/no/such/agent.jar" in outcome.output, outcome.everything
+def test_an_executor_that_cannot_start_shows_its_log(failed_starts: tuple[programs.Outcome, dict[str, str]]) -> None:
+    outcome, said = failed_starts
+    assert "/no/such/agent.jar" in said["no executor"], outcome.everything
 
 
 def test_a_python_without_pyspark() -> None:
     begin = time.monotonic()
     outcome = programs.run(
-        """
-        try:
-            raydp.init_spark("t", 1, 1, "600m")
-        except raydp.errors.MissingRequirementError as error:
-            say("refused:", error, ray.is_initialized())
-        """,
+        "errors/a_python_without_pyspark",
         env={"PYSPARK_PYTHON": "/usr/bin/python3"},
     )
     assert outcome.code == 0, outcome.everything
@@ -112,22 +72,7 @@ def test_a_python_without_pyspark() -> None:
 
 @pytest.mark.cluster
 def test_a_jvm_that_is_not_ours() -> None:
-    outcome = programs.run(
-        """
-        from pyspark.sql import SparkSession
-        plain = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
-        for attempt in (lambda: raydp.init_spark("t", 1, 1, "600m"), lambda: raydp.from_spark(plain.range(3))):
-            try:
-                attempt()
-            except raydp.errors.SessionError as error:
-                say("refused:", error)
-        plain.stop()
-        try:
-            raydp.init_spark("t", 1, 1, "600m")
-        except raydp.errors.SessionError as error:
-            say("refused:", error)
-        """
-    )
+    outcome = programs.run("errors/a_jvm_that_is_not_ours")
     lines = outcome.output.strip().splitlines()
     assert outcome.code == 0, outcome.everything
     assert len(lines) == 3, outcome.everything
@@ -137,22 +82,8 @@ def test_a_jvm_that_is_not_ours() -> None:
 
 
 @pytest.mark.cluster
-def test_unknown_settings_and_connect() -> None:
-    outcome = programs.run(
-        """
-        start_ray(num_cpus=2)
-        try:
-            raydp.init_spark("t", 1, 1, "600m", configs={"spark.raydp.exchange.blokSize": "4m"})
-        except raydp.errors.InvalidArgumentError as error:
-            say("refused:", error)
-        os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
-        try:
-            raydp.init_spark("t", 1, 1, "600m")
-        except raydp.errors.SessionError as error:
-            say("refused:", error)
-        """
-    )
-    lines = outcome.output.strip().splitlines()
-    assert outcome.code == 0, outcome.everything
-    assert "spark.raydp.exchange.blokSize" in lines[0] and "spark.raydp.exchange.blockSize" in lines[0], lines
-    assert "Spark Connect" in lines[1]
+def test_unknown_settings_and_connect(failed_starts: tuple[programs.Outcome, dict[str, str]]) -> None:
+    outcome, said = failed_starts
+    setting = said["unknown setting"]
+    assert "spark.raydp.exchange.blokSize" in setting and "spark.raydp.exchange.blockSize" in setting, setting
+    assert "Spark Connect" in said["connect"], outcome.everything

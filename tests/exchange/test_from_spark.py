@@ -16,9 +16,8 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 import raydp
-from raydp._application import current_application
-from raydp._exchange.driver.export_job import ExportJob
 from raydp.errors import ExchangeError, InvalidArgumentError, NotADataFrameError, UnsupportedTypeError
+from support.applications import agents, exports_in_progress, kill_agents
 from support.datasets import block_refs, eventually, settled_store_bytes, store_bytes_used, table_of
 
 if TYPE_CHECKING:
@@ -35,9 +34,8 @@ POINT = "st_geomfromwkb(X'0101000000000000000000F03F0000000000000040')"
 def nothing_left_behind(spark: SparkSession) -> Iterator[None]:
     yield
     gc.collect()
-    directory = current_application().exchange.directory
-    # A conversion, also a failed one, leaves no participant, no block on its way and no open job.
-    assert not [p for p in directory._participants if isinstance(p, ExportJob)]
+    # No conversion, not even a failed one, leaves a participant, a block on its way or a job.
+    assert exports_in_progress() == []
     assert eventually(lambda: not _active_jobs(spark))
 
 
@@ -52,7 +50,7 @@ def numbers(spark: SparkSession, rows: int, partitions: int = 4) -> DataFrame:
 
 
 def agent_handles() -> list[Any]:
-    return [agent.handle for agent in current_application().exchange.directory.agents()]
+    return [agent.handle for agent in agents()]
 
 
 def test_rows_come_in_the_order_of_the_partitions(spark: SparkSession) -> None:
@@ -227,13 +225,12 @@ def test_cached_shuffled_and_python_frames(spark: SparkSession) -> None:
 
 def test_blocks_belong_to_this_process_and_survive_the_agents(spark: SparkSession) -> None:
     dataset = raydp.from_spark(numbers(spark, 200_000))
-    agents = agent_handles()
-    for agent in agents:
-        ray.kill(agent)
+    before = agent_handles()
+    kill_agents()
     assert table_of(dataset).column("id").to_pylist() == list(range(200_000))
     # Their successors serve the next conversion.
     assert raydp.from_spark(numbers(spark, 100)).count() == 100
-    assert not set(agents) & set(agent_handles())
+    assert not set(before) & set(agent_handles())
 
 
 def test_deleting_a_dataset_frees_its_blocks(spark: SparkSession) -> None:
@@ -331,8 +328,7 @@ def test_a_conversion_whose_agents_die_every_time_fails(spark: SparkSession) -> 
     def kill_all() -> None:
         while not stopped.wait(0.5):
             if _active_jobs(spark):
-                for handle in agent_handles():
-                    ray.kill(handle)
+                kill_agents()
 
     helper = threading.Thread(target=kill_all, daemon=True)
     helper.start()

@@ -16,9 +16,10 @@ from pyspark import TaskContext
 from pyspark.sql import functions as F
 
 import raydp
-from raydp._application import current_application
 from raydp._native import ExchangeError as NativeError
+from support import applications
 from support.agents import application
+from support.applications import agents
 from support.datasets import collect_garbage, eventually, settled_store_bytes, store_bytes_used, table_of
 from support.segments import executor_pids, touched_segment_bytes
 
@@ -35,12 +36,8 @@ TASK_BYTES = 2 * SEGMENT_BYTES * 5 // 4
 
 
 def agent_counters() -> dict[str, int]:
-    (counters,) = current_application().exchange.directory.counters()
+    (counters,) = applications.agent_counters()
     return counters
-
-
-def agents() -> list[Any]:
-    return current_application().exchange.directory.agents()
 
 
 def wide(spark: SparkSession, megabytes: int, partitions: int = 2) -> DataFrame:

@@ -13,8 +13,8 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
 
 import raydp
-from raydp._application import current_application
 from raydp.errors import InvalidArgumentError, NotADataFrameError, UnsupportedTypeError
+from support.applications import registered_datasets
 from support.datasets import collect_garbage, eventually, settled_store_bytes, store_bytes_used
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def nothing_registered(spark: SparkSession) -> Iterator[None]:
     yield
-    for name in current_application().exchange.registered():
+    for name in registered_datasets():
         raydp.unregister(name)
 
 
@@ -90,7 +90,7 @@ def test_a_name_can_be_taken_over_and_dropped_in_sql(spark: SparkSession) -> Non
     assert (first.count(), spark.table("ray.n").count()) == (5, 7)
     spark.sql("DROP TABLE ray.n")
     spark.sql("DROP TABLE IF EXISTS ray.n")
-    assert current_application().exchange.registered() == []
+    assert registered_datasets() == []
     assert first.agg(F.sum("n")).collect()[0][0] == 10
 
 

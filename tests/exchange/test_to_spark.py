@@ -16,22 +16,18 @@ from pyspark.sql import functions as F
 
 import raydp
 import raydp.spark
-from raydp._application import current_application
 from raydp.errors import InvalidArgumentError, UnsupportedTypeError
+from support.applications import held_datasets, kill_agents, open_blocks
 from support.datasets import collect_garbage, eventually, settled_store_bytes, store_bytes_used
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row, SparkSession
 
 
-def held() -> int:
-    return current_application().exchange.leases.count()
-
-
 def at_rest(spark: SparkSession) -> tuple[int, float]:
     """Return how many Datasets are held, and bytes used, once what earlier tests dropped is gone: views hold some."""
     used = settled_store_bytes(spark)
-    return held(), used
+    return held_datasets(), used
 
 
 def released(spark: SparkSession, count: int) -> bool:
@@ -39,18 +35,9 @@ def released(spark: SparkSession, count: int) -> bool:
 
     def looked() -> bool:
         collect_garbage(spark)
-        return held() <= count
+        return held_datasets() <= count
 
     return eventually(looked)
-
-
-def kill_agents() -> None:
-    for agent in current_application().exchange.directory.agents():
-        ray.kill(agent.handle)
-
-
-def open_blocks() -> int:
-    return sum(held["open_blocks"] for held in current_application().exchange.directory.counters())
 
 
 def sums_in_group(df: DataFrame, group: str) -> Row:
@@ -138,7 +125,7 @@ def test_unsupported_types_are_named(spark: SparkSession, column: pa.Array, show
     dataset = ray.data.from_arrow(pa.table({"fine": [1], "c": column}))
     with pytest.raises(UnsupportedTypeError, match=rf"column 'c', Arrow type {shown}"):
         raydp.to_spark(dataset, spark)
-    assert held() == others
+    assert held_datasets() == others
 
 
 def test_values_that_do_not_fit_are_named_when_they_are_read(spark: SparkSession) -> None:
@@ -158,7 +145,7 @@ def test_derived_frames_keep_the_blocks_and_their_end_frees_them(spark: SparkSes
     derived = df.where("n % 2 = 0").select((F.col("n") + 1).alias("m"))
     del df
     collect_garbage(spark)
-    assert not eventually(lambda: held() == others, within=2)
+    assert not eventually(lambda: held_datasets() == others, within=2)
     assert derived.agg(F.max("m")).collect()[0][0] == (4 << 20) - 1
     del derived
     collect_garbage(spark)
@@ -227,4 +214,4 @@ def test_the_last_frame_frees_the_blocks_by_itself(spark: SparkSession) -> None:
     assert eventually(lambda: store_bytes_used() - before > 30e6)
     del df
     gc.collect()  # PySpark's frames are in reference cycles
-    assert eventually(lambda: held() == others and store_bytes_used() - before < 5e6)
+    assert eventually(lambda: held_datasets() == others and store_bytes_used() - before < 5e6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -16,27 +17,13 @@ from support.datasets import eventually
 if TYPE_CHECKING:
     from pathlib import Path
 
-PROGRAM = """
-    import psutil
-    start_ray(num_cpus=2)
-    spark = raydp.init_spark("archives", 1, 1, "500m", configs={{"spark.log.level": "ERROR", **{settings}}})
-    say("rows:", raydp.to_spark(raydp.from_spark(spark.range(1000))).count())
-    status = raydp._application.current_application().status()
-    (driver,) = [child.pid for child in psutil.Process().children() if child.name() == "java"]
-    (executor,) = [one.pid for one in status.executors]
-    for name, pid in (("driver", driver), ("executor", executor)):
-        words = open(f"/proc/{{pid}}/maps").read().split()
-        # Not Java's own, classes.jsa.
-        say(name, sorted({{os.path.basename(word) for word in words if word.endswith(("driver.jsa", "executor.jsa"))}}))
-    raydp.stop_spark()
-    """
 WITHOUT = ["rows: 1000", "driver []", "executor []"]
 MESSAGE = "caching Java's classes in a one-time background job"
 
 
 def run(cache: Path, **settings: str) -> programs.Outcome:
     """Run the program where archives are kept in ``cache``."""
-    outcome = programs.run(PROGRAM.format(settings=settings), env={"XDG_CACHE_HOME": str(cache)})
+    outcome = programs.run("lifecycle/archives_in_use", json.dumps(settings), env={"XDG_CACHE_HOME": str(cache)})
     assert outcome.code == 0, outcome.everything
     assert "cds" not in outcome.everything.lower(), outcome.everything
     return outcome

@@ -8,28 +8,6 @@ import pytest
 
 from support import programs
 
-PROGRAM = """
-    import gc, psutil
-    start_ray()
-    me = psutil.Process()
-
-    def processes():
-        return sorted(p.name() for p in programs.marked_processes({mark!r}) if p.name() == "java")
-
-    def sizes():
-        return [me.num_fds(), me.num_threads(), me.memory_info().rss >> 20]
-
-    for number in range({restarts}):
-        spark = raydp.init_spark(f"start {{number}}", 1, 1, "500m", configs={{"spark.log.level": "ERROR"}})
-        dataset = raydp.from_spark(spark.range(1000))
-        assert raydp.to_spark(dataset).count() == 1000
-        del dataset
-        raydp.stop_spark()
-        gc.collect()
-        eventually("ended", lambda: not processes(), seconds=60, state=processes)
-        say("sizes:", *sizes())
-    """
-
 
 @pytest.mark.cluster
 @pytest.mark.slow
@@ -38,7 +16,8 @@ def test_starting_again_and_again_leaves_nothing(pytestconfig: pytest.Config) ->
     mark = uuid.uuid4().hex
     restarts = pytestconfig.getoption("--restarts")
     outcome = programs.run(
-        PROGRAM.format(mark=mark, restarts=restarts),
+        "lifecycle/starting_again_and_again_leaves_nothing",
+        str(restarts),
         env={"RAYDP_TEST_MARK": mark},
         timeout=3600,
     )

@@ -17,35 +17,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 
 def test_the_same_arguments_give_the_same_session() -> None:
-    outcome = programs.run(
-        """
-        start_ray()
-        spark = raydp.init_spark("t", 1, 1, "600m", configs={"spark.sql.shuffle.partitions": 2})
-        assert raydp.init_spark("t", 1, 1, 600 * 2**20, configs={"spark.sql.shuffle.partitions": "2"}) is spark
-        for changed in (("other", 1, 1, "600m"), ("t", 2, 1, "600m"), ("t", 1, 1, "700m")):
-            try:
-                raydp.init_spark(*changed, configs={"spark.sql.shuffle.partitions": 2})
-            except raydp.errors.SessionError as error:
-                say("refused:", error)
-        df = spark.range(5)
-        ds = ray.data.from_spark(df)
-        raydp.stop_spark()
-        raydp.stop_spark()
-        for attempt in (lambda: raydp.from_spark(df), lambda: raydp.to_spark(ds), lambda: ray.data.from_spark(df)):
-            try:
-                attempt()
-            except raydp.errors.SessionError as error:
-                say("stopped:", error)
-        say("kept:", sorted(row["id"] for row in ds.take_all()))
-        again = raydp.init_spark("again", 1, 1, "600m")
-        partitions = again.conf.get("spark.sql.shuffle.partitions")
-        say("again:", again.range(7).count(), again.sparkContext.appName, partitions)
-        try:
-            raydp.from_spark(df)
-        except raydp.errors.SessionError as error:
-            say("stopped:", error)
-        """
-    )
+    outcome = programs.run("lifecycle/the_same_arguments_give_the_same_session")
     lines = outcome.output.strip().splitlines()
     assert outcome.code == 0, outcome.everything
     refused = [line for line in lines if line.startswith("refused:")]
@@ -58,37 +30,14 @@ def test_the_same_arguments_give_the_same_session() -> None:
 
 
 def test_unchanged_pyspark_program() -> None:
-    outcome = programs.run(
-        """
-        start_ray()
-        from pyspark.sql import SparkSession
-        spark = (SparkSession.builder.master("ray").appName("plain").config("spark.executor.memory", "600m")
-                 .config("spark.executor.instances", "1").getOrCreate())
-        say(spark.sparkContext.master, spark.range(1000).count(), spark.sparkContext.appName)
-        spark.stop()
-        address = ray.get_runtime_context().gcs_address
-        spark = SparkSession.builder.master(f"ray:{address}").config("spark.executor.memory", "600m").getOrCreate()
-        say(spark.range(100).selectExpr("sum(id)").first()[0])
-        spark.stop()
-        raydp.stop_spark()
-        from pyspark import SparkContext
-        sc = SparkContext("ray", "bare")
-        say(sc.parallelize(range(100), 4).map(lambda x: x * 2).sum())
-        sc.stop()
-        """
-    )
+    outcome = programs.run("lifecycle/unchanged_pyspark_program")
     assert outcome.code == 0, outcome.everything
     assert outcome.output.strip().splitlines() == ["ray 1000 plain", "4950", "9900"], outcome.everything
 
 
 def test_ray_is_started_and_the_ui_is_named() -> None:
     outcome = programs.run(
-        """
-        import os
-        os.environ["RAY_DISABLE_IMPORT_WARNING"] = "1"
-        spark = raydp.init_spark("t", 1, 1, "600m")
-        say(ray.is_initialized(), spark.range(3).count(), spark.sparkContext.uiWebUrl)
-        """,
+        "lifecycle/ray_is_started_and_the_ui_is_named",
         env={"RAY_ADDRESS": "local"},
     )
     assert outcome.code == 0, outcome.everything
@@ -98,27 +47,7 @@ def test_ray_is_started_and_the_ui_is_named() -> None:
 
 
 def test_inside_an_actor() -> None:
-    outcome = programs.run(
-        """
-        start_ray()
-
-        @ray.remote
-        class Remote:
-            def __init__(self):
-                self.spark = raydp.init_spark("remote", 1, 1, "600m")
-
-            def run(self):
-                return self.spark.range(100).count(), raydp.from_spark(self.spark.range(50)).count()
-
-            def stop(self):
-                self.spark.stop()
-                raydp.stop_spark()
-
-        actor = Remote.remote()
-        say(ray.get(actor.run.remote()))
-        ray.get(actor.stop.remote())
-        """
-    )
+    outcome = programs.run("lifecycle/inside_an_actor")
     assert outcome.code == 0, outcome.everything
     assert outcome.output.strip() == "(100, 50)"
 
@@ -126,24 +55,8 @@ def test_inside_an_actor() -> None:
 @pytest.mark.parametrize("authentication", ["token", "disabled"])
 def test_applications_at_once(authentication: str, pytestconfig: pytest.Config) -> None:
     count = pytestconfig.getoption("--applications") if authentication == "token" else 2
-    program = """
-        ray.init(address=os.environ["TEST_ADDRESS"], log_to_driver=False)
-        spark = raydp.init_spark("app " + os.environ["TEST_NAME"], 1, 1, "600m")
-        say("up", spark.sparkContext.applicationId)
-        import pathlib
-        other = pathlib.Path(os.environ["TEST_MEETING"])
-        (other / os.environ["TEST_NAME"]).touch()
-        eventually("all up", lambda: len(list(other.iterdir())) == int(os.environ["TEST_COUNT"]), seconds=300)
-        ds = raydp.from_spark(spark.range(10_000).selectExpr("id", "id % 7 as k"))
-        say("sum", ds.sum("k"), raydp.to_spark(ds).groupBy("k").count().count())
-        raydp.stop_spark()
-        """
     host = programs.start(
-        """
-        start_ray(num_cpus=int(os.environ["TEST_CPUS"]))
-        say(ray.get_runtime_context().gcs_address)
-        signal.pause()
-        """,
+        "lifecycle/cluster_for_several_applications",
         # Executors take one each; Ray Data's tasks need some, too.
         env={"RAY_AUTH_MODE": authentication, "TEST_CPUS": str(count + 4)},
     )
@@ -161,7 +74,7 @@ def test_applications_at_once(authentication: str, pytestconfig: pytest.Config) 
                     "TEST_MEETING": meeting,
                     "RAY_AUTH_MODE": authentication,
                 }
-                members.append(programs.start(program, env=env))
+                members.append(programs.start("lifecycle/one_of_several_applications", env=env))
             ends = [member.communicate(timeout=500) for member in members]
         for member, (output, errors) in zip(members, ends, strict=True):
             assert member.returncode == 0, output + errors
@@ -178,23 +91,7 @@ def test_applications_at_once(authentication: str, pytestconfig: pytest.Config) 
 def test_nothing_is_left_after_stop() -> None:
     mark = uuid.uuid4().hex
     outcome = programs.run(
-        """
-        start_ray()
-        spark = raydp.init_spark("t", 2, 1, "600m")
-        ds = raydp.from_spark(spark.range(100_000).selectExpr("id", "cast(id as string) s"))
-        assert raydp.to_spark(ds).count() == 100_000
-        assert spark.sparkContext.parallelize(range(10), 4).map(lambda x: x + 1).sum() == 55
-        raydp.stop_spark()
-        def ours():
-            family = [(p.name(), p.cmdline()) for p in programs.marked_processes(os.environ["RAYDP_TEST_MARK"])]
-            return [words[:3] for name, words in family if name == "java" or "raydp._spark.worker_daemon" in words
-                    or words[0].startswith("ray::ExchangeAgent")]
-        deadline = time.monotonic() + 20
-        while ours() and time.monotonic() < deadline:
-            time.sleep(0.2)
-        say("left:", ours())
-        say("data:", ds.count(), ds.sum("id"))
-        """,
+        "lifecycle/nothing_is_left_after_stop",
         env={"RAYDP_TEST_MARK": mark},
     )
     assert outcome.code == 0, outcome.everything

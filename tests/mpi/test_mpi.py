@@ -114,18 +114,7 @@ def wait(context: WorkerContext) -> None:
 def test_a_killed_driver_takes_its_ranks_along() -> None:
     mark = uuid.uuid4().hex
     process = programs.start(
-        """
-        import threading
-        from raydp.mpi import create_mpi_job
-
-        def wait(context):
-            print("a rank waits", flush=True)
-            threading.Event().wait(600)
-
-        start_ray(num_cpus=2)
-        with create_mpi_job("test", 2, 1, 2) as job:
-            job.run(wait)
-        """,
+        "mpi/a_killed_driver_takes_its_ranks_along",
         env={"RAYDP_TEST_MARK": mark},
     )
     assert process.stdout is not None

@@ -8,7 +8,6 @@ import os
 import re
 import socket
 import subprocess
-import sys
 import tempfile
 import urllib.error
 import urllib.request
@@ -24,43 +23,12 @@ from raydp._machine import installation as _installation
 from raydp._machine.java import find_java
 from raydp.errors import InvalidArgumentError
 from support import programs
+from support.strangers import answer_to_stranger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.timeout(600)  # each starts clusters and JVMs of its own
-
-PROGRAM = """
-    import json
-    start_ray(num_cpus=4)
-    spark = raydp.init_spark("watched", 2, 1, "600m", configs={
-        "spark.log.level": "INFO", "spark.shuffle.service.enabled": "true"})
-    jvm = spark.sparkContext._jvm
-    df = spark.range(100_000).selectExpr("id", "id % 7 k").repartition(4)
-    assert df.groupBy("k").count().count() == 7
-    assert spark.sparkContext.parallelize(range(10), 2).map(lambda x: x + 1).sum() == 55
-    ds = raydp.from_spark(df)
-    assert raydp.to_spark(ds).count() == 100_000
-    text = jvm.org.apache.hadoop.io.Text("sparkCookie")
-    user = jvm.org.apache.hadoop.security.UserGroupInformation.getCurrentUser()
-    secret = bytes(user.getCredentials().getSecretKey(text)).decode()
-    from raydp._application import current_application
-    say(json.dumps({
-        "secret": secret,
-        "token": jvm.io.raydp.security.UiToken.value(),
-        "driver": spark.conf.get("spark.driver.port"),
-        "host": spark.conf.get("spark.driver.host"),
-        "application": spark.sparkContext.applicationId,
-        "ui": spark.sparkContext.uiWebUrl,
-        "link": raydp.ui_url(),
-        "conf": spark.sparkContext.getConf().getAll(),
-        "sql": [list(map(str, row)) for row in spark.sql("SET -v").collect()],
-        "session": ray._private.worker._global_node.get_session_dir_path(),
-    }))
-    sys.stdin.readline()
-    say(len(current_application().status().executors), spark.range(10).count())
-    raydp.stop_spark()
-"""
 
 
 class Watched:
@@ -87,7 +55,7 @@ class Watched:
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     mark = uuid.uuid4().hex
     log = tmp_path_factory.mktemp("watched") / "stderr"
-    process = programs.start(PROGRAM, env={"RAYDP_TEST_MARK": mark}, log=log, stdin=subprocess.PIPE)
+    process = programs.start("security/watched", env={"RAYDP_TEST_MARK": mark}, log=log, stdin=subprocess.PIPE)
     try:
         assert process.stdout is not None and process.stdin is not None
         line = process.stdout.readline()
@@ -105,20 +73,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 
 @pytest.mark.cluster
 def test_encryption_is_one_option() -> None:
-    outcome = programs.run(
-        """
-        start_ray(num_cpus=2)
-        spark = raydp.init_spark("hidden", 1, 1, "600m", configs={"spark.raydp.network.encryption": "true"})
-        df = spark.range(1000).selectExpr("id", "id % 7 k").repartition(2).cache()
-        say("rows:", raydp.from_spark(df.groupBy("k").count()).count())
-        conf = dict(spark.sparkContext.getConf().getAll())
-        say("conf:", conf["spark.network.crypto.enabled"], conf["spark.io.encryption.enabled"])
-        sys.path.insert(0, os.environ["TEST_FOLDER"])
-        from test_secrets import answer_to_stranger
-        say("answer:", answer_to_stranger(conf["spark.driver.host"], int(conf["spark.driver.port"])))
-        """,
-        env={"TEST_FOLDER": str(Path(__file__).parent), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    )
+    outcome = programs.run("security/encryption_is_one_option")
     assert outcome.code == 0, outcome.everything
     assert "rows: 7" in outcome.output and "conf: true true" in outcome.output
     # What Spark says to who does not begin with its key exchange; without encryption it asks for SASL.
@@ -205,22 +160,6 @@ def test_nothing_of_spark_listens_beyond_the_nodes_address(watched: Watched) -> 
 def answers_spark(host: str, port: int) -> bool:
     """Tell whether a port speaks Spark's protocol, and turns away who has not shown the secret."""
     return "SaslMessage" in answer_to_stranger(host, port)
-
-
-def answer_to_stranger(host: str, port: int) -> str:
-    """Call a port as one process of Spark calls another, but without its secret; return the error that it answers."""
-    # A frame of Spark's network library: its length, message type (3: a call), the call's number, body size, body.
-    body = b"hello"
-    frame = (8 + 1 + 8 + 4 + len(body)).to_bytes(8, "big") + b"\x03" + bytes(8) + len(body).to_bytes(4, "big") + body
-    failure = 5
-    try:
-        with socket.create_connection((host, port), timeout=5) as client:
-            client.settimeout(5)
-            client.sendall(frame)
-            answer = client.recv(1 << 16)
-    except OSError:
-        return ""
-    return answer[9:].decode(errors="replace") if len(answer) > 8 and answer[8] == failure else ""
 
 
 @pytest.mark.cluster

@@ -30,11 +30,7 @@ _SPARK = Path(pyspark.__file__).parent
 def address() -> Iterator[str]:
     """A Ray cluster in a process of its own, which programs join by its address."""
     process = programs.start(
-        """
-        start_ray(num_cpus=4)
-        say(ray.get_runtime_context().gcs_address)
-        sys.stdin.read()
-        """,
+        "submission/cluster_of_four_cpus",
         stdin=subprocess.PIPE,
     )
     assert process.stdout is not None
@@ -233,24 +229,7 @@ def test_bad_command_lines(tmp_path: Path, jar: Path) -> None:
 
 def test_inside_an_actor_and_a_task_of_ray(address: str) -> None:
     outcome = programs.run(
-        """
-        ray.init(logging_level="WARNING", log_to_driver=False)
-
-        @ray.remote(num_cpus=0)
-        def total(rows):
-            spark = raydp.init_spark("in a task", 1, 1, "600m")
-            try:
-                return raydp.from_spark(spark.range(rows)).sum("id")
-            finally:
-                raydp.stop_spark()
-
-        @ray.remote(num_cpus=0)
-        class Driver:
-            def total(self, rows):
-                return raydp.init_spark("in an actor", 1, 1, "600m").range(rows).selectExpr("sum(id)").first()[0]
-
-        say(ray.get(total.remote(1000)), ray.get(Driver.remote().total.remote(100)))
-        """,
+        "submission/inside_an_actor_and_a_task_of_ray",
         env={"RAY_ADDRESS": address},
     )
     assert outcome.code == 0, outcome.everything

@@ -35,9 +35,14 @@ __all__ = ["Host", "Listener", "RayHosts", "network", "of_program", "reason_to_s
 _ROOT = Path(__file__).resolve().parents[2]
 _NAMESPACES = Path("/run/netns")
 _GCS_PORT = 6379
-_IMPORT = "from support import hosts"
 # Executors and the AppMaster, driver's JVM, agents, Python workers with their daemon, programs of ours.
-_OF_APPLICATION = ("DefaultWorker", "PythonGatewayServer", "ExchangeAgent", "raydp._spark.worker_daemon", _IMPORT)
+_OF_APPLICATION = (
+    "DefaultWorker",
+    "PythonGatewayServer",
+    "ExchangeAgent",
+    "raydp._spark.worker_daemon",
+    "tests/programs/",
+)
 _COMMAND_SECONDS = 30
 _START_SECONDS = 120
 _END_SECONDS = 20
@@ -232,10 +237,9 @@ class RayHosts:
                 self._end_node(host)
                 self._start_node(host)
 
-    def start_program(self, host: Host, source: str, log: Path) -> subprocess.Popen[str]:
-        """Start a Python program on a host; see :func:`programs.start`. Its name for the hosts is ``all_hosts``."""
-        prelude = f"\n{_IMPORT}\nall_hosts = hosts.of_program()\n"
-        return programs.start(prelude + source, env=self.environment(host), log=log, within=host.within)
+    def start_program(self, host: Host, program: str, log: Path) -> subprocess.Popen[str]:
+        """Start a program of tests/programs on a host, with the cluster's address as argument; see programs.start."""
+        return programs.start(program, self.address, env=self.environment(host), log=log, within=host.within)
 
     def end(self) -> None:
         """End all nodes."""

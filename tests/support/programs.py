@@ -1,6 +1,6 @@
-"""Runs a Python program in a process of its own, as a user would.
+"""Runs the programs of tests/programs, each in its own process, as a user would.
 
-Spark allows one context per process, so that tests of starting, stopping and dying need processes.
+Spark allows one context per process, so tests of starting, stopping and dying need processes.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,46 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _TESTS = Path(__file__).parents[1]
-PRELUDE = """
-import faulthandler, os, signal, sys, time
-faulthandler.register(signal.SIGUSR1)
-import ray, raydp
-from support import datasets, programs
-
-def start_ray(num_cpus=4, **options):
-    ray.init("local", num_cpus=num_cpus, object_store_memory=300 * 1024**2, include_dashboard=False,
-             log_to_driver=False, logging_level="WARNING", **options)
-
-def say(*words):
-    print(*words, flush=True)
-
-def eventually(what, condition, seconds=150, state=lambda: None):
-    assert datasets.eventually(condition, within=seconds), (what, state())
-    say(what)
-
-# Starts a job of 60 slow rows in a thread; returns that and the list that gets the result.
-def start_job(spark, seconds):
-    import threading
-
-    def slowly(rows):
-        for row in rows:
-            time.sleep(seconds)
-            yield row % 3, 1
-
-    result = []
-    def job():
-        pairs = spark.sparkContext.parallelize(range(60), 30).mapPartitions(slowly)
-        result.extend(pairs.reduceByKey(lambda a, b: a + b, 2).collect())
-
-    thread = threading.Thread(target=job)
-    thread.start()
-    return thread, result
-"""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a program ended: its exit code and everything that it printed."""
+    """The exit code of a program, and everything that it printed."""
 
     code: int
     output: str
@@ -72,7 +36,7 @@ class Outcome:
 
 
 def environment(changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
-    """Return this process's environment with changes; ``None`` takes a variable out."""
+    """Return a copy of this process's environment with changes. ``None`` removes a variable."""
     result = dict(os.environ)
     for name, value in (changes or {}).items():
         if value is None:
@@ -83,38 +47,45 @@ def environment(changes: Mapping[str, str | None] | None = None) -> dict[str, st
 
 
 def start(
-    source: str,
-    *,
+    program: str,
+    *arguments: str,
     env: Mapping[str, str | None] | None = None,
     log: Path | None = None,
     stdin: int = subprocess.DEVNULL,
     within: Sequence[str] = (),
 ) -> subprocess.Popen[str]:
-    """Start a program, by the command ``within`` if one is given.
+    """Start a program of tests/programs, as a new session. Its standard output is a pipe.
 
-    Its standard output is a pipe, its standard error goes to ``log`` or a pipe.
+    Args:
+        program: Its path in tests/programs, without ``.py``.
+        arguments: The program's arguments.
+        env: Changes of the environment.
+        log: Where its standard error goes. Default: a pipe.
+        stdin: Its standard input.
+        within: A command that runs the program.
     """
-    code = f"import sys\nsys.path.insert(0, {str(_TESTS)!r})\n" + PRELUDE + textwrap.dedent(source)
+    variables = environment(env)
+    variables["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_TESTS), variables.get("PYTHONPATH")]))
     return subprocess.Popen(
-        [*within, sys.executable, "-u", "-c", code],
+        [*within, sys.executable, "-u", str(_TESTS / "programs" / f"{program}.py"), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE if log is None else log.open("w"),
         stdin=stdin,
         text=True,
-        env=environment(env),
+        env=variables,
         start_new_session=True,
     )
 
 
 def run(
-    source: str,
-    *,
+    program: str,
+    *arguments: str,
     env: Mapping[str, str | None] | None = None,
     timeout: float = 420.0,
     within: Sequence[str] = (),
 ) -> Outcome:
-    """Run a program to its end; one that takes longer than ``timeout`` seconds is killed with all it started."""
-    process = start(source, env=env, within=within)
+    """Run a program of tests/programs to its end. After ``timeout`` seconds, kill it with everything it started."""
+    process = start(program, *arguments, env=env, within=within)
     try:
         output, errors = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
@@ -127,7 +98,7 @@ def run(
 
 
 def kill_session(session: int) -> None:
-    """Kill every process of a session that :func:`start` began."""
+    """Kill every process of a session that :func:`start` created."""
     for process in psutil.process_iter():
         try:
             if os.getsid(process.pid) == session:
@@ -137,7 +108,7 @@ def kill_session(session: int) -> None:
 
 
 def marked_processes(mark: str) -> list[psutil.Process]:
-    """Return the live processes whose environment holds ``RAYDP_TEST_MARK=mark``: a program's whole offspring."""
+    """Return the live processes whose environment has ``RAYDP_TEST_MARK=mark``: a program and all it started."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -149,7 +120,7 @@ def marked_processes(mark: str) -> list[psutil.Process]:
 
 
 def await_none(mark: str, *, seconds: float, but: frozenset[int] = frozenset()) -> list[str]:
-    """Wait until no process with the mark is left, at most so long; return the command lines of those that are."""
+    """Wait at most ``seconds`` until no process with the mark is left. Return the command lines of those left."""
     deadline = time.monotonic() + seconds
     while True:
         left = [process for process in marked_processes(mark) if process.pid not in but]

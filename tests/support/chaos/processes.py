@@ -10,6 +10,7 @@ import ray
 
 from raydp._application import current_application
 from support import programs
+from support.applications import agents
 from support.chaos.plan import Target
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def app_masters() -> list[int]:
 def agent_pids() -> list[int]:
     """Return the processes of the agents that executors can find; one that does not answer is left out."""
     pids = []
-    for agent in current_application().exchange.directory.agents():
+    for agent in agents():
         try:
             pids.append(ray.get(agent.handle.process_id.remote(), timeout=_ANSWER_SECONDS))
         except (ray.exceptions.RayActorError, ray.exceptions.GetTimeoutError):

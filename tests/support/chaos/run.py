@@ -24,6 +24,7 @@ from ray.util import list_named_actors, placement_group_table
 import raydp
 from raydp._application import current_application
 from raydp._application.entry_points import RegisteredNodes
+from support.applications import socket_folder
 from support.chaos import processes
 from support.chaos.jobs import Jobs
 from support.chaos.plan import Fault, Target, plan
@@ -165,7 +166,7 @@ def main(seed: int, kills: int) -> dict[str, Any]:
     )
     spark = raydp.init_spark("chaos", _EXECUTORS, 1, "600m", configs=_CONFIGS)
     ray.data.DataContext.get_current().enable_progress_bars = False
-    folder = current_application().exchange.directory.folder
+    folder = socket_folder()
     jobs = Jobs(spark)
     work = Work(jobs, seed, threads=_THREADS)
     chaos = ChaosRun(work)

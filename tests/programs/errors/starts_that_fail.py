@@ -1,0 +1,41 @@
+"""A program of errors/test_start.py: one start after another that cannot work, in one process."""
+
+import os
+import time
+
+import raydp
+from support.scripting import say, start_ray
+
+start_ray(num_cpus=2)
+
+try:
+    raydp.init_spark("t", 1, 1, "600m", configs={"spark.raydp.exchange.blokSize": "4m"})
+except raydp.errors.InvalidArgumentError as error:
+    say("unknown setting:", error)
+
+os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
+try:
+    raydp.init_spark("t", 1, 1, "600m")
+except raydp.errors.SessionError as error:
+    say("connect:", error)
+del os.environ["SPARK_CONNECT_MODE_ENABLED"]
+
+begin = time.monotonic()
+short = {"spark.raydp.executor.infeasibleTimeout": "5", "spark.raydp.executor.startTimeout": "40"}
+try:
+    raydp.init_spark("t", 1, 64, "1g", configs=short)
+except raydp.errors.ClusterError as error:
+    say("too large:", type(error).__name__, f"after {time.monotonic() - begin:.0f} s:", error)
+spark = raydp.init_spark("t", 1, 1, "600m")
+say("then:", spark.range(10).count())
+raydp.stop_spark()
+
+broken = {"spark.executor.extraJavaOptions": "-javaagent:/no/such/agent.jar", "spark.raydp.executor.startTimeout": "30"}
+try:
+    raydp.init_spark("t", 1, 1, "600m", configs=broken)
+except raydp.errors.ExecutorStartError as error:
+    say("no executor:", error)
+
+# Not caught: the test looks at the traceback.
+refused = {"spark.dynamicAllocation.enabled": True, "spark.dynamicAllocation.schedulerBacklogTimeout": "1ms"}
+raydp.init_spark("t", 1, 1, "600m", configs=refused)

@@ -1,0 +1,37 @@
+"""A program of lifecycle/test_scaling.py."""
+
+from watching import eventually, living, pending_cpus, registered
+
+import raydp
+from support.scripting import say, start_ray
+
+start_ray(num_cpus=3)
+spark = raydp.init_spark("t", 1, 1, "500m", configs={"spark.sql.shuffle.partitions": "4"})
+
+for wrong in (-1, True, "2"):
+    try:
+        raydp.scale(wrong)
+    except raydp.errors.InvalidArgumentError as error:
+        say("refused:", error)
+say("two:", raydp.scale(2))
+say("more than there is room for:", raydp.scale(5, timeout_seconds=1) < 5)
+eventually("three run", lambda: len(registered()) == 3)
+eventually("demand: 2", lambda: pending_cpus() == 2)
+say("two again:", raydp.scale(2), len(living()))
+eventually("demand: 0", lambda: pending_cpus() == 0)
+
+cached = spark.range(0, 10_000, 1, 4).selectExpr("id", "id % 10 as k").cache()
+shuffled = cached.groupBy("k").count().cache()
+assert shuffled.count() == 10
+before = registered()
+say("one:", raydp.scale(1), "of the two:", set(registered()) < set(before))
+info = spark.sparkContext._jsc.sc().getRDDStorageInfo()
+say("cached partitions:", sorted(rdd.numCachedPartitions() for rdd in info))
+say("right:", shuffled.agg({"count": "sum"}).first()[0], cached.count())
+say("none:", raydp.scale(0), registered())
+say("one:", raydp.scale(1), spark.range(1000).count())
+raydp.stop_spark()
+try:
+    raydp.scale(1)
+except raydp.errors.SessionError as error:
+    say("stopped:", error)
