@@ -20,29 +20,31 @@ if TYPE_CHECKING:
     import subprocess
 
 
-def test_a_killed_executor_is_replaced_and_the_job_finishes() -> None:
-    outcome = programs.run("lifecycle/a_killed_executor_is_replaced_and_the_job_finishes")
+@pytest.fixture(scope="module")
+def outcome() -> programs.Outcome:
+    """One program with a part for each test of an application that lives on."""
+    return programs.run("lifecycle/kills", env={"RAYDP_TEST_MARK": uuid.uuid4().hex})
+
+
+def test_a_killed_executor_is_replaced_and_the_job_finishes(outcome: programs.Outcome) -> None:
     assert outcome.code == 0, outcome.everything
-    assert "result: [[(0, 800), (1, 800), (2, 800), (3, 800), (4, 800)]]" in outcome.output, outcome.everything
-    assert "replaced: True new ids: True" in outcome.output, outcome.everything
-    assert f"cache: {sum(range(100_000))} 100000" in outcome.output
+    said = outcome.part("executor")
+    assert "result: [[(0, 800), (1, 800), (2, 800), (3, 800), (4, 800)]]" in said, outcome.everything
+    assert "replaced: True new ids: True" in said, outcome.everything
+    assert f"cache: {sum(range(100_000))} 100000" in said
 
 
-def test_a_killed_app_master_does_not_disturb_the_job() -> None:
-    outcome = programs.run(
-        "lifecycle/a_killed_app_master_does_not_disturb_the_job",
-        env={"RAYDP_TEST_MARK": uuid.uuid4().hex},
-    )
+def test_a_killed_app_master_does_not_disturb_the_job(outcome: programs.Outcome) -> None:
     assert outcome.code == 0, outcome.everything
-    assert "result: [[(0, 800), (1, 800), (2, 800), (3, 800), (4, 800)]]" in outcome.output, outcome.everything
-    assert "same executors: True" in outcome.output
-    assert "after that: 1000" in outcome.output
+    said = outcome.part("AppMaster")
+    assert "result: [[(0, 800), (1, 800), (2, 800), (3, 800), (4, 800)]]" in said, outcome.everything
+    assert "same executors: True" in said
+    assert "after that: 1000" in said
 
 
-def test_a_task_that_always_ends_its_executor_fails_its_job() -> None:
-    outcome = programs.run("lifecycle/a_task_that_always_ends_its_executor_fails_its_job")
+def test_a_task_that_always_ends_its_executor_fails_its_job(outcome: programs.Outcome) -> None:
     assert outcome.code == 0, outcome.everything
-    assert "failed: True" in outcome.output, outcome.everything
+    assert "failed: True" in outcome.part("task"), outcome.everything
 
 
 def _run_and_kill_driver(mark: str) -> tuple[subprocess.Popen[str], list[psutil.Process]]:

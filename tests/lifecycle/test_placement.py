@@ -9,24 +9,29 @@ from support import programs
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 
-def test_a_group_for_the_application_goes_with_it() -> None:
-    outcome = programs.run("lifecycle/a_group_for_the_application_goes_with_it")
-    assert outcome.code == 0, outcome.everything
-    assert outcome.output.splitlines() == ["during: 10 ['CREATED']", "after: ['REMOVED']"], outcome.everything
+@pytest.fixture(scope="module")
+def outcome() -> programs.Outcome:
+    """One program with a part for each test."""
+    return programs.run("lifecycle/placement_groups")
 
 
-def test_a_given_group_is_used_and_kept() -> None:
-    outcome = programs.run("lifecycle/a_given_group_is_used_and_kept")
+def test_a_group_for_the_application_goes_with_it(outcome: programs.Outcome) -> None:
     assert outcome.code == 0, outcome.everything
-    assert "refused: An executor does not fit bundle 0" in outcome.output, outcome.everything
-    assert "CPU: needed 3, there 1" in outcome.output
-    assert "count: 10\nkept: CREATED\n" in outcome.output, outcome.everything
+    lines = outcome.part("for the application").splitlines()
+    assert lines == ["during: 10 ['CREATED']", "after: ['REMOVED']"], outcome.everything
+
+
+def test_a_given_group_is_used_and_kept(outcome: programs.Outcome) -> None:
+    assert outcome.code == 0, outcome.everything
+    said = outcome.part("given group")
+    assert "refused: An executor does not fit bundle 0" in said, outcome.everything
+    assert "CPU: needed 3, there 1" in said
+    assert "count: 10\nkept: CREATED\n" in said, outcome.everything
     assert "bundle 524288000 bytes" in outcome.errors, outcome.everything
 
 
-def test_given_bundles_are_honoured_and_taken_again_after_a_kill() -> None:
-    outcome = programs.run("lifecycle/given_bundles_are_honoured_and_taken_again_after_a_kill")
+def test_given_bundles_are_honoured_and_taken_again_after_a_kill(outcome: programs.Outcome) -> None:
     assert outcome.code == 0, outcome.everything
-    lines = outcome.output.splitlines()
+    lines = outcome.part("given bundles").splitlines()
     assert lines[:3] == ["two: 2 [1, 3]", "again: [1, 3]", "again: [1, 3]"], outcome.everything
     assert lines[3].endswith("Executors asked for: 3; bundles: 2"), outcome.everything

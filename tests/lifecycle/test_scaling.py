@@ -9,10 +9,15 @@ from support import programs
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 
-def test_executors_are_added_and_taken_away_by_hand() -> None:
-    outcome = programs.run("lifecycle/executors_are_added_and_taken_away_by_hand")
+@pytest.fixture(scope="module")
+def outcome() -> programs.Outcome:
+    """One program with a part for each test."""
+    return programs.run("lifecycle/scaling")
+
+
+def test_executors_are_added_and_taken_away_by_hand(outcome: programs.Outcome) -> None:
     assert outcome.code == 0, outcome.everything
-    lines = outcome.output.splitlines()
+    lines = outcome.part("by hand").splitlines()
     assert len([line for line in lines if line.startswith("refused:")]) == 3, outcome.everything
     assert "two: 2" in lines
     assert "more than there is room for: True" in lines and "three run" in lines, outcome.everything
@@ -25,10 +30,9 @@ def test_executors_are_added_and_taken_away_by_hand() -> None:
     assert any(line.startswith("stopped: There is no running Spark session") for line in lines)
 
 
-def test_dynamic_allocation_grows_with_a_job_and_shrinks_after_it() -> None:
-    outcome = programs.run("lifecycle/dynamic_allocation_grows_with_a_job_and_shrinks_after_it")
+def test_dynamic_allocation_grows_with_a_job_and_shrinks_after_it(outcome: programs.Outcome) -> None:
     assert outcome.code == 0, outcome.everything
-    lines = outcome.output.splitlines()
+    lines = outcome.part("dynamic allocation").splitlines()
     assert lines[0].startswith("refused: Spark's dynamic allocation decides"), outcome.everything
     expected = ["grown", "pending", "result: [(0, 20), (1, 20), (2, 20)]", "pending cancelled", "shrunk", "after: 100"]
     assert lines[1:] == expected, outcome.everything

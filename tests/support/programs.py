@@ -6,6 +6,7 @@ Spark allows one context per process, so tests of starting, stopping and dying n
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -29,6 +30,11 @@ class Outcome:
     code: int
     output: str
     errors: str
+
+    def part(self, name: str) -> str:
+        """Return what the program printed after ``begin_part(name)``, up to the next part; empty if it is missing."""
+        _, *texts = re.split(r"^== (.*)\n", self.output, flags=re.MULTILINE)
+        return dict(zip(texts[::2], texts[1::2], strict=True)).get(name, "")
 
     @property
     def everything(self) -> str:

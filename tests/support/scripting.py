@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-__all__ = ["eventually", "say", "start_job", "start_ray"]
+__all__ = ["begin_part", "eventually", "say", "start_job", "start_ray"]
 
 faulthandler.register(signal.SIGUSR1)
 
@@ -33,6 +33,11 @@ def start_ray(num_cpus: int = 4, **options: Any) -> None:
         logging_level="WARNING",
         **options,
     )
+
+
+def begin_part(name: str) -> None:
+    """Start a part of the output, which the test gets by this name."""
+    print(f"== {name}", flush=True)
 
 
 def say(*words: object) -> None:

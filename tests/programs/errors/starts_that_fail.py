@@ -4,38 +4,43 @@ import os
 import time
 
 import raydp
-from support.scripting import say, start_ray
+from support.scripting import begin_part, say, start_ray
 
 start_ray(num_cpus=2)
 
+begin_part("unknown setting")
 try:
     raydp.init_spark("t", 1, 1, "600m", configs={"spark.raydp.exchange.blokSize": "4m"})
 except raydp.errors.InvalidArgumentError as error:
-    say("unknown setting:", error)
+    say(error)
 
+begin_part("connect")
 os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
 try:
     raydp.init_spark("t", 1, 1, "600m")
 except raydp.errors.SessionError as error:
-    say("connect:", error)
+    say(error)
 del os.environ["SPARK_CONNECT_MODE_ENABLED"]
 
+begin_part("too large")
 begin = time.monotonic()
 short = {"spark.raydp.executor.infeasibleTimeout": "5", "spark.raydp.executor.startTimeout": "40"}
 try:
     raydp.init_spark("t", 1, 64, "1g", configs=short)
 except raydp.errors.ClusterError as error:
-    say("too large:", type(error).__name__, f"after {time.monotonic() - begin:.0f} s:", error)
+    say(type(error).__name__, f"after {time.monotonic() - begin:.0f} s:", error)
 spark = raydp.init_spark("t", 1, 1, "600m")
 say("then:", spark.range(10).count())
 raydp.stop_spark()
 
+begin_part("no executor")
 broken = {"spark.executor.extraJavaOptions": "-javaagent:/no/such/agent.jar", "spark.raydp.executor.startTimeout": "30"}
 try:
     raydp.init_spark("t", 1, 1, "600m", configs=broken)
 except raydp.errors.ExecutorStartError as error:
-    say("no executor:", error)
+    say("refused:", error)
 
+begin_part("refused by Spark")
 # Not caught: the test looks at the traceback.
 refused = {"spark.dynamicAllocation.enabled": True, "spark.dynamicAllocation.schedulerBacklogTimeout": "1ms"}
 raydp.init_spark("t", 1, 1, "600m", configs=refused)

@@ -1,11 +1,13 @@
-"""A program of lifecycle/test_scaling.py."""
+"""A program of lifecycle/test_scaling.py: executors added and removed by hand, then by Spark's dynamic allocation."""
 
 from watching import eventually, living, pending_cpus, registered
 
 import raydp
-from support.scripting import say, start_ray
+from support.scripting import begin_part, say, start_job, start_ray
 
 start_ray(num_cpus=3)
+
+begin_part("by hand")
 spark = raydp.init_spark("t", 1, 1, "500m", configs={"spark.sql.shuffle.partitions": "4"})
 
 for wrong in (-1, True, "2"):
@@ -35,3 +37,32 @@ try:
     raydp.scale(1)
 except raydp.errors.SessionError as error:
     say("stopped:", error)
+
+begin_part("dynamic allocation")
+spark = raydp.init_spark(
+    "t",
+    1,
+    1,
+    "500m",
+    configs={
+        "spark.dynamicAllocation.enabled": True,
+        "spark.dynamicAllocation.minExecutors": 1,
+        "spark.dynamicAllocation.maxExecutors": 6,
+        "spark.dynamicAllocation.schedulerBacklogTimeout": "1s",
+        "spark.dynamicAllocation.executorIdleTimeout": "2s",
+    },
+)
+
+try:
+    raydp.scale(2)
+except raydp.errors.SessionError as error:
+    say("refused:", error)
+
+thread, result = start_job(spark, 0.5)
+eventually("grown", lambda: len(registered()) == 3)
+eventually("pending", lambda: len(living()) == 6 and pending_cpus() == 3)
+thread.join(120)
+say("result:", sorted(result))
+eventually("pending cancelled", lambda: len(living()) <= 3 and pending_cpus() == 0, seconds=20)
+eventually("shrunk", lambda: len(living()) == 1)
+say("after:", spark.range(100).count())
