@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import textwrap
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 _SUBMIT = [sys.executable, "-c", "import sys; from raydp._submission import main; sys.exit(main())"]
+
+
+JOB = Path(__file__).parents[1] / "programs" / "lifecycle" / "job_of_ray.py"
 
 
 @dataclass(frozen=True)
@@ -78,27 +80,13 @@ def test_metrics_and_actors(dashboard: Dashboard) -> None:
 
 
 @pytest.mark.parametrize("command", [[sys.executable], _SUBMIT], ids=["python", "raydp-submit"])
-def test_an_application_as_a_job_of_ray(dashboard: Dashboard, tmp_path: Path, command: list[str]) -> None:
-    program = tmp_path / "app.py"
-    program.write_text(
-        textwrap.dedent(
-            """
-            import sys
-            import ray, raydp
-
-            if __name__ == "__main__":
-                spark = raydp.init_spark("a job", 1, 1, "600m")
-                ds = raydp.from_spark(spark.range(1000)).map_batches(lambda batch: {"twice": 2 * batch["id"]})
-                print("sum:", raydp.to_spark(ds).selectExpr("sum(twice)").first()[0], *sys.argv[1:], flush=True)
-            """
-        )
-    )
+def test_an_application_as_a_job_of_ray(dashboard: Dashboard, command: list[str]) -> None:
     mark = uuid.uuid4().hex
     env = {**dashboard.env, "RAY_ADDRESS": None}
     job = [sys.executable, "-m", "ray.scripts.scripts", "job", "submit", "--address", dashboard.url]
     job += ["--runtime-env-json", json.dumps({"env_vars": {"RAYDP_TEST_MARK": mark}}), "--"]
     done = subprocess.run(
-        [*job, *command, str(program), "argument"],
+        [*job, *command, str(JOB), "argument"],
         capture_output=True,
         text=True,
         timeout=400,

@@ -13,13 +13,7 @@ import pytest
 from support.tool_path import BUILD_TOOLS, path_without
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = """
-import ray, raydp
-ray.init(num_cpus=2)
-s = raydp.init_spark('t', 1, 1, '1g')
-ds = ray.data.from_spark(s.range(10**6))
-print(ds.count(), ds.to_spark(s).count())
-"""
+PROGRAM = ROOT / "tests" / "programs" / "packaging" / "four_lines.py"
 
 
 @pytest.mark.cluster
@@ -35,7 +29,7 @@ def test_four_lines_run_where_nothing_can_be_built(distributions: Any, tmp_path:
         "XDG_CACHE_HOME": os.devnull,  # no folder for archives, so that none are made behind this test
     }
     done = subprocess.run(
-        [python, "-c", PROGRAM],
+        [python, PROGRAM],
         env=environment,
         cwd=tmp_path,
         capture_output=True,

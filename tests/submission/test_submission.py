@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import textwrap
 import uuid
 import zipfile
 from pathlib import Path
@@ -24,6 +23,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 _SUBMIT = [sys.executable, "-c", "import sys; from raydp._submission import main; sys.exit(main())"]
 _SPARK = Path(pyspark.__file__).parent
+PROGRAMS = Path(__file__).parents[1] / "programs" / "submission"
 
 
 @pytest.fixture(scope="module")
@@ -53,51 +53,18 @@ def submit(*arguments: str | Path, env: dict[str, str | None] | None = None) -> 
     return programs.Outcome(done.returncode, done.stdout, done.stderr)
 
 
-def write(path: Path, source: str) -> Path:
-    path.write_text(textwrap.dedent(source))
-    return path
-
-
 def test_an_unchanged_pyspark_program(address: str, tmp_path: Path) -> None:
+    modules = PROGRAMS / "modules"
     archive = tmp_path / "zipped.zip"
     with zipfile.ZipFile(archive, "w") as target:
-        target.writestr("zipped.py", "NUMBER = 20")
-    module = write(tmp_path / "single.py", "NUMBER = 3")
-    (tmp_path / "app").mkdir()
-    data = write(tmp_path / "data.txt", "100")
-    properties = write(tmp_path / "more.properties", "spark.sql.shuffle.partitions 3\nspark.app.name other\n")
-    program = write(
-        tmp_path / "app" / "program.py",
-        """
-        import json, sys
-        from pyspark import SparkFiles
-        from pyspark.sql import SparkSession
-        import beside, single, zipped
-
-        def added(row):
-            import single, zipped
-            return row.id + single.NUMBER + zipped.NUMBER + int(open(SparkFiles.get("data.txt")).read())
-
-        if __name__ == "__main__":
-            spark = SparkSession.builder.config("spark.executor.memory", "600m").getOrCreate()
-            settings = dict(spark.sparkContext.getConf().getAll())
-            print(json.dumps({
-                "arguments": sys.argv[1:],
-                "sum": spark.range(10).rdd.map(added).sum(),
-                "executor's folder": spark.range(1).rdd.map(lambda _: SparkFiles.getRootDirectory()).first()[0],
-                "driver": beside.NUMBER + single.NUMBER + zipped.NUMBER,
-                "settings": [settings.get(f"spark.{name}") for name in
-                             ("master", "app.name", "executor.instances", "executor.memory", "custom.word",
-                              "sql.shuffle.partitions")],
-            }))
-            sys.exit(7)
-        """,
-    )
-    write(tmp_path / "app" / "beside.py", "NUMBER = 1000")
+        target.write(modules / "zipped.py", "zipped.py")
+    data, properties = tmp_path / "data.txt", tmp_path / "more.properties"
+    data.write_text("100")
+    properties.write_text("spark.sql.shuffle.partitions 3\nspark.app.name other\n")
     outcome = submit(
         *("--ray-address", address, "--name", "named", "--num-executors", "1", "--executor-memory", "5g"),
-        *("--conf", "spark.custom.word=a b=c", "--py-files", f"{module},{archive}", "--files", data),
-        *("--properties-file", properties, program, "--name", "its own", "-x"),
+        *("--conf", "spark.custom.word=a b=c", "--py-files", f"{modules / 'single.py'},{archive}", "--files", data),
+        *("--properties-file", properties, PROGRAMS / "app" / "program.py", "--name", "its own", "-x"),
     )
     assert outcome.code == 7, outcome.everything
     assert json.loads(outcome.output.splitlines()[-1]) == {
@@ -109,17 +76,8 @@ def test_an_unchanged_pyspark_program(address: str, tmp_path: Path) -> None:
     }
 
 
-def test_a_program_with_init_spark_and_a_traceback(address: str, tmp_path: Path) -> None:
-    program = write(
-        tmp_path / "program.py",
-        """
-        import ray, raydp
-        ray.init(logging_level="WARNING")
-        spark = raydp.init_spark("p", 1, 1, "600m")
-        print(raydp.from_spark(spark.range(1000)).count(), spark.conf.get("spark.custom.word"), flush=True)
-        raise ValueError("its own error")
-        """,
-    )
+def test_a_program_with_init_spark_and_a_traceback(address: str) -> None:
+    program = PROGRAMS / "program_with_a_mistake.py"
     outcome = submit("--master", f"ray:{address}", "-c", "spark.custom.word=yes", program)
     assert outcome.code == 1, outcome.everything
     assert outcome.output.splitlines()[-1] == "1000 yes"
@@ -130,34 +88,8 @@ def test_a_program_with_init_spark_and_a_traceback(address: str, tmp_path: Path)
 def jar(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Java application: sums numbers with Spark, in a class of its own; its first argument is how it ends."""
     folder = tmp_path_factory.mktemp("application")
-    source = write(
-        folder / "Sums.java",
-        """
-        import org.apache.spark.api.java.function.MapFunction;
-        import org.apache.spark.sql.Encoders;
-        import org.apache.spark.sql.SparkSession;
-
-        public class Sums {
-          public static class Twice implements MapFunction<Long, Long> {
-            public Long call(Long value) { return 2 * value; }
-          }
-
-          public static void main(String[] args) throws Exception {
-            SparkSession spark = SparkSession.builder().getOrCreate();
-            long sum = spark.range(1000).map(new Twice(), Encoders.LONG()).reduce(
-                (org.apache.spark.api.java.function.ReduceFunction<Long>) Long::sum);
-            System.out.println(sum + " " + spark.conf().get("spark.master").startsWith("ray:") + " "
-                + spark.sparkContext().appName() + " " + String.join(",", args)
-                + " " + spark.sparkContext().getConf().get("spark.authenticate"));
-            if (args[0].equals("wait")) Thread.sleep(600000);
-            if (args[0].equals("fail")) throw new IllegalStateException("as asked");
-            if (args[0].equals("exit")) System.exit(9);
-          }
-        }
-        """,
-    )
     classes = folder / "classes"
-    command = ["javac", "-d", classes, "-cp", f"{_SPARK}/jars/*", source]
+    command = ["javac", "-d", classes, "-cp", f"{_SPARK}/jars/*", PROGRAMS / "Sums.java"]
     subprocess.run(list(map(str, command)), check=True, timeout=120)
     path = folder / "sums.jar"
     with zipfile.ZipFile(path, "w") as archive:

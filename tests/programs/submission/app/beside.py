@@ -1,0 +1,3 @@
+"""A module next to the program."""
+
+NUMBER = 1000

@@ -1,0 +1,3 @@
+"""A module that is submitted as a file."""
+
+NUMBER = 3

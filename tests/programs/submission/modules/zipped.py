@@ -1,0 +1,3 @@
+"""A module that is submitted in an archive."""
+
+NUMBER = 20
