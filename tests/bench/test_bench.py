@@ -95,7 +95,7 @@ def test_startup(tmp_path: Path) -> None:
     (result,) = json.loads(path.read_text()).values()
     for kind in ("plain", "raydp"):
         times = result["kinds"][kind]
-        # What lies between the steps is bookkeeping of Python's.
+        # The time between the steps is Python's bookkeeping.
         assert sum(times["steps_median"].values()) == pytest.approx(times["seconds_median"], abs=0.2)
         assert all(seconds > 0 for seconds in times["steps_median"].values())
     assert result["ratio"] == result["kinds"]["raydp"]["seconds_median"] / result["kinds"]["plain"]["seconds_median"]

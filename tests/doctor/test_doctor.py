@@ -46,7 +46,7 @@ def broken(report: str) -> list[str]:
 
 
 def copied_package(folder: Path) -> Path:
-    """Copy the installed package, so that parts of it can be broken; return the copy."""
+    """Copy the installed package to break parts of it. Return the copy."""
     return Path(shutil.copytree(PACKAGE, folder / "raydp", ignore=shutil.ignore_patterns("__pycache__")))
 
 
@@ -128,7 +128,7 @@ def test_an_interpreter_that_is_none_and_a_folder_that_cannot_be_written(tmp_pat
     code, report = doctor({"PYSPARK_PYTHON": str(tmp_path / "python"), "TMPDIR": "/proc"})
     assert code == 1
     assert any("interpreter" in line and str(tmp_path / "python") in line for line in broken(report)), report
-    # Python falls back to another folder by itself, so that this alone does not break anything.
+    # Python falls back to another folder, so this alone breaks nothing.
     assert any(line.startswith("warning") and line.endswith("TMPDIR: /proc") for line in report.splitlines()), report
 
 

@@ -1,4 +1,4 @@
-"""The other machines of a cluster are looked at too: by the doctor, and before an application's first actor."""
+"""The doctor checks the other machines of a cluster, and so does every start of an application."""
 
 from __future__ import annotations
 

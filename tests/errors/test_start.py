@@ -1,4 +1,4 @@
-"""Starts that cannot work end with one clear error within a stated time, and leave nothing behind."""
+"""A start that cannot work ends in time with one clear error, and leaves nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""XGBoostEstimator against XGBoost itself. A fit starts processes, so that each shows several things."""
+"""XGBoostEstimator against XGBoost itself. A fit starts processes, so each test checks several things."""
 
 from __future__ import annotations
 

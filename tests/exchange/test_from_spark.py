@@ -300,7 +300,7 @@ def _when_a_job_runs(spark: SparkSession, action: Any) -> threading.Thread:
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """Python's handler of SIGINT, which a shell that starts pytest in the background has it leave out."""
+    """Install Python's handler of SIGINT. A shell that starts pytest in the background disables it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

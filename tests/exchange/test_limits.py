@@ -45,7 +45,7 @@ def wide(spark: SparkSession, megabytes: int, partitions: int = 2) -> DataFrame:
 
 
 def test_idle_and_busy_connections_share_the_bound(spark: SparkSession) -> None:
-    """Each executor has one core, so that one task's segments are all it may have, whatever ran before."""
+    """Each executor has one core, so it may have the segments of one task only."""
     executors = executor_pids(spark)
     peaks: dict[int, int] = {}
     ended = threading.Event()

@@ -1,4 +1,4 @@
-"""Blocks that were on a node that died: Spark makes them again, unless it was told not to."""
+"""Spark recomputes the blocks of a node that died, unless fault tolerance is off."""
 
 from __future__ import annotations
 

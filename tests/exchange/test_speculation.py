@@ -1,4 +1,4 @@
-"""Two attempts of one task at the same time: each block of the partition is in the result once."""
+"""Two attempts of one task run at the same time. The result has each block of the partition once."""
 
 from __future__ import annotations
 

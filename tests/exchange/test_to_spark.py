@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 
 def at_rest(spark: SparkSession) -> tuple[int, float]:
-    """Return how many Datasets are held, and bytes used, once what earlier tests dropped is gone: views hold some."""
+    """Wait until what earlier tests dropped is freed. Return how many Datasets are held, for views, and bytes used."""
     used = settled_store_bytes(spark)
     return held_datasets(), used
 
 
 def released(spark: SparkSession, count: int) -> bool:
-    """Tell whether no more than so many Datasets are held, once both garbage collectors ran."""
+    """Return whether at most ``count`` Datasets are held once both garbage collectors have run."""
 
     def looked() -> bool:
         collect_garbage(spark)

@@ -42,7 +42,7 @@ def test_jobs_go_on_and_nothing_is_left(request: pytest.FixtureRequest) -> None:
         assert report["right"] > 0
         assert report["recovery"]["all"]["faults"] == kills
         assert programs.await_none(mark, seconds=20) == []
-        # Other tests, which may run beside this one, keep nothing there for long.
+        # Other tests may run at the same time, but keep nothing there for long.
         assert eventually(lambda: shared_names() <= shared_before, within=60), shared_names() - shared_before
     finally:
         programs.kill_session(process.pid)

@@ -1,4 +1,4 @@
-"""A cluster that grows with a job, for executors that are pending, and shrinks after it."""
+"""A cluster that grows for a job's pending executors and shrinks after the job."""
 
 from __future__ import annotations
 

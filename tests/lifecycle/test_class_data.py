@@ -1,4 +1,4 @@
-"""Class-data archives: made behind the first application or by a command, mapped by the next, and no harm otherwise."""
+"""Class-data archives: created after the first application or by a command, and used by the next application."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MESSAGE = "caching Java's classes in a one-time background job"
 
 
 def run(cache: Path, **settings: str) -> programs.Outcome:
-    """Run the program where archives are kept in ``cache``."""
+    """Run the program with its archives in ``cache``."""
     outcome = programs.run("lifecycle/archives_in_use", json.dumps(settings), env={"XDG_CACHE_HOME": str(cache)})
     assert outcome.code == 0, outcome.everything
     assert "cds" not in outcome.everything.lower(), outcome.everything
@@ -61,7 +61,7 @@ def test_the_second_application_starts_with_archives(tmp_path: Path) -> None:
     )
     assert done.stdout == b""
 
-    # As after an update in place, say: Java sees by itself that an archive is not what it was made as.
+    # As after an update in place: Java notices that an archive has changed.
     for archive in archives:
         archive.write_bytes(archive.read_bytes()[:10_000])
     assert "rows: 1000" in run(tmp_path).output

@@ -1,4 +1,4 @@
-"""What Ray shows of an application, and applications as jobs of Ray: all on one cluster with the dashboard."""
+"""What Ray shows of an application, and applications as Ray jobs, on one cluster with the dashboard."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _cluster(folder: Path, path: str) -> Iterator[Dashboard]:
     address, url, metrics = json.loads(line)
     # Jobs find their cluster by what `ray start` writes, and not another one that runs on this machine.
     (folder / "ray_current_cluster").write_text(address)
-    # As Ray wants it from who joins by address.
+    # Ray requires the token from programs that join by address.
     env = {"PYTHONPATH": path, "RAY_ADDRESS": address, "RAY_AUTH_MODE": "token", "TEST_METRICS": metrics}
     yield Dashboard(url, env)
     process.communicate(timeout=60)

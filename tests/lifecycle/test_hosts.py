@@ -1,4 +1,4 @@
-"""An application whose nodes are different hosts, and what it does when the network between them fails."""
+"""An application on several hosts, and what it does when the network between them fails."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STORE = 100 * 1024**2
 _PROGRAM_SECONDS = 480
 _START_NODES = "start the nodes that ended"  # what a program says
 
-# Ray's own limits, which it keeps by itself, made short.
+# Ray's own limits, shortened.
 _RAY = {
     # A node is dead after five checks in a row without an answer: 15 s (by default 65 s).
     "health_check_initial_delay_ms": 1000,
@@ -41,7 +41,7 @@ _RAY = {
 
 @pytest.fixture(scope="module")
 def ray_hosts() -> Iterator[hosts.RayHosts]:
-    """Three hosts; the first has Ray's head and no executors, which need the resource ``worker``."""
+    """Start three hosts. The first has Ray's head and no executors: they need the resource ``worker``."""
     sizes = ["--num-cpus=2", f"--object-store-memory={_STORE}"]
     with hosts.network(3) as network:
         first, *others = network
@@ -55,7 +55,7 @@ def ray_hosts() -> Iterator[hosts.RayHosts]:
 
 
 def run(cluster: hosts.RayHosts, program: str, log: Path) -> None:
-    """Run a program on the first host to its end; start nodes whenever it asks for them."""
+    """Run a program on the first host to its end. Start nodes when it asks for them."""
     cluster.start()
     process = cluster.start_program(cluster.hosts[0], program, log)
     limit = threading.Timer(_PROGRAM_SECONDS, programs.kill_session, [process.pid])
@@ -67,7 +67,7 @@ def run(cluster: hosts.RayHosts, program: str, log: Path) -> None:
             output.append(line)
             if line.strip() == _START_NODES:
                 cluster.start()
-        # Ray may say of the nodes that were lost after that.
+        # After that, Ray may print that nodes were lost.
         assert process.wait() == 0 and "end\n" in output, f"{''.join(output)}\n{log.read_text()[-20_000:]}"
         print(*output)
     finally:

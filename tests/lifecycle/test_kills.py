@@ -58,7 +58,7 @@ def _run_and_kill_driver(mark: str) -> tuple[subprocess.Popen[str], list[psutil.
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         family = programs.marked_processes(mark)
-        # The daemon of an executor, and a worker that it has forked.
+        # An executor's daemon, and a worker that it forked.
         if sum("raydp._spark.worker_daemon" in p.cmdline() for p in family) >= 2:
             return process, family
         psutil.wait_procs(family, timeout=0.2)
@@ -74,7 +74,7 @@ def test_nothing_is_left_when_the_driver_is_killed() -> None:
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
         assert programs.await_none(mark, seconds=20) == []
-        # Other tests, which may run beside this one, keep nothing there for long.
+        # Other tests may run at the same time, but keep nothing there for long.
         assert eventually(lambda: shared_names() <= shared_before, within=60), shared_names() - shared_before
     finally:
         for left in programs.marked_processes(mark):

@@ -1,4 +1,4 @@
-"""Placement groups: one made for the application, or one that the program gives, as programs for RayDP 1.6 do."""
+"""Placement groups that raydp creates for the application, or that the program passes, as for RayDP 1.6."""
 
 from __future__ import annotations
 

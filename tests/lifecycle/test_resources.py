@@ -1,4 +1,4 @@
-"""What executors demand of Ray besides cores and memory: GPUs, shares of a CPU, custom resources, a certain node."""
+"""What executors request from Ray besides cores and memory: GPUs, fractions of a CPU, custom resources, a node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Applications that one program starts and stops again and again leave nothing behind, in it or beside it."""
+"""Applications that one program starts and stops repeatedly leave nothing, neither in the program nor outside."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def test_starting_again_and_again_leaves_nothing(pytestconfig: pytest.Config) ->
     lines = [line.split()[1:] for line in outcome.output.splitlines() if line.startswith("sizes:")]
     sizes = [dict(zip(_NAMES, map(int, line), strict=True)) for line in lines]
     assert len(sizes) == restarts, outcome.everything
-    # The first starts fill caches and pools; after them nothing grows with the number of starts.
+    # The first starts fill caches and pools. After them, nothing grows with the number of starts.
     settled, last = sizes[2], sizes[-1]
     for name, slack in _NAMES.items():
         assert last[name] - settled[name] <= slack, (name, sizes)
     assert programs.await_none(mark, seconds=20) == []
 
 
-# What is counted, and by how much it may differ from one moment to another; memory is in MiB.
+# What is counted, and by how much it may vary. Memory is in MiB.
 _NAMES = {"files": 10, "threads": 10, "memory": 30}

@@ -1,4 +1,4 @@
-"""Executors that come and go: by hand, and with Spark's dynamic allocation."""
+"""Executors are added and removed by hand and by Spark's dynamic allocation."""
 
 from __future__ import annotations
 

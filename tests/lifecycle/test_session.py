@@ -1,4 +1,4 @@
-"""``init_spark``, ``stop_spark`` and unchanged PySpark programs, each in a process of its own."""
+"""``init_spark``, ``stop_spark`` and unchanged PySpark programs, each in its own process."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_applications_at_once(authentication: str, pytestconfig: pytest.Config) 
     count = pytestconfig.getoption("--applications") if authentication == "token" else 2
     host = programs.start(
         "lifecycle/cluster_for_several_applications",
-        # Executors take one each; Ray Data's tasks need some, too.
+        # Each executor takes one. Ray Data's tasks need some, too.
         env={"RAY_AUTH_MODE": authentication, "TEST_CPUS": str(count + 4)},
     )
     members: list[subprocess.Popen[str]] = []

@@ -1,4 +1,4 @@
-"""The external shuffle service: files that outlive their executors, and none that outlives the application."""
+"""The external shuffle service: shuffle files outlive their executors, but not the application."""
 
 from __future__ import annotations
 

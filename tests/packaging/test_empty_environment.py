@@ -25,8 +25,8 @@ def test_four_lines_run_where_nothing_can_be_built(distributions: Any, tmp_path:
         "PATH": path_without(BUILD_TOOLS, tmp_path / "bin"),
         "HOME": str(tmp_path),
         "LANG": "C.UTF-8",
-        "RAY_ADDRESS": "local",  # a cluster of its own, whatever else runs on this machine
-        "XDG_CACHE_HOME": os.devnull,  # no folder for archives, so that none are made behind this test
+        "RAY_ADDRESS": "local",  # its own cluster, not one that already runs on this machine
+        "XDG_CACHE_HOME": os.devnull,  # no folder for class archives: none are created in the background
     }
     done = subprocess.run(
         [python, PROGRAM],

@@ -1,4 +1,4 @@
-"""Secrets stay secret, and strangers stay outside: whole applications, looked at from beside them."""
+"""Secrets stay secret and strangers stay outside: whole applications, observed from other processes."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_encryption_is_one_option() -> None:
     outcome = programs.run("security/encryption_is_one_option")
     assert outcome.code == 0, outcome.everything
     assert "rows: 7" in outcome.output and "conf: true true" in outcome.output
-    # What Spark says to who does not begin with its key exchange; without encryption it asks for SASL.
+    # Spark's answer to a client that does not start with the key exchange. Without encryption, it asks for SASL.
     assert "Unknown challenge message" in outcome.output, outcome.everything
 
 
@@ -158,7 +158,7 @@ def test_nothing_of_spark_listens_beyond_the_nodes_address(watched: Watched) -> 
 
 
 def answers_spark(host: str, port: int) -> bool:
-    """Tell whether a port speaks Spark's protocol, and turns away who has not shown the secret."""
+    """Return whether a port speaks Spark's protocol and rejects clients without the secret."""
     return "SaslMessage" in answer_to_stranger(host, port)
 
 

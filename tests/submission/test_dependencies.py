@@ -1,4 +1,4 @@
-"""What a session brings along: a package from Maven Central, and Hive's catalog with a metastore on disk."""
+"""Sessions with a package from Maven Central, and with Hive's catalog and a metastore on disk."""
 
 from __future__ import annotations
 

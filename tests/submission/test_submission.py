@@ -35,7 +35,7 @@ def address() -> Iterator[str]:
     )
     assert process.stdout is not None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_AUTH_MODE", "token")  # as Ray wants it from who joins by address
+        patch.setenv("RAY_AUTH_MODE", "token")  # Ray requires the token from programs that join by address
         yield process.stdout.readline().strip()
     process.communicate(timeout=60)
 

@@ -44,7 +44,7 @@ def store_bytes_used() -> float:
 
 
 def settled_store_bytes(spark: SparkSession | None = None) -> float:
-    """Return how many bytes are in use once what earlier tests dropped has been freed, which happens by and by."""
+    """Wait until what earlier tests dropped has been freed, then return how many bytes are in use."""
     used: list[float] = []
 
     def steady() -> bool:
@@ -57,13 +57,13 @@ def settled_store_bytes(spark: SparkSession | None = None) -> float:
 
 
 def collect_garbage(spark: SparkSession) -> None:
-    """Run both garbage collectors, so that DataFrames nobody refers to end their leases."""
+    """Run both garbage collectors. DataFrames that nothing refers to end their leases."""
     gc.collect()
     spark.sparkContext._jvm.System.gc()
 
 
 def eventually(condition: Callable[[], bool], *, within: float = 20.0) -> bool:
-    """Tell whether something that other processes do becomes true in time."""
+    """Return whether a condition becomes true in time."""
     deadline = time.monotonic() + within
     while not condition():
         if time.monotonic() > deadline:
@@ -73,5 +73,5 @@ def eventually(condition: Callable[[], bool], *, within: float = 20.0) -> bool:
 
 
 def shared_names() -> set[str]:
-    """Return the names in the machine's shared memory; what processes leave there takes memory for good."""
+    """Return the names in the machine's shared memory. What a process leaves there is never freed."""
     return {path.name for path in Path("/dev/shm").iterdir()}

@@ -47,7 +47,7 @@ class GrowingCluster(AutoscalingCluster):  # type: ignore[misc]
 
 
 class Nodes(FakeMultiNodeProvider):  # type: ignore[misc]
-    """Starts nodes as processes, with the memory of this machine whatever their type says."""
+    """Starts nodes as processes with the memory of this machine, not that of their type."""
 
     def create_node_with_resources_and_labels(
         self, node_config: Any, tags: Any, count: int, resources: dict[str, float], labels: Any

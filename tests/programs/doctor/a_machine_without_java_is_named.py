@@ -10,7 +10,7 @@ from ray.cluster_utils import Cluster
 import raydp
 from support.scripting import eventually, say
 
-# An address of its own makes a node another machine; it is there for other work, having no CPU for executors.
+# A node with its own address counts as another machine. It has no CPUs for executors.
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
 cluster.add_node(num_cpus=0, node_ip_address="127.0.0.2", env_vars={"PATH": os.environ["TEST_PATH"]})
 cluster.wait_for_nodes()

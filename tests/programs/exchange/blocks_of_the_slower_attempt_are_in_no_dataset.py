@@ -45,7 +45,7 @@ spark = raydp.init_spark(
 begun = Path(tempfile.mkdtemp())
 
 
-# The first attempt at partition 1 sends some blocks and is slow with the rest.
+# The first attempt at partition 1 sends some blocks, and is slow with the others.
 def pieces(batches):
     context = TaskContext.get()
     slow = context.partitionId() == 1 and context.attemptNumber() == 0
@@ -63,7 +63,7 @@ say("waited for the slow attempt:", time.monotonic() - started > 60)
 say("attempts:", sorted(path.name for path in begun.iterdir()))
 say("rows:", datasets.table_of(dataset).column("n").to_pylist() == list(range(2 * 10**6)))
 used = datasets.store_bytes_used
-# What was sent to the driver's node for this process counts twice.
+# Copies on the driver's node, for this process, count as well.
 eventually("the rest is freed", lambda: used() < 34e6, seconds=60, state=used)
 del dataset
 gc.collect()

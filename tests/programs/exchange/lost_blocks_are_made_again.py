@@ -30,12 +30,12 @@ say("read again after", round(time.monotonic() - started), "s")
 assert table.column("id").to_pylist() == list(range(4_000_000))
 assert table.column("m").to_pylist() == list(range(0, 12_000_000, 3))
 say("plain")
-# Ray Data's own tasks, which get the blocks as arguments; and back to Spark.
+# Ray Data's tasks get the blocks as arguments. Spark reads the result.
 assert shuffled_set.sum("total") == sum(before.column("total").to_pylist())
 assert pa.concat_tables(ray.get(refs)).sort_by("k").equals(before.sort_by("k"))
 assert raydp.to_spark(shuffled_set).agg(F.sum("k")).collect()[0][0] == sum(range(500_000))
 say("shuffled")
-# What Ray Data made of the blocks, and lost with them, needs them once more.
+# Ray Data lost the results that it computed from the blocks, and needs the blocks again for them.
 assert lineages() >= 2
 del plain_set, shuffled_set, refs, table
 gc.collect()

@@ -68,7 +68,7 @@ assert sorted(pa.concat_tables(tables)["id"].to_pylist()) == list(range(400_000)
 say("blocks lie where they were made")
 
 read = raydp.to_spark(made).withColumn("read_on", here()).groupBy("made_on", "read_on").count().collect()
-# Not all: two small blocks of one task may lie on two hosts.
+# Not all: one task may read two small blocks that are on two hosts.
 near = sum(row["count"] for row in read if row.made_on == row.read_on)
 assert {row.made_on for row in read} == names and near > 300_000, read
 raydp.register(made, "facts")

@@ -28,7 +28,7 @@ raydp.scale(2)
 
 
 def look(rows):
-    time.sleep(1)  # so that each executor gets a task
+    time.sleep(1)  # each executor gets a task
     gpu = TaskContext.get().resources()["gpu"]
     yield gpu.name, tuple(gpu.addresses)
 

@@ -22,7 +22,7 @@ def end_the_executor(rows):
 
 start_ray()
 
-begin_part("AppMaster")  # first: there is no other one that is about to end
+begin_part("AppMaster")  # first: later, the AppMaster of the part before may still be ending
 spark = raydp.init_spark("t", 1, 1, "600m")
 thread, result = slow_job(spark)
 family = programs.marked_processes(os.environ["RAYDP_TEST_MARK"])
