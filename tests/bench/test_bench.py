@@ -105,7 +105,6 @@ def test_startup(tmp_path: Path) -> None:
 
 @pytest.mark.cluster
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_estimators(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
     small = ["--rows", "5000", "--trees", "3", "--rounds", "0"]

@@ -13,8 +13,6 @@ from raydp._machine.java import find_java
 from raydp.errors import MissingRequirementError
 from support import programs
 
-pytestmark = pytest.mark.timeout(600)  # each starts clusters and JVMs of its own
-
 
 def fake_java(directory: Path, version: str, *, release: bool = False) -> Path:
     """Make a Java home whose java says that it is of a version."""

@@ -8,8 +8,6 @@ import pytest
 
 from support import programs
 
-pytestmark = pytest.mark.timeout(600)  # each starts clusters and JVMs of its own
-
 
 def test_no_ray_at_the_address() -> None:
     outcome = programs.run("errors/no_ray_at_the_address")

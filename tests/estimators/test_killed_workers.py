@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-pytestmark = pytest.mark.timeout(600)  # a fit starts processes that import a framework
-
 
 def killer(folder: Path, *rounds: int) -> xgboost.callback.TrainingCallback:
     """A callback that writes down each round, and kills its worker in some of them, once each."""

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import DataFrame
 
-pytestmark = pytest.mark.timeout(600)  # a fit starts processes that import a framework
-
 FEATURES = ["x", "n", "flag"]
 PARAMS = {"num_leaves": 7, "min_data_in_leaf": 5, "learning_rate": 0.3}
 

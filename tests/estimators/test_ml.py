@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
-pytestmark = pytest.mark.timeout(600)  # a fit starts processes that import a framework
-
 
 def features() -> list[Any]:
     assembler = VectorAssembler(inputCols=["x", "n", "flag"], outputCol="raw")

@@ -29,8 +29,6 @@ from raydp.xgboost import XGBoostEstimator
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = pytest.mark.timeout(600)  # a fit starts processes that import a framework
-
 FEATURES = ["x", "n"]
 NUMBERS: dict[pa.DataType, st.SearchStrategy[Any]] = {
     pa.float64(): st.floats(width=64) | st.none(),

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import DataFrame
 
-pytestmark = pytest.mark.timeout(600)  # a fit starts processes that import a framework
-
 FEATURES = ["x", "n", "flag"]
 
 ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import the tests

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-pytestmark = pytest.mark.timeout(600)  # a fit starts processes that import a framework
-
-
 def test_the_best_trial_gives_its_estimator(frame: DataFrame) -> None:
     from ray.tune import grid_search
 

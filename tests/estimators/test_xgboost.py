@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
-pytestmark = pytest.mark.timeout(600)  # a fit starts processes that import a framework
-
 FEATURES = ["x", "n", "flag"]
 
 

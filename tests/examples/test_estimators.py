@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
-pytestmark = pytest.mark.timeout(600)  # a fit starts processes that import a framework
-
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 

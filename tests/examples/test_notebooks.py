@@ -21,7 +21,6 @@ def test_committed_without_outputs(path: Path) -> None:
 
 @pytest.mark.cluster
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_titanic(monkeypatch: pytest.MonkeyPatch) -> None:
     path = next(path for path in NOTEBOOKS if path.name == "titanic.ipynb")
     monkeypatch.setenv("RAYDP_NOTEBOOK_EPOCHS", "4")

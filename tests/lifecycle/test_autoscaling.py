@@ -17,7 +17,6 @@ _NAMESPACE = ("unshare", "--pid", "--fork", "--mount-proc")
 @pytest.mark.cluster
 @pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="a PID namespace needs root")
-@pytest.mark.timeout(600)
 def test_a_cluster_grows_with_the_job_and_shrinks_after_it() -> None:
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # short: sockets' paths have a limit
     path = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]

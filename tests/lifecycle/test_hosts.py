@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.cluster,
     pytest.mark.slow,
-    pytest.mark.timeout(600),
     pytest.mark.skipif(hosts.reason_to_skip() is not None, reason=str(hosts.reason_to_skip())),
 ]
 

@@ -14,7 +14,7 @@ import pytest
 from support import programs
 from support.datasets import eventually, shared_names
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.cluster
 
 if TYPE_CHECKING:
     import subprocess

@@ -6,7 +6,7 @@ import pytest
 
 from support import programs
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.cluster
 
 
 def test_gpus_shares_and_custom_resources() -> None:

@@ -11,7 +11,7 @@ from support import programs
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.cluster
 
 
 def test_variables_and_modules_of_the_program(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from support import programs
 if TYPE_CHECKING:
     import subprocess
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.cluster
 
 
 def test_the_same_arguments_give_the_same_session() -> None:

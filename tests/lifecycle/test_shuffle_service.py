@@ -14,7 +14,7 @@ from support.datasets import eventually
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.cluster
 
 
 def test_shuffle_files_outlive_executors(tmp_path: Path) -> None:

@@ -28,8 +28,6 @@ from support.strangers import answer_to_stranger
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.timeout(600)  # each starts clusters and JVMs of its own
-
 
 class Watched:
     """A running application, what it said of itself, and where its standard error goes."""

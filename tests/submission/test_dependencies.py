@@ -11,7 +11,7 @@ from support import programs
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.cluster
 
 
 def test_a_package_from_maven_central_reaches_the_executors(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from support import programs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.cluster
 
 _SUBMIT = [sys.executable, "-c", "import sys; from raydp._submission import main; sys.exit(main())"]
 _SPARK = Path(pyspark.__file__).parent
