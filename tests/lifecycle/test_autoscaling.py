@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from pathlib import Path
 
 import pytest
 
@@ -19,11 +18,10 @@ _NAMESPACE = ("unshare", "--pid", "--fork", "--mount-proc")
 @pytest.mark.skipif(os.geteuid() != 0, reason="a PID namespace needs root")
 def test_a_cluster_grows_with_the_job_and_shrinks_after_it() -> None:
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # short: sockets' paths have a limit
-    path = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     try:
         outcome = programs.run(
             "lifecycle/a_cluster_grows_with_the_job_and_shrinks_after_it",
-            env={"RAY_TMPDIR": folder, "PYTHONPATH": os.pathsep.join(path), "RAY_ADDRESS": None},
+            env={"RAY_TMPDIR": folder, "RAY_ADDRESS": None},
             within=_NAMESPACE,
         )
     finally:

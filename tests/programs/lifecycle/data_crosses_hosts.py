@@ -90,7 +90,7 @@ infos = current_application().jvm.org.apache.spark.SparkContext.getOrCreate().st
 transfers = {(info.host(), info.port()) for info in infos}
 found = set()
 for host in ALL_HOSTS:
-    ours = host.of_current_application()
+    ours = host.of_application()
     assert ours, host
     for listener in host.listeners():
         if listener.pid in ours and listener.port not in RAYS_WORKER_PORTS:

@@ -64,7 +64,7 @@ few.join()
 say("after", round(time.monotonic() - started), "s")
 eventually(
     "what ran there ends when it comes back",
-    lambda: not few.of_current_application(),
+    lambda: not few.of_application(),
     seconds=60,
     state=few.of_application,
 )
@@ -87,7 +87,7 @@ again = raydp.from_spark(spark.range(0, 1000, 1, 4).repartition(4))
 assert raydp.to_spark(again).agg(F.sum("id")).first()[0] == sum(range(1000))
 eventually(
     "nothing runs on the host that is cut off",
-    lambda: not many.of_current_application(),
+    lambda: not many.of_application(),
     seconds=120,
     state=many.of_application,
 )
