@@ -35,10 +35,11 @@ OBJECT_STORE_BYTES = 512 * 1024**2
 LONG_FILES = (
     "faults/test_chaos.py",
     "lifecycle/test_hosts.py",
+    "exchange/test_limits.py",
     "lifecycle/test_class_data.py",
+    "examples/test_estimators.py",
     "property/test_round_trips.py",
     "estimators/test_tf.py",
-    "examples/test_estimators.py",
     "exchange/test_lost_nodes.py",
     "estimators/test_torch.py",
     "packaging/test_distributions.py",
