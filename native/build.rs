@@ -22,7 +22,7 @@ const ENVIRONMENT: [&str; 6] = [
     "PYTHON_SYS_EXECUTABLE",
 ];
 
-/// One line and no backtrace: what is missing here is the machine's fault, not this program's.
+/// Prints one line without a backtrace: the machine lacks something; this program has no bug.
 fn fail(message: &str) -> ! {
     eprintln!("raydp: {message}");
     exit(1)
@@ -60,13 +60,13 @@ fn find(tool: &str, package: &str) -> PathBuf {
         .find(|path| path.is_file())
         .unwrap_or_else(|| {
             fail(&format!(
-                "{tool} is needed to build the C++ core and is not on PATH; \
+                "{tool} is needed to build the C++ core, but it is not on PATH; \
                  install it (Debian: apt-get install {package})"
             ))
         })
 }
 
-/// The interpreter that the module is for: maturin names it, a plain `cargo build` may.
+/// The interpreter that the module is built for. maturin names it; a plain `cargo build` may not.
 fn python() -> PathBuf {
     ["PYO3_PYTHON", "PYTHON_SYS_EXECUTABLE"]
         .iter()
@@ -88,8 +88,8 @@ fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// In an isolated build pybind11 lies in a folder with a new name each time; with its headers
-/// copied to one place, a second build compiles only what changed.
+/// In an isolated build, pybind11's folder has a new name each time. With its headers copied to a
+/// fixed place, a second build compiles only what changed.
 fn stable_pybind11(out: &Path, include: &str, version: &str) -> PathBuf {
     let copy = out.join(format!("pybind11-{version}"));
     let complete = copy.join(".complete");
@@ -101,8 +101,8 @@ fn stable_pybind11(out: &Path, include: &str, version: &str) -> PathBuf {
     copy
 }
 
-/// CMake refuses a build folder that belongs to another source folder, as after a move of the
-/// checkout or with a shared CARGO_TARGET_DIR.
+/// CMake refuses a build folder of another source folder, for example after the checkout moved or with
+/// a shared CARGO_TARGET_DIR.
 fn drop_foreign_build(build: &Path, source: &Path) {
     let home = format!("CMAKE_HOME_DIRECTORY:INTERNAL={}", source.display());
     let cache = fs::read_to_string(build.join("CMakeCache.txt")).unwrap_or_default();
@@ -121,7 +121,9 @@ fn configure_and_build(source: &Path, out: &Path) -> PathBuf {
     let [python_include, pybind11_include, pybind11_version] =
         described.lines().collect::<Vec<_>>()[..]
     else {
-        fail(&format!("unexpected answer about pybind11: {described}"))
+        fail(&format!(
+            "cannot parse the paths of Python and pybind11: {described}"
+        ))
     };
     let pybind11 = stable_pybind11(out, pybind11_include, pybind11_version);
     let (build, installed) = (out.join("build"), out.join("installed"));
@@ -136,7 +138,7 @@ fn configure_and_build(source: &Path, out: &Path) -> PathBuf {
             if release { "Release" } else { "Debug" }.into(),
         ),
         ("CMAKE_INSTALL_PREFIX", installed.display().to_string()),
-        // Always given: the one found by an earlier isolated build is gone.
+        // Always passed: the path that an earlier isolated build found no longer exists.
         (
             "CMAKE_MAKE_PROGRAM",
             find("ninja", "ninja-build").display().to_string(),
@@ -167,7 +169,7 @@ fn main() {
     let out = environment_path("OUT_DIR");
     let installed = configure_and_build(&environment_path("CARGO_MANIFEST_DIR"), &out);
 
-    // pyproject.toml takes it from the top of OUT_DIR into the wheel.
+    // pyproject.toml includes this file, at the top of OUT_DIR, in the wheel.
     let jni = installed.join("lib/libraydp_jni.so");
     fs::copy(&jni, out.join("libraydp_jni.so"))
         .unwrap_or_else(|error| fail(&format!("cannot copy {}: {error}", jni.display())));
@@ -178,9 +180,9 @@ fn main() {
     );
     println!("cargo:rustc-link-lib=static:+whole-archive=raydp_py");
     println!("cargo:rustc-link-lib=static=raydp_core");
-    // libstdc++ goes in, libgcc_s stays out: a static one would ask for glibc 2.35, and every
-    // machine with glibc has the shared one. libc and libm are named because no_std does not, and
-    // without them the module would not say which glibc it needs.
+    // libstdc++ is linked statically. libgcc_s is not: a static one would need glibc 2.35, and every
+    // machine with glibc has the shared one. no_std does not link libc and libm, and without them
+    // the module would not record which glibc it needs.
     let compiler = env::var("CXX").unwrap_or_else(|_| "c++".into());
     for (kind, library, extension) in [("static", "stdc++", "a"), ("dylib", "gcc_s", "so")] {
         let file = format!("-print-file-name=lib{library}.{extension}");

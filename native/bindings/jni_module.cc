@@ -34,7 +34,7 @@ raydp::HandleTable<AgentClient>& connections() {
   return table;
 }
 
-// A Java exception is pending: leave the C++ frames without adding another.
+// Unwinds the C++ frames when a Java exception is already pending.
 struct JavaExceptionPending {};
 
 template <class T>
@@ -52,7 +52,7 @@ jstring java_string(JNIEnv* env, std::string_view text) {
 void throw_java(JNIEnv* env, ErrorCode code, const char* message) {
   try {
     jstring text = java_string(env, message);
-    const jobject exception = not_null(
+    auto* exception = not_null(
         env->NewObject(exception_class, exception_constructor, static_cast<jint>(code), text));
     env->Throw(static_cast<jthrowable>(exception));
   } catch (const JavaExceptionPending&) {
@@ -60,7 +60,7 @@ void throw_java(JNIEnv* env, ErrorCode code, const char* message) {
   }
 }
 
-// Runs `body`; nothing escapes it.
+// Runs `body` and turns every C++ exception into a Java one.
 template <class Body>
 auto guarded(JNIEnv* env, Body body) -> decltype(body()) {
   try {
@@ -69,7 +69,7 @@ auto guarded(JNIEnv* env, Body body) -> decltype(body()) {
   } catch (const Error& error) {
     throw_java(env, error.code(), error.what());
   } catch (const std::bad_alloc&) {
-    throw_java(env, ErrorCode::out_of_memory, "the exchange ran out of native memory");
+    throw_java(env, ErrorCode::out_of_memory, "the exchange has no native memory left");
   } catch (const std::exception& error) {
     throw_java(env, ErrorCode::io, error.what());
   }
@@ -119,7 +119,8 @@ jlongArray java_numbers(JNIEnv* env, const std::vector<std::int64_t>& numbers) {
 
 std::uint32_t segment_id(jlong number) {
   if (number < 0 || number >= jlong{raydp::kNoSegment}) {
-    throw Error(ErrorCode::invalid_argument, "not the id of a segment: " + std::to_string(number));
+    throw Error(ErrorCode::invalid_argument,
+                "this is not the id of a segment: " + std::to_string(number));
   }
   return static_cast<std::uint32_t>(number);
 }
@@ -168,7 +169,7 @@ RAYDP_NATIVE(jlong, connect)
 
 RAYDP_NATIVE(void, disconnect)(JNIEnv* env, jclass, jlong connection) {
   guarded(env, [&] {
-    // A call that is blocked on another thread wakes up, and frees the client as it returns.
+    // A call that is blocked on another thread wakes up and frees the client when it returns.
     if (const auto client = connections().remove(connection)) client->cancel();
   });
 }
@@ -244,8 +245,8 @@ RAYDP_NATIVE(void, requestRead)
         .get(connection)
         ->request_read(
             {.segment = segment_id(segment),
-             .dataset = not_negative(dataset, "the dataset's number"),
-             .block = static_cast<std::uint32_t>(not_negative(block, "the block's number")),
+             .dataset = not_negative(dataset, "the dataset's id"),
+             .block = static_cast<std::uint32_t>(not_negative(block, "the block's index")),
              .from_row = not_negative(from_row, "the first row"),
              .max_rows = not_negative(max_rows, "the number of rows"),
              .columns = indexes_from(env, columns),

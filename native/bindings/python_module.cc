@@ -1,4 +1,4 @@
-// raydp._native: translation only. Nothing here waits or copies with the GIL held.
+// raydp._native: translation only. The GIL is released during every wait and copy.
 
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -27,11 +27,11 @@ using raydp::python::kCapsuleName;
 using raydp::python::ReleaseGil;
 using raydp::python::token_from;
 
-// The module's exception type; borrowed from the module, which lives as long as the interpreter.
+// The module's exception type. The module owns it and lives until the interpreter exits.
 PyObject* exchange_error = nullptr;
 
-// A capsule that owns a zeroed structure; until something is exported into it there is nothing to
-// release.
+// A capsule that owns a zeroed structure. There is nothing to release before something is exported
+// into it.
 template <class T>
 std::pair<py::object, T*> new_capsule() {
   auto structure = std::make_unique<T>();
@@ -51,7 +51,7 @@ raydp::Field schema_of(const py::object& object) {
 }
 
 py::tuple export_block(const ExportedBlock& block, const py::object& requested_schema) {
-  static_cast<void>(requested_schema);  // The protocol allows to ignore it.
+  static_cast<void>(requested_schema);  // The protocol allows producers to ignore it.
   auto [schema_capsule, schema] = new_capsule<ArrowSchema>();
   auto [array_capsule, array] = new_capsule<ArrowArray>();
   raydp::export_schema(block.schema(), schema);
@@ -70,7 +70,7 @@ void bind_server(py::module_& module) {
   py::class_<ExportedBlock, std::shared_ptr<ExportedBlock>>(
       module, "ExportedBlock", py::release_gil_before_calling_cpp_dtor())
       .def_property_readonly("rows", &ExportedBlock::rows)
-      .def_property_readonly("conversion", &ExportedBlock::conversion)
+      .def_property_readonly("export_id", &ExportedBlock::export_id)
       .def("__arrow_c_array__", &export_block, py::arg("requested_schema") = py::none())
       .def("ack", &ExportedBlock::ack, ReleaseGil());
 
@@ -97,30 +97,28 @@ void bind_server(py::module_& module) {
            py::arg("path"), py::arg("token"), py::arg("application"))
       .def(
           "open_export",
-          [](AgentServer& server, std::uint64_t conversion, const py::object& schema) {
+          [](AgentServer& server, std::uint64_t export_id, const py::object& schema) {
             raydp::Field field = schema_of(schema);
             const py::gil_scoped_release release;
-            server.exports().open(conversion, std::move(field));
+            server.exports().open(export_id, std::move(field));
           },
-          py::arg("conversion"), py::arg("schema"))
+          py::arg("export_id"), py::arg("schema"))
       .def(
           "next_block",
-          [](AgentServer& server, std::uint64_t conversion, double timeout) {
-            return server.exports().next(conversion, Deadline::after_seconds(timeout));
+          [](AgentServer& server, std::uint64_t export_id, double timeout) {
+            return server.exports().next(export_id, Deadline::after_seconds(timeout));
           },
-          py::arg("conversion"), py::arg("timeout"), ReleaseGil())
+          py::arg("export_id"), py::arg("timeout"), ReleaseGil())
       .def(
           "finish_export",
-          [](AgentServer& server, std::uint64_t conversion) {
-            server.exports().finish(conversion);
-          },
-          py::arg("conversion"), ReleaseGil())
+          [](AgentServer& server, std::uint64_t export_id) { server.exports().finish(export_id); },
+          py::arg("export_id"), ReleaseGil())
       .def(
           "abort_export",
-          [](AgentServer& server, std::uint64_t conversion, const std::string& reason) {
-            server.exports().abort(conversion, reason);
+          [](AgentServer& server, std::uint64_t export_id, const std::string& reason) {
+            server.exports().abort(export_id, reason);
           },
-          py::arg("conversion"), py::arg("reason"), ReleaseGil())
+          py::arg("export_id"), py::arg("reason"), ReleaseGil())
       .def(
           "next_read",
           [](AgentServer& server, double timeout) {

@@ -1,4 +1,4 @@
-// Who may connect, and what happens to peers that do not keep to the protocol.
+// Who may connect, and what happens to peers that violate the protocol.
 
 #include <unistd.h>
 
@@ -21,7 +21,7 @@ std::ptrdiff_t open_descriptors() {
 
 class AgentAdmission : public testing::AgentPair {
  protected:
-  // A peer that says what it likes.
+  // A peer that can send anything.
   UnixSocket intruder() const { return UnixSocket::connect(path(), Deadline::after(kPatience)); }
 
   void admit(MessageChannel& channel) const {
@@ -30,7 +30,7 @@ class AgentAdmission : public testing::AgentPair {
         std::holds_alternative<Welcome>(channel.receive(Deadline::after(kPatience))->message));
   }
 
-  // The last message before the server hangs up.
+  // The last message before the server disconnects.
   static std::optional<Message> last_word(MessageChannel& channel) {
     std::optional<Message> last;
     while (auto received = channel.receive(Deadline::after(kPatience)))
@@ -43,19 +43,19 @@ class AgentAdmission : public testing::AgentPair {
     return error_of([&] { AgentClient(path, token, application, kPatience); });
   }
 
-  // What the server is still good for afterwards.
+  // Checks that the server still works afterwards.
   void expect_healthy() {
     await_connections(0);
-    server_->exports().open(next_conversion_, batch_);
+    server_->exports().open(next_export_id_, batch_);
     auto client = connect();
-    send_block(*client, next_conversion_);
-    next(next_conversion_++)->ack();
+    send_block(*client, next_export_id_);
+    next(next_export_id_++)->ack();
     await_stored(*client);
     client.reset();
     await_connections(0);
   }
 
-  std::uint64_t next_conversion_ = 1000;
+  std::uint64_t next_export_id_ = 1000;
 };
 
 TEST_F(AgentAdmission, WrongTokensAndApplicationsAreRefusedAndLogged) {
@@ -119,7 +119,7 @@ TEST_F(AgentAdmission, ViolationsEndTheConnectionWithTheReason) {
       {SegmentOffer{.segment = kNoSegment, .size = 4096}},  // reserved
       {SegmentOffer{.segment = 1, .size = 4096}, SegmentOffer{.segment = 1, .size = 4096}},
       {SegmentOffer{.segment = 1, .size = 4096}, Read{.segment = 1}, Read{.segment = 1}},
-      {SegmentOffer{.segment = 1, .size = 4096}, Block{.segment = 1, .conversion = 1},
+      {SegmentOffer{.segment = 1, .size = 4096}, Block{.segment = 1, .export_id = 1},
        Read{.segment = 1}},
   };
   server_->exports().open(1, testing::make_batch({}));
@@ -139,7 +139,7 @@ TEST_F(AgentAdmission, ViolationsEndTheConnectionWithTheReason) {
   }
   expect_healthy();
   EXPECT_EQ(log().size(), violations.size());
-  // The block that had been accepted before its writer went wrong.
+  // The block that was accepted before its writer violated the protocol.
   EXPECT_EQ(server_->memory().segments, 1U);
   server_->exports().abort(1, "enough");
   EXPECT_EQ(server_->memory().segments, 0U);
@@ -157,8 +157,8 @@ TEST_F(AgentAdmission, UnsealedSegmentsAreRefused) {
   expect_healthy();
 }
 
-// What libFuzzer does at length with the decoder, done to a whole server: random bytes, and valid
-// conversations with a few bytes changed.
+// Does to a whole server what libFuzzer does to the decoder: random bytes, and valid conversations
+// with a few changed bytes.
 TEST_F(AgentAdmission, RandomBytesHurtNobodyAndLeakNothing) {
   const std::ptrdiff_t before = open_descriptors();
   std::mt19937 random(5);
@@ -171,12 +171,12 @@ TEST_F(AgentAdmission, RandomBytesHurtNobodyAndLeakNothing) {
     const std::size_t hello = bytes.size();
     for (const Message& message :
          {Message(SegmentOffer{.segment = 0, .size = 4096}),
-          Message(Block{.segment = 0, .conversion = 1, .rows = 3, .nodes = {node}}),
+          Message(Block{.segment = 0, .export_id = 1, .rows = 3, .nodes = {node}}),
           Message(DropSegment{.segment = 0}), Message(Read{.segment = 0, .columns = {1}})}) {
       const auto more = encode(message);
       bytes.insert(bytes.end(), more.begin(), more.end());
     }
-    // One round in three is noise from the first byte on; in the others the handshake succeeds.
+    // One round in three sends noise from the start; in the others the handshake succeeds.
     const std::size_t from = round % 3 == 0 ? 0 : hello;
     for (auto i = random() % 4 + (from == 0 ? 20 : 0); i > 0; --i) {
       bytes[from + random() % (bytes.size() - from)] = static_cast<std::byte>(random());

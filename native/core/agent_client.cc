@@ -14,7 +14,7 @@ namespace raydp {
 
 namespace {
 
-// The agent takes messages at once: one that does not for this long is stopped or dead.
+// An agent reads messages at once. If it does not for this long, it is stopped or dead.
 constexpr std::chrono::seconds kSendTimeout{30};
 
 std::string seconds_of(std::chrono::milliseconds wait) {
@@ -42,11 +42,11 @@ AgentClient::AgentClient(const std::string& path, const Token& token,
 
 void AgentClient::handshake(const Token& token, const std::string& application, Deadline deadline) {
   const PeerCredentials peer = channel_.peer();
-  // Never show the token to somebody else's process that squats on the path.
+  // Never send the token to another user's process that listens on this path.
   if (peer.uid != ::geteuid()) {
     throw Error(
         ErrorCode::unauthorized,
-        "the process that listens on the exchange agent's socket belongs to another user; uid " +
+        "the process that listens on the exchange agent's socket belongs to another user. uid: " +
             std::to_string(peer.uid));
   }
   send(Hello{.token = token, .application = application});
@@ -63,7 +63,7 @@ void AgentClient::cancel() noexcept {
   channel_.shutdown();
 }
 
-// The connection ended under a call: says why, as far as it can be known.
+// Explains why the connection ended during a call, as far as is known.
 void AgentClient::report_closed(const Error& error) {
   if (cancelled_) throw Error(ErrorCode::cancelled, "the connection was cancelled by this process");
   throw error;
@@ -74,7 +74,7 @@ void AgentClient::send(const Message& message, int descriptor) {
     channel_.send(message, Deadline::after(kSendTimeout), descriptor);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::connection_closed || cancelled_) report_closed(error);
-    // The agent says why before it disconnects; that is worth more than "closed".
+    // The agent sends its reason before it disconnects. Report that instead of "closed".
     while (true) {
       sort_answer(receive(Deadline::after(std::chrono::milliseconds(0)), error.what()));
     }
@@ -142,21 +142,20 @@ AgentClient::OwnSegment& AgentClient::find_idle(std::uint32_t segment, const cha
     throw Error(ErrorCode::invalid_argument,
                 own.use == Use::failed
                     ? numbered(segment) + " held a block that failed; drop it and create another"
-                    : numbered(segment) + " still waits for an answer; cannot " + what);
+                    : numbered(segment) + " still waits for an answer; it cannot " + what);
   }
   return own;
 }
 
-void AgentClient::send_block(std::uint32_t segment, std::uint64_t conversion, std::uint64_t rows,
+void AgentClient::send_block(std::uint32_t segment, std::uint64_t export_id, std::uint64_t rows,
                              std::vector<ArrayNode> nodes) {
-  OwnSegment& own = find_idle(segment, "send a block in it");
-  send(
-      Block{.segment = segment, .conversion = conversion, .rows = rows, .nodes = std::move(nodes)});
+  OwnSegment& own = find_idle(segment, "send another block");
+  send(Block{.segment = segment, .export_id = export_id, .rows = rows, .nodes = std::move(nodes)});
   own.use = Use::block;
 }
 
 void AgentClient::request_read(const Read& request) {
-  OwnSegment& own = find_idle(request.segment, "read into it");
+  OwnSegment& own = find_idle(request.segment, "take rows");
   own.wanted_rows = request.max_rows;
   send(request);
   own.use = Use::read;
@@ -230,7 +229,7 @@ void AgentClient::sort_answer(Message message) {
     const Use use = found == segments_.end() ? Use::idle : found->second.use;
     accept_answer(failed->segment, use, std::move(message));
   } else if (const auto* refused = std::get_if<Refused>(&message)) {
-    // An agent that has its limit of connections says so and closes before it has read our HELLO.
+    // An agent that has reached its limit of connections refuses before it reads our HELLO.
     channel_.shutdown();
     throw_refusal(*refused);
   } else {
@@ -242,16 +241,16 @@ void AgentClient::sort_answer(Message message) {
 
 void AgentClient::accept_answer(std::uint32_t segment, Use expected, Message message) {
   const auto found = segments_.find(segment);
-  // It crossed with our DROP_SEGMENT.
+  // The answer crossed with our DROP_SEGMENT.
   if (found == segments_.end() && segment < next_segment_) return;
   const bool accepted = std::holds_alternative<Accepted>(message);
-  // The conversion was aborted while the agent accepted the block.
+  // The export was aborted while the agent accepted the block.
   if (accepted && found != segments_.end() && found->second.use == Use::failed) return;
   try {
     if (found == segments_.end() || found->second.use != expected || expected == Use::idle ||
         expected == Use::failed) {
       throw Error(ErrorCode::protocol, std::string("the exchange agent sent ") + name_of(message) +
-                                           " although nothing was asked of " + numbered(segment));
+                                           " without a request for " + numbered(segment));
     }
     if (const auto* ready = std::get_if<Ready>(&message)) check_ready(found->second, *ready);
   } catch (const Error&) {
@@ -262,18 +261,18 @@ void AgentClient::accept_answer(std::uint32_t segment, Use expected, Message mes
   if (accepted) {
     found->second.use = Use::accepted;
   } else {
-    // After a failed block the agent may still be reading: its writer must not touch the memory
+    // After a failed block the agent may still be reading, so the writer must not touch the memory
     // again.
     found->second.use = failed && expected != Use::read ? Use::failed : Use::idle;
   }
   answers_[expected].push_back(std::move(message));
 }
 
-void AgentClient::check_ready(const OwnSegment& segment, const Ready& ready) const {
+void AgentClient::check_ready(const OwnSegment& segment, const Ready& ready) {
   if (ready.rows > segment.wanted_rows) {
-    throw Error(ErrorCode::protocol, "the exchange agent sent more rows than were asked for: " +
-                                         std::to_string(ready.rows) + " > " +
-                                         std::to_string(segment.wanted_rows));
+    throw Error(ErrorCode::protocol,
+                "the exchange agent sent more rows than requested: " + std::to_string(ready.rows) +
+                    " > " + std::to_string(segment.wanted_rows));
   }
   check_buffers(ready.nodes, segment.mapping->bytes());
 }

@@ -40,7 +40,7 @@ class AgentClientTest : public ::testing::Test {
     return AgentClient(path_.string(), {}, "tests", timeout);
   }
 
-  // What a client that awaits a read of at most 10 rows into 4096 bytes makes of these answers.
+  // How a client that reads at most 10 rows into 4096 bytes reacts to these answers.
   Error verdict_on(const std::vector<Message>& answers) {
     run([&](MessageChannel& channel) {
       channel.send(Welcome{}, Deadline::after(kPatience));
@@ -153,7 +153,7 @@ TEST_F(AgentClientTest, CancelWakesWhoeverWaitsAndStaysInForce) {
   EXPECT_EQ(error_of([&] { client.await_accepted(kPatience); }).code(), ErrorCode::cancelled);
   killer.join();
   EXPECT_EQ(error_of([&] { client.create_segment(4096); }).code(), ErrorCode::cancelled);
-  // The task may still be writing: its memory must be there until the client ends.
+  // The task may still write: its memory must stay mapped until the client ends.
   client.segment_memory(segment)[4095] = std::byte{1};
 }
 

@@ -1,4 +1,4 @@
-// Blocks on their way from executors to the agent.
+// Blocks that executors send to the agent.
 
 #include <atomic>
 #include <thread>
@@ -21,7 +21,7 @@ TEST_F(AgentExports, ABlockArrivesAndItsAcknowledgementComesBack) {
   const std::uint32_t segment = send_block(*client, 7, 25);
   const auto block = next(7);
   EXPECT_EQ(block->rows(), 25U);
-  EXPECT_EQ(block->conversion(), 7U);
+  EXPECT_EQ(block->export_id(), 7U);
   ArrowArray array{};
   block->export_to(&array);
   EXPECT_EQ(array.length, 25);
@@ -59,7 +59,7 @@ TEST_F(AgentExports, FinishedMeansNothingMoreOnceTheQueueIsEmpty) {
   auto client = connect();
   send_block(*client, 1);
   send_block(*client, 2);
-  next(2)->ack();  // so the one before it is in its queue
+  next(2)->ack();  // the block before it is in its queue now
   server_->exports().finish(1);
   next(1)->ack();
   EXPECT_EQ(next(1), nullptr);
@@ -78,7 +78,7 @@ TEST_F(AgentExports, ABlockThatIsDroppedFailsItsWriter) {
   const std::uint32_t segment = send_block(*client, 1);
   next(1).reset();
   EXPECT_EQ(error_of([&] { await_stored(*client); }).code(), ErrorCode::remote_failed);
-  // Its reader may not be done with it, so the memory must not be written again.
+  // The agent may still read the block, so its memory must not be written again.
   EXPECT_EQ(error_of([&] { client->send_block(segment, 1, 0, {}); }).code(),
             ErrorCode::invalid_argument);
   client->drop_segment(segment);
@@ -97,7 +97,7 @@ TEST_F(AgentExports, AnAbortFailsQueuedTakenAndLaterBlocksAndTheConsumer) {
     EXPECT_EQ(failure.code(), ErrorCode::cancelled);
     EXPECT_NE(std::string(failure.what()).find("the job was cancelled"), std::string::npos);
   }
-  taken->ack();  // too late, and says nothing
+  taken->ack();  // too late: has no effect
   EXPECT_EQ(error_of([&] { next(1); }).code(), ErrorCode::cancelled);
   EXPECT_EQ(error_of([&] { server_->exports().open(1, batch_); }).code(),
             ErrorCode::invalid_argument);
@@ -152,9 +152,9 @@ TEST_F(AgentExports, FinishingWhatWasNeverOpenedFailsWhatWaits) {
 }
 
 TEST_F(AgentExports, ManyConversionsAreForgottenOldestFirst) {
-  for (std::uint64_t conversion = 0; conversion < 1500; ++conversion) {
-    server_->exports().open(conversion, batch_);
-    server_->exports().finish(conversion);
+  for (std::uint64_t export_id = 0; export_id < 1500; ++export_id) {
+    server_->exports().open(export_id, batch_);
+    server_->exports().finish(export_id);
   }
   EXPECT_EQ(next(1499), nullptr);
   EXPECT_EQ(error_of([&] { next(0); }).code(), ErrorCode::invalid_argument);
@@ -239,7 +239,7 @@ TEST_F(AgentExports, ClosingFailsEveryoneAndForgetsEverything) {
   EXPECT_TRUE(log().empty());
 }
 
-// Many writers, consumers on two threads, one writer in four killed in the middle.
+// Many writers, consumers on two threads; one writer in four dies in the middle.
 TEST_F(AgentExports, ManyWritersAndConsumersAtOnce) {
   constexpr int kWriters = 8;
   constexpr std::uint64_t kBlocks = 40;
@@ -265,7 +265,7 @@ TEST_F(AgentExports, ManyWritersAndConsumersAtOnce) {
       std::size_t slot = 0;
       for (std::uint64_t i = 0; i < kBlocks; ++i) {
         if (i >= 2) {
-          // Two consumers: the later block may come back first.
+          // Two consumers: the later block may be acknowledged first.
           slot = client->await_ack(kPatience).segment == slots[0].segment ? 0 : 1;
           ++acknowledged;
         }

@@ -1,4 +1,4 @@
-// Rows on their way from the agent to executors.
+// Rows that the agent sends to executors.
 
 #include <thread>
 

@@ -14,12 +14,12 @@ namespace raydp {
 
 namespace {
 
-// After running out of descriptors or threads: when to look at the listener again.
+// How long to wait before accepting again after running out of descriptors or threads.
 constexpr std::chrono::seconds kAcceptPause{1};
 
 void log_to_standard_error(std::string_view line) {
   const std::string text = std::string(line) + "\n";
-  // One write, so that lines of several threads do not mix. Nobody can be told when it fails.
+  // One write keeps the lines of several threads apart. Nobody could handle a failure here.
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
 }
 
@@ -56,7 +56,7 @@ void AgentServer::close() {
 
 void AgentServer::wake_acceptor() noexcept {
   const std::uint64_t one = 1;
-  // Fails only when the counter is full, and then the acceptor is awake anyway.
+  // Fails only if the counter is full, and then the acceptor is awake anyway.
   [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
 }
 
@@ -88,7 +88,7 @@ void AgentServer::start_session(FileDescriptor socket) {
   auto connection = std::make_shared<ServerConnection>(UnixSocket(std::move(socket)));
   const std::lock_guard lock(sessions_mutex_);
   if (sessions_.size() >= options_.max_connections) {
-    const std::string reason = "the exchange agent has its limit of connections: " +
+    const std::string reason = "the exchange agent has reached its limit of connections: " +
                                std::to_string(options_.max_connections);
     connection->send(Refused{.reason = reason});
     log("refused a connection: " + reason);
@@ -120,7 +120,7 @@ bool AgentServer::admit(ServerConnection& connection) {
     connection.admit(options_.admission);
     return true;
   } catch (const std::exception& problem) {
-    // Logged first: whoever knows that it was refused can rely on the line being there.
+    // Logged first: once the peer knows that it was refused, the line is in the log.
     log("refused a connection from " + connection.describe_peer() + ": " + problem.what());
     connection.reject(problem.what());
     return false;
@@ -142,12 +142,12 @@ void AgentServer::serve(const std::shared_ptr<ServerConnection>& connection) {
   try {
     connection->serve(options_.admission, events, memory_);
   } catch (const std::exception& problem) {
-    // In the shutdown, being disconnected is nobody's fault.
+    // During the shutdown a disconnection is expected.
     if (!closing_) {
       log("closed the connection of " + connection->describe_peer() + ": " + problem.what());
     }
   }
-  // Blocks stay: their task may have succeeded, and what they lie in is mapped here as well.
+  // Blocks stay: their task may have succeeded, and their segments are mapped here as well.
   reads_.drop_connection(connection.get());
   connected_ -= 1;
 }

@@ -22,9 +22,9 @@
 
 namespace raydp {
 
-/// The exchange agent of a node: listens for executors, takes their blocks and their read requests.
-/// One thread accepts, one thread per connection receives; answers are sent by whoever gives them.
-/// Thread-safe.
+/// The exchange agent of a node: accepts executors' connections, their blocks and their read
+/// requests. One thread accepts connections and one thread per connection receives; the thread that
+/// gives an answer also sends it. Thread-safe.
 class AgentServer {
  public:
   struct Options {
@@ -32,11 +32,12 @@ class AgentServer {
     Admission admission;
     std::size_t max_connections = 4096;
     std::chrono::milliseconds open_grace{30'000};
-    /// Gets one line per refused or broken connection, on any thread. Default: standard error.
+    /// Called with one line per refused or broken connection, on any thread. Default: standard
+    /// error.
     std::function<void(std::string_view)> log;
   };
 
-  /// Listens when it returns. Throws as `ListeningSocket`.
+  /// The server listens when the constructor returns. Throws like `ListeningSocket`.
   explicit AgentServer(Options options);
 
   AgentServer(const AgentServer&) = delete;
@@ -48,11 +49,11 @@ class AgentServer {
 
   /// Admitted connections that are open.
   std::uint64_t connections() const noexcept { return connected_; }
-  /// Segments mapped, also those that only an imported array still holds.
+  /// The mapped segments, including those that only an imported array still holds.
   const MappedMemory& memory() const noexcept { return *memory_; }
 
-  /// Stops listening, disconnects everyone, fails what waits and joins all threads. Idempotent;
-  /// returns only when it is done, to every caller.
+  /// Stops listening, disconnects all executors, fails all waits and joins all threads. Idempotent;
+  /// every caller returns only when all of this is done.
   void close();
 
  private:

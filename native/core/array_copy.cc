@@ -29,7 +29,7 @@ RowRange values_of(const ArrowArray& array, RowRange rows) {
   return {.from = first, .count = offset_at(array, rows.from + rows.count) - first};
 }
 
-// A struct's offset applies to its children as well, which a list's does not.
+// A struct's offset applies to its children as well; a list's offset does not.
 RowRange fields_of(const ArrowArray& array, RowRange rows) {
   return {.from = array.offset + rows.from, .count = rows.count};
 }
@@ -38,8 +38,8 @@ bool may_have_nulls(const Field& field, const ArrowArray& array) {
   return field.layout != Layout::null && array.buffers[0] != nullptr && array.null_count != 0;
 }
 
-// Walks an array tree and gives each buffer its place, one behind the other. With memory it copies
-// as well; without, it only counts. One walk for both, so that the two can never disagree.
+// Walks an array tree and gives each buffer its place, one after another. With memory it copies the
+// buffers; without, it only counts bytes. Both use the same walk, so they always agree.
 class Placement {
  public:
   Placement() = default;
@@ -66,7 +66,7 @@ class Placement {
                             .size = static_cast<std::uint64_t>(size)};
     used_ += aligned(size);
     if (copying() && used_ > capacity_) {
-      throw Error(ErrorCode::invalid_argument, "the rows to copy do not fit the segment: " +
+      throw Error(ErrorCode::invalid_argument, "the rows to copy do not fit into the segment: " +
                                                    std::to_string(capacity_) + " bytes");
     }
     return range;

@@ -39,7 +39,7 @@ ArrowArray array_of(std::int64_t length, std::int64_t null_count, std::span<cons
   return array;
 }
 
-// Copies, checks as a peer would, exports, and compares value by value.
+// Copies, checks like a peer, exports, and compares value by value.
 void expect_faithful_copy(const Field& batch, const ArrowArray& array, RowRange rows) {
   const std::int64_t size = bytes_needed(batch, array, rows);
   const auto mapping = segment_of(size);
@@ -76,7 +76,7 @@ TEST(ArrayCopy, RandomBatchesAndRangesArriveUnchanged) {
   }
 }
 
-// What `Selection` takes: some parts of a field.
+// A random argument for `Selection`: some parts of a field.
 void select_some(const Field& field, bool is_entries, Random& random,
                  std::vector<std::uint32_t>& numbers) {
   const std::size_t count = field.children.size();

@@ -23,7 +23,7 @@ bool inside(const BufferRange& buffer, std::span<const std::byte> segment) {
   return buffer.offset <= segment.size() && buffer.size <= segment.size() - buffer.offset;
 }
 
-// Without branches, so that the compiler vectorises it.
+// Free of branches, so the compiler can vectorise it.
 bool rising(const std::int32_t* offsets, std::int64_t count) {
   unsigned bad = 0;
   for (std::int64_t i = 0; i < count; ++i)
@@ -60,16 +60,15 @@ class NodeChecker {
                           std::uint64_t least) const {
     const BufferRange& range = node.buffers.at(index);
     if (range.absent()) {
-      if (least != 0) refuse(path, "lacks a buffer; its index: " + std::to_string(index));
+      if (least != 0) refuse(path, "lacks a required buffer; its index: " + std::to_string(index));
       return nullptr;
     }
     if (!inside(range, segment_) || range.size < least || range.offset % kBufferAlignment != 0) {
-      refuse(path,
-             "has a buffer that lies outside the segment, is too small or is not aligned to " +
-                 std::to_string(kBufferAlignment) + " bytes. Index " + std::to_string(index) +
-                 ", offset " + std::to_string(range.offset) + ", size " +
-                 std::to_string(range.size) + ", needed " + std::to_string(least) + ", segment " +
-                 std::to_string(segment_.size()));
+      refuse(path, "has a buffer that is outside the segment, too small or not aligned to " +
+                       std::to_string(kBufferAlignment) + " bytes. Index " + std::to_string(index) +
+                       ", offset " + std::to_string(range.offset) + ", size " +
+                       std::to_string(range.size) + ", needed " + std::to_string(least) +
+                       ", segment " + std::to_string(segment_.size()));
     }
     return segment_.data() + range.offset;
   }
@@ -85,25 +84,24 @@ class NodeChecker {
     }
     const auto bytes = static_cast<std::uint64_t>(bitmap_bytes(node.length));
     const std::byte* bits = buffer(path, node, 0, bytes);
-    // Consumers size their output by the null count, so a wrong one is as bad as a wrong offset.
+    // Consumers size their output by the null count: a wrong one is as dangerous as a wrong offset.
     if (node.null_count >= 0 && count_ones(reinterpret_cast<const std::uint8_t*>(bits),
                                            node.length) != node.length - node.null_count) {
-      refuse(path, "has a null count that its validity bitmap contradicts: " +
+      refuse(path, "has a null count that contradicts its validity bitmap: " +
                        std::to_string(node.null_count));
     }
   }
 
-  // The last offset, after checking all of them; the range of values they span starts at or above
-  // 0.
+  // Checks all offsets and returns the last one. The first one is 0 or greater.
   std::int64_t check_offsets(const std::string& path, const ArrayNode& node) const {
     const auto count = static_cast<std::uint64_t>(node.length);
     if (count == 0) {
       buffer(path, node, 1, 0);
       return 0;
     }
-    // Also keeps the product below from overflowing.
+    // This check also keeps the product below from overflowing.
     if (count >= segment_.size() / kOffsetSize) {
-      refuse(path, "has more offsets than fit the segment: " + std::to_string(count));
+      refuse(path, "has more offsets than fit into the segment: " + std::to_string(count));
     }
     const std::byte* start = buffer(path, node, 1, (count + 1) * kOffsetSize);
     const auto* offsets = reinterpret_cast<const std::int32_t*>(start);
@@ -150,7 +148,7 @@ class NodeChecker {
     const std::size_t items_node = next_;
     check(items, path + "." + items.name, last, false);
     if (field.layout != Layout::map) return;
-    // Arrow's readers take it for granted that neither entries nor keys are null.
+    // Arrow's readers assume that neither entries nor keys are null.
     for (const std::size_t index : {items_node, items_node + 1}) {
       if (has_nulls(nodes_[index])) refuse(path, "is a map with a null key or entry");
     }
@@ -189,7 +187,7 @@ void release_array(ArrowArray* array) {
   array->release = nullptr;
 }
 
-// Stands for a buffer that was left out because it would be empty, where consumers want a pointer:
+// Replaces a buffer that is absent because it would be empty: consumers need a pointer. Reads as
 // one offset of 0.
 alignas(kBufferAlignment) constexpr std::array<std::byte, kBufferAlignment> kEmptyBuffer{};
 
@@ -225,7 +223,7 @@ class BatchExporter {
   const void* address(const Field& field, const ArrayNode& node, std::uint32_t index) const {
     const BufferRange& range = node.buffers.at(index);
     const bool offsets = index == 1 && field.layout >= Layout::variable_width;
-    // Consumers may read the first offset of an array without rows, which need not be there.
+    // Consumers may read the first offset of an array without rows; it may be absent.
     if (offsets && node.length == 0) return kEmptyBuffer.data();
     if (!range.absent()) return mapping_->bytes().data() + range.offset;
     return index == 0 ? nullptr : kEmptyBuffer.data();
@@ -288,7 +286,7 @@ void check_buffers(std::span<const ArrayNode> nodes, std::span<const std::byte> 
     for (std::uint32_t i = 0; i < node.n_buffers; ++i) {
       const BufferRange& buffer = node.buffers.at(i);
       if (!buffer.absent() && !inside(buffer, segment)) {
-        throw Error(ErrorCode::protocol, "a buffer lies outside its segment: offset " +
+        throw Error(ErrorCode::protocol, "a buffer is outside its segment: offset " +
                                              std::to_string(buffer.offset) + ", size " +
                                              std::to_string(buffer.size) + ", segment " +
                                              std::to_string(segment.size()));

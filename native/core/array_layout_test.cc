@@ -16,7 +16,7 @@ using testing::make_field;
 
 constexpr std::int64_t kRows = 100;
 
-// A valid batch in a segment, to be broken in one place by each test.
+// A valid batch in a segment; each test breaks it in one place.
 class LayoutTest : public ::testing::Test {
  protected:
   void fill(Field batch) {
@@ -64,7 +64,7 @@ TEST_F(LayoutTest, EveryChangeOfANodeThatLeavesTheSegmentIsRefused) {
             BufferRange{good[n].buffers[b].offset, good[n].buffers[b].size - 1}, BufferRange{}}) {
         nodes_ = good;
         nodes_[n].buffers[b] = bad;
-        // A validity bitmap may be left out, and one byte may be enough of it.
+        // A validity bitmap may be absent, and one byte of it may be enough.
         if (b == 0 && (bad.absent() || bad.size == good[n].buffers[b].size - 1)) continue;
         EXPECT_NE(violation(), "") << n << " " << b << " " << bad.offset << " " << bad.size;
       }
@@ -126,7 +126,7 @@ TEST_F(LayoutTest, ChildrenMustBeLongEnough) {
 
 TEST_F(LayoutTest, NullCountsMustBeTrue) {
   fill(make_batch({make_field("number", "l")}));
-  // The values double as a bitmap of 100 bits.
+  // The values also serve as a bitmap of 100 bits.
   nodes_[0].buffers[0] = {nodes_[0].buffers[1].offset, 13};
   auto* bits =
       reinterpret_cast<std::uint8_t*>(mapping_->bytes().data() + nodes_[0].buffers[0].offset);
@@ -149,7 +149,7 @@ TEST_F(LayoutTest, MapsHaveNoNullKeysOrEntries) {
   for (const std::size_t node : {1U, 2U}) {
     for (const bool counted : {false, true}) {
       nodes_ = good;
-      // The map's offsets double as the bitmap: most of their bits are zeros.
+      // The map's offsets also serve as the bitmap: most of their bits are zero.
       nodes_[node].buffers[0] = {good[0].buffers[1].offset, good[0].buffers[1].size};
       if (counted) nodes_[node].null_count = 1;
       EXPECT_NE(violation(), "") << node;

@@ -1,6 +1,6 @@
 #pragma once
 
-// The Arrow C data interface, as its specification gives it:
+// The Arrow C data interface, as in its specification:
 // https://arrow.apache.org/docs/format/CDataInterface.html
 
 #include <cstdint>
@@ -8,9 +8,11 @@
 #ifndef ARROW_C_DATA_INTERFACE
 #define ARROW_C_DATA_INTERFACE
 
+// NOLINTBEGIN(modernize-macro-to-enum): other copies of these definitions must be able to coexist
 #define ARROW_FLAG_DICTIONARY_ORDERED 1
 #define ARROW_FLAG_NULLABLE 2
 #define ARROW_FLAG_MAP_KEYS_SORTED 4
+// NOLINTEND(modernize-macro-to-enum)
 
 extern "C" {
 

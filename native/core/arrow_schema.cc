@@ -1,10 +1,12 @@
 #include "core/arrow_schema.h"
 
 #include <array>
+#include <charconv>
 #include <cstring>
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "core/error.h"
@@ -18,42 +20,53 @@ struct TypeLayout {
   std::int64_t byte_width = 0;
 };
 
+// "d:19,10" or "d:19,10,128": precision, scale and, if it is not 128, the number of bits.
 bool is_decimal128(std::string_view format) {
   if (!format.starts_with("d:")) return false;
-  const std::size_t first = format.find(',');
-  if (first == std::string_view::npos) return false;
-  const std::size_t second = format.find(',', first + 1);
-  return second == std::string_view::npos || format.substr(second + 1) == "128";
+  format.remove_prefix(2);
+  const std::size_t comma = format.find(',');
+  if (comma == std::string_view::npos) return false;
+  if (format.ends_with(",128") && format.find(',', comma + 1) != std::string_view::npos) {
+    format.remove_suffix(4);
+  }
+  const auto is_integer = [](std::string_view text) {
+    std::int32_t value = 0;
+    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return problem == std::errc() && end == text.data() + text.size();
+  };
+  return is_integer(format.substr(0, comma)) && is_integer(format.substr(comma + 1));
 }
 
+// The canonical types of docs/types.md. A type that is not here has no layout; there is no default.
 std::optional<TypeLayout> layout_of(std::string_view format) {
   static constexpr std::array<std::pair<std::string_view, TypeLayout>, 16> kTypes{{
-      {"n", {Layout::null}},
-      {"b", {Layout::boolean}},
-      {"c", {Layout::fixed_width, 1}},
-      {"s", {Layout::fixed_width, 2}},
-      {"i", {Layout::fixed_width, 4}},
-      {"l", {Layout::fixed_width, 8}},
-      {"f", {Layout::fixed_width, 4}},
-      {"g", {Layout::fixed_width, 8}},
-      {"tdD", {Layout::fixed_width, 4}},
-      {"ttn", {Layout::fixed_width, 8}},
-      {"tDu", {Layout::fixed_width, 8}},
-      {"u", {Layout::variable_width}},
-      {"z", {Layout::variable_width}},
-      {"+l", {Layout::list}},
-      {"+m", {Layout::map}},
-      {"+s", {Layout::structure}},
+      {"n", {Layout::null}},              // null
+      {"b", {Layout::boolean}},           // bool
+      {"c", {Layout::fixed_width, 1}},    // int8
+      {"s", {Layout::fixed_width, 2}},    // int16
+      {"i", {Layout::fixed_width, 4}},    // int32
+      {"l", {Layout::fixed_width, 8}},    // int64
+      {"f", {Layout::fixed_width, 4}},    // float32
+      {"g", {Layout::fixed_width, 8}},    // float64
+      {"tdD", {Layout::fixed_width, 4}},  // date32
+      {"ttn", {Layout::fixed_width, 8}},  // time64[ns]
+      {"tDu", {Layout::fixed_width, 8}},  // duration[us]
+      {"u", {Layout::variable_width}},    // utf8
+      {"z", {Layout::variable_width}},    // binary
+      {"+l", {Layout::list}},             // list
+      {"+m", {Layout::map}},              // map
+      {"+s", {Layout::structure}},        // struct
   }};
   for (const auto& [known, type] : kTypes) {
     if (known == format) return type;
   }
   if (is_decimal128(format)) return TypeLayout{Layout::fixed_width, 16};
-  if (format.starts_with("tsu:")) return TypeLayout{Layout::fixed_width, 8};
+  if (format.starts_with("tsu:")) return TypeLayout{Layout::fixed_width, 8};  // timestamp[us, …]
   return std::nullopt;
 }
 
-// Arrow's encoding: int32 number of pairs, then per pair two strings, each after its int32 length.
+// Arrow's encoding: the int32 number of pairs, then two strings per pair, each after its int32
+// length.
 std::string copy_metadata(const char* metadata) {
   if (metadata == nullptr) return {};
   std::size_t size = 0;
@@ -83,7 +96,7 @@ void check_children(const Field& field, const std::string& path) {
     case Layout::structure:
       return;
     case Layout::list:
-      if (count != 1) unsupported(path, "is a list without exactly one child");
+      if (count != 1) unsupported(path, "is a list that does not have exactly one child");
       return;
     case Layout::map:
       if (count != 1 || field.children[0].layout != Layout::structure ||
@@ -91,8 +104,12 @@ void check_children(const Field& field, const std::string& path) {
         unsupported(path, "is a map whose entries are not a struct of key and value");
       }
       return;
-    default:
+    case Layout::null:
+    case Layout::boolean:
+    case Layout::fixed_width:
+    case Layout::variable_width:
       if (count != 0) unsupported(path, "has children although its type has none: " + field.format);
+      return;
   }
 }
 
@@ -107,9 +124,9 @@ Field import_field(const ArrowSchema& schema, const std::string& path, int depth
   field.flags = schema.flags;
   const std::optional<TypeLayout> type = layout_of(field.format);
   if (schema.dictionary != nullptr || !type) {
-    unsupported(path, "has a type that the exchange does not carry; cast it first. Arrow format: " +
-                          field.format +
-                          (schema.dictionary == nullptr ? "" : " (dictionary-encoded)"));
+    unsupported(path,
+                "has a type that the exchange does not support; cast it first. Arrow format: " +
+                    field.format + (schema.dictionary == nullptr ? "" : " (dictionary-encoded)"));
   }
   field.layout = type->layout;
   field.byte_width = type->byte_width;

@@ -9,7 +9,7 @@
 
 namespace raydp {
 
-/// How the values of an array lie in memory; several Arrow types share one layout.
+/// How the values of an array are stored; several Arrow types share one layout.
 enum class Layout {
   null,            ///< no buffers
   boolean,         ///< validity, bits
@@ -20,7 +20,7 @@ enum class Layout {
   structure,  ///< validity; any number of children
 };
 
-/// A field of a schema, or as its root the struct that stands for a record batch.
+/// A field of a schema; the root of a schema is the struct that represents the record batch.
 struct Field {
   std::string name;
   std::string format;    ///< as in the Arrow C data interface
@@ -31,20 +31,21 @@ struct Field {
   std::vector<Field> children;
 };
 
-/// Deepest nesting of types that is accepted, as in Arrow's own readers.
+/// The deepest nesting of types that is accepted, as in Arrow's own readers.
 inline constexpr int kMaxNesting = 64;
 
-/// Number of buffers that an array with this layout has.
+/// The number of buffers of an array with this layout.
 std::uint32_t buffer_count(Layout layout) noexcept;
 
-/// Copies a schema; `schema` stays the caller's. Throws `invalid_argument`, naming the column and
-/// its type, for a type outside the exchange's canonical list, and for a root that is not a struct.
+/// Copies a schema; `schema` still belongs to the caller. Throws `invalid_argument`, naming the
+/// column and its type, for a type that is not canonical (docs/types.md), and for a root that is
+/// not a struct.
 Field import_schema(const ArrowSchema& schema);
 
-/// Fills `out` with a copy that its release callback frees; the caller owns it then.
+/// Fills `out` with a copy that its release callback frees. The caller owns `out`.
 void export_schema(const Field& field, ArrowSchema* out);
 
-/// Number of nodes of the field's own array tree, itself included.
+/// The number of nodes in the field's array tree, including its own.
 std::size_t node_count(const Field& field) noexcept;
 
 }  // namespace raydp

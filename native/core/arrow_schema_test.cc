@@ -11,7 +11,7 @@ namespace {
 using testing::make_batch;
 using testing::make_field;
 
-// The error that importing this field as a column gives; empty for none.
+// The error that the import of this batch throws; empty for none.
 std::string refusal(const Field& batch) {
   ArrowSchema schema{};
   export_schema(batch, &schema);
@@ -43,6 +43,50 @@ void expect_equal(const Field& left, const Field& right) {
   }
 }
 
+// docs/types.md lists the canonical types; this table, `every_type` and the one in arrow_schema.cc
+// have all of them.
+TEST(ArrowSchema, EveryCanonicalTypeHasItsLayout) {
+  struct Expected {
+    const char* format;
+    Layout layout;
+    std::int64_t byte_width;
+    std::uint32_t buffers;
+  };
+  const std::vector<Expected> flat_types{
+      {"n", Layout::null, 0, 0},              // null
+      {"b", Layout::boolean, 0, 2},           // bool
+      {"c", Layout::fixed_width, 1, 2},       // int8
+      {"s", Layout::fixed_width, 2, 2},       // int16
+      {"i", Layout::fixed_width, 4, 2},       // int32, and months
+      {"l", Layout::fixed_width, 8, 2},       // int64
+      {"f", Layout::fixed_width, 4, 2},       // float32
+      {"g", Layout::fixed_width, 8, 2},       // float64
+      {"d:1,0", Layout::fixed_width, 16, 2},  // decimal128(1, 0)
+      {"d:38,10", Layout::fixed_width, 16, 2},
+      {"d:38,38,128", Layout::fixed_width, 16, 2},
+      {"u", Layout::variable_width, 0, 3},     // utf8
+      {"z", Layout::variable_width, 0, 3},     // binary
+      {"tdD", Layout::fixed_width, 4, 2},      // date32
+      {"ttn", Layout::fixed_width, 8, 2},      // time64[ns]
+      {"tsu:UTC", Layout::fixed_width, 8, 2},  // timestamp[us, UTC]
+      {"tsu:", Layout::fixed_width, 8, 2},     // timestamp[us]
+      {"tDu", Layout::fixed_width, 8, 2},      // duration[us]
+  };
+  for (const Expected& expected : flat_types) {
+    const Field field = make_field("x", expected.format);
+    EXPECT_EQ(field.layout, expected.layout) << expected.format;
+    EXPECT_EQ(field.byte_width, expected.byte_width) << expected.format;
+    EXPECT_EQ(buffer_count(field.layout), expected.buffers) << expected.format;
+  }
+  const Field text = make_field("text", "u");
+  EXPECT_EQ(make_field("x", "+s", {text, text}).layout, Layout::structure);
+  EXPECT_EQ(buffer_count(Layout::structure), 1U);
+  EXPECT_EQ(make_field("x", "+l", {text}).layout, Layout::list);
+  EXPECT_EQ(buffer_count(Layout::list), 2U);
+  EXPECT_EQ(make_field("x", "+m", {make_field("entries", "+s", {text, text})}).layout, Layout::map);
+  EXPECT_EQ(buffer_count(Layout::map), 2U);
+}
+
 TEST(ArrowSchema, CopiesRoundTripWithFlagsAndMetadata) {
   Field batch = testing::every_type();
   // One pair: "k" -> "value".
@@ -68,9 +112,31 @@ TEST(ArrowSchema, ReleasesWhatIsLeftAfterAChildWasMovedOut) {
 }
 
 TEST(ArrowSchema, OtherTypesAreRefusedWithTheirColumn) {
-  for (const char* format :
-       {"",    "C",   "e",          "U",   "Z",    "vu",   "tss:", "tsn:UTC", "tdm", "ttu",
-        "tDn", "tiM", "d:50,2,256", "d:5", "w:16", "+w:3", "+L",   "+us:0,1", "+r",  "+vl"}) {
+  for (const char* format : {"",
+                             "C",
+                             "e",
+                             "U",
+                             "Z",
+                             "vu",
+                             "tss:",
+                             "tsn:UTC",
+                             "tdm",
+                             "ttu",
+                             "tDn",
+                             "tiM",
+                             "d:50,2,256",
+                             "d:5",
+                             "d:",
+                             "d:,",
+                             "d:5,2,",
+                             "d:x,2",
+                             "d:5,2,128,128",
+                             "w:16",
+                             "+w:3",
+                             "+L",
+                             "+us:0,1",
+                             "+r",
+                             "+vl"}) {
     const std::string message =
         refusal(make_batch({make_field("ok", "i"), raw("outer", "+s", {raw("inner", format)})}));
     EXPECT_NE(message.find("column outer.inner"), std::string::npos) << format << ": " << message;

@@ -26,7 +26,7 @@ void copy_bits(const std::uint8_t* source, std::int64_t from, std::int64_t count
     std::memcpy(destination, source, static_cast<std::size_t>(bytes));
   } else {
     const std::int64_t source_bytes = bitmap_bytes(count + shift);
-    // A word needs the eight bytes at its place and the one behind them.
+    // A word needs the eight bytes at its position and the one after them.
     for (; done + 8 < source_bytes && done + 8 <= bytes; done += 8) {
       const std::uint64_t word =
           (load(source + done) >> shift) | (std::uint64_t{source[done + 8]} << (64 - shift));

@@ -16,7 +16,7 @@ TEST(Bitmap, CopiesAnyRangeAndClearsTheTail) {
   std::mt19937 random(1);
   for (std::int64_t from : {0, 1, 5, 7, 8, 9, 63, 64, 65, 100}) {
     for (std::int64_t count = 0; count < 300; ++count) {
-      // Exactly as long as needed: the address sanitizer sees a read beyond the end.
+      // Exactly as long as needed: the address sanitizer detects a read past the end.
       std::vector<std::uint8_t> source(static_cast<std::size_t>(bitmap_bytes(from + count)));
       for (auto& byte : source) byte = static_cast<std::uint8_t>(random());
       std::vector<std::uint8_t> copy(static_cast<std::size_t>(bitmap_bytes(count)), 0xFF);

@@ -11,7 +11,7 @@ class Deadline {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// For waits that something else ends: the peer's next message, or the shutdown of the socket.
+  /// For waits that the peer's next message or the shutdown of the socket ends.
   static Deadline never() { return Deadline(Clock::time_point::max()); }
 
   static Deadline after(std::chrono::milliseconds wait) {
@@ -31,7 +31,7 @@ class Deadline {
   bool is_never() const { return time_ == Clock::time_point::max(); }
   bool expired() const { return !is_never() && Clock::now() >= time_; }
 
-  /// What poll(2) takes: milliseconds, rounded up so that it never returns early; -1 means never.
+  /// The argument of poll(2): milliseconds, rounded up so it never returns early; -1 means never.
   int poll_timeout() const {
     if (is_never()) return -1;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(time_ - Clock::now()).count();

@@ -9,8 +9,8 @@
 
 namespace raydp {
 
-/// What went wrong. The numbers cross the socket and the JNI boundary: new ones are added at
-/// the end. Mirrored by the ordinals of `io.raydp.exchange.ExchangeErrorCode` and by
+/// What went wrong. The numbers cross the socket and the JNI boundary: add new ones at the end.
+/// Mirrored by the ordinals of `io.raydp.exchange.ExchangeErrorCode` and by
 /// `raydp._native.ExchangeError.code`.
 enum class ErrorCode : std::uint32_t {
   invalid_argument = 0,
@@ -26,7 +26,7 @@ enum class ErrorCode : std::uint32_t {
   grow = 10,
 };
 
-/// Every code with its name, in the order of their numbers.
+/// Every code with its name, ordered by number.
 inline constexpr std::array<std::pair<ErrorCode, std::string_view>, 11> kErrorCodes{{
     {ErrorCode::invalid_argument, "invalid_argument"},
     {ErrorCode::connection_refused, "connection_refused"},
@@ -41,11 +41,11 @@ inline constexpr std::array<std::pair<ErrorCode, std::string_view>, 11> kErrorCo
     {ErrorCode::grow, "grow"},
 }};
 
-/// Name of a code, "unknown" for a number that no code has.
+/// The name of a code; "unknown" for a number that no code has.
 std::string_view name_of(ErrorCode code) noexcept;
 
 /// The code with this number; `remote_failed` for a number that this version does not know, because
-/// only a peer can have sent it.
+/// only a peer can have sent one.
 ErrorCode error_code_from(std::uint32_t number) noexcept;
 
 /// The one exception type of the core.

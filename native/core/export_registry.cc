@@ -10,16 +10,14 @@ namespace raydp {
 
 namespace {
 
-// Ended conversions are remembered, so that a straggler's block fails at once with the true reason.
-constexpr std::size_t kRememberedConversions = 1024;
+// Ended exports are remembered: a late block then fails at once, with the true reason.
+constexpr std::size_t kRememberedExports = 1024;
 
-std::string numbered(std::uint64_t conversion) {
-  return "conversion " + std::to_string(conversion);
-}
+std::string numbered(std::uint64_t export_id) { return "export " + std::to_string(export_id); }
 
-Error not_opened(std::uint64_t conversion) {
+Error not_opened(std::uint64_t export_id) {
   return {ErrorCode::invalid_argument,
-          numbered(conversion) + " was not opened on this exchange agent"};
+          numbered(export_id) + " was not opened on this exchange agent"};
 }
 
 }  // namespace
@@ -28,8 +26,8 @@ void ExportedBlock::export_to(ArrowArray* out) const {
   if (answer_->answered()) {
     throw Error(
         ErrorCode::invalid_argument,
-        "the block was already acknowledged or its conversion aborted, so its memory belongs to "
-        "the writer again; import it before ack()");
+        "the block was already acknowledged or its export was aborted, so its memory belongs to "
+        "the writer again; import the block before ack()");
   }
   export_batch(*schema_, block_.rows, block_.nodes, answer_->mapping(), out);
 }
@@ -39,17 +37,17 @@ void ExportedBlock::ack() noexcept {
   answer_->send(Ack{.segment = block_.segment});
 }
 
-void ExportRegistry::open(std::uint64_t conversion, Field schema) {
+void ExportRegistry::open(std::uint64_t export_id, Field schema) {
   {
     const std::lock_guard lock(mutex_);
     if (closed_) throw Error(ErrorCode::cancelled, "the exchange agent is closed");
     auto entry = std::make_shared<Export>();
     entry->schema = std::make_shared<const Field>(std::move(schema));
-    if (!exports_.emplace(conversion, std::move(entry)).second) {
-      throw Error(ErrorCode::invalid_argument, numbered(conversion) + " was already opened");
+    if (!exports_.emplace(export_id, std::move(entry)).second) {
+      throw Error(ErrorCode::invalid_argument, numbered(export_id) + " was already opened");
     }
   }
-  for (Early& early : take_early(conversion)) {
+  for (Early& early : take_early(export_id)) {
     try {
       offer_checked(early.answer, std::move(early.block));
     } catch (const Error& violation) {
@@ -58,11 +56,10 @@ void ExportRegistry::open(std::uint64_t conversion, Field schema) {
   }
 }
 
-std::vector<ExportRegistry::Early> ExportRegistry::take_early(std::uint64_t conversion) {
+std::vector<ExportRegistry::Early> ExportRegistry::take_early(std::uint64_t export_id) {
   const std::lock_guard lock(mutex_);
-  const auto first = std::stable_partition(early_.begin(), early_.end(), [&](const Early& e) {
-    return e.block.conversion != conversion;
-  });
+  const auto first = std::stable_partition(
+      early_.begin(), early_.end(), [&](const Early& e) { return e.block.export_id != export_id; });
   std::vector<Early> taken(std::make_move_iterator(first), std::make_move_iterator(early_.end()));
   early_.erase(first, early_.end());
   return taken;
@@ -80,14 +77,14 @@ bool ExportRegistry::offer(std::unique_ptr<PendingAnswer> answer, Block block) {
 
 bool ExportRegistry::offer_checked(const std::shared_ptr<PendingAnswer>& answer, Block block) {
   std::unique_lock lock(mutex_);
-  auto found = exports_.find(block.conversion);
+  auto found = exports_.find(block.export_id);
   if (found == exports_.end() && !closed_) {
     early_.push_back({answer, std::move(block), Deadline::after(open_grace_)});
     return false;
   }
   if (found != exports_.end() && found->second->state == State::open) {
     const std::shared_ptr<Export> entry = found->second;
-    lock.unlock();  // checking reads the segment, which takes a while
+    lock.unlock();  // the check reads the whole segment, which takes time
     check_nodes(*entry->schema, block.rows, block.nodes, answer->mapping()->bytes());
     lock.lock();
     if (entry->state == State::open) {
@@ -101,12 +98,12 @@ bool ExportRegistry::offer_checked(const std::shared_ptr<PendingAnswer>& answer,
       answer->announce(Accepted{.segment = answer->segment_id(), .index = index});
       return true;
     }
-    found = exports_.find(block.conversion);
+    found = exports_.find(block.export_id);
   }
   std::string reason = "the exchange agent is closed";
   if (found != exports_.end()) {
     const Export& entry = *found->second;
-    reason = numbered(block.conversion) +
+    reason = numbered(block.export_id) +
              (entry.state == State::aborted ? " was aborted: " + entry.reason : " is finished");
   }
   lock.unlock();
@@ -114,16 +111,16 @@ bool ExportRegistry::offer_checked(const std::shared_ptr<PendingAnswer>& answer,
   return true;
 }
 
-ExportRegistry::Leaving ExportRegistry::end(std::uint64_t conversion, State state,
+ExportRegistry::Leaving ExportRegistry::end(std::uint64_t export_id, State state,
                                             const std::string& reason) {
   Leaving leaving;
-  std::vector<std::shared_ptr<Export>> forgotten;  // freed after the lock, see Leaving
+  std::vector<std::shared_ptr<Export>> forgotten;  // freed after the lock, see `Leaving`
   const std::lock_guard lock(mutex_);
-  auto& known = exports_[conversion];
+  auto& known = exports_[export_id];
   if (known == nullptr) known = std::make_shared<Export>();
   const std::shared_ptr<Export> entry = known;
   if (entry->state == state || entry->state == State::aborted) return leaving;
-  if (entry->state == State::open) ended_.push_back(conversion);
+  if (entry->state == State::open) ended_.push_back(export_id);
   entry->state = state;
   if (state == State::aborted) {
     entry->reason = reason;
@@ -134,8 +131,8 @@ ExportRegistry::Leaving ExportRegistry::end(std::uint64_t conversion, State stat
     entry->queue.clear();
     entry->taken.clear();
   }
-  while (ended_.size() > kRememberedConversions) {
-    // Whoever still waits in next() holds the entry and sees its end.
+  while (ended_.size() > kRememberedExports) {
+    // A thread that still waits in next() holds the entry and sees its end.
     const auto oldest = exports_.find(ended_.front());
     forgotten.push_back(std::move(oldest->second));
     exports_.erase(oldest);
@@ -144,35 +141,35 @@ ExportRegistry::Leaving ExportRegistry::end(std::uint64_t conversion, State stat
   return leaving;
 }
 
-void ExportRegistry::finish(std::uint64_t conversion) {
-  end(conversion, State::finished, "");
+void ExportRegistry::finish(std::uint64_t export_id) {
+  end(export_id, State::finished, "");
   changed_.notify_all();
-  for (const Early& early : take_early(conversion)) {
-    early.answer->fail(ErrorCode::cancelled, numbered(conversion) + " is finished");
+  for (const Early& early : take_early(export_id)) {
+    early.answer->fail(ErrorCode::cancelled, numbered(export_id) + " is finished");
   }
 }
 
-void ExportRegistry::abort(std::uint64_t conversion, const std::string& reason) {
-  Leaving leaving = end(conversion, State::aborted, reason);
+void ExportRegistry::abort(std::uint64_t export_id, const std::string& reason) {
+  Leaving leaving = end(export_id, State::aborted, reason);
   changed_.notify_all();
-  for (const Early& early : take_early(conversion)) leaving.push_back(early.answer);
+  for (const Early& early : take_early(export_id)) leaving.push_back(early.answer);
   for (const auto& answer : leaving) {
-    answer->fail(ErrorCode::cancelled, numbered(conversion) + " was aborted: " + reason);
+    answer->fail(ErrorCode::cancelled, numbered(export_id) + " was aborted: " + reason);
   }
 }
 
-std::shared_ptr<ExportedBlock> ExportRegistry::next(std::uint64_t conversion, Deadline deadline) {
-  std::shared_ptr<Export> entry;  // outlives the lock, see Leaving
+std::shared_ptr<ExportedBlock> ExportRegistry::next(std::uint64_t export_id, Deadline deadline) {
+  std::shared_ptr<Export> entry;  // outlives the lock, see `Leaving`
   std::unique_lock lock(mutex_);
-  const auto found = exports_.find(conversion);
-  if (found == exports_.end()) throw not_opened(conversion);
+  const auto found = exports_.find(export_id);
+  if (found == exports_.end()) throw not_opened(export_id);
   entry = found->second;
   const bool came = changed_.wait_until(
       lock, deadline.time(), [&] { return !entry->queue.empty() || entry->state != State::open; });
   if (entry->state == State::aborted) {
-    throw Error(ErrorCode::cancelled, numbered(conversion) + " was aborted: " + entry->reason);
+    throw Error(ErrorCode::cancelled, numbered(export_id) + " was aborted: " + entry->reason);
   }
-  if (!came) throw Error(ErrorCode::timeout, "no block came in time for " + numbered(conversion));
+  if (!came) throw Error(ErrorCode::timeout, "no block arrived in time for " + numbered(export_id));
   if (entry->queue.empty()) return nullptr;
   std::shared_ptr<ExportedBlock> block = std::move(entry->queue.front());
   entry->queue.pop_front();
@@ -195,23 +192,23 @@ Deadline ExportRegistry::fail_overdue() {
     }
   }
   for (const Early& early : overdue) {
-    const Error error = not_opened(early.block.conversion);
+    const Error error = not_opened(early.block.export_id);
     early.answer->fail(error.code(), error.what());
   }
   return next;
 }
 
 void ExportRegistry::close() {
-  std::vector<std::uint64_t> conversions;
+  std::vector<std::uint64_t> export_ids;
   std::vector<Early> early;
   {
     const std::lock_guard lock(mutex_);
     closed_ = true;
     early.swap(early_);
-    for (const auto& [conversion, entry] : exports_) conversions.push_back(conversion);
+    for (const auto& [export_id, entry] : exports_) export_ids.push_back(export_id);
   }
-  for (const std::uint64_t conversion : conversions) {
-    abort(conversion, "the exchange agent was closed");
+  for (const std::uint64_t export_id : export_ids) {
+    abort(export_id, "the exchange agent was closed");
   }
   for (const Early& waiting : early) {
     waiting.answer->fail(ErrorCode::cancelled, "the exchange agent was closed");

@@ -11,9 +11,9 @@
 
 namespace raydp {
 
-/// Gives objects numbers that a garbage-collected language can hold. A stale number is an error,
-/// never a dangling pointer: an object that is removed during a call lives until that call returns.
-/// Thread-safe.
+/// Gives each object a handle that a garbage-collected language can hold. A stale handle is an
+/// error, never a dangling pointer: an object that is removed during a call lives until that call
+/// returns. Thread-safe.
 template <class T>
 class HandleTable {
  public:
@@ -23,18 +23,18 @@ class HandleTable {
     return last_;
   }
 
-  /// Throws `invalid_argument` for a handle that was never given out or was removed.
+  /// Throws `invalid_argument` for a handle that never existed or was removed.
   std::shared_ptr<T> get(std::int64_t handle) const {
     const std::lock_guard lock(mutex_);
     const auto found = objects_.find(handle);
     if (found == objects_.end()) {
       throw Error(ErrorCode::invalid_argument,
-                  "the connection is closed; its handle: " + std::to_string(handle));
+                  "the connection is closed. Handle: " + std::to_string(handle));
     }
     return found->second;
   }
 
-  /// Null when it was removed before.
+  /// Returns null if it was removed before.
   std::shared_ptr<T> remove(std::int64_t handle) {
     const std::lock_guard lock(mutex_);
     auto node = objects_.extract(handle);

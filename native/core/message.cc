@@ -15,7 +15,7 @@ namespace {
 
 [[noreturn]] void malformed(const std::string& what) { throw Error(ErrorCode::protocol, what); }
 
-// One list of fields per message serves both directions, so that they cannot drift apart.
+// One list of fields per message serves both directions, so they cannot diverge.
 template <class Fields, class M>
 void visit_fields(Fields& f, M& m) {
   using T = std::remove_const_t<M>;
@@ -28,7 +28,7 @@ void visit_fields(Fields& f, M& m) {
   } else if constexpr (std::is_same_v<T, DropSegment>) {
     f(m.segment);
   } else if constexpr (std::is_same_v<T, Block>) {
-    f(m.segment), f(m.conversion), f(m.rows), f(m.nodes);
+    f(m.segment), f(m.export_id), f(m.rows), f(m.nodes);
   } else if constexpr (std::is_same_v<T, Accepted>) {
     f(m.segment), f(m.index);
   } else if constexpr (std::is_same_v<T, Ack>) {
@@ -124,7 +124,7 @@ class Reader {
     return at;
   }
 
-  // The count of a list, checked against what is left before anything is allocated for it.
+  // The count of a list, checked against the remaining bytes before anything is allocated for it.
   std::size_t count(std::size_t smallest_item) {
     std::uint32_t value = 0;
     (*this)(value);
@@ -162,7 +162,7 @@ std::vector<std::byte> encode(const Message& message) {
   const std::size_t payload = out.size() - kHeaderSize;
   if (payload > kMaxPayload) {
     throw Error(ErrorCode::invalid_argument,
-                std::string("a message to or from the exchange agent is too large, most likely "
+                std::string("a message to or from the exchange agent is too large, probably "
                             "because a batch has too many columns: ") +
                     name_of(message) + " of " + std::to_string(payload) + " bytes, at most " +
                     std::to_string(kMaxPayload));
@@ -178,10 +178,10 @@ Header decode_header(std::span<const std::byte, kHeaderSize> bytes) {
   std::uint16_t version = 0;
   Header header;
   reader(magic), reader(version), reader(header.type), reader(header.payload_size);
-  if (magic != kMagic) malformed("what came is not a raydp message");
+  if (magic != kMagic) malformed("the peer sent something other than a raydp message");
   if (version != kVersion) {
     malformed(
-        "the peer speaks another version of the protocol, so two versions of raydp are mixed: " +
+        "the peer uses another version of the protocol; install the same raydp on all nodes: " +
         std::to_string(version) + ", not " + std::to_string(kVersion));
   }
   if (header.type == 0 || header.type > std::variant_size_v<Message>) {

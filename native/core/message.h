@@ -10,22 +10,22 @@
 
 namespace raydp {
 
-/// The messages between an executor and its exchange agent. Little endian. A header of
-/// `kHeaderSize` bytes (magic u32, version u16, type u16, payload length u32), then the payload:
-/// the fields of the struct in order, strings and lists with a u32 count before them.
+/// The messages between an executor and its exchange agent, little endian. Each message is a header
+/// of `kHeaderSize` bytes (magic u32, version u16, type u16, payload length u32) and the payload:
+/// the fields of the struct in order, strings and lists preceded by a u32 count.
 inline constexpr std::uint32_t kMagic = 0x50445952;  // "RYDP" in memory
 inline constexpr std::uint16_t kVersion = 1;
 inline constexpr std::size_t kHeaderSize = 12;
 inline constexpr std::size_t kMaxPayload = 4U << 20U;
 
-/// Stands for "no buffer here" in `BufferRange::offset`.
+/// In `BufferRange::offset`: there is no buffer.
 inline constexpr std::uint64_t kAbsent = ~std::uint64_t{0};
-/// Stands for "the connection as a whole" in `Failed::segment`.
+/// In `Failed::segment`: the whole connection failed.
 inline constexpr std::uint32_t kNoSegment = ~std::uint32_t{0};
 
 using Token = std::array<std::uint8_t, 32>;
 
-/// One buffer of an Arrow array: bytes from the start of the segment.
+/// One buffer of an Arrow array; the offset counts bytes from the start of the segment.
 struct BufferRange {
   std::uint64_t offset = kAbsent;
   std::uint64_t size = 0;
@@ -37,7 +37,7 @@ struct BufferRange {
 /// One node of an Arrow array tree. A batch is the pre-order list of its columns' nodes.
 struct ArrayNode {
   std::int64_t length = 0;
-  std::int64_t null_count = 0;  // -1: not known
+  std::int64_t null_count = 0;  // -1: unknown
   std::uint32_t n_buffers = 0;
   std::array<BufferRange, 3> buffers{};
 
@@ -68,19 +68,19 @@ struct DropSegment {
 };
 struct Block {
   std::uint32_t segment = 0;
-  std::uint64_t conversion = 0;
+  std::uint64_t export_id = 0;
   std::uint64_t rows = 0;
   std::vector<ArrayNode> nodes{};
   bool operator==(const Block&) const = default;
 };
-/// The block is in good order and has its place among those of its conversion: it will be stored,
-/// whatever becomes of its writer.
+/// The block passed all checks and has its index among the blocks of its export. It will be stored
+/// even if its writer dies.
 struct Accepted {
   std::uint32_t segment = 0;
   std::uint64_t index = 0;
   bool operator==(const Accepted&) const = default;
 };
-/// The block is stored: the segment is its writer's again.
+/// The block is stored and the writer may reuse the segment.
 struct Ack {
   std::uint32_t segment = 0;
   bool operator==(const Ack&) const = default;
@@ -103,7 +103,7 @@ struct Ready {
   std::vector<ArrayNode> nodes{};
   bool operator==(const Ready&) const = default;
 };
-/// Not even one row fits the segment: `needed` bytes would do for one.
+/// Not even one row fits into the segment; one row needs `needed` bytes.
 struct Grow {
   std::uint32_t segment = 0;
   std::uint64_t needed = 0;
@@ -116,7 +116,8 @@ struct Failed {
   bool operator==(const Failed&) const = default;
 };
 
-/// The alternatives stand in the order of their type numbers, which start at 1.
+/// The alternatives are in the order of their type numbers, which start at 1. Add new ones at the
+/// end.
 using Message = std::variant<Hello, Welcome, Refused, SegmentOffer, DropSegment, Block, Accepted,
                              Ack, Read, Ready, Grow, Failed>;
 
@@ -125,21 +126,21 @@ struct Header {
   std::uint32_t payload_size = 0;
 };
 
-/// Header and payload in one buffer. Throws `ErrorCode::invalid_argument` when the payload would
-/// pass `kMaxPayload` (a batch with too many columns).
+/// Header and payload in one buffer. Throws `ErrorCode::invalid_argument` if the payload exceeds
+/// `kMaxPayload` (a batch with too many columns).
 std::vector<std::byte> encode(const Message& message);
 
-/// Throws `ErrorCode::protocol` for another magic, version or type, and for a payload too long.
+/// Throws `ErrorCode::protocol` for a wrong magic, version or type, or a payload that is too long.
 Header decode_header(std::span<const std::byte, kHeaderSize> bytes);
 
 /// Throws `ErrorCode::protocol` unless `payload` is exactly one message of this type.
 Message decode_payload(const Header& header, std::span<const std::byte> payload);
 
-/// Name of a message's type for log lines and errors.
+/// The name of a message's type, for log lines and errors.
 const char* name_of(const Message& message) noexcept;
 
-/// Nodes as one list of numbers, which is how they cross the JNI boundary: per node length, null
-/// count, number of buffers, then offset and size of each.
+/// Nodes as one list of numbers, as they cross the JNI boundary: for each node its length, null
+/// count and number of buffers, then the offset and size of each buffer.
 std::vector<std::int64_t> flatten_nodes(const std::vector<ArrayNode>& nodes);
 
 /// The reverse; throws `ErrorCode::invalid_argument`.

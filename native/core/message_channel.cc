@@ -11,7 +11,8 @@
 namespace raydp {
 
 namespace {
-// Most messages are below a kilobyte; one receive call then gets header, payload and what follows.
+// Most messages are below a kilobyte: one receive call gets the header, the payload and the
+// messages after it.
 constexpr std::size_t kInitialBuffer = 16U << 10U;
 }  // namespace
 
@@ -33,7 +34,7 @@ std::span<const std::byte> MessageChannel::unread() const {
   return std::span(buffer_).subspan(begin_, end_ - begin_);
 }
 
-// Receives until `wanted` bytes are unread; false when the peer closed before the first of them.
+// Receives until `wanted` bytes are unread; false if the peer closed before the first of them.
 bool MessageChannel::fill(std::size_t wanted, Deadline deadline) {
   if (buffer_.size() - begin_ < wanted) {
     std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
@@ -44,7 +45,7 @@ bool MessageChannel::fill(std::size_t wanted, Deadline deadline) {
   while (end_ - begin_ < wanted) {
     const std::size_t got =
         socket_.receive(std::span(buffer_).subspan(end_), descriptors_, deadline);
-    // At most one for the message begun and one for the message behind it.
+    // At most one for the current message and one for the message after it.
     if (descriptors_.size() > 2) {
       throw Error(ErrorCode::protocol, "messages other than SEGMENT carry file descriptors");
     }
@@ -69,7 +70,7 @@ FileDescriptor MessageChannel::take_descriptor(const Message& message) {
 }
 
 std::optional<MessageChannel::Received> MessageChannel::receive(Deadline deadline) {
-  // The kernel ends a receive call behind the bytes that a descriptor came with, so once all bytes
+  // The kernel ends a receive call after the bytes that came with a descriptor, so when all bytes
   // are consumed no descriptor can be waiting for its message.
   if (begin_ == end_ && !descriptors_.empty()) {
     descriptors_.clear();

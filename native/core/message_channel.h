@@ -13,25 +13,26 @@
 
 namespace raydp {
 
-/// Messages over a Unix socket. Any thread may send; one thread receives; `shutdown` may come from
-/// any thread and wakes all.
+/// Messages over a Unix socket. Any thread may send and one thread receives; `shutdown` may be
+/// called on any thread and wakes all of them.
 class MessageChannel {
  public:
   struct Received {
     Message message;
-    FileDescriptor descriptor;  ///< Only with `SegmentOffer`, and always with it.
+    FileDescriptor descriptor;  ///< Only with `SegmentOffer`, which always has one.
   };
 
   explicit MessageChannel(UnixSocket socket);
 
-  /// Sends a whole message in one system call unless the socket is full. A message that could not
-  /// be sent completely leaves the stream useless, so the channel is shut down before the error
-  /// (`connection_closed`, `timeout`, `io`) is thrown. `invalid_argument` leaves it usable.
-  /// `descriptor` stays the caller's; negative means none.
+  /// Sends a whole message, in one system call unless the socket is full. A partly sent message
+  /// makes the stream useless, so the channel is shut down before the error (`connection_closed`,
+  /// `timeout`, `io`) is thrown. After `invalid_argument` the channel can still be used.
+  /// `descriptor` still belongs to the caller; negative means none.
   void send(const Message& message, Deadline deadline, int descriptor = -1);
 
-  /// The next message, or nothing when the peer closed the connection between two messages. Throws
-  /// `protocol` for what is not a message or has a descriptor where none belongs, `timeout`, `io`.
+  /// The next message, or nothing if the peer closed the connection between two messages. Throws
+  /// `protocol` for anything that is not a message or has an unexpected descriptor, `timeout`,
+  /// `io`.
   std::optional<Received> receive(Deadline deadline);
 
   void shutdown() noexcept { socket_.shutdown(); }
@@ -45,7 +46,7 @@ class MessageChannel {
 
   UnixSocket socket_;
   std::mutex send_mutex_;
-  // The receiving thread's own.
+  // Used by the receiving thread only.
   std::vector<std::byte> buffer_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;

@@ -104,7 +104,7 @@ TEST_F(MessageChannelTest, DescriptorsWhereNoneBelongAreClosed) {
   send(encode(Welcome{}), file.get());
   EXPECT_EQ(refusal(), ErrorCode::protocol);
   channel_.reset();
-  EXPECT_EQ(open_descriptors(), before);  // the channel's socket is gone, the file came
+  EXPECT_EQ(open_descriptors(), before);  // the channel's socket is closed, the file is received
 }
 
 TEST_F(MessageChannelTest, DescriptorsOnEveryPieceOfAMessageAreRefused) {
@@ -158,7 +158,7 @@ TEST_F(MessageChannelTest, ASenderGivesUpOnAPeerThatDoesNotRead) {
   MessageChannel sender(std::move(*peer_));
   const Message message = Failed{.message = std::string(kMaxPayload - 100, 'y')};
   EXPECT_THROW(sender.send(message, Deadline::after(20ms)), Error);
-  // The stream was cut in the middle of a message, so nothing may follow.
+  // The stream ended in the middle of a message, so nothing may follow.
   EXPECT_EQ(refusal(), ErrorCode::connection_closed);
 }
 

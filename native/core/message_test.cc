@@ -21,7 +21,7 @@ std::vector<Message> one_of_each() {
           Refused{.reason = "wrong token"},
           SegmentOffer{.segment = 3, .size = 1ULL << 40U},
           DropSegment{.segment = 3},
-          Block{.segment = 1, .conversion = 2, .rows = 3, .nodes = {flat, empty}},
+          Block{.segment = 1, .export_id = 2, .rows = 3, .nodes = {flat, empty}},
           Accepted{.segment = 1, .index = 2},
           Ack{.segment = 1},
           Read{.segment = 1,
@@ -129,7 +129,7 @@ TEST(Message, MutatedBytesDecodeOrThrow) {
       std::vector<std::byte> bytes = encode(message);
       for (int i = 0; i < 2; ++i) bytes[random() % bytes.size()] = static_cast<std::byte>(random());
       try {
-        // What is accepted is exactly what would be sent for it.
+        // An accepted payload equals the encoding of its message.
         EXPECT_EQ(encode(decode(bytes)), bytes);
         ++accepted;
       } catch (const Error& error) {

@@ -36,7 +36,7 @@ std::int64_t ReadRequest::reply(const Field& schema, const ArrowArray& batch, st
   check_batch(schema, batch);
   if (from < 0 || from > batch.length) {
     throw Error(ErrorCode::invalid_argument,
-                "the first row to send lies outside the batch: " + std::to_string(from) + " of " +
+                "the first row to send is outside the batch: " + std::to_string(from) + " of " +
                     std::to_string(batch.length));
   }
   if (schema.children.size() != read_.columns.size()) {
@@ -44,9 +44,9 @@ std::int64_t ReadRequest::reply(const Field& schema, const ArrowArray& batch, st
                                                  std::to_string(schema.children.size()) + ", not " +
                                                  std::to_string(read_.columns.size()));
   }
-  // Also keeps the copy below out of a segment that is the reader's again.
+  // Also keeps the copy below out of a segment that the reader may already reuse.
   if (answer_->answered()) {
-    throw Error(ErrorCode::invalid_argument, "the read request was answered before");
+    throw Error(ErrorCode::invalid_argument, "the read request was already answered");
   }
   const Selection selected(schema, batch, read_.selection);
   const Message answer = answer_with(selected.schema(), selected.array(), from, total_rows);
@@ -55,7 +55,7 @@ std::int64_t ReadRequest::reply(const Field& schema, const ArrowArray& batch, st
     throw Error(ErrorCode::connection_closed, "the executor that asked for these rows is gone");
   }
   if (delivery == PendingAnswer::Delivery::answered_before) {
-    throw Error(ErrorCode::invalid_argument, "the read request was answered before");
+    throw Error(ErrorCode::invalid_argument, "the read request was already answered");
   }
   const auto* ready = std::get_if<Ready>(&answer);
   return ready == nullptr ? 0 : static_cast<std::int64_t>(ready->rows);
@@ -88,7 +88,7 @@ std::unique_ptr<ReadRequest> ReadQueue::next(Deadline deadline) {
 
 template <class Predicate>
 void ReadQueue::drop_if(Predicate belongs) {
-  // Freed after the lock: an answer may be sent on the way out.
+  // Freed after the lock: their destructors may send an answer.
   std::vector<std::unique_ptr<ReadRequest>> leaving;
   const std::lock_guard lock(mutex_);
   const auto first = std::stable_partition(queue_.begin(), queue_.end(), [&](const auto& request) {

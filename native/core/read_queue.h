@@ -17,8 +17,8 @@
 
 namespace raydp {
 
-/// An executor's wish for rows of some columns, or parts of nested ones, of a block. Dropped
-/// without an answer, the executor gets FAILED. Thread-safe.
+/// An executor's request for rows of a block: of some columns, or of parts of nested ones. If it is
+/// dropped without an answer, the executor gets FAILED. Thread-safe.
 class ReadRequest {
  public:
   ReadRequest(std::unique_ptr<PendingAnswer> answer, Read read)
@@ -26,16 +26,17 @@ class ReadRequest {
 
   const Read& read() const noexcept { return read_; }
 
-  /// Copies rows of `batch`, which has the requested columns as a whole, from row `from` on, as
-  /// many as were asked for and fit the segment, of nested columns the selected parts, and tells
-  /// the reader. Returns how many; 0 with rows left means that not even one fits and the reader was
-  /// asked for a larger segment. `batch` stays the caller's. Throws `invalid_argument` when the
-  /// batch is not of the canonical types or not what the selection was made for, `from` is behind
-  /// its end or an answer was sent before, and `connection_closed` when the reader is gone.
+  /// Copies rows of `batch`, starting with row `from`, and tells the reader: as many as it asked
+  /// for and as fit into its segment. `batch` has exactly the requested columns, complete; of
+  /// nested ones only the selected parts are copied. Returns the number of rows; 0 with rows left
+  /// means that not even one fits and that the reader was asked for a larger segment. `batch` still
+  /// belongs to the caller. Throws `invalid_argument` if the batch has other types than the
+  /// canonical ones, does not fit the selection, ends before `from`, or if an answer was already
+  /// sent; `connection_closed` if the reader is gone.
   std::int64_t reply(const Field& schema, const ArrowArray& batch, std::int64_t from,
                      std::uint64_t total_rows);
 
-  /// Tells the reader that there will be no rows. Does nothing after another answer.
+  /// Fails the request. Does nothing after another answer.
   void fail(std::string_view reason) noexcept;
 
  private:
@@ -48,18 +49,18 @@ class ReadRequest {
   Read read_;
 };
 
-/// Read requests that nobody took yet. Thread-safe.
+/// Read requests that wait for an answer. Thread-safe.
 class ReadQueue {
  public:
   void push(std::unique_ptr<ReadRequest> request);
 
-  /// Nothing when none came in time, or after `close`.
+  /// The next request; null if none arrives in time, and after `close`.
   std::unique_ptr<ReadRequest> next(Deadline deadline);
 
   void drop_connection(const ServerConnection* connection);
   void drop_segment(const PeerSegment* segment);
 
-  /// Fails what is queued and what comes later, and wakes `next`.
+  /// Fails queued and later requests, and wakes `next`.
   void close();
 
  private:

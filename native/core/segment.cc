@@ -64,11 +64,12 @@ void Mapping::discard(std::uint64_t begin, std::uint64_t end) {
   }
   const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   const std::uint64_t first = (begin + page - 1) / page * page;
-  // The segment's end counts as a page boundary: the rest of its last page belongs to nobody.
+  // The segment's end counts as a page boundary: nothing uses the rest of its last page.
   const std::uint64_t last = end == size_ ? (end + page - 1) / page * page : end / page * page;
   if (first >= last) return;
   if (::madvise(address_ + first, last - first, MADV_REMOVE) != 0) {
-    throw_system_error(ErrorCode::io, "cannot give pages of a shared memory segment back", errno);
+    throw_system_error(ErrorCode::io,
+                       "cannot return pages of a shared memory segment to the system", errno);
   }
 }
 
@@ -93,14 +94,14 @@ std::shared_ptr<Mapping> map_peer_segment(const FileDescriptor& file, std::uint6
   const int seals = ::fcntl(file.get(), F_GET_SEALS);
   if (seals < 0 || (seals & F_SEAL_SHRINK) == 0) {
     throw Error(ErrorCode::protocol,
-                "the announced segment is not a memory file sealed against shrinking");
+                "the offered segment is not a memory file that is sealed against shrinking");
   }
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) {
-    throw_system_error(ErrorCode::io, "cannot examine the announced segment", errno);
+    throw_system_error(ErrorCode::io, "cannot examine the offered segment", errno);
   }
   if (static_cast<std::uint64_t>(status.st_size) < size) {
-    throw Error(ErrorCode::protocol, "the announced segment is smaller than announced: " +
+    throw Error(ErrorCode::protocol, "the offered segment is smaller than its offer says: " +
                                          std::to_string(status.st_size) + " < " +
                                          std::to_string(size) + " bytes");
   }

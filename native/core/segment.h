@@ -10,18 +10,19 @@
 
 namespace raydp {
 
-/// How much shared memory is mapped at this moment; counted so that a leak shows in a test.
+/// How much shared memory is mapped now. Tests use the counts to find leaks.
 struct MappedMemory {
   std::atomic<std::uint64_t> segments{0};
   std::atomic<std::uint64_t> bytes{0};
 };
 
-/// A shared mapping of a whole segment. Unmapped by the destructor, on whichever thread drops the
-/// last reference; Arrow arrays made over a segment hold one.
+/// A shared mapping of a whole segment. The destructor unmaps it, on the thread that drops the last
+/// reference; Arrow arrays over a segment hold one.
 class Mapping {
  public:
-  /// Maps `size` bytes of `file` for reading and writing. The descriptor stays the caller's and may
-  /// be closed at once. Pages are not populated: a segment may be far larger than what is written.
+  /// Maps `size` bytes of `file` for reading and writing. The descriptor still belongs to the
+  /// caller, who may close it at once. Pages are not populated: a segment may be far larger than
+  /// the data in it.
   static std::shared_ptr<Mapping> map(const FileDescriptor& file, std::uint64_t size,
                                       std::shared_ptr<MappedMemory> counter);
 
@@ -31,8 +32,8 @@ class Mapping {
 
   std::span<std::byte> bytes() const noexcept { return {address_, size_}; }
 
-  /// Gives the physical pages that lie wholly in [begin, end) back to the system; they read as
-  /// zeros afterwards, in every process.
+  /// Returns the physical pages that are entirely in [begin, end) to the system. They read as zeros
+  /// afterwards, in every process.
   void discard(std::uint64_t begin, std::uint64_t end);
 
  private:
@@ -43,12 +44,11 @@ class Mapping {
   std::shared_ptr<MappedMemory> counter_;
 };
 
-/// An anonymous file of `size` bytes (memfd), sealed against shrinking and growing, so that nobody
-/// can take pages away under a mapping (SIGBUS) and nothing is left anywhere when the processes
-/// die.
+/// An anonymous file of `size` bytes (memfd), sealed against shrinking and growing: nobody can
+/// remove pages under a mapping (SIGBUS), and nothing remains after the processes end.
 FileDescriptor create_segment_file(std::uint64_t size);
 
-/// Maps a segment that a peer created and announced with `size` bytes. Checks first that the
+/// Maps a segment that a peer created and offered with `size` bytes. First checks that the
 /// descriptor is sealed against shrinking and holds that many bytes. Throws `ErrorCode::protocol`.
 std::shared_ptr<Mapping> map_peer_segment(const FileDescriptor& file, std::uint64_t size,
                                           std::shared_ptr<MappedMemory> counter);

@@ -87,11 +87,11 @@ TEST(Segment, DiscardedPagesReadAsZeros) {
   const auto mapping = Mapping::map(create_segment_file(4 * page + 1), 4 * page + 1, memory);
   const auto bytes = mapping->bytes();
   std::fill(bytes.begin(), bytes.end(), std::byte{1});
-  mapping->discard(1, 3 * page - 1);  // only the page that lies wholly inside
+  mapping->discard(1, 3 * page - 1);  // only the page that is entirely inside
   EXPECT_EQ(std::count(bytes.begin(), bytes.end(), std::byte{0}),
             static_cast<std::ptrdiff_t>(page));
   EXPECT_EQ(bytes[page], std::byte{0});
-  mapping->discard(3 * page, bytes.size());  // the last page is partial but nobody else's
+  mapping->discard(3 * page, bytes.size());  // the last page is partial, but nothing else uses it
   EXPECT_EQ(bytes.back(), std::byte{0});
   EXPECT_EQ(bytes[0], std::byte{1});
   EXPECT_THROW(mapping->discard(0, bytes.size() + 1), Error);

@@ -10,7 +10,7 @@ namespace {
 
 Error mismatch(const char* what) {
   return {ErrorCode::invalid_argument,
-          std::string("what is selected of nested columns does not fit them: ") + what};
+          std::string("the selection does not fit the columns: ") + what};
 }
 
 }  // namespace
@@ -45,14 +45,15 @@ Selection::Kept Selection::keep(const Field& field, const ArrowArray& array, boo
   const std::size_t present = field.children.size();
   const bool may_lack_some = field.layout == Layout::structure && !is_entries;
   if (count > present || (!may_lack_some && count != present)) {
-    throw mismatch("a type that is no struct, or has fewer fields");
+    throw mismatch("it selects fields of a type that is not a struct or has fewer fields");
   }
   std::vector<Kept> children;
   children.reserve(count);
   std::size_t after_last = 0;
   for (std::uint32_t i = 0; i < count; ++i) {
     const std::size_t index = next();
-    if (index < after_last || index >= present) throw mismatch("a field that there is not");
+    if (index < after_last || index >= present)
+      throw mismatch("it selects a field that does not exist");
     after_last = index + 1;
     children.push_back(
         keep(field.children[index], *array.children[index], field.layout == Layout::map));

@@ -10,15 +10,15 @@
 
 namespace raydp {
 
-/// A batch without some fields of its structs, at any depth. Points into the batch that it was made
-/// of, which must outlive it.
+/// A batch without some fields of its structs, at any depth. Points into the original batch, which
+/// must outlive it.
 class Selection {
  public:
-  /// `numbers` says for one column after the other what is kept of it, in pre-order: 0 for all that
-  /// there is from here on, or how many children are kept, then for each, in rising order, its
-  /// index and what is kept of it. Only structs can do without children, and not those of a map's
-  /// entries. No numbers at all keep everything. `array` must have passed `check_batch`. Throws
-  /// `invalid_argument` for numbers that do not fit the batch.
+  /// `numbers` describes what to keep of each column, in pre-order: 0 keeps the whole field;
+  /// otherwise the number of children to keep, then for each of them, in rising order, its index
+  /// and what to keep of it. Only structs can lose children, and a map's entries cannot. An empty
+  /// list keeps everything. `array` must have passed `check_batch`. Throws `invalid_argument` for
+  /// numbers that do not fit the batch.
   Selection(const Field& batch, const ArrowArray& array, std::span<const std::uint32_t> numbers);
   Selection(const Selection&) = delete;
   Selection& operator=(const Selection&) = delete;
@@ -29,7 +29,7 @@ class Selection {
  private:
   struct Kept {
     Field field;
-    ArrowArray array;
+    ArrowArray array{};
   };
 
   std::uint32_t next();
@@ -41,7 +41,7 @@ class Selection {
   const ArrowArray* array_;
   Field own_schema_;
   ArrowArray own_array_{};
-  // What `own_array_` points to; a deque does not move what it has.
+  // What `own_array_` points to; a deque does not move its elements.
   std::deque<ArrowArray> arrays_;
   std::deque<std::vector<ArrowArray*>> children_;
 };

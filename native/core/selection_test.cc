@@ -35,7 +35,7 @@ TEST_F(Selections, PartsAreWhatTheyWereInTheBatch) {
       0,                          // number
       1, 1, 1, 1, 0,              // outer.pair.text
       1, 0, 1, 0, 0,              // list.element.x
-      1, 0, 2, 0, 0, 1, 1, 1, 0,  // map: keys, and of the values text
+      1, 0, 2, 0, 0, 1, 1, 1, 0,  // map: keys, and the values' text
   };
   const Selection some(batch_, sample_.array(), numbers);
   ASSERT_EQ(some.schema().children.size(), 4U);
@@ -58,16 +58,16 @@ TEST_F(Selections, PartsAreWhatTheyWereInTheBatch) {
 
 TEST_F(Selections, NumbersThatDoNotFitAreRefused) {
   const std::vector<std::vector<std::uint32_t>> mistakes = {
-      {0, 0, 0},                           // a column too few
-      {0, 0, 0, 0, 0},                     // too many
+      {0, 0, 0},                           // one column too few
+      {0, 0, 0, 0, 0},                     // one column too many
       {1, 0, 0, 0, 0, 0},                  // a part of a number
-      {0, 3, 0, 0, 1, 0, 2, 0, 0, 0},      // more fields than there are
-      {0, 1, 2, 0, 0, 0},                  // one that there is not
+      {0, 3, 0, 0, 1, 0, 2, 0, 0, 0},      // more fields than exist
+      {0, 1, 2, 0, 0, 0},                  // a field that does not exist
       {0, 2, 1, 0, 0, 0, 0, 0},            // not in order
-      {0, 2, 1, 0, 1, 0, 0, 0},            // twice the same
+      {0, 2, 1, 0, 1, 0, 0, 0},            // the same twice
       {0, 0, 0, 1, 0, 1, 1, 0},            // a map without its keys
       {0, 1, 1, 1},                        // cut off
-      {0, 0, 1, ~std::uint32_t{0}, 0, 0},  // far away
+      {0, 0, 1, ~std::uint32_t{0}, 0, 0},  // far out of range
   };
   for (const auto& numbers : mistakes) {
     try {

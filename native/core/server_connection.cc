@@ -10,7 +10,7 @@ namespace raydp {
 
 namespace {
 
-// A peer that does not take an answer for this long is given up.
+// A peer that does not read an answer for this long is abandoned.
 constexpr std::chrono::seconds kSendTimeout{30};
 constexpr std::size_t kLongestReason = 64U << 10U;
 
@@ -40,7 +40,7 @@ PendingAnswer::~PendingAnswer() {
 
 PendingAnswer::Delivery PendingAnswer::send(const Message& message) noexcept {
   if (answered_.exchange(true)) return Delivery::answered_before;
-  // Free before the answer is out: the peer may use the segment again as soon as it has it.
+  // Cleared before the answer is sent: the peer may reuse the segment as soon as it has the answer.
   segment_->busy = false;
   if (segment_->dropped) return Delivery::peer_gone;
   return connection_->send(message) ? Delivery::sent : Delivery::peer_gone;
@@ -132,7 +132,7 @@ void ServerConnection::add_segment(const SegmentOffer& offer, const FileDescript
                                    const std::shared_ptr<MappedMemory>& memory) {
   if (segments_.contains(offer.segment) || offer.segment == kNoSegment) {
     throw Error(ErrorCode::protocol,
-                "a segment with this id exists already: " + std::to_string(offer.segment));
+                "a segment with this id already exists: " + std::to_string(offer.segment));
   }
   if (segments_.size() >= admission.max_segments) {
     throw Error(ErrorCode::protocol, "a connection may not have more segments than " +
@@ -162,8 +162,8 @@ bool ServerConnection::send(const Message& message) noexcept {
     channel_.send(message, Deadline::after(kSendTimeout));
     return true;
   } catch (const std::exception&) {
-    // The channel has shut itself down, or the answer could not even be built: either way the peer
-    // will not get it, and must not wait for it.
+    // The channel has shut itself down, or the answer could not be built. Either way the peer will
+    // not get it and must not wait for it.
     channel_.shutdown();
     return false;
   }

@@ -23,16 +23,16 @@ namespace raydp {
 struct PeerSegment {
   std::uint32_t id = 0;
   std::shared_ptr<Mapping> mapping;
-  /// A block or a read request in it waits for an answer; the peer may not send another.
+  /// A block or read request in this segment waits for an answer; the peer may not send another.
   std::atomic<bool> busy{false};
-  /// The peer does not want to hear about it any more.
+  /// The peer dropped the segment and expects no answer for it.
   std::atomic<bool> dropped{false};
 };
 
 class ServerConnection;
 
-/// The answer that a peer waits for, about one segment. Exactly one is sent: the first, or a FAILED
-/// from the destructor. Any thread may answer; none of it throws, and none of it needs the GIL.
+/// The answer that a peer waits for, for one segment. Exactly one is sent: the first, or a FAILED
+/// from the destructor. Any thread may answer. No method throws, and none needs the GIL.
 class PendingAnswer {
  public:
   enum class Delivery { sent, answered_before, peer_gone };
@@ -42,11 +42,11 @@ class PendingAnswer {
   PendingAnswer& operator=(const PendingAnswer&) = delete;
   ~PendingAnswer();
 
-  /// Sends `message` unless an answer was sent before.
+  /// Sends `message` unless an answer was already sent.
   Delivery send(const Message& message) noexcept;
   Delivery fail(ErrorCode code, std::string_view reason) noexcept;
 
-  /// Sends a message that comes before the answer.
+  /// Sends a message that precedes the answer.
   void announce(const Message& message) noexcept;
 
   bool answered() const noexcept { return answered_; }
@@ -55,7 +55,7 @@ class PendingAnswer {
   const ServerConnection* connection() const noexcept { return connection_.get(); }
   const PeerSegment* segment() const noexcept { return segment_.get(); }
 
-  /// The peer broke the protocol with what waits for this answer: tells it so and disconnects it.
+  /// The peer violated the protocol: sends the violation as its answer and disconnects it.
   void refuse(const Error& violation) noexcept;
 
  private:
@@ -64,16 +64,16 @@ class PendingAnswer {
   std::atomic<bool> answered_{false};
 };
 
-/// Where a connection takes what its peer sends. Called on the connection's own thread; what they
-/// throw counts as the peer's violation of the protocol.
+/// The handlers of what a peer sends. They run on the connection's own thread; an exception from
+/// them counts as the peer's violation of the protocol.
 struct ConnectionEvents {
   std::function<void(std::unique_ptr<PendingAnswer>, Block)> block;
   std::function<void(std::unique_ptr<PendingAnswer>, Read)> read;
-  /// Requests not yet taken of this segment are void.
+  /// Queued requests for this segment are void.
   std::function<void(const PeerSegment*)> segment_dropped;
 };
 
-/// What a peer must show, and the limits it lives in.
+/// What a peer must present, and its limits.
 struct Admission {
   Token token{};
   std::string application;
@@ -81,25 +81,25 @@ struct Admission {
   std::size_t max_segments = 64;
 };
 
-/// The agent's end of one executor's connection. `serve` runs on a thread of its own; all else may
-/// be called from any thread at any time, also after the peer is gone.
+/// The agent's end of one executor's connection. `serve` runs on its own thread; everything else
+/// may be called on any thread at any time, even after the peer is gone.
 class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
  public:
   explicit ServerConnection(UnixSocket socket) : channel_(std::move(socket)) {}
 
-  /// Checks who the peer is. Throws `Error` with the reason why it may not stay.
+  /// Checks who the peer is. Throws `Error` with the reason if it is refused.
   void admit(const Admission& admission);
 
-  /// Tells the peer why it may not stay, and disconnects it.
+  /// Sends the reason to the peer and disconnects it.
   void reject(const std::string& reason) noexcept;
 
-  /// Welcomes the peer and handles its messages until it leaves. Throws `Error` for what the peer
-  /// did wrong, after telling it. The socket is shut down and the segments are forgotten at the end
-  /// in any case.
+  /// Welcomes the peer and handles its messages until it leaves. If the peer violates the protocol,
+  /// tells it and throws `Error`. At the end the socket is always shut down and the segments are
+  /// always dropped.
   void serve(const Admission& admission, const ConnectionEvents& events,
              const std::shared_ptr<MappedMemory>& memory);
 
-  /// False when the peer is gone, also when it is so slow that it was given up.
+  /// Returns false if the peer is gone, or was abandoned because it is too slow.
   bool send(const Message& message) noexcept;
 
   /// Ends the connection; `serve` returns soon.
@@ -117,7 +117,7 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
 
   MessageChannel channel_;
   PeerCredentials peer_;
-  // The serving thread's own; others hold the segments that they use.
+  // Used by the serving thread only; others hold the segments that they use.
   std::unordered_map<std::uint32_t, std::shared_ptr<PeerSegment>> segments_;
 };
 

@@ -40,7 +40,10 @@ char32_t take_utf8(std::string_view& text) {
 
 void append_utf8(std::string& out, char32_t c) {
   const auto push = [&](char32_t byte) { out.push_back(static_cast<char>(byte)); };
-  if (c < 0x80) return push(c);
+  if (c < 0x80) {
+    push(c);
+    return;
+  }
   if (c < 0x800) {
     push(0xC0U | (c >> 6U));
   } else {

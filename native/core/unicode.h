@@ -5,8 +5,8 @@
 
 namespace raydp {
 
-/// UTF-8 as Java's UTF-16; whatever is not valid becomes U+FFFD. (JNI's own functions take a
-/// "modified UTF-8" that differs beyond the basic plane and must never be given invalid bytes.)
+/// UTF-8 as Java's UTF-16; invalid bytes become U+FFFD. (JNI's own functions take a "modified
+/// UTF-8" that differs beyond the basic plane and must never contain invalid bytes.)
 std::u16string utf16_from_utf8(std::string_view text);
 
 /// The reverse; a lone surrogate becomes U+FFFD.

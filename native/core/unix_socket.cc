@@ -44,13 +44,13 @@ int connect_once(const FileDescriptor& socket, const sockaddr_un& address) {
   return result == 0 ? 0 : errno;
 }
 
-// Creates the missing directories. Whoever may write to the last one could put a socket of their
-// own in the agent's place, and so could the owner of the one above it.
+// Creates the missing directories. Anyone who can write to the last one could replace the agent's
+// socket with their own, and so could the owner of the directory above it.
 void make_private_directory(const std::filesystem::path& directory) {
   if (directory.empty()) return;
   const std::filesystem::path parent = directory.parent_path();
   if (!parent.empty() && !std::filesystem::exists(parent)) make_private_directory(parent);
-  // Another agent of this node may create it at the same time: what counts is who owns it.
+  // Another agent of this node may create it at the same time: only the owner matters.
   if (::mkdir(directory.c_str(), S_IRWXU) != 0 && errno != EEXIST) {
     throw_system_error(ErrorCode::io, "cannot create " + directory.string(), errno);
   }
@@ -63,15 +63,16 @@ void make_private_directory(const std::filesystem::path& directory) {
   if (!S_ISDIR(own.st_mode) || own.st_uid != ::geteuid() ||
       (own.st_mode & (S_IWGRP | S_IWOTH)) != 0 ||
       (above.st_uid != ::geteuid() && above.st_uid != 0)) {
-    throw Error(ErrorCode::unauthorized,
-                "the directory of the exchange agent's socket must belong to this user, not be "
-                "writable by others and lie in a directory of this user or of root; remove it or "
-                "choose another: " +
-                    directory.string());
+    throw Error(
+        ErrorCode::unauthorized,
+        "the directory of the exchange agent's socket must belong to this user, must not be "
+        "writable by others and must be in a directory of this user or of root; remove it "
+        "or choose another: " +
+            directory.string());
   }
 }
 
-// Refuses a path at which somebody listens; a stale file is left for rename(2) to replace.
+// Refuses a path where somebody listens. rename(2) replaces a stale file later.
 void check_not_served(const std::filesystem::path& path) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) return;
@@ -93,8 +94,8 @@ void check_not_served(const std::filesystem::path& path) {
 UnixSocket UnixSocket::connect(const std::string& path, Deadline deadline) {
   const sockaddr_un address = address_of(path);
   FileDescriptor socket = new_socket();
-  // A Unix connect only ever waits for room in the listener's backlog, and poll(2) cannot see that;
-  // the kernel bounds the wait by the send timeout.
+  // connect(2) on a Unix socket waits only for space in the listener's backlog, which poll(2)
+  // cannot report; the send timeout bounds this wait.
   const int wait_millis = deadline.is_never() ? 0 : std::max(deadline.poll_timeout(), 1);
   const timeval wait{.tv_sec = wait_millis / 1000, .tv_usec = wait_millis % 1000 * 1000L};
   if (::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait) != 0) {
@@ -130,7 +131,7 @@ void UnixSocket::wait(short events, Deadline deadline, const char* what) {
 void UnixSocket::send(std::span<const std::byte> bytes, int descriptor, Deadline deadline) {
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof descriptor)] = {};
   while (!bytes.empty()) {
-    // sendmsg only reads through iov_base, which the interface cannot say.
+    // sendmsg only reads through iov_base, but the interface cannot express that.
     iovec part{.iov_base = const_cast<std::byte*>(bytes.data()), .iov_len = bytes.size()};
     msghdr header{};
     header.msg_iov = &part;
@@ -149,7 +150,7 @@ void UnixSocket::send(std::span<const std::byte> bytes, int descriptor, Deadline
       descriptor = -1;
       bytes = bytes.subspan(static_cast<std::size_t>(sent));
     } else if (errno == EAGAIN) {
-      wait(POLLOUT, deadline, "the peer did not take a message in time; it may be stopped");
+      wait(POLLOUT, deadline, "the peer did not read a message in time; it may be stopped");
     } else if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN) {
       throw Error(ErrorCode::connection_closed, "the peer closed the connection");
     } else if (errno != EINTR) {
@@ -161,8 +162,7 @@ void UnixSocket::send(std::span<const std::byte> bytes, int descriptor, Deadline
 std::size_t UnixSocket::receive(std::span<std::byte> buffer,
                                 std::vector<FileDescriptor>& descriptors, Deadline deadline) {
   for (;;) {
-    // Room for two, so that the kernel hands over a second descriptor instead of dropping it
-    // silently.
+    // Space for two: the kernel then delivers a second descriptor instead of dropping it silently.
     alignas(cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))] = {};
     iovec part{.iov_base = buffer.data(), .iov_len = buffer.size()};
     msghdr header{};
@@ -172,7 +172,7 @@ std::size_t UnixSocket::receive(std::span<std::byte> buffer,
     header.msg_controllen = sizeof control;
     const ssize_t got = ::recvmsg(socket_.get(), &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     if (got < 0 && errno == EAGAIN) {
-      wait(POLLIN, deadline, "no message came from the peer in time");
+      wait(POLLIN, deadline, "no message arrived from the peer in time");
       continue;
     }
     if (got < 0 && errno == EINTR) continue;
@@ -202,7 +202,7 @@ PeerCredentials UnixSocket::peer() const {
   ucred credentials{};
   socklen_t size = sizeof credentials;
   if (::getsockopt(socket_.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
-    throw_system_error(ErrorCode::io, "cannot learn who the peer of a socket is", errno);
+    throw_system_error(ErrorCode::io, "cannot read the credentials of a socket's peer", errno);
   }
   return {.pid = credentials.pid, .uid = credentials.uid};
 }
@@ -213,8 +213,8 @@ bool UnixSocket::peer_closed() const noexcept {
 }
 
 ListeningSocket::ListeningSocket(const std::filesystem::path& path) : path_(path) {
-  // The socket is bound under another name and renamed once it listens: a connection attempt sees
-  // either nothing, the stale file, or a socket that works.
+  // The socket is bound under another name and renamed when it listens: a connection attempt finds
+  // nothing, the stale file, or a socket that works.
   const std::filesystem::path unfinished = path.string() + ".new";
   const sockaddr_un address = address_of(unfinished.string());
   make_private_directory(path.parent_path());

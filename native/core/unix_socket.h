@@ -20,34 +20,34 @@ struct PeerCredentials {
 };
 
 /// A connected Unix stream socket. One thread may receive while others send (one at a time);
-/// `shutdown` may come from any thread and wakes both. No call raises SIGPIPE.
+/// `shutdown` may be called on any thread and wakes both. No call raises SIGPIPE.
 class UnixSocket {
  public:
   /// Takes ownership of a connected socket.
   explicit UnixSocket(FileDescriptor socket) noexcept : socket_(std::move(socket)) {}
 
-  /// Throws `connection_refused` when nobody listens at `path`, `timeout`, `invalid_argument`.
+  /// Throws `connection_refused` if nobody listens at `path`, `timeout`, `invalid_argument`.
   static UnixSocket connect(const std::string& path, Deadline deadline);
 
-  /// Sends all of `bytes`, with a descriptor attached to the first of them unless `descriptor` is
-  /// negative; the caller keeps the descriptor. Throws `connection_closed`, `timeout` or `io`,
-  /// after which part of the bytes may have been sent.
+  /// Sends all of `bytes`. Unless `descriptor` is negative, it is attached to the first byte; the
+  /// caller keeps it. Throws `connection_closed`, `timeout` or `io`; part of the bytes may have
+  /// been sent then.
   void send(std::span<const std::byte> bytes, int descriptor, Deadline deadline);
 
-  /// Receives at least one byte and returns how many; 0 means that the peer closed. Descriptors
-  /// that came along are appended to `descriptors`. Throws `timeout`, `connection_closed`,
+  /// Receives at least one byte and returns how many; 0 means that the peer closed. Received
+  /// descriptors are appended to `descriptors`. Throws `timeout`, `connection_closed`,
   /// `protocol` (descriptors lost or more than one at once) or `io`.
   std::size_t receive(std::span<std::byte> buffer, std::vector<FileDescriptor>& descriptors,
                       Deadline deadline);
 
   /// Ends both directions; blocked calls of other threads return. The descriptor stays open until
-  /// the destructor, so that its number cannot be reused under such a call.
+  /// the destructor: its number cannot be reused during such a call.
   void shutdown() noexcept;
 
   PeerCredentials peer() const;
 
-  /// Whether the peer has closed its end (or died), even if bytes of it are still to be received.
-  /// Does not wait.
+  /// Whether the peer has closed its end (or died), even if it sent bytes that are not received
+  /// yet. Does not wait.
   bool peer_closed() const noexcept;
 
  private:
@@ -60,9 +60,9 @@ class UnixSocket {
 class ListeningSocket {
  public:
   /// Creates missing directories with mode 0700 and the socket with mode 0600. A socket file that
-  /// nobody listens to is replaced. The path appears only once connecting to it works. Throws
-  /// `invalid_argument` (path too long, or somebody listens there already), `unauthorized` (the
-  /// directory belongs to or is writable by others) or `io`.
+  /// nobody listens to is replaced. The path appears only when connections to it work. Throws
+  /// `invalid_argument` (path too long, or somebody already listens there), `unauthorized` (others
+  /// own the directory or can write to it) or `io`.
   explicit ListeningSocket(const std::filesystem::path& path);
 
   ListeningSocket(const ListeningSocket&) = delete;
@@ -72,7 +72,7 @@ class ListeningSocket {
   /// For poll(2).
   int descriptor() const noexcept { return socket_.get(); }
 
-  /// The next waiting connection; an empty descriptor when there is none (any more). Throws `io`.
+  /// The next waiting connection; an empty descriptor if none waits. Throws `io`.
   FileDescriptor accept();
 
  private:

@@ -63,7 +63,7 @@ TEST_F(UnixSocketTest, PeersKnowEachOther) {
 TEST_F(UnixSocketTest, AStaleSocketIsReplacedAndALiveOneIsNot) {
   {
     ListeningSocket dead(path_);
-    std::filesystem::rename(path_, path_.string() + ".kept");  // as if its process had been killed
+    std::filesystem::rename(path_, path_.string() + ".kept");  // as after a kill of its process
   }
   std::filesystem::rename(path_.string() + ".kept", path_);
   EXPECT_EQ(code_of([&] { UnixSocket::connect(path_.string(), Deadline::after(5s)); }),
@@ -115,7 +115,7 @@ TEST_F(UnixSocketTest, PathsThatDoNotFitASocketAddressAreRefused) {
 
 TEST_F(UnixSocketTest, AFullBacklogEndsInATimeout) {
   const ListeningSocket listener(path_);
-  ASSERT_EQ(::listen(listener.descriptor(), 0), 0);  // room for one
+  ASSERT_EQ(::listen(listener.descriptor(), 0), 0);  // a backlog of one
   const UnixSocket waiting = UnixSocket::connect(path_.string(), Deadline::after(5s));
   EXPECT_EQ(code_of([&] { UnixSocket::connect(path_.string(), Deadline::after(20ms)); }),
             ErrorCode::timeout);

@@ -21,7 +21,8 @@ void require(bool truth) {
   if (!truth) std::abort();
 }
 
-// A segment that begins with `content`; a new one each time, as a fault must not outlive its input.
+// A new segment that begins with `content`. It is never reused: a fault must not affect the next
+// input.
 std::shared_ptr<Mapping> segment_with(std::span<const std::uint8_t> content) {
   static const auto memory = std::make_shared<MappedMemory>();
   auto mapping = Mapping::map(create_segment_file(kSegmentSize), kSegmentSize, memory);
@@ -30,16 +31,16 @@ std::shared_ptr<Mapping> segment_with(std::span<const std::uint8_t> content) {
   return mapping;
 }
 
-// What was accepted must be readable, to the last value and through the copy as well.
+// An accepted batch must be readable to the last value, directly and through the copy.
 void read_everything(const Field& batch, std::uint64_t rows, const std::vector<ArrayNode>& nodes,
                      const std::shared_ptr<Mapping>& mapping) {
-  // Columns of type null have any number of rows without a single byte.
+  // Columns of type null can have any number of rows without a single byte.
   if (rows > 8 * kSegmentSize) return;
   const auto count = static_cast<std::int64_t>(rows);
   ArrowArray array{};
   export_batch(batch, rows, nodes, mapping, &array);
   check_batch(batch, array);
-  // Offsets may stand still and rise again, so that a small segment describes a large copy.
+  // Several rows may share the same values, so a small segment can describe a large copy.
   const std::int64_t size = bytes_needed(batch, array, {.from = 0, .count = count});
   if (size <= 64 * static_cast<std::int64_t>(kSegmentSize)) {
     std::vector<std::uint64_t> copy(static_cast<std::size_t>(size) / sizeof(std::uint64_t) + 1);
@@ -78,7 +79,7 @@ void decode_input(std::span<const std::uint8_t> input) {
     if (bytes.size() < kHeaderSize + header.payload_size) return;
     const Message message = decode_payload(header, bytes.subspan(kHeaderSize, header.payload_size));
     const auto content = input.subspan(kHeaderSize + header.payload_size);
-    // There is one way to write each message.
+    // Each message has exactly one encoding.
     const std::vector<std::byte> again = encode(message);
     require(std::ranges::equal(again, bytes.first(again.size())));
     if (const auto* block = std::get_if<Block>(&message)) {
@@ -94,7 +95,7 @@ void decode_input(std::span<const std::uint8_t> input) {
 void check_batch_input(std::span<const std::uint8_t> input) {
   std::size_t at = 0;
   const auto next = [&]() -> std::uint64_t { return at < input.size() ? input[at++] : 0; };
-  // Small numbers mostly, as only those come near to being valid; 255 stands for a huge one.
+  // Mostly small numbers, because only those are nearly valid; 255 means a huge one.
   const auto number = [&] {
     const std::uint64_t value = next();
     return value == 255 ? ~std::uint64_t{0} - next() : value;
@@ -124,7 +125,7 @@ std::vector<std::uint8_t> valid_block() {
   const auto content = std::as_writable_bytes(std::span(segment));
   const auto bytes =
       encode(Block{.segment = 0,
-                   .conversion = 1,
+                   .export_id = 1,
                    .rows = 7,
                    .nodes = copy_rows(batch, sample.array(), {.from = 0, .count = 7}, content)});
   std::vector<std::uint8_t> input;

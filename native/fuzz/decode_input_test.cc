@@ -1,5 +1,4 @@
-// The fuzz target's body on a fixed set of inputs, so that it runs with every test and needs no
-// Clang.
+// Runs the fuzz target's body on fixed inputs, with every test run and without Clang.
 
 #include "fuzz/decode_input.h"
 
@@ -18,7 +17,7 @@ TEST(DecodeInput, MutationsOfAValidBlockAreReadOrRefused) {
   for (int round = 0; round < 3'000; ++round) {
     std::vector<std::uint8_t> input = valid;
     for (auto i = random() % 3; i <= 3; ++i) {
-      // Half of the changes hit the message, the others the segment behind it.
+      // Half of the changes hit the message, the other half the segment after it.
       const std::size_t limit = random() % 2 == 0 ? 1800 : input.size();
       const auto value =
           static_cast<std::uint8_t>(random() % 2 == 0 ? random() : random() % 3 * 127);

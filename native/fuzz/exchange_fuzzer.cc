@@ -10,7 +10,7 @@
 
 extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t max_size);
 
-// libFuzzer's own mutation, now and then of a valid input instead of the given one.
+// libFuzzer's own mutation; sometimes of a valid input instead of the given one.
 extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
                                                std::size_t max_size, unsigned seed) {
   static const std::vector<std::uint8_t> valid = raydp::fuzz::valid_block();
@@ -24,7 +24,7 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
-  // The first byte chooses, so that one corpus serves both.
+  // The first byte selects the target: one corpus serves both.
   const std::span<const std::uint8_t> input(data + 1, size - 1);
   if (data[0] % 2 == 0) {
     raydp::fuzz::decode_input(input);

@@ -1,5 +1,5 @@
-//! The whole Rust part. rustc exports nothing of a cdylib but Rust items, so the C++ module's
-//! initialiser is forwarded from here.
+//! The whole Rust part. rustc exports only Rust items from a cdylib, so this function forwards to the
+//! C++ module's initialiser.
 #![no_std]
 use core::ffi::c_void;
 
@@ -15,7 +15,7 @@ extern "C" {
 }
 
 /// # Safety
-/// Called by Python's import machinery alone, with the GIL held.
+/// Only Python's import machinery calls this, with the GIL held.
 #[no_mangle]
 pub unsafe extern "C" fn PyInit__native() -> *mut c_void {
     raydp_native_pyinit()

@@ -57,11 +57,11 @@ void bind_client(py::module_& module) {
           py::arg("segment"), py::arg("batch"))
       .def(
           "send_block",
-          [](AgentClient& client, std::uint32_t segment, std::uint64_t conversion,
+          [](AgentClient& client, std::uint32_t segment, std::uint64_t export_id,
              std::uint64_t rows, const std::vector<std::int64_t>& nodes) {
-            client.send_block(segment, conversion, rows, raydp::parse_flat_nodes(nodes));
+            client.send_block(segment, export_id, rows, raydp::parse_flat_nodes(nodes));
           },
-          py::arg("segment"), py::arg("conversion"), py::arg("rows"), py::arg("nodes"))
+          py::arg("segment"), py::arg("export_id"), py::arg("rows"), py::arg("nodes"))
       .def(
           "await_accepted",
           [](AgentClient& client, double timeout) {

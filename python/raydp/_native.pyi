@@ -1,7 +1,7 @@
 """The exchange agent's end of the shared-memory exchange (C++, ``native/bindings/python_module.cc``).
 
-Calls that wait or copy do so without the GIL. All objects may be used by several threads at once.
-Errors of the native core are :class:`ExchangeError`; its ``code`` says which kind.
+Calls that wait or copy release the GIL. Several threads may use every object at once.
+Errors of the native core are :class:`ExchangeError`; its ``code`` names the kind.
 """
 
 from typing import Final, Literal, Protocol, TypeAlias
@@ -22,7 +22,7 @@ ErrorCode: TypeAlias = Literal[
     "grow",
 ]
 
-#: Every error code's name with its number, which the JVM and the socket use.
+#: The name and the number of every error code. The JVM and the protocol use the numbers.
 ERROR_CODES: Final[dict[ErrorCode, int]]
 
 class _ArrowSchemaExporter(Protocol):
@@ -39,89 +39,87 @@ class ExchangeError(RuntimeError):
 class AgentServer:
     """Listens for the executors of one application on this node.
 
-    Owns its listener and one receiving thread per connection; ``close`` (or the destructor) ends them.
+    It owns its listener and one receiving thread per connection. ``close`` and the destructor end them.
     """
 
     def __init__(self, path: str, token: bytes, application: str) -> None:
-        """Listen at ``path``, for peers of this user that know the 32-byte ``token`` and ``application``.
+        """Listen at ``path`` for processes of this user that know the 32-byte ``token`` and ``application``.
 
-        Missing directories are created with mode 0700, the socket with 0600; a stale socket file is replaced.
-
-        Raises:
-            ExchangeError: ``invalid_argument`` (path too long, another agent listens there, token of another
-                length), ``unauthorized`` (the directory is not this user's alone), ``io``.
-        """
-
-    def open_export(self, conversion: int, schema: _ArrowSchemaExporter) -> None:
-        """Accept blocks of a conversion. A conversion's number is used once.
-
-        Blocks that come up to 30 s earlier wait for this call.
+        Missing directories are created with mode 0700, the socket with mode 0600. A stale socket file is replaced.
 
         Raises:
-            ExchangeError: ``invalid_argument`` (opened before, or a type outside the exchange's canonical list).
+            ExchangeError: ``invalid_argument`` (the path is too long, another agent listens there, or the
+                token has another length), ``unauthorized`` (others own the directory or can write to it), ``io``.
         """
 
-    def next_block(self, conversion: int, timeout: float) -> ExportedBlock | None:
-        """Wait up to ``timeout`` seconds for a block; ``None`` once the conversion is finished and drained.
+    def open_export(self, export_id: int, schema: _ArrowSchemaExporter) -> None:
+        """Accept blocks of an export. An export id is used once.
+
+        Blocks that arrive up to 30 s earlier wait for this call.
 
         Raises:
-            ExchangeError: ``timeout``, ``cancelled`` (aborted, or the server was closed), ``invalid_argument``
-                (never opened).
+            ExchangeError: ``invalid_argument`` (the export was opened before, or a type is not canonical).
         """
 
-    def finish_export(self, conversion: int) -> None:
-        """Fail blocks that come from now on; those that are queued can still be taken.
+    def next_block(self, export_id: int, timeout: float) -> ExportedBlock | None:
+        """Wait up to ``timeout`` seconds for a block; ``None`` after the last block of a finished export.
 
-        A conversion that was never opened counts as one without blocks.
+        Raises:
+            ExchangeError: ``timeout``, ``cancelled`` (the export was aborted or the server closed),
+                ``invalid_argument`` (the export was never opened).
         """
 
-    def abort_export(self, conversion: int, reason: str) -> None:
-        """Fail every writer that waits for an answer, now and later, with ``reason``. Idempotent."""
+    def finish_export(self, export_id: int) -> None:
+        """Fail blocks that arrive from now on. Queued blocks can still be taken.
+
+        An export that was never opened counts as an export without blocks.
+        """
+
+    def abort_export(self, export_id: int, reason: str) -> None:
+        """Fail every writer that waits for an answer, now or later, with ``reason``. Idempotent."""
 
     def next_read(self, timeout: float) -> ReadRequest | None:
-        """Wait up to ``timeout`` seconds for a read request; ``None`` when none came or after ``close``."""
+        """Wait up to ``timeout`` seconds for a read request; ``None`` if none arrives, and after ``close``."""
 
     def connections(self) -> int:
-        """Executors that are connected."""
+        """Return the number of connected executors."""
 
     def segments(self) -> tuple[int, int]:
-        """Number and bytes of the segments mapped here, with those that only an Arrow buffer still holds."""
+        """Return number and bytes of the mapped segments, including those that only an Arrow buffer holds."""
 
     def close(self) -> None:
-        """Disconnect everyone, fail what waits, join all threads, remove the socket. Idempotent."""
+        """Disconnect all executors, fail all waits, join all threads and remove the socket. Idempotent."""
 
 class ExportedBlock:
     """A record batch in an executor's shared memory, and the acknowledgement that the executor waits for.
 
-    Dropped without :meth:`ack`, the executor's task fails.
+    If it is dropped without :meth:`ack`, the executor's task fails.
     """
 
     @property
     def rows(self) -> int: ...
     @property
-    def conversion(self) -> int: ...
+    def export_id(self) -> int: ...
     def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]:
-        """The batch as a struct array, zero-copy (Arrow PyCapsule interface).
+        """Return the batch as a struct array, zero-copy (Arrow PyCapsule interface).
 
-        What is imported keeps the memory mapped for as long as it lives, but its *content* is stable only
-        until :meth:`ack`.
+        Imported objects keep the memory mapped while they exist, but its *content* is stable only until
+        :meth:`ack`.
 
         Raises:
             ExchangeError: ``invalid_argument`` after ``ack`` or an abort.
         """
 
-    def ack(self, stream: int, index: int) -> None:
-        """Tell the executor where the block went and give it its memory back.
+    def ack(self) -> None:
+        """Tell the executor that the block is stored and that it may reuse the memory.
 
-        Does nothing the second time, after an abort, or when the executor is gone.
+        Does nothing the second time, after an abort, or if the executor is gone.
         """
 
 class ReadRequest:
-    """An executor's wish for ``max_rows`` rows of a block, from ``from_row`` on, of some ``columns``.
+    """An executor's request for ``max_rows`` rows of some ``columns`` of a block, starting with ``from_row``.
 
-    Of nested columns it may want some fields only.
-
-    Dropped without an answer, the executor's task fails.
+    It may select only some fields of nested columns. If it is dropped without an answer, the executor's task fails.
     """
 
     @property
@@ -135,22 +133,22 @@ class ReadRequest:
     @property
     def columns(self) -> list[int]: ...
     def reply(self, batch: _ArrowArrayExporter, from_row_in_batch: int, total_rows: int) -> int:
-        """Copy rows into the executor's segment, as many as were asked for and fit, and tell it.
+        """Copy as many of the requested rows as fit into the executor's segment, and tell the executor.
 
-        Of nested columns only what was asked for is copied.
+        Of nested columns only the selected fields are copied.
 
         Args:
-            batch: a record batch (or struct array) of exactly the requested columns, whole, in their order.
+            batch: a record batch (or struct array) with exactly the requested columns, complete and in order.
             from_row_in_batch: the first row to send, counted in ``batch``.
-            total_rows: rows of the whole block, for the executor to know when it has all.
+            total_rows: the rows of the whole block, which tell the executor when it has all of them.
 
         Returns:
             The number of rows sent. 0 with rows left means that not even one fits: the executor was asked for
-            a larger segment and will come back with a new request.
+            a larger segment and will send a new request.
 
         Raises:
-            ExchangeError: ``invalid_argument`` (a type outside the canonical list, other columns, a row outside
-                the batch, answered before), ``connection_closed`` (the executor is gone).
+            ExchangeError: ``invalid_argument`` (a type that is not canonical, other columns, a row outside
+                the batch, or a second answer), ``connection_closed`` (the executor is gone).
         """
 
     def fail(self, message: str) -> None:

@@ -1,4 +1,4 @@
-"""The native agent and the native client that executors use, against each other; no Ray, no Spark, no JVM."""
+"""The native agent with the native client that executors use, without Ray, Spark or a JVM."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def connect(server: _native.AgentServer, tmp_path: Path) -> Callable[..., Any]:
 
 @pytest.fixture
 def pair(connect: Callable[..., Any]) -> Callable[[], tuple[Any, int]]:
-    """Give a connected client and a fresh conversion number, again and again."""
+    """Return a function that gives a connected client and an id that was not used before."""
     client = connect()
-    numbers = iter(range(1, 1 << 30))
-    return lambda: (client, next(numbers))
+    ids = itertools.count(1)
+    return lambda: (client, next(ids))
 
 
 def import_batch(block: Any) -> pa.RecordBatch:
@@ -62,7 +62,7 @@ def import_batch(block: Any) -> pa.RecordBatch:
 
 
 def plain(array: pa.Array) -> list[Any]:
-    """Spell out an array with as little of Arrow as possible: numbers and times bit by bit, also NaNs."""
+    """List an array's values with as little of Arrow as possible: numbers, times and NaNs bit by bit."""
     type_, valid = array.type, array.is_valid().to_pylist()
     if pa.types.is_list(type_) or pa.types.is_map(type_):
         ends = array.offsets.to_pylist()
@@ -86,7 +86,7 @@ def columns_of(batch: pa.RecordBatch) -> list[list[Any]]:
 
 
 def read_batch(schema: pa.Schema, nodes: list[int], memory: memoryview) -> pa.RecordBatch:
-    """Read a batch out of a segment with nothing but the wire format's definition in mind."""
+    """Read a batch from a segment, based only on the definition of the wire format."""
     numbers = iter(nodes)
 
     def array(type_: pa.DataType) -> pa.Array:
@@ -111,16 +111,16 @@ def read_batch(schema: pa.Schema, nodes: list[int], memory: memoryview) -> pa.Re
 
 @given(data=blocks())
 def test_any_batch_reaches_the_agent(pair: Callable[[], tuple[Any, int]], server: Any, data: Blocks) -> None:
-    client, conversion = pair()
-    server.open_export(conversion, data.schema)
+    client, export_id = pair()
+    server.open_export(export_id, data.schema)
     segment = client.create_segment(SEGMENT_BYTES)
     places = itertools.count()
     for table in data.tables:
         for batch in table.to_batches():
             nodes = client.write_batch(segment, batch)
-            client.send_block(segment, conversion, batch.num_rows, nodes)
-            block = server.next_block(conversion, WAIT)
-            assert (block.rows, block.conversion) == (batch.num_rows, conversion)
+            client.send_block(segment, export_id, batch.num_rows, nodes)
+            block = server.next_block(export_id, WAIT)
+            assert (block.rows, block.export_id) == (batch.num_rows, export_id)
             arrived = import_batch(block)
             assert arrived.schema.equals(batch.schema, check_metadata=True)
             assert columns_of(arrived) == columns_of(batch)
@@ -129,8 +129,8 @@ def test_any_batch_reaches_the_agent(pair: Callable[[], tuple[Any, int]], server
             assert client.await_ack(WAIT) == segment
             del arrived, block
     client.drop_segment(segment)
-    server.finish_export(conversion)
-    assert server.next_block(conversion, WAIT) is None
+    server.finish_export(export_id)
+    assert server.next_block(export_id, WAIT) is None
 
 
 @given(data=blocks(max_blocks=1), cut=st.data())
@@ -210,7 +210,7 @@ def test_a_killed_executor_leaves_nothing_behind(server: Any, tmp_path: Path) ->
         child.send_signal(signal.SIGKILL)
         child.wait(WAIT)
     assert eventually(lambda: server.connections() == 0)
-    # What it handed over whole can be stored all the same.
+    # Blocks that were accepted before the kill can still be stored.
     assert [pa.record_batch(block).column(0).to_pylist() for block in (first, second)] == [[0], [0, 1]]
     first.ack()
     del first, second
@@ -309,8 +309,8 @@ def test_closing_wakes_python_threads_and_is_idempotent(server: Any) -> None:
 
 
 def test_misuse_has_a_code(server: Any, pair: Callable[[], tuple[Any, int]], tmp_path: Path) -> None:
-    client, conversion = pair()
-    server.open_export(conversion, pa.schema([("n", pa.int64())]))
+    client, export_id = pair()
+    server.open_export(export_id, pa.schema([("n", pa.int64())]))
     segment = client.create_segment(4096)
 
     def raises(code: str, call: Callable[[], object]) -> None:
@@ -318,7 +318,7 @@ def test_misuse_has_a_code(server: Any, pair: Callable[[], tuple[Any, int]], tmp
             call()
         assert caught.value.code == code
 
-    raises("invalid_argument", lambda: server.open_export(conversion, pa.schema([("n", pa.int64())])))
+    raises("invalid_argument", lambda: server.open_export(export_id, pa.schema([("n", pa.int64())])))
     raises("invalid_argument", lambda: server.open_export(99, pa.schema([("n", pa.time64("us"))])))
     raises("invalid_argument", lambda: server.next_block(98, 0.0))
     raises("invalid_argument", lambda: client.await_accepted(0.0))

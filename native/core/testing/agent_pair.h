@@ -20,7 +20,7 @@ namespace raydp::testing {
 
 inline constexpr std::chrono::milliseconds kPatience{20'000};
 
-/// Runs `action` and returns the error that it ends with; a success is a test failure.
+/// Runs `action` and returns the error that it throws; success is a test failure.
 template <class Action>
 Error error_of(Action action) {
   try {
@@ -32,12 +32,12 @@ Error error_of(Action action) {
   return {ErrorCode::io, "none"};
 }
 
-/// A server in a directory of its own, and clients to it.
+/// A server in its own directory, and clients that connect to it.
 class AgentPair : public ::testing::Test {
  protected:
   void SetUp() override { start({}); }
 
-  /// Replaces the server by one with these options; path, token and log are set here.
+  /// Replaces the server with one that has these options; path, token and log are set here.
   void start(AgentServer::Options options) {
     server_.reset();
     options.path = directory_.path() / "agent.sock";
@@ -61,14 +61,14 @@ class AgentPair : public ::testing::Test {
     return log_;
   }
 
-  /// Waits until the server has noticed that clients came or went.
+  /// Waits until the server has this many connections.
   void await_connections(std::uint64_t count) {
     const Deadline deadline = Deadline::after(kPatience);
     while (server_->connections() != count && !deadline.expired()) std::this_thread::yield();
     ASSERT_EQ(server_->connections(), count);
   }
 
-  /// A new segment with `rows` rows of `batch_` in it.
+  /// A new segment that holds `rows` rows of `batch_`.
   struct Filled {
     std::uint32_t segment = 0;
     std::vector<ArrayNode> nodes;
@@ -81,23 +81,23 @@ class AgentPair : public ::testing::Test {
                                client.segment_memory(segment))};
   }
 
-  std::uint32_t send_block(AgentClient& client, std::uint64_t conversion,
+  std::uint32_t send_block(AgentClient& client, std::uint64_t export_id,
                            std::int64_t rows = 10) const {
     Filled filled = fill(client, rows);
-    client.send_block(filled.segment, conversion, static_cast<std::uint64_t>(rows),
+    client.send_block(filled.segment, export_id, static_cast<std::uint64_t>(rows),
                       std::move(filled.nodes));
     return filled.segment;
   }
 
-  /// Waits until a block was accepted and stored, and returns what it was accepted as.
+  /// Waits until a block is accepted and stored; returns its ACCEPTED message.
   static Accepted await_stored(AgentClient& client, std::chrono::milliseconds timeout = kPatience) {
     const Accepted accepted = client.await_accepted(timeout);
     EXPECT_EQ(client.await_ack(timeout).segment, accepted.segment);
     return accepted;
   }
 
-  std::shared_ptr<ExportedBlock> next(std::uint64_t conversion) const {
-    return server_->exports().next(conversion, Deadline::after(kPatience));
+  std::shared_ptr<ExportedBlock> next(std::uint64_t export_id) const {
+    return server_->exports().next(export_id, Deadline::after(kPatience));
   }
 
   const TemporaryDirectory directory_;

@@ -38,7 +38,7 @@ std::string hex(const void* bytes, std::int64_t from, std::int64_t size) {
 
 Field make_field(const std::string& name, const std::string& format, std::vector<Field> children) {
   Field wrapper;
-  // Through the C structs, so that layouts and widths come from the code under test alone.
+  // Through the C structs: layouts and widths come only from the code under test.
   Field bare{.name = name, .format = format, .metadata = {}, .children = std::move(children)};
   Field batch{.name = "", .format = "+s", .metadata = {}, .children = {}};
   batch.children.push_back(std::move(bare));
@@ -148,8 +148,9 @@ SampleArray::SampleArray(const Field& field, std::int64_t length, Random& random
         std::make_unique<SampleArray>(child, child_rows, random, nulls || child.flags != 0));
     child_pointers_.push_back(&children_.back()->array_);
   }
+  const std::int64_t nulls_without_bitmap = field.layout == Layout::null ? length : 0;
   array_ = {.length = length,
-            .null_count = nulls ? -1 : (field.layout == Layout::null ? length : 0),
+            .null_count = nulls ? -1 : nulls_without_bitmap,
             .offset = offset,
             .n_buffers = std::ssize(buffers_),
             .n_children = std::ssize(children_),

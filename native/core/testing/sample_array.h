@@ -13,22 +13,22 @@ namespace raydp::testing {
 
 using Random = std::mt19937_64;
 
-/// A field as `import_schema` would give it.
+/// A field as `import_schema` returns it.
 Field make_field(const std::string& name, const std::string& format,
                  std::vector<Field> children = {});
 
-/// The struct that stands for a batch of these columns.
+/// The struct that represents a batch of these columns.
 Field make_batch(std::vector<Field> columns);
 
-/// One field of every layout and width, nested and not.
+/// One field of every canonical type, flat and nested.
 Field every_type();
 
-/// A field of random type.
+/// A field of a random type.
 Field random_field(Random& random, const std::string& name, int depth);
 
-/// A random array as any producer might make it: sliced, with nulls or without a bitmap, with
-/// values in front of the first offset. Buffers have exactly the size they need, so that the
-/// address sanitizer sees every byte read beyond.
+/// A random array as any producer might create it: sliced, with nulls or without a bitmap, with
+/// values before the first offset. Buffers have exactly the size they need, so the address
+/// sanitizer detects every read past the end.
 class SampleArray {
  public:
   SampleArray(const Field& field, std::int64_t length, Random& random, bool nulls = true);
@@ -48,7 +48,7 @@ class SampleArray {
   ArrowArray array_{};
 };
 
-/// The value of one row, spelled out bit by bit with nothing but Arrow's definition in mind.
+/// The value of one row, bit by bit, derived only from Arrow's definition.
 std::string render(const Field& field, const ArrowArray& array, std::int64_t row);
 
 }  // namespace raydp::testing

@@ -7,7 +7,7 @@
 
 namespace raydp::testing {
 
-/// A new directory of mode 0700, removed with all that is in it.
+/// A new directory with mode 0700; the destructor removes it and its content.
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
