@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from py4j.protocol import Py4JJavaError
 
 from raydp._application import Application, current_application
-from raydp._application import startup_failures as _startup_failures
+from raydp._application.startup_failures import explain
 from raydp.errors import ClusterError, InvalidArgumentError, SessionError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def scale(num_executors: int, *, timeout_seconds: float = 60.0) -> int:
     try:
         application.entry_points.resize(num_executors)
     except Py4JJavaError as error:
-        raise _startup_failures.explain(error, application.cluster, application.started_at) from error
+        raise explain(error, application.cluster, application.started_at) from error
     return _await(application, num_executors, time.monotonic() + timeout_seconds)
 
 

@@ -13,7 +13,7 @@ from raydp._configuration import registry
 from raydp._deployments.native import NativeDeployment
 from raydp._machine.java import find_java
 from raydp._machine.parent_death import die_with_parent
-from raydp._spark import gateway as _gateway
+from raydp._spark.gateway import driver_environment, spark_submit_command
 from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -61,10 +61,10 @@ def run(submission: Submission) -> int:
         arguments += ["--properties-file", submission.properties_file]
     if submission.verbose:
         arguments.append("--verbose")
-    command, environment = _gateway.spark_submit_command(settings)
+    command, environment = spark_submit_command(settings)
     return _wait(
         [*command, *arguments, submission.application, main_class, *submission.arguments],
-        {**os.environ, **_gateway.driver_environment(settings), **environment},
+        {**os.environ, **driver_environment(settings), **environment},
     )
 
 
