@@ -33,6 +33,6 @@ def test_executors_are_added_and_taken_away_by_hand(outcome: programs.Outcome) -
 def test_dynamic_allocation_grows_with_a_job_and_shrinks_after_it(outcome: programs.Outcome) -> None:
     assert outcome.code == 0, outcome.everything
     lines = outcome.part("dynamic allocation").splitlines()
-    assert lines[0].startswith("refused: Spark's dynamic allocation decides"), outcome.everything
+    assert lines[0].startswith("refused: Spark's dynamic allocation sets"), outcome.everything
     expected = ["grown", "pending", "result: [(0, 20), (1, 20), (2, 20)]", "pending cancelled", "shrunk", "after: 100"]
     assert lines[1:] == expected, outcome.everything

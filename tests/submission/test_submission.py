@@ -148,7 +148,7 @@ def test_bad_command_lines(tmp_path: Path, jar: Path) -> None:
         assert message in outcome.errors, outcome.everything
     for arguments, message in {
         (str(tmp_path / "none.py"),): "There is no such program",
-        (str(tmp_path / "none.jar"),): "must be named with --class",
+        (str(tmp_path / "none.jar"),): "name its main class with --class",
         ("--conf", "spark.raydp.exchange.blokSize=1m", str(jar)): "spark.raydp.exchange.block",
         ("--ray-address", "ray://localhost:10001", str(jar)): "Ray Client",
         ("--ray-address", "127.0.0.1:1", str(jar)): "No Ray cluster answers at this address",
