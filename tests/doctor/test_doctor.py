@@ -140,9 +140,9 @@ def test_an_address_of_another_machine() -> None:
 
 def test_shared_memory_that_is_missing_or_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MissingRequirementError, match=r"no shared memory.*--shm-size.*nowhere"):
-        machine.shared_memory({}, folder=tmp_path / "nowhere")
+        machine.check_shared_memory({}, folder=tmp_path / "nowhere")
     monkeypatch.setattr(machine, "_STORE_SHARE", 1e6)
-    small = machine.shared_memory({})
+    small = machine.check_shared_memory({})
     assert not isinstance(small, str) and small.level is Level.WARNING and "--shm-size" in small.text
 
 
@@ -157,17 +157,17 @@ def test_memory_of_a_control_group(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (folder / "memory.stat").write_text(f"{'total_' if version == 1 else ''}inactive_file {200 << 20}\n")
     (folder / use).write_text(f"{300 << 20}\n")
     monkeypatch.setattr(machine, "CONTROL_GROUPS", tmp_path)
-    found = machine.memory({})
+    found = machine.check_memory({})
     assert not isinstance(found, str) and found.level is Level.WARNING and "0.9 GiB free of 1.0 GiB" in found.text
     (folder / use).write_text(f"{900 << 20}\n")
-    found = machine.memory({})
+    found = machine.check_memory({})
     assert not isinstance(found, str) and "memory for no executor" in found.text
     assert "0.3 GiB free of 1.0 GiB (control group)" in found.text
     (folder / limit).write_text(f"{512 << 20}\n")
     with pytest.raises(MissingRequirementError, match=r"too little memory.*of 0\.5 GiB \(control group\)"):
-        machine.memory({})
+        machine.check_memory({})
     (folder / limit).write_text("max\n" if version == 2 else f"{(1 << 63) - 4096}\n")
-    assert "(machine)" in str(machine.memory({}))
+    assert "(machine)" in str(machine.check_memory({}))
 
 
 def test_the_part_at_every_start_takes_no_time() -> None:

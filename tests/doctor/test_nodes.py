@@ -23,7 +23,7 @@ def test_a_machine_without_java_is_named(tmp_path: Path) -> None:
     )
     assert outcome.code == 0, outcome.everything
     assert "rows: 10" in outcome.output
-    warning = "No executor can start on a machine of the cluster: BROKEN   127.0.0.2 Java"
+    warning = "No executor can start on one of the cluster's machines: BROKEN   127.0.0.2 Java"
     assert warning in outcome.errors, outcome.everything
     assert "there is no java" in outcome.errors.lower()
     lines = outcome.output.splitlines()

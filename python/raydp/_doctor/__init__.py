@@ -1,8 +1,10 @@
-"""Looks at a machine before anything is started on it: what is needed, what is there, how to mend it.
+"""Check whether Spark on Ray can run on a machine, and say how to fix what is broken.
 
-``software`` looks at Java, jars, packages and libraries, ``machine`` at memory, addresses and folders; ``examination``
-says which of it ``python -m raydp doctor`` prints and which of it is cheap enough to be part of every start. ``nodes``
-has the other machines of a cluster look at themselves; it alone needs Ray.
+* ``software``: checks of Java, jars, packages and native libraries.
+* ``machine``: checks of memory, addresses and folders.
+* ``examination``: which checks ``python -m raydp doctor`` runs, and which of them every application start runs.
+* ``nodes``: runs the checks on the other machines of a cluster. Only this module needs Ray.
+* ``findings``: the result of a check.
 """
 
 from __future__ import annotations

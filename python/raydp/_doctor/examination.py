@@ -1,11 +1,11 @@
-"""What is looked at, in which order."""
+"""Which checks run, and in which order."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from raydp._doctor import machine, software
-from raydp._doctor.findings import Check, Finding, find
+from raydp._doctor.findings import Check, Finding, run_check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -13,46 +13,46 @@ if TYPE_CHECKING:
 __all__ = ["examine", "preflight"]
 
 _CHECKS = (
-    Check("Java", software.java),
-    Check("Java's options", software.java_runs),
-    Check("packages", software.packages),
-    Check("Spark's jars", software.spark_jars, is_cheap=True),
-    Check("raydp's jar", software.raydp_jar, is_cheap=True),
-    Check("class path", software.jars_are_whole),
-    Check("class data", software.class_data),
-    Check("native libraries", software.native_libraries, is_cheap=True),
-    Check("Python workers", software.workers),
-    Check("memory", machine.memory, is_cheap=True),
-    Check("shared memory", machine.shared_memory),
-    Check("address", machine.address),
-    Check("temporary files", machine.socket_folder, is_cheap=True),
+    Check("Java", software.check_java),
+    Check("Java's options", software.check_jvm_start),
+    Check("packages", software.check_packages),
+    Check("Spark's jars", software.check_spark_jars, is_cheap=True),
+    Check("raydp's jar", software.check_raydp_jar, is_cheap=True),
+    Check("class path", software.check_jars),
+    Check("class data", software.check_class_data),
+    Check("native libraries", software.check_native_libraries, is_cheap=True),
+    Check("Python workers", software.check_python_workers),
+    Check("memory", machine.check_memory, is_cheap=True),
+    Check("shared memory", machine.check_shared_memory),
+    Check("address", machine.check_addresses),
+    Check("temporary files", machine.check_temporary_folder, is_cheap=True),
 )
 
 
 def examine(settings: Mapping[str, str] | None = None) -> Iterator[Finding]:
-    """Look at everything; nothing is started but short-lived processes, and no Ray is needed.
+    """Run all checks. They need no Ray, and start only short-lived processes.
 
     Args:
-        settings: Spark settings of the application that is to run here; none by default.
+        settings: Spark settings of the application that will run here; none by default.
 
     Yields:
-        One finding per check, as soon as it is there.
+        The finding of each check, as soon as it is known.
     """
     for check in _CHECKS:
-        yield find(check, settings or {})
+        yield run_check(check, settings or {})
 
 
 def preflight(settings: Mapping[str, str]) -> None:
-    """Look at what costs a few milliseconds, before an application starts anything.
+    """Run the checks that take only milliseconds, before an application starts anything.
 
-    Java and the interpreter of the workers are not among it: who uses them looks at them anyway.
+    Java and the Python workers' interpreter are not checked here, because the code that starts them checks them.
 
     Args:
-        settings: Its Spark settings.
+        settings: Spark settings of the application.
 
     Raises:
-        RaydpError: What is broken and how to mend it; the first of several.
+        RaydpError: The first thing that is broken, and how to fix it.
     """
     for check in _CHECKS:
         if check.is_cheap:
-            check.look(settings)
+            check.function(settings)

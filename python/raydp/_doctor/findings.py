@@ -1,4 +1,4 @@
-"""What an examination says about one part of the machine."""
+"""A check of one part of the machine, and its finding."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from raydp.errors import RaydpError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Check", "Finding", "Level", "find"]
+__all__ = ["Check", "Finding", "Level", "run_check"]
 
 
 class Level(enum.Enum):
-    """How bad it is: an application starts with ``OK`` and ``WARNING``, and fails with ``BROKEN``."""
+    """How bad a finding is: with ``BROKEN``, an application cannot start."""
 
     OK = "ok"
     WARNING = "warning"
@@ -27,9 +27,9 @@ class Finding:
     """One line of the report.
 
     Attributes:
-        subject: What was looked at.
+        subject: What was checked.
         level: How bad it is.
-        text: What was found; when it is not in order, what is wrong, the fix, and the values, in this order.
+        text: What was found. For a problem: what is wrong, how to fix it, and the values, in this order.
     """
 
     subject: str
@@ -42,24 +42,24 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check:
-    """Something to look at.
+    """A check.
 
     Attributes:
-        subject: What it is.
-        look: Looks, given the application's Spark settings. Returns what is in order as text, or a finding;
-            raises one of our errors when it is broken.
+        subject: What it checks.
+        function: Takes the application's Spark settings. It returns a text if all is well, or a finding, or raises
+            one of raydp's errors if something is broken.
         is_cheap: Whether it takes a few milliseconds at most.
     """
 
     subject: str
-    look: Callable[[Mapping[str, str]], str | Finding]
+    function: Callable[[Mapping[str, str]], str | Finding]
     is_cheap: bool = False
 
 
-def find(check: Check, settings: Mapping[str, str]) -> Finding:
-    """Run a check; one of our errors becomes a finding."""
+def run_check(check: Check, settings: Mapping[str, str]) -> Finding:
+    """Run a check and return its finding, also if it raises one of raydp's errors."""
     try:
-        found = check.look(settings)
+        found = check.function(settings)
     except RaydpError as error:
         return Finding(check.subject, Level.BROKEN, str(error))
     return Finding(check.subject, Level.OK, found) if isinstance(found, str) else found

@@ -1,4 +1,4 @@
-"""Memory, shared memory, addresses and folders of this machine, as its container allows them."""
+"""Checks of this machine's memory, shared memory, addresses and folders, within the limits of its container."""
 
 from __future__ import annotations
 
@@ -16,65 +16,71 @@ from raydp.errors import ClusterError, MissingRequirementError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["address", "check_address", "memory", "shared_memory", "socket_folder"]
+__all__ = [
+    "check_address",
+    "check_addresses",
+    "check_memory",
+    "check_shared_memory",
+    "check_temporary_folder",
+]
 
 _GIBIBYTE = 1 << 30
-_LEAST_MEMORY = 3 * _GIBIBYTE // 4
-"""A driver's and an executor's JVM with next to no data take this much."""
+_MINIMUM_MEMORY = 3 * _GIBIBYTE // 4
+"""The JVMs of a driver and an executor use this much with very little data."""
 _COMFORTABLE_MEMORY = 2 * _GIBIBYTE
 _STORE_SHARE = 0.3
-"""Of the memory; what Ray makes its object store of by default."""
+"""The share of the memory that Ray's object store gets by default."""
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 _SHARED_MEMORY = Path("/dev/shm")
-_LEAST_DISK = _GIBIBYTE
+_MINIMUM_DISK = _GIBIBYTE
 
 
-def memory(settings: Mapping[str, str]) -> str | Finding:
-    """Compare the free memory, by the machine and by the control group, with what an application takes."""
+def check_memory(settings: Mapping[str, str]) -> str | Finding:
+    """Check that the machine and its control group have enough free memory for an application."""
     del settings
-    total, free, source = _memory()
-    text = f"{_size(free)} free of {_size(total)} ({source})"
-    if total < _LEAST_MEMORY:
+    total, free, source = _read_memory()
+    text = f"{_format_size(free)} free of {_format_size(total)} ({source})"
+    if total < _MINIMUM_MEMORY:
         raise MissingRequirementError(
-            "There is too little memory for a driver and one executor. Give the container or machine more; "
-            f"{_size(_LEAST_MEMORY)} are the least. Found: {text}"
+            "There is too little memory for a driver and one executor. Give the container or machine more memory, at "
+            f"least {_format_size(_MINIMUM_MEMORY)}. Found: {text}"
         )
     if free < _COMFORTABLE_MEMORY:
-        few = "no executor" if free < _LEAST_MEMORY else "one small executor only"
+        capacity = "no executor" if free < _MINIMUM_MEMORY else "only one small executor"
         return Finding(
             "memory",
             Level.WARNING,
-            f"There is free memory for {few}; the kernel ends processes when it is spent. End other programs, or give "
-            f"the container or machine more. Found: {text}",
+            f"There is free memory for {capacity}; when it is used up, the kernel kills processes. End other programs, "
+            f"or give the container or machine more memory. Found: {text}",
         )
     return text
 
 
-def shared_memory(settings: Mapping[str, str], *, folder: Path = _SHARED_MEMORY) -> str | Finding:
-    """Look whether Ray's object store has room in shared memory."""
+def check_shared_memory(settings: Mapping[str, str], *, folder: Path = _SHARED_MEMORY) -> str | Finding:
+    """Check that shared memory is large enough for Ray's object store."""
     del settings
-    fix = "Start the container with `--shm-size`, or mount an emptyDir of medium Memory there in Kubernetes"
+    fix = "Start the container with `--shm-size`; in Kubernetes, mount an emptyDir of medium Memory there"
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise MissingRequirementError(
-            f"There is no shared memory for Ray's object store: the folder is missing or cannot be written to. {fix}. "
+            f"There is no shared memory for Ray's object store: the folder is missing or not writable. {fix}. "
             f"Folder: {folder}"
         )
     file_system = os.statvfs(folder)
     size, free = file_system.f_blocks * file_system.f_frsize, file_system.f_bavail * file_system.f_frsize
-    wanted = int(_memory()[0] * _STORE_SHARE)
-    text = f"{_size(free)} free of {_size(size)} in {folder}"
-    if size < wanted:
+    store = int(_read_memory()[0] * _STORE_SHARE)
+    text = f"{_format_size(free)} free of {_format_size(size)} in {folder}"
+    if size < store:
         return Finding(
             "shared memory",
             Level.WARNING,
-            f"Shared memory is smaller than Ray's object store by default ({_size(wanted)}), so that Ray puts it "
-            f"on disk, where everything is slow. {fix}. Found: {text}",
+            f"Shared memory is smaller than Ray's default object store ({_format_size(store)}), so Ray puts the store "
+            f"on disk, which is slow. {fix}. Found: {text}",
         )
     return text
 
 
-def address(settings: Mapping[str, str]) -> str | Finding:
-    """Look whether this node's address, and the one that its name stands for, are its own."""
+def check_addresses(settings: Mapping[str, str]) -> str | Finding:
+    """Check that this node's address, and the address to which its host name resolves, belong to this machine."""
     del settings
     from ray.util import get_node_ip_address
 
@@ -87,40 +93,40 @@ def address(settings: Mapping[str, str]) -> str | Finding:
         return Finding(
             "address",
             Level.WARNING,
-            "The name of this machine does not resolve, which delays and warns wherever Spark asks for it. Add a line "
-            f"`{own} {name}` to /etc/hosts. Name: {name}; error: {error}",
+            "The host name of this machine does not resolve, so Spark is slow to start and prints warnings. Add the "
+            f"line `{own} {name}` to /etc/hosts. Name: {name}; error: {error}",
         )
     for one in found:
-        if not _is_own(one):
+        if not _can_bind(one):
             return Finding(
                 "address",
                 Level.WARNING,
-                "The name of this machine stands for an address that is not its own. Correct its line in /etc/hosts or "
-                f"in the name service. Name: {name}; address: {one}; the node's own: {own}",
+                "The host name of this machine resolves to an address of another machine. Correct it in /etc/hosts or "
+                f"in DNS. Name: {name}; resolves to: {one}; the node's address: {own}",
             )
     return f"{own}; {name} is {', '.join(found)}"
 
 
 def check_address(node_address: str) -> None:
-    """Make sure that a server can listen on the node's address.
+    """Check that a server can listen on the node's address.
 
     Raises:
-        ClusterError: It cannot.
+        ClusterError: No server can.
     """
     try:
         _bind(node_address)
     except OSError as error:
         raise ClusterError(
-            "Nothing can listen on the address that Ray has for this node: it belongs to another machine, or the "
-            "network changed since Ray started. Start Ray with the right `--node-ip-address`. "
+            "Nothing can listen on the address that Ray uses for this node: it belongs to another machine, or the "
+            "network changed after Ray started. Start Ray with the correct `--node-ip-address`. "
             f"Address: {node_address}; error: {error}"
         ) from error
 
 
-def socket_folder(settings: Mapping[str, str]) -> str | Finding:
-    """Look whether the folder for temporary files takes files and Unix sockets, and has room."""
+def check_temporary_folder(settings: Mapping[str, str]) -> str | Finding:
+    """Check that the folder for temporary files accepts files and Unix sockets, and has free space."""
     del settings
-    wanted = os.environ.get("TMPDIR")
+    setting = os.environ.get("TMPDIR")
     try:
         base = Path(tempfile.gettempdir())
         with (
@@ -130,31 +136,31 @@ def socket_folder(settings: Mapping[str, str]) -> str | Finding:
             server.bind(str(Path(folder, "socket")))
     except OSError as error:
         raise MissingRequirementError(
-            "The folder for temporary files takes no files or sockets: it is read-only, full, or on a file system "
-            "without sockets. Set TMPDIR to a folder on a local disk that this user can write to. TMPDIR: "
-            f"{wanted or 'not set'}; error: {error}"
+            "Cannot create files or sockets in the folder for temporary files: it is read-only, full, or on a file "
+            "system without sockets. Set TMPDIR to a folder on a local disk that this user can write to. TMPDIR: "
+            f"{setting or 'not set'}; error: {error}"
         ) from error
-    if wanted and not (Path(wanted).exists() and base.samefile(wanted)):
+    if setting and not (Path(setting).exists() and base.samefile(setting)):
         return Finding(
             "temporary files",
             Level.WARNING,
-            f"TMPDIR names a folder that cannot be written to, and {base} is used in its place. Correct or unset it. "
-            f"TMPDIR: {wanted}",
+            f"TMPDIR names a folder that is not writable, so {base} is used instead. Correct or unset TMPDIR. "
+            f"TMPDIR: {setting}",
         )
     file_system = os.statvfs(base)
     free = file_system.f_bavail * file_system.f_frsize
-    text = f"{_size(free)} free in {base}"
-    if free < _LEAST_DISK:
+    text = f"{_format_size(free)} free in {base}"
+    if free < _MINIMUM_DISK:
         return Finding(
             "temporary files",
             Level.WARNING,
-            "There is little room for Spark's shuffle files and for what Ray spills. Make room, or set TMPDIR and "
-            f"spark.local.dir to a larger disk. Found: {text}",
+            "There is little space for Spark's shuffle files and the objects that Ray spills. Free some space, or set "
+            f"TMPDIR and spark.local.dir to folders on a larger disk. Found: {text}",
         )
     return text
 
 
-def _is_own(candidate: str) -> bool:
+def _can_bind(candidate: str) -> bool:
     try:
         _bind(candidate)
     except OSError:
@@ -168,18 +174,18 @@ def _bind(candidate: str) -> None:
         server.bind((candidate, 0))
 
 
-def _memory() -> tuple[int, int, str]:
-    """Return total and free bytes, the smaller of the machine's and the control group's, and which it was."""
+def _read_memory() -> tuple[int, int, str]:
+    """Return total and free bytes of the machine or of its control group, whichever is smaller, and which it is."""
     fields = dict(re.findall(r"^(\w+):\s+(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"), re.MULTILINE))
     total, free = int(fields["MemTotal"]) << 10, int(fields["MemAvailable"]) << 10
-    limited = _control_group()
+    limited = _read_control_group()
     if limited is not None and limited[0] < total:
         return limited[0], min(free, limited[0] - limited[1]), "control group"
     return total, free, "machine"
 
 
-def _control_group() -> tuple[int, int] | None:
-    """Return limit and use in bytes of the control group that this process sees as its own."""
+def _read_control_group() -> tuple[int, int] | None:
+    """Return the memory limit and use of this process's control group, in bytes; ``None``: there is no limit."""
     root = CONTROL_GROUPS
     for limit, use, statistics in (
         (root / "memory.max", root / "memory.current", root / "memory.stat"),
@@ -193,8 +199,8 @@ def _control_group() -> tuple[int, int] | None:
             continue
         text = limit.read_text(encoding="ascii").strip()
         if not text.isdigit():
-            return None  # "max": not limited
-        # The kernel gives file pages back when memory is wanted. Version 1 has those of child groups in total_*.
+            return None  # "max"
+        # File pages count as free, because the kernel reclaims them. Version 1 has those of child groups in total_*.
         pages = dict(
             re.findall(r"^(?:total_)?((?:in)?active_file) (\d+)", statistics.read_text(encoding="ascii"), re.MULTILINE)
         )
@@ -203,5 +209,5 @@ def _control_group() -> tuple[int, int] | None:
     return None
 
 
-def _size(count: int) -> str:
+def _format_size(count: int) -> str:
     return f"{count / _GIBIBYTE:.1f} GiB"

@@ -1,4 +1,4 @@
-"""Looks at the other machines of a cluster: on each of them runs a task of Ray's that looks at it."""
+"""Check the other machines of a cluster: a Ray task runs the checks on each of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from raydp._configuration import registry as _configuration
 from raydp._doctor import machine, software
-from raydp._doctor.findings import Check, Finding, Level, find
+from raydp._doctor.findings import Check, Finding, Level, run_check
 from raydp._machine import installation as _installation
 from raydp._ray.cluster import join_cluster
 from raydp.errors import MissingRequirementError
@@ -28,61 +28,61 @@ __all__ = ["NodePreflight", "examine_cluster"]
 
 _logger = logging.getLogger(__name__)
 _PATIENCE_SECONDS = 60.0
-"""A Python worker of Ray's takes seconds to start; a node that has not answered after this time is not waited for."""
+"""How long to wait for a node. A Python worker of Ray's takes seconds to start."""
 _PAUSE_SECONDS = 1.0
 _PYTHON = "raydp.doctor.python"
 
 
-def _class_path(settings: Mapping[str, str]) -> str:
-    """Look whether the jars that executors are started with are there, by the same names as on the driver's node."""
-    wanted = settings[_configuration.EXECUTOR_CLASS_PATH.key]
-    jars = [Path(entry) for entry in wanted.split(os.pathsep) if entry.endswith(".jar")]
+def _check_class_path(settings: Mapping[str, str]) -> str:
+    """Check that the executors' jars exist at the same paths as on the driver's node."""
+    class_path = settings[_configuration.EXECUTOR_CLASS_PATH.key]
+    jars = [Path(entry) for entry in class_path.split(os.pathsep) if entry.endswith(".jar")]
     missing = [str(jar) for jar in jars if not jar.is_file()]
     if missing:
         raise MissingRequirementError(
-            "Jars that executors are started with are not on this node. Install raydp and pyspark at the same path as "
-            f"on the driver's node, or set {_configuration.EXECUTOR_CLASS_PATH.key} to what every node has. Missing: "
+            "This node lacks jars that the executors need. Install raydp and pyspark at the same path as on the "
+            f"driver's node, or set {_configuration.EXECUTOR_CLASS_PATH.key} to paths that every node has. Missing: "
             f"{', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}"
         )
     return f"{len(jars)} jars"
 
 
-def _python(settings: Mapping[str, str]) -> str:
-    """Compare the Python of the node with the driver's, to a version of which the functions of its jobs belong."""
-    wanted, found = settings[_PYTHON], _version()
-    if found != wanted:
+def _check_python(settings: Mapping[str, str]) -> str:
+    """Check that the node has the driver's version of Python, which pickled the functions of its jobs."""
+    expected, found = settings[_PYTHON], _python_version()
+    if found != expected:
         raise MissingRequirementError(
-            "Python has another version on this node than on the driver's, and cannot read the functions of its jobs. "
-            f"Install the same one. The driver's: {wanted}; here: {found} at {sys.executable}"
+            "This node has another version of Python than the driver's node, and cannot read the functions of its "
+            f"jobs. Install the same version. Driver: {expected}; here: {found} at {sys.executable}"
         )
     return f"{found} at {sys.executable}"
 
 
 _CHECKS = (
-    Check("Java", software.java),
-    Check("class path", _class_path),
-    Check("native libraries", software.native_libraries),
-    Check("Python", _python),
-    Check("memory", machine.memory),
-    Check("shared memory", machine.shared_memory),
-    Check("address", machine.address),
-    Check("temporary files", machine.socket_folder),
+    Check("Java", software.check_java),
+    Check("class path", _check_class_path),
+    Check("native libraries", software.check_native_libraries),
+    Check("Python", _check_python),
+    Check("memory", machine.check_memory),
+    Check("shared memory", machine.check_shared_memory),
+    Check("address", machine.check_addresses),
+    Check("temporary files", machine.check_temporary_folder),
 )
 
 
-def _version() -> str:
+def _python_version() -> str:
     return ".".join(map(str, sys.version_info[:2]))
 
 
-def _look(settings: Mapping[str, str]) -> list[Finding]:
-    return [find(check, settings) for check in _CHECKS]
+def _run_checks(settings: Mapping[str, str]) -> list[Finding]:
+    return [run_check(check, settings) for check in _CHECKS]
 
 
 class NodePreflight:
-    """One look at each other machine of the cluster, in the background.
+    """Checks each other machine of the cluster once, in the background.
 
-    What is broken is logged as soon as it is known: a machine without Java, say, may be meant for other work, so that
-    it is no error as long as there are machines for the executors.
+    It logs a warning for what is broken. This is not an error, because a machine without Java, for example, may be
+    meant for other work.
 
     Args:
         settings: Spark settings of the application.
@@ -92,74 +92,80 @@ class NodePreflight:
         self._broken: list[Finding] = []
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
-        pending = _tasks(settings)
+        pending = _start_tasks(settings)
         if pending:
-            self._thread = threading.Thread(target=self._log, args=(pending,), name="raydp-preflight", daemon=True)
+            self._thread = threading.Thread(
+                target=self._log_findings, args=(pending,), name="raydp-preflight", daemon=True
+            )
             self._thread.start()
 
     def report(self) -> str:
-        """Return what is broken by now, each on a new line; empty when nothing is."""
+        """Return what is known to be broken, each finding on a new line; an empty string if nothing is."""
         return "".join(f"\n{finding}" for finding in list(self._broken))
 
     def close(self) -> None:
-        """Give up on machines that have not answered; may be called more than once."""
+        """Stop waiting for machines that have not answered. It is safe to call this more than once."""
         self._closed.set()
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.join(2 * _PAUSE_SECONDS)
 
-    def _log(self, pending: dict[Any, str]) -> None:
+    def _log_findings(self, pending: dict[Any, str]) -> None:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while pending and not self._closed.is_set() and time.monotonic() < deadline and ray.is_initialized():
-            for finding in _answers(pending, timeout=_PAUSE_SECONDS):
+            for finding in _collect_findings(pending, timeout=_PAUSE_SECONDS):
                 if finding.level is Level.BROKEN:
                     self._broken.append(finding)
-                    _logger.warning("No executor can start on a machine of the cluster: %s", finding)
+                    _logger.warning("No executor can start on one of the cluster's machines: %s", finding)
         if ray.is_initialized():
             for ref in pending:
                 ray.cancel(ref)
 
 
 def examine_cluster(address: str) -> Iterator[Finding]:
-    """Join a cluster and look at every machine of it but this one.
+    """Join a cluster, and check all of its machines except this one.
 
     Args:
         address: ``HOST:PORT`` of its GCS.
 
     Yields:
-        Whether the cluster can be joined; if so, the findings of each machine as soon as it has answered, and one that
-        is broken for a machine that has not.
+        Whether the cluster can be joined. If so, the findings of each machine as soon as it answers, and a broken
+        finding for each machine that does not answer.
     """
-    joined = find(Check("Ray", lambda _: f"joined the cluster at {join_cluster(f'ray:{address}').address}"), {})
+    joined = run_check(Check("Ray", lambda _: f"joined the cluster at {join_cluster(f'ray:{address}').address}"), {})
     yield joined
     if joined.level is Level.BROKEN:
         return
-    pending = _tasks({_configuration.EXECUTOR_CLASS_PATH.key: os.pathsep.join(map(str, _installation.class_path()))})
+    pending = _start_tasks(
+        {_configuration.EXECUTOR_CLASS_PATH.key: os.pathsep.join(map(str, _installation.class_path()))}
+    )
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while pending and time.monotonic() < deadline:
-        yield from _answers(pending, timeout=deadline - time.monotonic())
+        yield from _collect_findings(pending, timeout=deadline - time.monotonic())
     for ref, machine_address in pending.items():
         ray.cancel(ref)
-        text = f"No worker of Ray's has answered within {_PATIENCE_SECONDS:.0f} s. Look at the logs of its raylet"
-        yield _on(machine_address, Finding("Ray", Level.BROKEN, text))
+        text = f"No Ray worker answered within {_PATIENCE_SECONDS:.0f} s. Check the logs of the machine's raylet"
+        yield _add_address(machine_address, Finding("Ray", Level.BROKEN, text))
 
 
-def _tasks(settings: Mapping[str, str]) -> dict[Any, str]:
-    """Send a task to one node of each other machine; return the machines' addresses by the tasks' results."""
+def _start_tasks(settings: Mapping[str, str]) -> dict[Any, str]:
+    """Start a task on one node of each other machine; return the machines' addresses by the tasks' references."""
     here = get_node_ip_address()
     nodes = {node["NodeManagerAddress"]: node["NodeID"] for node in ray.nodes() if node["Alive"]}
     key = _configuration.EXECUTOR_CLASS_PATH.key
-    told = {_PYTHON: _version(), key: settings.get(key, "")}
-    look = ray.remote(num_cpus=0, max_retries=0)(_look)
+    node_settings = {_PYTHON: _python_version(), key: settings.get(key, "")}
+    task = ray.remote(num_cpus=0, max_retries=0)(_run_checks)
     return {
-        look.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(told): address
+        task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(
+            node_settings
+        ): address
         for address, node in sorted(nodes.items())
         if address not in (here, "127.0.0.1")
     }
 
 
-def _answers(pending: dict[Any, str], *, timeout: float) -> Iterator[Finding]:
-    """Take the tasks that are done out of ``pending`` and yield what they found."""
+def _collect_findings(pending: dict[Any, str], *, timeout: float) -> Iterator[Finding]:
+    """Remove a finished task from ``pending``, and yield its findings; none if no task finishes in time."""
     done, _ = ray.wait(list(pending), num_returns=1, timeout=timeout)
     for ref in done:
         address = pending.pop(ref)
@@ -171,12 +177,12 @@ def _answers(pending: dict[Any, str], *, timeout: float) -> Iterator[Finding]:
                 Finding(
                     "raydp",
                     Level.BROKEN,
-                    "This machine could not be looked at. Install raydp there as on the driver's node. Error: "
+                    "The checks could not run on this machine. Install raydp there as on the driver's node. Error: "
                     f"{reason}",
                 )
             ]
-        yield from (_on(address, finding) for finding in findings)
+        yield from (_add_address(address, finding) for finding in findings)
 
 
-def _on(address: str, finding: Finding) -> Finding:
+def _add_address(address: str, finding: Finding) -> Finding:
     return Finding(f"{address} {finding.subject}", finding.level, finding.text)
