@@ -14,6 +14,11 @@ rm -rf build/wheels
 MATURIN_PEP517_ARGS="--compatibility pypi --auditwheel check" PATH=$PWD/.venv/bin:$PATH \
   "$UV" build --quiet --wheel --no-build-isolation --python .venv/bin/python --out-dir build/wheels .
 wheel=$(echo build/wheels/raydp-*.whl)
-# .venv already has the dependencies, in the versions of the lock file. --offline makes sure of it.
-"$UV" pip install --quiet --compile-bytecode --python .venv/bin/python --offline --reinstall-package raydp "${wheel}[examples,lightgbm,sklearn,test,tf,torch,xgboost]"
+# .venv already has the dependencies of all extras, in the versions of the lock file. --offline makes sure of it.
+extras=$(.venv/bin/python -c '
+import pathlib, tomllib
+project = tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"]
+print(",".join(project["optional-dependencies"]))
+')
+"$UV" pip install --quiet --compile-bytecode --python .venv/bin/python --offline --reinstall-package raydp "${wheel}[$extras]"
 echo "installed $(basename "$wheel") into .venv"

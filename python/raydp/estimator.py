@@ -1,4 +1,4 @@
-"""The base of estimators, where RayDP 1.6 had it."""
+"""The base class of estimators, under the name that it had in RayDP 1.6."""
 
 from __future__ import annotations
 

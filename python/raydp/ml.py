@@ -1,7 +1,7 @@
 """Estimators of raydp as stages of Spark ML pipelines.
 
-A :class:`RayEstimator` stands in a ``Pipeline`` behind MLlib's feature stages, can be tuned by a ``CrossValidator``,
-and is saved and loaded with the pipeline.
+Put a :class:`RayEstimator` into a ``Pipeline`` after MLlib's feature stages. A ``CrossValidator`` can tune it, and the
+pipeline saves and loads it.
 """
 
 from __future__ import annotations
@@ -33,89 +33,92 @@ _BY_COLUMNS = ("label_column", "feature_columns", "weight_column")
 
 
 class _Columns(HasFeaturesCol, HasLabelCol, HasPredictionCol, HasProbabilityCol, HasWeightCol):
-    """The columns of a stage; an empty ``probabilityCol`` or ``weightCol`` means none."""
+    """The columns of a stage. If ``probabilityCol`` or ``weightCol`` is empty, there is no such column."""
 
     def _set_defaults(self) -> None:
         self._setDefault(probabilityCol="", weightCol="")
 
-    def _optional(self, param: Param[str]) -> str | None:
+    def _get_optional(self, param: Param[str]) -> str | None:
         return self.getOrDefault(param) or None
 
 
 class RayEstimator(Estimator["RayModel"], _Columns, MLReadable["RayEstimator"], MLWritable):
     """A stage that trains one of raydp's estimators.
 
-    The label, the feature and the weight column are the stage's own Params (``labelCol``, ``featuresCol``: a vector,
-    an array or a number, ``weightCol``), like those of MLlib's estimators.
+    The columns are Params of the stage, as in MLlib's estimators: ``labelCol``, ``featuresCol`` (a vector, an array or
+    a number) and ``weightCol``.
 
-    The Param ``arguments`` holds further arguments of the estimator, over those given here; a grid for a
-    ``CrossValidator`` is made of it::
+    The Param ``arguments`` overrides arguments of the estimator. Use it to build a grid for a ``CrossValidator``::
 
         stage = RayEstimator(XGBoostEstimator, {"xgboost_params": {"objective": "binary:logistic"}}, labelCol="late")
         grid = ParamGridBuilder().addGrid(stage.arguments, [{"num_boost_round": n} for n in (10, 50)]).build()
 
     Args:
-        estimator: A class of estimators, such as :class:`raydp.xgboost.XGBoostEstimator`.
-        arguments: Its arguments, by name, without columns.
-        columns: Values of the Params ``featuresCol``, ``labelCol``, ``predictionCol``, ``probabilityCol`` (none by
-            default) and ``weightCol`` (none by default).
+        estimator: An estimator class, such as :class:`raydp.xgboost.XGBoostEstimator`.
+        arguments: Arguments of the estimator, by name, without the columns.
+        columns: Values of the Params ``featuresCol``, ``labelCol``, ``predictionCol``, ``probabilityCol`` and
+            ``weightCol``, with MLlib's defaults for the first three. By default there is no ``probabilityCol`` and no
+            ``weightCol``.
 
     Raises:
-        InvalidArgumentError: ``estimator`` is no class of estimators, or an argument names a column.
+        InvalidArgumentError: ``estimator`` is not an estimator class, or ``arguments`` has a column.
     """
 
     def __init__(self, estimator: type[Any], arguments: dict[str, Any] | None = None, **columns: str) -> None:
         super().__init__()
         if not (inspect.isclass(estimator) and issubclass(estimator, _estimator.Estimator)):
             raise InvalidArgumentError(
-                f"estimator must be a class of raydp's estimators, such as XGBoostEstimator; got: {estimator!r}"
+                f"estimator must be one of raydp's estimator classes, such as XGBoostEstimator; got: {estimator!r}"
             )
         self.arguments: Param[dict[str, Any]] = Param(
-            self, "arguments", "arguments of the estimator, over those it was made with", TypeConverters.identity
+            self,
+            "arguments",
+            "arguments of the estimator, which override those of the constructor",
+            TypeConverters.identity,
         )
         self._estimator_class: Any = estimator
-        self._arguments = _checked(arguments or {})
+        self._arguments = _check_arguments(arguments or {})
         self._set_defaults()
         self._set(**columns)
 
     def setArguments(self, value: dict[str, Any]) -> Self:  # noqa: N802  (as MLlib names setters)
         """Set the Param ``arguments``."""
-        self._set(arguments=_checked(value))
+        self._set(arguments=_check_arguments(value))
         return self
 
-    def _all_arguments(self) -> dict[str, Any]:
+    def _merge_arguments(self) -> dict[str, Any]:
         given = self.getOrDefault(self.arguments) if self.isSet(self.arguments) else {}
-        return {**self._arguments, **_checked(given)}
+        return {**self._arguments, **_check_arguments(given)}
 
     def _fit(self, dataset: DataFrame) -> RayModel:
         estimator = self._estimator_class(
-            **self._all_arguments(),
+            **self._merge_arguments(),
             label_column=self.getLabelCol(),
             feature_columns=[self.getFeaturesCol()],
-            **({"weight_column": weight} if (weight := self._optional(self.weightCol)) else {}),
+            **({"weight_column": weight} if (weight := self._get_optional(self.weightCol)) else {}),
         )
         result = estimator.fit(dataset)
         return self._copyValues(RayModel(estimator, result))
 
     def write(self) -> MLWriter:
         """Return a writer for the stage."""
-        return _Writer(self, (self._estimator_class, self._all_arguments()))
+        return _Writer(self, (self._estimator_class, self._merge_arguments()))
 
     @classmethod
     def read(cls) -> MLReader[RayEstimator]:
-        """Return a reader of stages."""
+        """Return a reader of stages. It unpickles, which can run any code: load only stages that you trust."""
         return _Reader(lambda content: cls(*content))
 
 
 class RayModel(Model, _Columns, MLReadable["RayModel"], MLWritable):
-    """What a :class:`RayEstimator` trained.
+    """A model that a :class:`RayEstimator` trained.
 
-    ``transform`` predicts on Ray at once, and gives a DataFrame over the result. Numeric predictions are doubles
-    and probabilities vectors, as MLlib's evaluators want them.
+    ``transform`` is not lazy: it predicts on Ray and returns a DataFrame over the result. Numeric predictions are
+    doubles and probabilities are vectors, as MLlib's evaluators require.
 
     Attributes:
         estimator: The fitted estimator.
-        result: Metrics of the fit; ``None`` for a model that was loaded.
+        result: Metrics of the fit; ``None`` if the model was loaded.
     """
 
     def __init__(self, estimator: Any, result: FitResult | None = None) -> None:
@@ -125,7 +128,7 @@ class RayModel(Model, _Columns, MLReadable["RayModel"], MLWritable):
         self.result = result
 
     def _transform(self, dataset: DataFrame) -> DataFrame:
-        prediction, probability = self.getPredictionCol(), self._optional(self.probabilityCol)
+        prediction, probability = self.getPredictionCol(), self._get_optional(self.probabilityCol)
         predicted: DataFrame = self.estimator.predict(
             dataset, prediction_column=prediction, probability_column=probability
         )
@@ -141,12 +144,12 @@ class RayModel(Model, _Columns, MLReadable["RayModel"], MLWritable):
 
     @classmethod
     def read(cls) -> MLReader[RayModel]:
-        """Return a reader of models; it unpickles, so that only what is trusted should be read."""
+        """Return a reader of models. It unpickles, which can run any code: load only models that you trust."""
         return _Reader(lambda content: cls(content))
 
 
 class _Writer(MLWriter):
-    """Writes Params as all Python stages do, and the rest pickled into the metadata."""
+    """Writes Params as other Python stages do, and pickles the rest into the metadata."""
 
     def __init__(self, stage: Any, content: Any) -> None:
         super().__init__()
@@ -155,7 +158,7 @@ class _Writer(MLWriter):
     def saveImpl(self, path: str) -> None:  # noqa: N802  (MLWriter's)
         stage = self._stage.copy()
         if stage.hasParam("arguments"):
-            stage.clear(stage.getParam("arguments"))  # in the content; it need not be JSON
+            stage.clear(stage.getParam("arguments"))  # the pickled content has them, and they need not be JSON
         pickled = base64.b64encode(cloudpickle.dumps(self._content)).decode()
         DefaultParamsWriter.saveMetadata(stage, path, self.sparkSession, extraMetadata={"pickled": pickled})
 
@@ -173,11 +176,11 @@ class _Reader(MLReader[Any]):
         return stage
 
 
-def _checked(arguments: dict[str, Any]) -> dict[str, Any]:
+def _check_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
     columns = [name for name in _BY_COLUMNS if name in arguments]
     if columns:
         raise InvalidArgumentError(
-            "Columns are Params of the stage: labelCol, featuresCol, weightCol. "
-            f"Leave out of the arguments: {', '.join(columns)}"
+            "Columns are Params of the stage: set labelCol, featuresCol and weightCol instead. "
+            f"Remove from the arguments: {', '.join(columns)}"
         )
     return dict(arguments)

@@ -1,4 +1,4 @@
-"""Hyperparameter search with Ray Tune over raydp's estimators; the rows are converted once for all trials."""
+"""Hyperparameter search with Ray Tune over raydp's estimators. All trials read the same converted rows."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from raydp._estimators.configuration import whole_number
-from raydp._estimators.data.inputs import RayInput, StoredInput, input_of
+from raydp._estimators.configuration import check_whole_number
+from raydp._estimators.data.frames import DatasetFrame, StoredFrame, wrap_frame
 from raydp._estimators.estimator import Estimator
-from raydp._estimators.frameworks.requirements import require
-from raydp._estimators.training.run import raydp_cause
+from raydp._estimators.frameworks import require
+from raydp._ray.failures import find_raydp_error
 from raydp.errors import InvalidArgumentError, TrainingError
 
 require("ray.tune", extra="xgboost")
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 __all__ = ["TuneResult", "fit"]
 
 _METRICS: tuple[str, ...] = ("rmse", "mae", "r2", "accuracy", "logloss", "auc")
-_CLASS = "class"  # file beside a saved estimator that says which class can load it
+_CLASS_FILE = "class"  # in the folder of a saved estimator; names the class that can load it
 
 
 @dataclass(frozen=True)
 class TuneResult:
-    """The outcome of a search.
+    """The result of a search.
 
     Attributes:
         best_estimator: The fitted estimator of the best trial.
-        best_config: What the search space gave to it.
+        best_config: The values that the search space chose for it.
         best_metrics: Its metrics.
-        trials: A row per trial: its configuration (``config/…``), metrics, and times.
+        trials: A pandas DataFrame with a row per trial: its values (``config/…``), metrics and times.
     """
 
     best_estimator: Any
@@ -64,56 +64,60 @@ def fit(
 ) -> TuneResult:
     """Search for the best arguments of an estimator.
 
-    The frames are converted once; all trials read the same blocks in Ray's object store. Each trial makes an
-    estimator, fits it on Ray workers of its own, and evaluates it.
+    The frames are converted once, and all trials read the same blocks in Ray's object store. Each trial creates an
+    estimator, fits it on its own Ray workers, and evaluates it.
 
     Args:
-        make: Called with the values of the search space by name, gives the estimator to train, such as
-            ``lambda depth: XGBoostEstimator({"max_depth": depth}, "label")``.
-        search_space: Ray Tune's: constants, ``tune.choice([...])``, ``tune.grid_search([...])`` and so on.
-        train_ds: Rows to learn from: a Spark DataFrame, Ray Dataset or pandas frame.
-        evaluate_ds: Rows to measure with; also given to ``fit``, for early stopping.
+        make: A function that returns the estimator to train, such as
+            ``lambda depth: XGBoostEstimator({"max_depth": depth}, "label")``. Its arguments are the values of the
+            search space, by name.
+        search_space: A search space of Ray Tune: constants, ``tune.choice([...])``, ``tune.grid_search([...])`` and
+            so on.
+        train_ds: The frame to learn from: a Spark DataFrame, Ray Dataset or pandas DataFrame.
+        evaluate_ds: The frame to evaluate with. ``fit`` gets it too, for early stopping.
         metric: A metric of the estimator's ``evaluate``, such as ``"rmse"`` or ``"auc"``.
-        mode: Whether less or more of it is better.
-        num_samples: Samples of the search space; a grid is gone through in each.
-        max_concurrent_trials: Trials at the same time; the cluster must have room for the workers of all.
-        search_alg: One of Ray Tune's search algorithms; random and grid search by default.
-        storage_path: Folder for what trials leave, reachable from every node, and kept; by default a temporary one
-            of this machine, which serves clusters of one node.
+        mode: ``"min"`` (the default) if a smaller metric is better, ``"max"`` if a larger one is.
+        num_samples: Number of samples of the search space, each with the whole grid; 1 by default.
+        max_concurrent_trials: Number of trials at the same time; 1 by default. The cluster needs capacity for the
+            workers of all of them.
+        search_alg: A search algorithm of Ray Tune; random and grid search by default.
+        storage_path: Folder for the files of the trials, which every node can reach. It is kept. By default a
+            temporary folder on this machine, which works on a cluster of one node.
 
     Returns:
-        The best trial's estimator, and all trials.
+        The estimator of the best trial, and the metrics of all trials.
 
     Raises:
-        InvalidArgumentError: An argument is wrong.
-        NotADataFrameError: Something else than a frame was given.
-        TrainingError: No trial succeeded; the first one's error is the cause. One of raydp's is raised itself.
+        InvalidArgumentError: An argument has a wrong value.
+        NotADataFrameError: ``train_ds`` or ``evaluate_ds`` is not a frame.
+        TrainingError: No trial succeeded. Its cause is the error of the first trial. If that is one of raydp's
+            errors, it is raised instead.
     """
     if not callable(make):
-        raise InvalidArgumentError(f"make must be a function that gives an estimator; got: {make!r}")
+        raise InvalidArgumentError(f"make must be a function that returns an estimator; got: {make!r}")
     if metric not in _METRICS:
         raise InvalidArgumentError(f"metric must be one of {', '.join(_METRICS)}; got: {metric!r}")
     if mode not in ("min", "max"):
         raise InvalidArgumentError(f"mode must be 'min' or 'max'; got: {mode!r}")
     for name, value in (("num_samples", num_samples), ("max_concurrent_trials", max_concurrent_trials)):
-        whole_number(name, value)
-    train, evaluate = _stored(train_ds), _stored(evaluate_ds)
+        check_whole_number(name, value)
+    train, evaluate = _store(train_ds), _store(evaluate_ds)
 
-    def trial(config: dict[str, Any], train: StoredInput, evaluate: StoredInput) -> None:
+    def run_trial(config: dict[str, Any], train: StoredFrame, evaluate: StoredFrame) -> None:
         estimator = make(**config)
         if not isinstance(estimator, Estimator):
-            raise InvalidArgumentError(f"make must give one of raydp's estimators; it gave: {estimator!r}")
+            raise InvalidArgumentError(f"make must return one of raydp's estimators; it returned: {estimator!r}")
         estimator.fit(train, evaluate)
         with tempfile.TemporaryDirectory(prefix="raydp-trial-") as saved:
             estimator.save(saved)
-            (Path(saved) / _CLASS).write_text(f"{type(estimator).__module__}:{type(estimator).__qualname__}")
-            tune.report(_measured(estimator, evaluate, metric), checkpoint=Checkpoint.from_directory(saved))
+            (Path(saved) / _CLASS_FILE).write_text(f"{type(estimator).__module__}:{type(estimator).__qualname__}")
+            tune.report(_evaluate(estimator, evaluate, metric), checkpoint=Checkpoint.from_directory(saved))
 
     folder = storage_path or tempfile.mkdtemp(prefix="raydp-tune-")
     try:
         found = tune.Tuner(
-            # Its workers have resources of their own.
-            tune.with_resources(tune.with_parameters(trial, train=train, evaluate=evaluate), {"CPU": 0.001}),
+            # The trial's own process needs next to nothing, because it waits for its workers.
+            tune.with_resources(tune.with_parameters(run_trial, train=train, evaluate=evaluate), {"CPU": 0.001}),
             param_space=dict(search_space),
             tune_config=tune.TuneConfig(
                 metric=metric,
@@ -124,47 +128,50 @@ def fit(
             ),
             run_config=tune.RunConfig(storage_path=folder, verbose=0),
         ).fit()
-        return _best(found)
+        return _find_best(found)
     finally:
         if storage_path is None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _measured(estimator: Estimator, frame: StoredInput, metric: str) -> dict[str, float]:
+def _evaluate(estimator: Estimator, frame: StoredFrame, metric: str) -> dict[str, float]:
     metrics = estimator.evaluate(frame)
     if metric not in metrics:
         raise InvalidArgumentError(
-            "The estimators have no such metric: a regression has others than a classification. "
-            f"metric: {metric}; they have: {', '.join(metrics)}"
+            "The estimators have no metric of this name; those of a regression and of a classification differ. "
+            f"metric: {metric}; available: {', '.join(metrics)}"
         )
     return metrics
 
 
-def _stored(frame: Any) -> StoredInput:
-    """Bring a frame into the object store."""
-    found = input_of(frame)
+def _store(frame: Any) -> StoredFrame:
+    """Put all columns of a frame into the object store."""
+    found = wrap_frame(frame)
     names = found.column_names()
-    if isinstance(found, RayInput):
-        found = RayInput(found.dataset.map_batches(_same, batch_format="pyarrow", zero_copy_batch=True))
-    return StoredInput(names, found.blocks(names))
+    if isinstance(found, DatasetFrame):
+        # Blocks of a Dataset need not be Arrow tables. This makes them so.
+        found = DatasetFrame(found.dataset.map_batches(_identity, batch_format="pyarrow", zero_copy_batch=True))
+    return StoredFrame(names, found.store(names))
 
 
-def _same(table: Any) -> Any:
+def _identity(table: Any) -> Any:
     return table
 
 
-def _best(found: tune.ResultGrid) -> TuneResult:
+def _find_best(found: tune.ResultGrid) -> TuneResult:
     if found.num_errors == len(found):
         first = found.errors[0] if found.errors else None
-        cause = raydp_cause(first)
+        cause = find_raydp_error(first)
         if cause is not None:
             raise cause from first
-        raise TrainingError(f"No trial succeeded; the first one's error is below. Trials: {len(found)}") from first
+        raise TrainingError(
+            f"No trial succeeded; the cause is the error of the first one. Trials: {len(found)}"
+        ) from first
     best = found.get_best_result()
     if best.checkpoint is None or best.metrics is None:
-        raise TrainingError(f"The best trial left no model: {best.path}")
+        raise TrainingError(f"The best trial saved no model. Trial: {best.path}")
     with best.checkpoint.as_directory() as folder:
-        module, name = (Path(folder) / _CLASS).read_text().split(":")
+        module, name = (Path(folder) / _CLASS_FILE).read_text().split(":")
         estimator = getattr(importlib.import_module(module), name).load(folder)
     metrics: dict[str, float] = {name: best.metrics[name] for name in _METRICS if name in best.metrics}
     return TuneResult(estimator, dict(best.config or {}), metrics, found.get_dataframe())

@@ -79,9 +79,9 @@ def test_a_validator_is_saved_and_loaded(spark: SparkSession, tmp_path: Path) ->
 
 
 def test_wrong_arguments() -> None:
-    with pytest.raises(InvalidArgumentError, match="must be a class of raydp's estimators"):
+    with pytest.raises(InvalidArgumentError, match="must be one of raydp's estimator classes"):
         RayEstimator(dict)
-    with pytest.raises(InvalidArgumentError, match="Leave out of the arguments: label_column"):
+    with pytest.raises(InvalidArgumentError, match="Remove from the arguments: label_column"):
         RayEstimator(XGBoostEstimator, {"label_column": "y"})
-    with pytest.raises(InvalidArgumentError, match="Leave out of the arguments: feature_columns"):
+    with pytest.raises(InvalidArgumentError, match="Remove from the arguments: feature_columns"):
         RayEstimator(XGBoostEstimator).setArguments({"feature_columns": ["x"]})

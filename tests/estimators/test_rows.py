@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from raydp._estimators import metrics
 from raydp._estimators.configuration import configure
-from raydp._estimators.data.inputs import Blocks, input_of
-from raydp._estimators.data.labels import classes_of
-from raydp._estimators.data.layout import Layout, columns_of
-from raydp._estimators.data.matrices import complete_rows, feature_matrix
-from raydp._estimators.data.shards import shards_of
-from raydp._estimators.data.statistics import statistics_of
+from raydp._estimators.data.frames import StoredBlocks, wrap_frame
+from raydp._estimators.data.labels import find_classes
+from raydp._estimators.data.layout import Layout, select_columns
+from raydp._estimators.data.matrices import build_feature_matrix, find_complete_rows
+from raydp._estimators.data.shards import split_rows
+from raydp._estimators.data.statistics import collect_statistics
 from raydp._ray.internals import arrow_table
 from raydp.errors import InvalidDataError
 from raydp.xgboost import XGBoostEstimator
@@ -68,7 +68,7 @@ def test_predict_keeps_row_identity_for_any_partitioning(
 def test_each_row_goes_to_one_worker_in_order(ray_cluster: Any, sizes: list[int], workers: int) -> None:
     bounds = np.cumsum([0, *sizes])
     tables = [pa.table({"id": range(low, low + size), "other": [0] * size}) for low, size in zip(bounds, sizes)]  # noqa: B905
-    shards = shards_of([ray.put(table) for table in tables], sizes, ["id"], workers)
+    shards = split_rows([ray.put(table) for table in tables], sizes, ["id"], workers)
     dealt = [[row["id"] for table in shard.tables() for row in table.to_pylist()] for shard in shards]
     assert [row for shard in dealt for row in shard] == list(range(sum(sizes)))
     assert [len(rows) for rows in dealt] == [shard.rows for shard in shards]
@@ -94,7 +94,7 @@ def tables(draw: st.DrawFn) -> tuple[pa.Table, list[int]]:
 @given(found=tables(), fill=st.none() | st.floats(-5, 5))
 def test_matrices_hold_the_values_of_the_rows(found: tuple[pa.Table, list[int]], fill: float | None) -> None:
     table, widths = found
-    matrix = feature_matrix(table, table.column_names, widths, fill=fill, dtype=np.float64)
+    matrix = build_feature_matrix(table, table.column_names, widths, fill=fill, dtype=np.float64)
     missing = math.nan if fill is None else fill
     expected = []
     for row in table.to_pylist():
@@ -111,14 +111,17 @@ def test_matrices_hold_the_values_of_the_rows(found: tuple[pa.Table, list[int]],
 @given(found=tables())
 def test_statistics_count_what_is_missing(ray_cluster: Any, found: tuple[pa.Table, list[int]]) -> None:
     table, widths = found
-    blocks = Blocks((ray.put(table), ray.put(table[:2])), table.schema, table.nbytes)
-    counted = statistics_of(blocks, table.column_names, label=None, weight=None, wants_classes=False)
-    complete = [complete_rows(feature_matrix(t, t.column_names, widths, dtype=np.float64)) for t in (table, table[:2])]
+    blocks = StoredBlocks((ray.put(table), ray.put(table[:2])), table.schema, table.nbytes)
+    counted = collect_statistics(blocks, table.column_names, label=None, weight=None, collect_labels=False)
+    complete = [
+        find_complete_rows(build_feature_matrix(t, t.column_names, widths, dtype=np.float64))
+        for t in (table, table[:2])
+    ]
     assert counted.rows == [table.num_rows, min(table.num_rows, 2)]
     assert counted.incomplete == [int((~rows).sum()) for rows in complete]
     for name, width in zip(table.column_names, widths, strict=True):
         rows = np.concatenate(
-            [complete_rows(feature_matrix(t, [name], [width], dtype=np.float64)) for t in (table, table[:2])]
+            [find_complete_rows(build_feature_matrix(t, [name], [width], dtype=np.float64)) for t in (table, table[:2])]
         )
         assert counted.missing.get(name, 0) == int((~rows).sum())
 
@@ -126,43 +129,43 @@ def test_statistics_count_what_is_missing(ray_cluster: Any, found: tuple[pa.Tabl
 def test_tensors_are_arrays(ray_cluster: Any) -> None:
     values = np.arange(12, dtype=np.float32).reshape(3, 2, 2)
     values[1, 1, 0] = math.nan
-    rows = input_of(ray.data.from_numpy(values))
-    assert columns_of(rows, configure(None, 1, None, {"feature_columns": ["data"]}, handles_missing=True)) == (
+    rows = wrap_frame(ray.data.from_numpy(values))
+    assert select_columns(rows, configure(None, 1, None, {"feature_columns": ["data"]}, handles_missing=True)) == (
         ["data"],
         [],
     )
-    blocks = rows.blocks(["data"])
-    counted = statistics_of(blocks, ["data"], label=None, weight=None, wants_classes=False)
+    blocks = rows.store(["data"])
+    counted = collect_statistics(blocks, ["data"], label=None, weight=None, collect_labels=False)
     assert (counted.lengths, counted.missing) == ({"data": (4, 4)}, {"data": 1})
     tables = [arrow_table(ray.get(ref)) for ref in blocks.refs]
-    matrices = [feature_matrix(table, ["data"], [4]) for table in tables]
+    matrices = [build_feature_matrix(table, ["data"], [4]) for table in tables]
     np.testing.assert_array_equal(np.concatenate(matrices), values.reshape(3, 4))
 
 
 def test_pandas_names_that_are_no_strings_and_categories() -> None:
     frame = pd.DataFrame({1: [1.5, 2.5], 2: pd.Categorical(["a", "b"]), "2.0": pd.Categorical([7, 8])})
-    rows = input_of(frame)
+    rows = wrap_frame(frame)
     assert rows.column_names() == ["1", "2", "2.0"]
     assert rows.schema(["2", "1", "2.0"]) == pa.schema({"2": pa.string(), "1": pa.float64(), "2.0": pa.int64()})
     assert rows.table(["2.0", "2"]).to_pydict() == {"2.0": [7, 8], "2": ["a", "b"]}
 
 
 def test_names_that_a_framework_cannot_use() -> None:
-    assert Layout(("v", "x y"), (2, 1), None, None).names_without("[]") == ["v_0", "v_1", "x y"]
-    assert Layout(("v", "v_1"), (2, 1), None, None).names_without("[]") is None
-    assert Layout(("x y", "x_y"), (1, 1), None, None).names_without("[]") is None
-    assert Layout(("x[0]",), (1,), None, None).names_without("[]") is None
+    assert Layout(("v", "x y"), (2, 1), None, None).usable_names("[]") == ["v_0", "v_1", "x y"]
+    assert Layout(("v", "v_1"), (2, 1), None, None).usable_names("[]") is None
+    assert Layout(("x y", "x_y"), (1, 1), None, None).usable_names("[]") is None
+    assert Layout(("x[0]",), (1,), None, None).usable_names("[]") is None
 
 
 @given(
     labels=st.lists(st.text(max_size=3) | st.sampled_from("ab"), min_size=2).filter(lambda found: len(set(found)) > 1)
 )
 def test_labels_come_back(labels: list[str]) -> None:
-    classes = classes_of(set(labels), pa.string(), "label")
+    classes = find_classes(set(labels), pa.string(), "label")
     encoded = classes.encode(pa.chunked_array([labels]))
     assert classes.decode(encoded).to_pylist() == labels
     assert [sorted(set(labels))[int(code)] for code in encoded] == labels
-    with pytest.raises(InvalidDataError, match="none of the classes"):
+    with pytest.raises(InvalidDataError, match="not trained with these labels"):
         classes.encode(pa.chunked_array([["".join(labels) + "?"]]))
 
 
@@ -191,8 +194,8 @@ def test_metrics_of_parts_are_scikit_learns_of_the_whole(found: tuple[Any, Any, 
     parts = [np.split(values, cuts) for values in (scores, labels, weights)]
 
     def merged(classes: int | None) -> dict[str, float]:
-        sums = [metrics.sums_of(s, y, w, classes=classes) for s, y, w in zip(*parts, strict=True) if len(s)]
-        return metrics.finished(sums, classes=classes)
+        sums = [metrics.compute_sums(s, y, w, classes=classes) for s, y, w in zip(*parts, strict=True) if len(s)]
+        return metrics.compute_metrics(sums, classes=classes)
 
     assert merged(2) == pytest.approx(
         {

@@ -174,24 +174,24 @@ def test_two_workers_learn_classes_and_stop_early(
 def test_shapes_that_disagree_are_named(ray_cluster: Any, rows: pd.DataFrame) -> None:
     with pytest.raises(InvalidDataError, match=r"\(rows, 3\) of float32, from x, n, flag; .*5"):
         TFEstimator(**options(model=regression(5))).fit(rows)
-    with pytest.raises(InvalidDataError, match="whether merge_feature_columns is as it should be"):
+    with pytest.raises(InvalidDataError, match="and merge_feature_columns"):
         TFEstimator(**options(merge_feature_columns=False)).fit(rows)
     two = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, activation="softmax")])
-    with pytest.raises(InvalidDataError, match=r"more classes than stated: kind has 3, stated: 2"):
+    with pytest.raises(InvalidDataError, match=r"more classes than declared. Label kind: 3, declared: 2"):
         TFEstimator(**options(model=two, loss="categorical_crossentropy", label_columns="kind")).fit(rows)
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"model": None}, "model must be given"),
-        ({"optimizer": None}, "optimizer must be given"),
-        ({"optimizer": "fastest"}, "cannot make this optimizer"),
-        ({"loss": None}, "loss must be given"),
-        ({"loss": "anger"}, "cannot make this loss"),
-        ({"metrics": ["beauty"]}, "cannot make this metrics"),
+        ({"model": None}, "model must be a keras.Model"),
+        ({"optimizer": None}, "optimizer is missing"),
+        ({"optimizer": "fastest"}, "cannot create this optimizer"),
+        ({"loss": None}, "loss is missing"),
+        ({"loss": "anger"}, "cannot create this loss"),
+        ({"metrics": ["beauty"]}, "cannot create this metrics"),
         ({"metrics": "mae"}, "takes a list"),
-        ({"callbacks": [print]}, "callbacks takes callbacks of Keras"),
+        ({"callbacks": [print]}, "callbacks takes Keras callbacks"),
         ({"batch_size": 0}, "batch_size must be a whole number"),
         ({"num_epochs": 1.5}, "num_epochs must be a whole number"),
         ({"early_stopping_epochs": 0}, "early_stopping_epochs must be"),
@@ -209,5 +209,5 @@ def test_wrong_arguments(changes: dict[str, Any], words: str) -> None:
     ("argument", "value", "instead"), [("extra_config", {}, "placement_strategy"), ("use_gpu", False, "GPU")]
 )
 def test_arguments_of_1_6_say_what_replaces_them(argument: str, value: Any, instead: str) -> None:
-    with pytest.warns(DeprecationWarning, match=f"{argument} has no effect any more: .*{instead}"):
+    with pytest.warns(DeprecationWarning, match=f"{argument} no longer has an effect: .*{instead}"):
         TFEstimator(**options(**{argument: value}))

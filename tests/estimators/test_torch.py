@@ -133,7 +133,7 @@ def test_shapes_that_disagree_are_named(ray_cluster: Any, rows: pd.DataFrame) ->
         InvalidDataError, match=r"\(rows, 3\) of torch.float32, from x, n, flag; first layer: 0: Linear"
     ):
         TorchEstimator(**options(model=regression(5))).fit(rows)
-    with pytest.raises(InvalidDataError, match=r"more classes than stated: kind has 3, stated: 2"):
+    with pytest.raises(InvalidDataError, match=r"more classes than declared. Label kind: 3, declared: 2"):
         TorchEstimator(
             **options(model=torch.nn.Linear(3, 2), loss=torch.nn.CrossEntropyLoss(), label_column="kind")
         ).fit(rows)
@@ -142,15 +142,15 @@ def test_shapes_that_disagree_are_named(ray_cluster: Any, rows: pd.DataFrame) ->
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"model": None}, "model must be given"),
-        ({"loss": 3}, "loss must be given"),
+        ({"model": None}, "model must be a PyTorch object"),
+        ({"loss": 3}, "loss must be a PyTorch object"),
         ({"batch_size": 0}, "batch_size must be a whole number"),
         ({"num_epochs": 1.5}, "num_epochs must be a whole number"),
         ({"early_stopping_epochs": 0}, "early_stopping_epochs must be"),
         ({"scheduler_step_freq": "hour"}, "'batch' or 'epoch'"),
         ({"feature_types": [torch.float32, "int"]}, "feature_types takes a torch.dtype"),
         ({"callbacks": [object()]}, "callbacks takes functions of"),
-        ({"loss": lambda config: config}, "it made: {}"),
+        ({"loss": lambda config: config}, "it returned: {}"),
         ({"nulls": "keep"}, "cannot train with missing values"),
         ({"label_column": None}, "label_column"),
     ],
@@ -171,5 +171,5 @@ def test_wrong_arguments(changes: dict[str, Any], words: str) -> None:
     ],
 )
 def test_arguments_of_1_6_say_what_replaces_them(argument: str, value: Any, instead: str) -> None:
-    with pytest.warns(DeprecationWarning, match=f"{argument} has no effect any more: .*{instead}"):
+    with pytest.warns(DeprecationWarning, match=f"{argument} no longer has an effect: .*{instead}"):
         TorchEstimator(**options(**{argument: value}))

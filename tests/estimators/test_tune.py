@@ -37,7 +37,7 @@ def test_the_best_trial_gives_its_estimator(frame: DataFrame) -> None:
 @pytest.mark.parametrize(
     ("column", "metric", "error", "words"),
     [
-        ("x", "auc", InvalidArgumentError, "no such metric: .* metric: auc; they have: rmse, mae, r2"),
+        ("x", "auc", InvalidArgumentError, "no metric of this name; .* metric: auc; available: rmse, mae, r2"),
         ("speed", "rmse", InvalidDataError, "Missing: speed"),
     ],
 )

@@ -13,7 +13,7 @@ import ray
 
 from raydp.errors import ClusterError, InvalidArgumentError, MissingRequirementError, MpiError
 from raydp.mpi import MPIType, create_mpi_job
-from raydp.mpi.flavors import installed_type
+from raydp.mpi.flavors import detect_type
 from raydp.mpi.mailbox import Mailbox
 from support import programs
 
@@ -137,7 +137,7 @@ def test_ranks_that_do_not_come_up(job: MPIJob) -> None:
     failing.stop()
     with pytest.raises(MissingRequirementError, match="Not found: no-such-mpirun"):
         create_mpi_job("test", 1, 1, 1, mpi_script_prepare_fn=lambda _: "no-such-mpirun -N 1").start()
-    with pytest.raises(ClusterError, match=r"The MPI processes found no room.*1 x {CPU: 50}"):
+    with pytest.raises(ClusterError, match=r"The MPI processes found no free resources.*1 x {CPU: 50}"):
         create_mpi_job("test", 1, 50, 1, timeout=0.5).start()
     with pytest.raises(InvalidArgumentError, match=r"another MPI than mpi_type.*INTEL_MPI.*OPEN_MPI"):
         create_mpi_job("test", 1, 1, 1, mpi_type="intel_mpi").start()
@@ -163,10 +163,10 @@ def test_implementations_are_told_apart(tmp_path: Path, words: str, kind: MPITyp
     program.write_text(f"#!/bin/sh\necho '{words}'\n")
     program.chmod(0o755)
     if kind is not None:
-        assert installed_type(str(program)) is kind
+        assert detect_type(str(program)) is kind
     else:
         with pytest.raises(MissingRequirementError, match=r"none of Open MPI.*version 3"):
-            installed_type(str(program))
+            detect_type(str(program))
 
 
 @pytest.mark.parametrize(
@@ -196,8 +196,8 @@ def test_the_mailbox_wants_the_token() -> None:
             with pytest.raises(PermissionError, match="token"):
                 await attempt
         await mailbox.join("secret", 0, "here")
-        with pytest.raises(ValueError, match="there already"):
+        with pytest.raises(ValueError, match="already joined"):
             await mailbox.join("secret", 0, "there")
-        assert await mailbox.joined("secret") == ["here"]
+        assert await mailbox.await_ranks("secret") == ["here"]
 
     asyncio.run(try_without())

@@ -1,4 +1,4 @@
-"""The one configuration that all estimators share, and the keyword arguments that make it."""
+"""The configuration that all estimators share, and the checks of the arguments that it is built from."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ __all__ = [
     "Options",
     "TrainingOptions",
     "check_callbacks",
+    "check_label_column",
+    "check_whole_number",
     "configure",
-    "whole_number",
 ]
 
 NullPolicy = Literal["error", "drop", "fill", "keep"]
-_POLICIES = ("error", "drop", "fill", "keep")
+_NULL_POLICIES = ("error", "drop", "fill", "keep")
 PLACEMENT_STRATEGIES = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")
 
 
 class CommonOptions(TypedDict, total=False):
-    """Keyword arguments of every estimator; see :class:`Configuration` for their meaning and defaults."""
+    """Keyword arguments of every estimator. :class:`Configuration` has their meaning and defaults."""
 
     weight_column: str | None
     nulls: NullPolicy
@@ -41,13 +42,13 @@ class CommonOptions(TypedDict, total=False):
 
 
 class TrainingOptions(CommonOptions, total=False):
-    """The same with those that ``TFEstimator`` had among its positional arguments in RayDP 1.6."""
+    """Adds what was a positional argument of ``TFEstimator`` in RayDP 1.6."""
 
     callbacks: Sequence[Any]
 
 
 class Options(TrainingOptions, total=False):
-    """The same with those that RayDP 1.6 had among the positional arguments of some estimators."""
+    """Adds what was a positional argument of other estimators in RayDP 1.6."""
 
     feature_columns: Sequence[str] | None
     placement_strategy: str
@@ -55,28 +56,30 @@ class Options(TrainingOptions, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class Configuration:
-    """How an estimator treats its data and its workers, whatever the framework.
+    """How an estimator treats its data and its workers, in every framework.
 
     Attributes:
-        label_column: The column to predict; ``None`` where the estimator learns without labels.
-        feature_columns: Columns to predict from, numbers, booleans, ML vectors or arrays of numbers; ``None``: all
-            but the label and the weight.
-        weight_column: Column of the rows' weights, 0 or more; ``None``: all rows count alike.
-        num_workers: Training processes, 1 or more.
-        resources_per_worker: Ray resources of each, such as ``{"CPU": 2, "GPU": 1}``; by default one CPU.
-        nulls: What to do about nulls and NaN in features: ``"error"`` (the default), ``"drop"`` the rows, ``"fill"``
-            with ``fill_value``, or ``"keep"`` them for frameworks that know missing values. A prediction for a row
-            that would be dropped is null.
-        fill_value: What nulls become with ``nulls="fill"``; 0 by default.
-        seed: Seed of everything random in training; ``None``: the framework's default.
-        callbacks: Callbacks in the framework's own form; they run in the workers.
-        checkpoint_dir: Folder for checkpoints, reachable from every node (a path or a URI that PyArrow knows). A
-            fit that failed or whose driver died is resumed by the next one with the same estimator and rows. By
-            default a temporary folder of this machine, which serves retries on clusters of one node.
-        checkpoint_every: Rounds or epochs between checkpoints.
-        placement_strategy: Ray's placement strategy for the workers.
-        start_timeout: Seconds to wait for the cluster to have room for the workers.
-        progress: Whether to draw a progress bar; ``None``: when standard error is a terminal.
+        label_column: The column to predict; ``None`` for an estimator that learns without labels.
+        feature_columns: The columns to predict from: numbers, booleans, ML vectors or arrays of numbers; ``None``
+            (the default): all columns except the label and the weight.
+        weight_column: Column with the rows' weights, numbers of 0 or more; ``None`` (the default): all rows have the
+            same weight.
+        num_workers: Number of training processes, 1 or more.
+        resources_per_worker: Ray resources of each training process, such as ``{"CPU": 2, "GPU": 1}``; by default one
+            CPU.
+        nulls: What to do about nulls and NaN in features: ``"error"`` (the default) raises an error, ``"drop"`` leaves
+            out the rows, ``"fill"`` replaces the values by ``fill_value``, ``"keep"`` passes them to a framework that
+            handles missing values. With ``"drop"``, the prediction for such a row is null.
+        fill_value: What replaces nulls with ``nulls="fill"``; 0 by default.
+        seed: Seed of everything random in training, from 0 to 2147483647; ``None``: the framework's default.
+        callbacks: Callbacks in the framework's own form. They run in the workers.
+        checkpoint_dir: Folder for checkpoints that every node can reach, as a path or a URI that PyArrow supports.
+            After a fit that failed or whose driver died, the next fit with the same estimator and rows resumes from
+            there. By default a temporary folder on this machine, from which a cluster of one node can resume.
+        checkpoint_every: Number of rounds or epochs between checkpoints; 10 by default.
+        placement_strategy: Ray's placement strategy for the workers; ``"PACK"`` by default.
+        start_timeout: Seconds to wait until the cluster has capacity for the workers; 60 by default.
+        progress: Whether to draw a progress bar; ``None`` (the default): if standard error is a terminal.
     """
 
     label_column: str | None
@@ -99,6 +102,11 @@ class Configuration:
         """The Ray resources of one worker."""
         return {"CPU": 1.0, **{name: float(amount) for name, amount in (self.resources_per_worker or {}).items()}}
 
+    @property
+    def null_fill(self) -> float | None:
+        """What replaces nulls in features; ``None``: they become NaN."""
+        return self.fill_value if self.nulls == "fill" else None
+
 
 def configure(
     label_column: str | None,
@@ -108,34 +116,34 @@ def configure(
     *,
     handles_missing: bool,
 ) -> Configuration:
-    """Check an estimator's arguments and make its configuration.
+    """Check an estimator's arguments and return its configuration.
 
     Args:
         label_column: As in :class:`Configuration`.
-        num_workers: As there.
-        resources_per_worker: As there; ``"gpu"`` and ``"cpu"`` are understood too.
+        num_workers: As in :class:`Configuration`.
+        resources_per_worker: As in :class:`Configuration`; ``"cpu"`` and ``"gpu"`` are accepted too.
         options: The other keyword arguments of the estimator.
-        handles_missing: Whether the framework can be given missing values, so that ``nulls="keep"`` makes sense.
+        handles_missing: Whether the framework accepts missing values, as ``nulls="keep"`` requires.
 
     Raises:
-        InvalidArgumentError: An argument is wrong.
-        TypeError: There is no such option.
+        InvalidArgumentError: An argument has a wrong value.
+        TypeError: An argument does not exist.
     """
     unknown = sorted(set(options) - Options.__optional_keys__)
     if unknown:
-        raise TypeError(f"An estimator has no such argument: {', '.join(unknown)}")
+        raise TypeError(f"An estimator has no argument of this name: {', '.join(unknown)}")
     given: dict[str, Any] = {**options}
     features = given.pop("feature_columns", None)
     if "checkpoint_every" in given:
-        given["checkpoint_every"] = whole_number("checkpoint_every", given["checkpoint_every"])
+        given["checkpoint_every"] = check_whole_number("checkpoint_every", given["checkpoint_every"])
     if given.get("seed") is not None:
-        given["seed"] = _seed(given["seed"])
+        given["seed"] = _check_seed(given["seed"])
     if isinstance(features, str):
         raise InvalidArgumentError(f"feature_columns takes a list of column names, not one name; got: {features!r}")
     configuration = Configuration(
         label_column=label_column,
-        num_workers=whole_number("num_workers", num_workers),
-        resources_per_worker=_resources(resources_per_worker),
+        num_workers=check_whole_number("num_workers", num_workers),
+        resources_per_worker=_normalize_resources(resources_per_worker),
         feature_columns=None if features is None else tuple(features),
         callbacks=tuple(given.pop("callbacks", None) or ()),
         **given,
@@ -144,41 +152,47 @@ def configure(
     return configuration
 
 
-def whole_number(name: str, value: Any, least: int = 1) -> int:
-    """Return an argument that is to be a whole number, NumPy's kinds included, as an ``int``.
+def check_whole_number(name: str, value: Any, least: int = 1) -> int:
+    """Return an argument that must be a whole number, also one of NumPy's types, as an ``int``.
 
     Raises:
-        InvalidArgumentError: It is none, or too small.
+        InvalidArgumentError: The value is not a whole number, or it is too small.
     """
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise InvalidArgumentError(f"{name} must be a whole number of at least {least}; got: {value!r}")
     return int(value)
 
 
-def check_callbacks(configuration: Configuration, fits: Callable[[Any], bool], wanted: str) -> None:
-    """Raise InvalidArgumentError for the first callback that is not of the framework's form.
+def check_label_column(label_column: Any) -> None:
+    """Raise InvalidArgumentError if the label column of an estimator that needs one is not a string."""
+    if not isinstance(label_column, str):
+        raise InvalidArgumentError(f"label_column must be the name of a column; got: {label_column!r}")
+
+
+def check_callbacks(configuration: Configuration, is_valid: Callable[[Any], bool], expected: str) -> None:
+    """Raise InvalidArgumentError for the first callback that the framework does not accept.
 
     Args:
-        configuration: Has the callbacks.
-        fits: Tells whether one is of that form.
-        wanted: Describes the form.
+        configuration: Contains the callbacks.
+        is_valid: Returns whether the framework accepts a callback.
+        expected: Describes the callbacks that it accepts, for the message.
     """
     for callback in configuration.callbacks:
-        if not fits(callback):
-            raise InvalidArgumentError(f"callbacks takes {wanted}; got: {callback!r}")
+        if not is_valid(callback):
+            raise InvalidArgumentError(f"callbacks takes {expected}; got: {callback!r}")
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def _seed(given: Any) -> int:
+def _check_seed(given: Any) -> int:
     if isinstance(given, bool) or not isinstance(given, Integral) or not 0 <= int(given) < 2**31:
         raise InvalidArgumentError(f"seed must be a whole number from 0 to 2147483647; got: {given!r}")
     return int(given)
 
 
-def _resources(given: Mapping[str, float] | None) -> dict[str, float] | None:
+def _normalize_resources(given: Mapping[str, float] | None) -> dict[str, float] | None:
     if given is None:
         return None
     if not isinstance(given, Mapping):
@@ -186,7 +200,7 @@ def _resources(given: Mapping[str, float] | None) -> dict[str, float] | None:
     resources = {name.upper() if name.lower() in ("cpu", "gpu") else name: amount for name, amount in given.items()}
     for name, amount in resources.items():
         if not _is_number(amount) or not 0 <= amount < math.inf:
-            raise InvalidArgumentError(f"A worker's resources are numbers of 0 or more; got {name}: {amount!r}")
+            raise InvalidArgumentError(f"A worker's resources must be numbers of 0 or more; got {name}: {amount!r}")
     return resources
 
 
@@ -195,9 +209,9 @@ def _check(configuration: Configuration, *, handles_missing: bool) -> None:
     for name in ("label_column", "weight_column", "checkpoint_dir"):
         value = getattr(c, name)
         if value is not None and (not isinstance(value, str) or not value):
-            raise InvalidArgumentError(f"{name} must be a string that is not empty; got: {value!r}")
-    if c.nulls not in _POLICIES:
-        raise InvalidArgumentError(f"nulls must be one of {', '.join(_POLICIES)}; got: {c.nulls!r}")
+            raise InvalidArgumentError(f"{name} must be a non-empty string; got: {value!r}")
+    if c.nulls not in _NULL_POLICIES:
+        raise InvalidArgumentError(f"nulls must be one of {', '.join(_NULL_POLICIES)}; got: {c.nulls!r}")
     if c.nulls == "keep" and not handles_missing:
         raise InvalidArgumentError(
             "This framework cannot train with missing values. Use nulls='drop', or nulls='fill' with a fill_value; "
@@ -212,7 +226,7 @@ def _check(configuration: Configuration, *, handles_missing: bool) -> None:
     if not c.start_timeout > 0:
         raise InvalidArgumentError(f"start_timeout must be a positive number of seconds; got: {c.start_timeout!r}")
     if c.label_column is not None and c.label_column == c.weight_column:
-        raise InvalidArgumentError(f"label_column and weight_column must be two columns; got: {c.label_column!r}")
+        raise InvalidArgumentError(f"label_column and weight_column must be different columns; got: {c.label_column!r}")
     _check_columns(c)
 
 
@@ -220,12 +234,10 @@ def _check_columns(c: Configuration) -> None:
     if c.feature_columns is None:
         return
     if not c.feature_columns or not all(isinstance(name, str) and name for name in c.feature_columns):
-        raise InvalidArgumentError(
-            f"feature_columns takes the names of one or more columns; got: {list(c.feature_columns)!r}"
-        )
+        raise InvalidArgumentError(f"feature_columns must name one or more columns; got: {list(c.feature_columns)!r}")
     repeated = sorted({name for name in c.feature_columns if c.feature_columns.count(name) > 1})
     if repeated:
         raise InvalidArgumentError(f"feature_columns names a column twice: {', '.join(repeated)}")
     for role in ("label_column", "weight_column"):
         if getattr(c, role) in c.feature_columns:
-            raise InvalidArgumentError(f"The {role} must not be among the features; got: {getattr(c, role)!r}")
+            raise InvalidArgumentError(f"{role} must not be one of the feature columns; got: {getattr(c, role)!r}")

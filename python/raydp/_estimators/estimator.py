@@ -1,4 +1,4 @@
-"""The base of all estimators: fit, evaluate, predict, save and load."""
+"""The base class of all estimators: fit, evaluate, predict, save and load."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from urllib.parse import urlsplit
 from ray import cloudpickle
 
 from raydp._estimators import inference
-from raydp._estimators.configuration import whole_number
-from raydp._estimators.data.inputs import input_of
-from raydp._estimators.data.layout import check_columns, columns_of
-from raydp._estimators.data.shards import Shard, shards_of
-from raydp._estimators.inference import Model
-from raydp._estimators.training.preparation import prepare, prepare_evaluation
+from raydp._estimators.configuration import check_whole_number
+from raydp._estimators.data.frames import wrap_frame
+from raydp._estimators.data.layout import check_columns, select_columns
+from raydp._estimators.data.shards import Shard, split_rows
+from raydp._estimators.inference import FittedModel
+from raydp._estimators.training.preparation import check_evaluation_rows, prepare_training_rows
 from raydp._estimators.training.result import FitResult
-from raydp._estimators.training.run import Job, run
+from raydp._estimators.training.run import TrainingJob, run
 from raydp._legacy.interfaces import EstimatorInterface, SparkEstimatorInterface
-from raydp._ray.capacity import await_room
+from raydp._ray.capacity import await_capacity
 from raydp._session.init_spark import stop_spark as stop_session
 from raydp.errors import InvalidArgumentError, NotFittedError
 
 if TYPE_CHECKING:
     from raydp._estimators.configuration import Configuration
-    from raydp._estimators.data.inputs import Blocks
+    from raydp._estimators.data.frames import StoredBlocks
     from raydp._estimators.data.layout import Layout
-    from raydp._estimators.frameworks.learner import Learner
+    from raydp._estimators.frameworks import Learner
 
-__all__ = ["Estimator", "deprecated_argument"]
+__all__ = ["Estimator", "warn_deprecated"]
 
 _DESCRIPTION, _PICKLE = "estimator.json", "estimator.pickle"
 _FORMAT = 1
@@ -42,14 +42,14 @@ _FORMAT = 1
 class Estimator(EstimatorInterface, SparkEstimatorInterface):
     """Trains a model on a frame, distributed over Ray workers.
 
-    A frame is a Spark DataFrame, a ``ray.data.Dataset`` or a ``pandas.DataFrame``. Its rows go to the workers
-    through Ray's object store; nothing is written to files but checkpoints.
+    A frame is a Spark DataFrame, a ``ray.data.Dataset`` or a ``pandas.DataFrame``. The workers read its rows from
+    Ray's object store. No files are written, except checkpoints.
 
     Attributes:
-        configuration: How data and workers are treated.
+        configuration: How the estimator treats its data and workers.
     """
 
-    def __init__(self, learner: Learner, configuration: Configuration, model: Model | None = None) -> None:
+    def __init__(self, learner: Learner, configuration: Configuration, model: FittedModel | None = None) -> None:
         self.configuration = configuration
         self._learner = learner
         self._model = model
@@ -58,19 +58,20 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
         """Train the model.
 
         Args:
-            train_ds: Rows to learn from.
-            evaluate_ds: Rows to measure with after each round or epoch; needed for early stopping.
-            max_retries: How often training goes on from its last checkpoint after a worker failed.
+            train_ds: The frame to learn from.
+            evaluate_ds: The frame to evaluate with after each round or epoch. Early stopping needs one.
+            max_retries: How many times training may resume from its latest checkpoint after a worker failed, 0 or
+                more.
 
         Returns:
-            Metrics and their course. The model is in the estimator then.
+            The metrics of each round or epoch. The estimator keeps the model.
 
         Raises:
-            NotADataFrameError: Something else than a frame was given.
-            InvalidDataError: Columns, nulls, classes or shapes are not what is needed; no worker was started.
-            InvalidArgumentError: ``max_retries`` is not a number of 0 or more.
-            ClusterError: The workers do not fit the cluster.
-            TrainingError: The workers failed more often than ``max_retries``, or once by a mistake of the program.
+            NotADataFrameError: An argument is not a frame.
+            InvalidDataError: Columns, nulls, classes or shapes do not fit; no worker was started.
+            InvalidArgumentError: ``max_retries`` is wrong, or early stopping has no ``evaluate_ds``.
+            ClusterError: The cluster has no capacity for the workers.
+            TrainingError: Workers failed more than ``max_retries`` times, or your own code raised an error.
         """
         return self._fit(train_ds, evaluate_ds, max_retries, stop_spark=False)
 
@@ -83,61 +84,67 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
         compression: str | None = None,
         stop_spark_after_conversion: bool = False,  # noqa: FBT001, FBT002  (position and name as in RayDP 1.6)
     ) -> FitResult:
-        """Train the model on Spark DataFrames, under RayDP 1.6's name.
+        """Train the model on Spark DataFrames. This is :meth:`fit` with the name and arguments of RayDP 1.6.
 
         Args:
-            train_df: As ``train_ds`` of :meth:`fit`.
-            evaluate_df: As ``evaluate_ds`` there.
-            max_retries: As there.
-            fs_directory: Has no effect any more; gives a deprecation warning.
-            compression: Has no effect any more; gives a deprecation warning.
-            stop_spark_after_conversion: Call :func:`raydp.stop_spark` once the rows are in Ray's store, so that the
-                workers can have the executors' cores.
+            train_df: The frame to learn from.
+            evaluate_df: The frame to evaluate with; see :meth:`fit`.
+            max_retries: See :meth:`fit`.
+            fs_directory: Deprecated; has no effect.
+            compression: Deprecated; has no effect.
+            stop_spark_after_conversion: Call :func:`raydp.stop_spark` as soon as the rows are in Ray's object store.
+                The workers can then use the executors' cores.
 
         Returns:
-            As :meth:`fit`, which raises the same errors.
+            The metrics of each round or epoch; see :meth:`fit`, which raises the same errors.
         """
         return self._fit_on_spark(
             train_df, evaluate_df, max_retries, fs_directory, compression, stop_spark=stop_spark_after_conversion
         )
 
     def evaluate(self, df: Any) -> dict[str, float]:
-        """Measure the model on a frame that has the label.
+        """Evaluate the model on a frame that has the label.
 
         Returns:
-            ``rmse``, ``mae`` and ``r2`` (of the first output); or ``accuracy``, ``logloss`` (natural logarithm) and,
-            for two classes, ``auc``; weighted where the estimator has a weight column.
+            For a regression, ``rmse``, ``mae`` and ``r2`` of the first output. For a classifier, ``accuracy``,
+            ``logloss`` (natural logarithm) and, with two classes, ``auc``. All are weighted if the estimator has a
+            weight column.
 
         Raises:
-            NotFittedError: The model was not trained yet.
+            NotFittedError: The estimator was not fitted.
+            NotADataFrameError: ``df`` is not a frame.
+            InvalidArgumentError: The estimator was trained without a label.
             InvalidDataError: Columns are missing, there are no rows, or labels are null or unknown.
         """
-        return inference.evaluate(input_of(df), self._fitted())
+        return inference.evaluate(wrap_frame(df), self._get_fitted_model())
 
     def predict(self, df: Any, *, prediction_column: str = "prediction", probability_column: str | None = None) -> Any:
         """Predict for each row of a frame.
 
-        Spark DataFrames and Datasets are predicted for in Ray tasks, on a GPU where ``resources_per_worker`` has
-        one; pandas frames in this process.
+        For Spark DataFrames and Datasets, Ray tasks predict, on a GPU if ``resources_per_worker`` has one. For a
+        pandas frame, this process predicts.
 
         Args:
-            df: Has the feature columns; all of its columns and rows are kept.
-            prediction_column: Name of the column to add: the value as a double (an array of several outputs), or a
-                classifier's label. It is null in rows that ``nulls="drop"`` does not predict for.
-            probability_column: For a classifier, name of a column to add with the probabilities of all classes, in
-                the order of the sorted labels.
+            df: A frame with the feature columns. The result keeps all of its columns and rows.
+            prediction_column: Name of the column to add. For a regression it has doubles, or arrays of doubles if
+                the model has several outputs; for a classifier it has labels. It is null in rows that
+                ``nulls="drop"`` leaves out.
+            probability_column: For a classifier, name of another column to add, with an array of the probabilities
+                of all classes in the order of :attr:`classes`; ``None``: add none.
 
         Returns:
-            A frame of the kind that was given.
+            A frame of the same kind.
 
         Raises:
-            NotFittedError: The model was not trained yet.
-            InvalidArgumentError: A column of such a name is there already.
-            InvalidDataError: Feature columns are missing, or hold what the model cannot take.
+            NotFittedError: The estimator was not fitted.
+            NotADataFrameError: ``df`` is not a frame.
+            InvalidArgumentError: The frame already has a column of such a name.
+            InvalidDataError: Feature columns are missing, or have values that the model does not accept.
+            ClusterError: The cluster has no capacity for a prediction task.
         """
         return inference.predict(
-            input_of(df),
-            self._fitted(),
+            wrap_frame(df),
+            self._get_fitted_model(),
             prediction_column=prediction_column,
             probability_column=probability_column,
         )
@@ -146,29 +153,29 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
         """Return the trained model as the framework's own object.
 
         Raises:
-            NotFittedError: It was not trained yet.
+            NotFittedError: The estimator was not fitted.
         """
-        model = self._fitted()
+        model = self._get_fitted_model()
         return model.learner.load(model.content)
 
     @property
     def classes(self) -> list[Any] | None:
-        """The labels that a fitted classifier knows, sorted; ``None`` for a regression."""
-        classes = self._fitted().classes
+        """The sorted labels of a fitted classifier; ``None`` for a regression."""
+        classes = self._get_fitted_model().classes
         return None if classes is None else list(classes.values.to_pylist())
 
     def save(self, path: str | Path) -> None:
-        """Write the fitted estimator into a folder, made if needed; a saved one there is replaced.
+        """Save the fitted estimator into a folder.
 
-        The folder has the model in the framework's own format beside what raydp needs.
+        The folder then contains the model in the framework's own format and the files that :meth:`load` needs.
 
         Args:
-            path: A folder of this machine.
+            path: A folder on this machine. It is created if needed. An estimator that was saved there is replaced.
 
         Raises:
-            NotFittedError: It was not trained yet.
+            NotFittedError: The estimator was not fitted.
         """
-        model = self._fitted()
+        model = self._get_fitted_model()
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
         description = {
@@ -184,26 +191,27 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read an estimator that :meth:`save` wrote.
+        """Load an estimator that :meth:`save` saved.
 
-        It is unpickled, which runs code from the file: load only what you trust.
+        This unpickles a file, which can run any code. Load only files that you trust.
 
         Args:
             path: The folder.
 
         Raises:
-            InvalidArgumentError: There is none in the folder, or one of another kind or of a newer raydp.
+            InvalidArgumentError: The folder contains no estimator, one of another class, or one of another version
+                of raydp.
         """
         folder = Path(path)
         try:
             description = json.loads((folder / _DESCRIPTION).read_text())
         except FileNotFoundError as error:
-            raise InvalidArgumentError(f"There is no saved estimator in this folder: {folder}") from error
+            raise InvalidArgumentError(f"This folder contains no saved estimator: {folder}") from error
         if description["estimator"] != cls.__name__ or description["format"] != _FORMAT:
             raise InvalidArgumentError(
-                f"This folder holds an estimator of another kind, or one that another version of raydp saved; load it "
-                f"with the class and version that saved it: {description['estimator']} of raydp "
-                f"{description['raydp']}, format {description['format']}; this is {cls.__name__}, format {_FORMAT}"
+                f"Another class or another version of raydp saved this estimator; load it with the same. Saved by: "
+                f"{description['estimator']} of raydp {description['raydp']}, format {description['format']}; "
+                f"this is {cls.__name__}, format {_FORMAT}"
             )
         estimator = cls.__new__(cls)
         Estimator.__init__(estimator, *cloudpickle.loads((folder / _PICKLE).read_bytes()))
@@ -221,75 +229,81 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
     ) -> FitResult:
         for name, value in (("fs_directory", fs_directory), ("compression", compression)):
             if value is not None:
-                instead = "rows reach the workers through shared memory, no files are written"
-                deprecated_argument(name, instead, stacklevel=4)
+                warn_deprecated(name, "workers read the rows from shared memory, without files", stacklevel=4)
         result = self._fit(train, evaluate, max_retries, stop_spark=stop_spark)
         if fs_directory is not None and (url := urlsplit(str(fs_directory))).scheme in ("", "file"):
-            # Programs remove the folder after the fit, and would fail then where there is none. If it cannot be made,
-            # that is theirs to find out: the fit is done.
+            # Programs written for RayDP 1.6 remove this folder after the fit, and would fail if it did not exist. The
+            # fit is done, so it must not fail because the folder cannot be created.
             with contextlib.suppress(OSError):
                 Path(url.path).mkdir(parents=True, exist_ok=True)
         return result
 
-    def _fitted(self) -> Model:
+    def _get_fitted_model(self) -> FittedModel:
         if self._model is None:
             raise NotFittedError(f"This {type(self).__name__} has no model yet; call fit first")
         return self._model
 
     def _fit(self, train: Any, evaluate: Any, max_retries: int, *, stop_spark: bool) -> FitResult:
-        max_retries = whole_number("max_retries", max_retries, least=0)
+        max_retries = check_whole_number("max_retries", max_retries, least=0)
         configuration = self.configuration
-        self._learner.check_evaluation(given=evaluate is not None)
-        frame, other = input_of(train), None if evaluate is None else input_of(evaluate)
-        features, others = columns_of(frame, configuration)
-        if other is not None:
-            check_columns(other, features, others, weight=configuration.weight_column)
+        self._learner.check_evaluation_frame(given=evaluate is not None)
+        train_frame, evaluation_frame = wrap_frame(train), None if evaluate is None else wrap_frame(evaluate)
+        features, others = select_columns(train_frame, configuration)
+        if evaluation_frame is not None:
+            check_columns(evaluation_frame, features, others, weight=configuration.weight_column)
         if not stop_spark:
-            self._await_room()
+            self._await_capacity()
         start = time.perf_counter()
-        blocks = frame.blocks([*features, *others])
-        other_blocks = None if other is None else other.blocks([*features, *others])
+        train_blocks = train_frame.store([*features, *others])
+        evaluation_blocks = None if evaluation_frame is None else evaluation_frame.store([*features, *others])
         if stop_spark:
             stop_session()
-            self._await_room()
+            self._await_capacity()
         converted = time.perf_counter()
-        prepared = prepare(blocks, features, configuration, self._learner)
-        other_rows = (
-            [] if other_blocks is None else prepare_evaluation(other_blocks, prepared, configuration, self._learner)
-        )
+        prepared = prepare_training_rows(train_blocks, features, configuration, self._learner)
+        evaluation_shards = None
+        if evaluation_blocks is not None:
+            rows = check_evaluation_rows(evaluation_blocks, prepared, configuration, self._learner)
+            share_all = self._learner.needs_all_evaluation_rows
+            evaluation_shards = self._split(evaluation_blocks, rows, prepared.layout, share_all=share_all)
         checked = time.perf_counter()
-        learner = self._learner.bound(prepared.layout)
-        job = Job(
+        learner = self._learner.bind(prepared.layout)
+        job = TrainingJob(
             learner=learner,
             layout=prepared.layout,
             classes=prepared.classes,
             configuration=configuration,
-            train=self._dealt(blocks, prepared.rows, prepared.layout),
-            evaluate=(
-                None
-                if other_blocks is None
-                else self._dealt(other_blocks, other_rows, prepared.layout, whole=self._learner.evaluates_everywhere)
-            ),
+            train_shards=self._split(train_blocks, prepared.rows, prepared.layout),
+            evaluation_shards=evaluation_shards,
         )
         trained = run(job, max_retries=max_retries)
-        self._model = Model(learner, trained.model, prepared.layout, prepared.classes, configuration)
+        self._model = FittedModel(learner, trained.content, prepared.layout, prepared.classes, configuration)
         seconds = {
             "convert": converted - start,
             "check": checked - converted,
             "train": time.perf_counter() - checked,
         }
-        return FitResult(trained.history, prepared.complete, seconds)
+        return FitResult(trained.history, prepared.complete_rows, seconds)
 
-    def _dealt(self, blocks: Blocks, rows: list[int], layout: Layout, *, whole: bool = False) -> tuple[Shard, ...]:
-        workers = self._learner.workers(self.configuration)
-        shards = shards_of(blocks.refs, rows, layout.columns, 1 if whole else workers)
-        return tuple(shards * workers if whole else shards)
+    def _split(
+        self, blocks: StoredBlocks, rows: list[int], layout: Layout, *, share_all: bool = False
+    ) -> tuple[Shard, ...]:
+        """Return a shard of the rows for each worker, or all rows for each of them."""
+        workers = self._learner.worker_count(self.configuration)
+        shards = split_rows(blocks.refs, rows, layout.columns, 1 if share_all else workers)
+        return tuple(shards * workers if share_all else shards)
 
-    def _await_room(self) -> None:
+    def _await_capacity(self) -> None:
         c = self.configuration
-        await_room(c.resources, self._learner.processes(c), c.placement_strategy, c.start_timeout)
+        await_capacity(c.resources, self._learner.process_count(c), c.placement_strategy, c.start_timeout)
 
 
-def deprecated_argument(name: str, instead: str, *, stacklevel: int = 3) -> None:
-    """Warn of an argument of RayDP 1.6 that has no effect any more, and say what takes its place."""
-    warnings.warn(f"{name} has no effect any more: {instead}; remove it", DeprecationWarning, stacklevel=stacklevel)
+def warn_deprecated(name: str, reason: str, *, stacklevel: int = 3) -> None:
+    """Warn about an argument of RayDP 1.6 that no longer has an effect.
+
+    Args:
+        name: Name of the argument.
+        reason: Why it has no effect, or what to use instead.
+        stacklevel: As for :func:`warnings.warn`; 3 is the caller of the function that calls this.
+    """
+    warnings.warn(f"{name} no longer has an effect: {reason}; remove it", DeprecationWarning, stacklevel=stacklevel)

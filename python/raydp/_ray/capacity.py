@@ -1,4 +1,4 @@
-"""Whether the cluster has room for the training workers, found out before anything else is done."""
+"""Wait until the Ray cluster has capacity for a group of processes, and reserve it."""
 
 from __future__ import annotations
 
@@ -14,64 +14,68 @@ if TYPE_CHECKING:
 
     from ray.util.placement_group import PlacementGroup
 
-__all__ = ["await_room", "reserve_room"]
+__all__ = ["await_capacity", "reserve_capacity"]
 
-_NEVER_SECONDS = 20.0  # for a cluster that cannot hold the workers as it is, but may be growing
+_TOO_SMALL_SECONDS = 20.0  # how long to wait for a cluster that is too small now, but may be growing
 
 
-def await_room(
-    wanted: Mapping[str, float], count: int, strategy: str, timeout: float, *, what: str = "The training workers"
+def await_capacity(
+    resources: Mapping[str, float], count: int, strategy: str, timeout: float, *, what: str = "The training workers"
 ) -> None:
-    """Wait until the cluster has room for some processes all at once, and leave it free; see :func:`reserve_room`."""
-    remove_placement_group(reserve_room(wanted, count, strategy, timeout, what=what))
+    """Wait until the cluster has capacity for some processes at the same time, without reserving it.
+
+    The arguments and errors are those of :func:`reserve_capacity`.
+    """
+    remove_placement_group(reserve_capacity(resources, count, strategy, timeout, what=what))
 
 
-def reserve_room(
-    wanted: Mapping[str, float], count: int, strategy: str, timeout: float, *, what: str
+def reserve_capacity(
+    resources: Mapping[str, float], count: int, strategy: str, timeout: float, *, what: str
 ) -> PlacementGroup:
-    """Wait until the cluster has room for some processes all at once, and hold it.
+    """Wait until the cluster has capacity for some processes at the same time, and reserve it.
 
     Args:
-        wanted: Ray resources of each.
-        count: How many.
+        resources: Ray resources of each process.
+        count: Number of processes.
         strategy: Ray's placement strategy for them.
-        timeout: Seconds to wait; 20 at most where even the empty cluster has too little.
-        what: What they are, for the message.
+        timeout: Seconds to wait; at most 20 if even the empty cluster is too small.
+        what: What the processes are, for the message.
 
     Returns:
-        A placement group with a bundle for each, for the caller to remove.
+        A placement group with one bundle for each process. The caller removes it.
 
     Raises:
-        ClusterError: There was no room in time; the message says what was asked for and what there is.
+        ClusterError: The cluster had no capacity in time. The message has the requested and the available resources.
     """
     if not ray.is_initialized():
         ray.init()  # as init_spark does
     total = ray.cluster_resources()
-    enough = all(total.get(name, 0.0) >= amount * count for name, amount in wanted.items())
-    waited = timeout if enough else min(timeout, _NEVER_SECONDS)
-    bundle = {name: amount for name, amount in wanted.items() if amount > 0}
+    is_large_enough = all(total.get(name, 0.0) >= amount * count for name, amount in resources.items())
+    seconds = timeout if is_large_enough else min(timeout, _TOO_SMALL_SECONDS)
+    bundle = {name: amount for name, amount in resources.items() if amount > 0}
     group: PlacementGroup = placement_group([dict(bundle)] * count, strategy=strategy)
     ready = False
     try:
-        ready = group.wait(waited)
+        ready = group.wait(seconds)
     finally:
         if not ready:
             remove_placement_group(group)
     if ready:
         return group
     advice = (
-        "Others hold what is missing: Spark's executors keep their cores until raydp.stop_spark(), or until "
+        "Something else uses them: Spark's executors keep their cores until raydp.stop_spark(), or until "
         "fit_on_spark(stop_spark_after_conversion=True) has converted the frame."
-        if enough
+        if is_large_enough
         else "The cluster is too small."
     )
-    names = sorted(wanted)
+    names = sorted(resources)
     raise ClusterError(
-        f"{what} found no room on the cluster. {advice} Ask for fewer or smaller ones, or another placement strategy. "
-        f"Asked: {count} x {_listed(wanted, names)}, {strategy}; free: {_listed(ray.available_resources(), names)}; "
-        f"in all: {_listed(total, names)}; waited {waited:g} s"
+        f"{what} found no free resources on the cluster. {advice} Ask for fewer or smaller processes, or another "
+        f"placement strategy. Requested: {count} x {_describe(resources, names)}, {strategy}; "
+        f"free: {_describe(ray.available_resources(), names)}; in all: {_describe(total, names)}; "
+        f"waited {seconds:g} s"
     )
 
 
-def _listed(resources: Mapping[str, float], names: list[str]) -> str:
+def _describe(resources: Mapping[str, float], names: list[str]) -> str:
     return "{" + ", ".join(f"{name}: {resources.get(name, 0.0):g}" for name in names) + "}"

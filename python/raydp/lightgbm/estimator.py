@@ -1,14 +1,12 @@
-"""``LightGBMEstimator``: LightGBM's gradient-boosted trees over Ray workers."""
+"""``LightGBMEstimator``: LightGBM's gradient-boosted trees, trained by Ray workers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from raydp._estimators.configuration import Options, check_callbacks, configure
+from raydp._estimators.configuration import Options, check_callbacks, check_label_column, configure
 from raydp._estimators.estimator import Estimator
-from raydp._estimators.frameworks.boosting import check_rounds
-from raydp._estimators.frameworks.requirements import require
-from raydp.errors import InvalidArgumentError
+from raydp._estimators.frameworks import check_boosting_arguments, require
 
 require("lightgbm", extra="lightgbm")
 
@@ -21,27 +19,29 @@ __all__ = ["LightGBMEstimator"]
 
 
 class LightGBMEstimator(Estimator):
-    """Trains LightGBM models on frames.
+    """Trains LightGBM models on Spark DataFrames, Ray Datasets and pandas frames.
 
-    Workers train data-parallel (``tree_learner="data"``): each finds the splits of a part of the features from the
-    histograms of all. Each measures with the whole evaluation frame. Classification is what the objective says
-    (``binary``, ``multiclass``, ``multiclassova``, ``cross_entropy``); without one, labels that are strings or
-    booleans are classes.
+    Workers train data-parallel (``tree_learner="data"``): each worker finds the splits of some of the features from
+    the histograms of all workers. Each worker evaluates with the whole evaluation frame. The objective decides
+    whether labels are classes (``binary``, ``multiclass``, ``multiclassova``, ``cross_entropy``). Without an
+    objective, strings and booleans are classes.
 
     Args:
-        lightgbm_params: Parameters of LightGBM, such as ``{"objective": "binary", "num_leaves": 31}``.
+        lightgbm_params: LightGBM's parameters, such as ``{"objective": "binary", "num_leaves": 31}``.
         label_column: The column to predict: numbers, or class labels of any type.
-        num_workers: Training processes.
-        resources_per_worker: Ray resources of each, such as ``{"CPU": 4}``; LightGBM uses a thread per CPU.
-        num_boost_round: Trees (rounds) to train at most.
-        early_stopping_rounds: End when the first metric on the evaluation frame has not become better for so many
-            rounds; the model is the best one then.
-        options: See :class:`raydp._estimators.configuration.Configuration`; ``nulls="keep"`` is possible. Callbacks
-            are LightGBM's.
+        num_workers: Number of training processes; 1 by default.
+        resources_per_worker: Ray resources of each process, such as ``{"CPU": 4}``; one CPU by default. LightGBM uses
+            a thread per CPU.
+        num_boost_round: Number of rounds (trees) to train; 10 by default.
+        early_stopping_rounds: Stop if the first metric on the evaluation frame has not improved for this number of
+            rounds, and keep the best model; ``None`` (the default): train all rounds.
+        options: See :class:`raydp._estimators.configuration.Configuration`. ``nulls="keep"`` is supported. Callbacks
+            are functions, as those of ``lightgbm.callback``.
 
     Raises:
-        InvalidArgumentError: An argument is wrong.
-        MissingRequirementError: LightGBM is not installed (when this module is imported).
+        InvalidArgumentError: An argument has a wrong value.
+        TypeError: An argument does not exist.
+        MissingRequirementError: LightGBM is not installed. Importing the class raises it.
     """
 
     def __init__(
@@ -55,11 +55,8 @@ class LightGBMEstimator(Estimator):
         early_stopping_rounds: int | None = None,
         **options: Unpack[Options],
     ) -> None:
-        if not isinstance(label_column, str):
-            raise InvalidArgumentError(f"label_column must be the name of a column; got: {label_column!r}")
-        if not hasattr(lightgbm_params, "keys"):
-            raise InvalidArgumentError(f"lightgbm_params must be a mapping; got: {lightgbm_params!r}")
-        check_rounds(num_boost_round, early_stopping_rounds)
+        check_label_column(label_column)
+        check_boosting_arguments("lightgbm_params", lightgbm_params, num_boost_round, early_stopping_rounds)
         configuration = configure(
             label_column, num_workers, resources_per_worker, options, handles_missing=LightGBMLearner.handles_missing
         )

@@ -1,4 +1,4 @@
-"""MPI jobs on the nodes of a Ray cluster, with the functions of RayDP 1.6."""
+"""MPI jobs on the nodes of a Ray cluster, with the API of RayDP 1.6."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ def create_mpi_job(
     placement_group: PlacementGroup | None = None,
     placement_group_bundle_indexes: Sequence[int] | None = None,
 ) -> MPIJob:
-    """Describe an MPI job; nothing is started yet.
+    """Create an MPI job. This starts nothing; :meth:`MPIJob.start` starts it.
 
     Args:
-        job_name: Its name, given to each rank.
+        job_name: Name of the job. Each rank gets it.
         world_size: Number of ranks, a multiple of ``num_processes_per_node``.
-        num_cpus_per_process: Cores that Ray counts for each rank, and threads that OpenMP has there.
-        num_processes_per_node: Ranks of each node.
-        mpi_script_prepare_fn: Called with an :class:`MPIJobContext`, returns the command that starts the ranks, as a
-            list or a string without quotes, instead of the default one.
-        timeout: Seconds to wait for the cluster's room, and for the ranks to join.
-        mpi_type: ``"openmpi"``, ``"intel_mpi"`` or ``"mpich"``; by default that of the ``mpirun`` on the PATH.
-            It says what the default command is, and so has no effect with ``mpi_script_prepare_fn``.
-        placement_group: A group that has a bundle per node; by default the job makes one, of nodes that differ
-            (``STRICT_SPREAD``), and removes it at its end. The group given is not removed.
-        placement_group_bundle_indexes: Its bundles to use, one per node; by default all.
+        num_cpus_per_process: Cores that Ray reserves for each rank, and number of OpenMP threads in each rank.
+        num_processes_per_node: Number of ranks on each node.
+        mpi_script_prepare_fn: A function that takes an :class:`MPIJobContext` and returns the command that starts the
+            ranks, as a list or as a string without quotes; ``None`` (the default): use the default command.
+        timeout: Seconds to wait until the cluster has capacity, and then until the ranks have joined; 60 by default.
+        mpi_type: ``"openmpi"``, ``"intel_mpi"`` or ``"mpich"``; ``None`` (the default): that of the ``mpirun`` on the
+            PATH. It selects the default command, so it has no effect with ``mpi_script_prepare_fn``.
+        placement_group: A placement group with a bundle for each node. The job does not remove it. ``None`` (the
+            default): the job creates one on different nodes (``STRICT_SPREAD``), and removes it when it stops.
+        placement_group_bundle_indexes: The bundles to use, one for each node; ``None`` (the default): all.
 
     Raises:
-        InvalidArgumentError: An argument is wrong.
+        InvalidArgumentError: An argument has a wrong value.
     """
     return MPIJob(
         JobSpec(
@@ -54,7 +54,7 @@ def create_mpi_job(
             num_processes_per_node=num_processes_per_node,
             mpi_script_prepare_fn=mpi_script_prepare_fn,
             timeout=timeout,
-            mpi_type=None if mpi_type is None else MPIType.named(mpi_type),
+            mpi_type=None if mpi_type is None else MPIType.from_name(mpi_type),
             placement_group=placement_group,
             placement_group_bundle_indexes=(
                 None if placement_group_bundle_indexes is None else tuple(placement_group_bundle_indexes)

@@ -1,4 +1,4 @@
-"""What functions learn about where they run: those in the ranks, and the one that prepares the command."""
+"""The arguments of the user's functions: of those that run in ranks, and of the one that prepares the command."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["MPIJobContext", "WorkerContext"]
 
 @dataclass(frozen=True)
 class WorkerContext:
-    """What a function is given in each rank.
+    """The argument of a function that runs in a rank.
 
     Attributes:
         job_id: Name of the job.
-        world_rank: Number of this rank, from 0.
-        world_size: Number of all.
+        world_rank: This rank's number, from 0.
+        world_size: Number of ranks.
     """
 
     job_id: str
@@ -28,14 +28,14 @@ class WorkerContext:
 
 @dataclass(frozen=True)
 class MPIJobContext:
-    """What ``mpi_script_prepare_fn`` is given.
+    """The argument of ``mpi_script_prepare_fn``.
 
     Attributes:
         hosts: Addresses of the nodes, in order.
-        num_procs_per_node: Ranks of each.
-        env: Environment of the command.
-        forwarded: Names of the variables that the ranks need; a launcher that does not forward its whole environment
-            to other nodes must be told them (``-x NAME`` with Open MPI).
+        num_procs_per_node: Number of ranks on each node.
+        env: Environment variables of the command.
+        forwarded: Names of the variables that the ranks need. If the launcher does not forward its environment to
+            other nodes, put these names into the command (``-x NAME`` with Open MPI).
     """
 
     hosts: list[str]

@@ -1,4 +1,4 @@
-"""The implementations of MPI: how each is recognised and what its ``mpirun`` is told."""
+"""The implementations of MPI: how to detect each one, and the command that starts its ranks."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 
     from raydp.mpi.context import MPIJobContext
 
-__all__ = ["MPIType", "check_installed", "command_of", "installed_type", "rank_of"]
+__all__ = ["MPIType", "build_command", "check_installed", "detect_type", "read_rank"]
 
 _VERSION_SECONDS = 20.0
 _RANK_VARIABLES = ("OMPI_COMM_WORLD_RANK", "PMI_RANK")
 
 
 class MPIType(Enum):
-    """Implementations of MPI by the names that RayDP 1.6 gave them."""
+    """Implementations of MPI, with the names that they had in RayDP 1.6."""
 
     OPEN_MPI = "openmpi"
     INTEL_MPI = "intel_mpi"
     MPICH = "mpich"
 
     @classmethod
-    def named(cls, name: str) -> MPIType:
-        """Return the type of a name.
+    def from_name(cls, name: str) -> MPIType:
+        """Return the type with a name, in any case.
 
         Raises:
-            InvalidArgumentError: There is no such type.
+            InvalidArgumentError: There is no type of this name.
         """
         try:
             return cls(name.strip().lower())
@@ -43,22 +43,22 @@ class MPIType(Enum):
 
 
 def check_installed(program: str) -> None:
-    """Raise MissingRequirementError unless a launcher is on the PATH, or is the path of a program."""
+    """Raise MissingRequirementError if a launcher is not on the PATH, or if its path does not exist."""
     if shutil.which(program) is None:
         raise MissingRequirementError(
-            "An MPI job needs mpirun on the PATH of the driver and of every node; install Open MPI "
+            "An MPI job needs mpirun on the PATH of the driver and of every node. Install Open MPI "
             f"(`apt-get install openmpi-bin`) or another MPI. Not found: {program}"
         )
 
 
-def installed_type(program: str = "mpirun") -> MPIType:
-    """Ask a launcher which implementation it belongs to.
+def detect_type(program: str = "mpirun") -> MPIType:
+    """Return the implementation to which a launcher belongs.
 
     Args:
-        program: Its name or path.
+        program: Name or path of the launcher.
 
     Raises:
-        MissingRequirementError: It is not installed, does not answer, or is of a kind not known.
+        MissingRequirementError: The launcher is not installed, does not run, or belongs to an unknown implementation.
     """
     check_installed(program)
     try:
@@ -67,23 +67,23 @@ def installed_type(program: str = "mpirun") -> MPIType:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise MissingRequirementError(
-            f"mpirun does not say its version; check the installation of MPI. {program} --version: {error}"
+            f"mpirun does not print its version; check the installation of MPI. {program} --version: {error}"
         ) from error
     answer = done.stdout + done.stderr
     for words, found in (("Open MPI", MPIType.OPEN_MPI), ("Intel", MPIType.INTEL_MPI), ("HYDRA", MPIType.MPICH)):
         if words in answer:
             return found
     raise MissingRequirementError(
-        "This mpirun belongs to none of Open MPI, Intel MPI and MPICH; give mpi_script_prepare_fn and mpi_type. "
+        "This mpirun belongs to none of Open MPI, Intel MPI and MPICH; set mpi_script_prepare_fn. "
         f"{program} --version: {answer[:200].strip()}"
     )
 
 
-def command_of(kind: MPIType, context: MPIJobContext) -> list[str]:
+def build_command(kind: MPIType, context: MPIJobContext) -> list[str]:
     """Return the command that starts the ranks, without the program that they run."""
     per_node = str(context.num_procs_per_node)
     if kind is MPIType.OPEN_MPI:
-        # Ray counts the cores: bound to them by mpirun, the ranks of two jobs would share the first ones.
+        # Ray reserves the cores. If mpirun bound ranks to cores, the ranks of two jobs would share the first ones.
         command = ["mpirun", "--tag-output", "--bind-to", "none"]
         if os.geteuid() == 0:
             command.append("--allow-run-as-root")
@@ -94,15 +94,13 @@ def command_of(kind: MPIType, context: MPIJobContext) -> list[str]:
     return ["mpirun", "-prepend-rank", "-hosts", ",".join(context.hosts), "-ppn", per_node]
 
 
-def rank_of(environment: Mapping[str, str]) -> int:
-    """Return the number of this process among the ranks.
+def read_rank(environment: Mapping[str, str]) -> int:
+    """Return the rank of this process, from the variable that the launcher sets.
 
     Raises:
-        MissingRequirementError: No launcher of MPI set it.
+        MissingRequirementError: There is no such variable.
     """
     for name in _RANK_VARIABLES:
         if name in environment:
             return int(environment[name])
-    raise MissingRequirementError(
-        f"This process was not started by mpirun, which sets one of {', '.join(_RANK_VARIABLES)}"
-    )
+    raise MissingRequirementError(f"mpirun did not start this process: none of {', '.join(_RANK_VARIABLES)} is set")

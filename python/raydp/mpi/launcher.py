@@ -1,4 +1,4 @@
-"""One run of ``mpirun``: started, its output shown, its end noticed."""
+"""One ``mpirun`` process: start it, show its output, and notice its end."""
 
 from __future__ import annotations
 
@@ -20,14 +20,12 @@ _TERMINATE_SECONDS = 10.0
 
 
 class Launcher:
-    """Runs ``mpirun`` until its ranks have ended.
-
-    What it prints goes to this process's standard output, as it comes.
+    """Runs ``mpirun``, and copies its output to this process's standard output.
 
     Args:
-        command: Program and arguments.
-        environment: Its environment, whole.
-        ended: Called once, from another thread, when it has ended.
+        command: The program and its arguments.
+        environment: All environment variables of the program.
+        ended: Called once, in another thread, after the program has ended.
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], ended: Callable[[], None]) -> None:
@@ -41,22 +39,23 @@ class Launcher:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            start_new_session=True,  # an interrupt at the terminal is the driver's
+            start_new_session=True,  # an interrupt at the terminal must reach the driver only
         )
         self._thread = threading.Thread(target=self._follow, name="raydp-mpirun", daemon=True)
         self._thread.start()
 
-    def account(self) -> str:
-        """Tell the exit code, if it has ended, and the last lines that it printed."""
+    def describe_output(self) -> str:
+        """Return the exit code, if the program has ended, and the last lines that it printed."""
         code = self._process.poll()
         lines = "".join(self._last)
         return f"mpirun's exit code: {'none yet' if code is None else code}; its last lines:\n{lines}"
 
     def stop(self, patience: float) -> None:
-        """Return when it has ended; idempotent.
+        """Wait until the program has ended, and end it if needed. It is safe to call this more than once.
 
         Args:
-            patience: Seconds to wait for the ranks to leave by themselves, before mpirun is told to end them.
+            patience: Seconds to wait until the ranks have ended by themselves. After that, mpirun is terminated, and
+                10 seconds later killed.
         """
         for seconds, signal_ in ((patience, signal.SIGTERM), (_TERMINATE_SECONDS, signal.SIGKILL)):
             try:

@@ -1,4 +1,4 @@
-"""The program of each rank: joins Ray, and runs the functions that the driver sends until the job ends.
+"""The program of each rank: join Ray, and run the functions that the driver sends until the job ends.
 
 ``mpirun`` starts it as ``python -m raydp.mpi.rank``.
 """
@@ -17,7 +17,7 @@ from ray.util import get_node_ip_address
 
 from raydp._machine.parent_death import die_with_parent
 from raydp.mpi.context import WorkerContext
-from raydp.mpi.flavors import rank_of
+from raydp.mpi.flavors import read_rank
 from raydp.mpi.mailbox import Call, Failure
 
 __all__ = ["ADDRESS", "JOB", "MAILBOX", "NAMESPACE", "TOKEN", "WORLD_SIZE", "main"]
@@ -34,10 +34,10 @@ _END_SECONDS = 10.0
 
 
 def main() -> None:
-    """Serve the job until it ends."""
+    """Run the job's functions until it ends."""
     die_with_parent(os.getppid())
-    token = os.environ.pop(TOKEN)  # not for what the functions start
-    context = WorkerContext(os.environ[JOB], rank_of(os.environ), int(os.environ[WORLD_SIZE]))
+    token = os.environ.pop(TOKEN)  # so that processes that the functions start do not get it
+    context = WorkerContext(os.environ[JOB], read_rank(os.environ), int(os.environ[WORLD_SIZE]))
     ray.init(
         address=os.environ[ADDRESS],
         namespace=os.environ[NAMESPACE],
@@ -46,30 +46,30 @@ def main() -> None:
     )
     mailbox: Any = ray.get_actor(os.environ[MAILBOX])
     ray.get(mailbox.join.remote(token, context.world_rank, get_node_ip_address()), timeout=_JOIN_SECONDS)
-    watch = threading.Thread(target=_leave_with_the_job, args=(mailbox, token), name="raydp-mpi-end", daemon=True)
+    watch = threading.Thread(target=_exit_with_job, args=(mailbox, token), name="raydp-mpi-end", daemon=True)
     watch.start()
     done = 0
-    # No bound but the job's: an actor that has gone ends the wait.
+    # This waits as long as the job lasts. If the actor dies, ray.get raises an error.
     while (call := ray.get(mailbox.next.remote(token, context.world_rank, done))) is not None:
         answer = _run(call, context)
         done = call.number
         ray.get(mailbox.answer.remote(token, context.world_rank, done, answer), timeout=_JOIN_SECONDS)
-    watch.join(_END_SECONDS)  # so that it does not take the end of Ray for that of the mailbox
+    watch.join(_END_SECONDS)  # before Ray shuts down, which would look like the mailbox's death
     ray.shutdown()
 
 
 def _run(call: Call, context: WorkerContext) -> bytes | Failure:
     try:
         answer: bytes = cloudpickle.dumps(cloudpickle.loads(call.function)(context))
-    except Exception:  # whatever the function raises is the driver's to know
+    except Exception:  # the driver raises it
         return Failure(context.world_rank, traceback.format_exc())
     return answer
 
 
-def _leave_with_the_job(mailbox: Any, token: str) -> None:
-    """End this process after the job, also in the middle of a function: the driver may have been killed."""
+def _exit_with_job(mailbox: Any, token: str) -> None:
+    """Exit this process after the job has ended, even while a function runs: the driver may have been killed."""
     try:
-        ray.get(mailbox.ended.remote(token))
+        ray.get(mailbox.await_end.remote(token))
     except ray.exceptions.RayError:
         os._exit(1)  # the mailbox died with the driver
     ending = threading.Timer(_END_SECONDS, os._exit, [1])

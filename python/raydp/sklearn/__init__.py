@@ -11,7 +11,7 @@ __all__ = ["SklearnEstimator"]
 
 
 def __getattr__(name: str) -> Any:
-    # When it is asked for: workers need the learner alone, not Spark and Ray Data.
+    # Imported on first use: workers import this package for the learner, and need neither Spark nor Ray Data.
     if name == "SklearnEstimator":
         from raydp.sklearn.estimator import SklearnEstimator
 

@@ -1,12 +1,12 @@
-"""``SklearnEstimator``: any estimator of scikit-learn, in a Ray worker, its joblib tasks on the cluster."""
+"""``SklearnEstimator``: trains a scikit-learn estimator in a Ray worker, with its joblib tasks on the cluster."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from raydp._estimators.configuration import Options, configure, whole_number
+from raydp._estimators.configuration import Options, check_whole_number, configure
 from raydp._estimators.estimator import Estimator
-from raydp._estimators.frameworks.requirements import require
+from raydp._estimators.frameworks import require
 from raydp.errors import InvalidArgumentError
 
 require("sklearn", extra="sklearn")
@@ -22,27 +22,29 @@ __all__ = ["SklearnEstimator"]
 
 
 class SklearnEstimator(Estimator):
-    """Trains estimators of scikit-learn on frames.
+    """Trains scikit-learn estimators on Spark DataFrames, Ray Datasets and pandas frames.
 
-    One with ``partial_fit`` is given the rows block by block, ``num_epochs`` times, and never holds them all. Any
-    other is given all rows at once, in the memory of one worker, and what it does in parallel (forests, grid search:
-    everything with ``n_jobs``) runs on ``num_workers`` Ray processes.
+    One worker trains. An estimator with ``partial_fit`` gets the rows block by block, ``num_epochs`` times, so the
+    rows need not fit into the worker's memory. Any other estimator gets all rows at once. What it does in parallel
+    (forests, grid search, everything with ``n_jobs``) then runs in ``num_workers`` Ray processes.
 
-    The model is a copy of the one given. A classifier learns the labels as they are.
+    The model is a copy of the one that you pass. A classifier learns the labels as they are.
 
     Args:
-        model: An estimator of scikit-learn's kind, a pipeline of them too.
-        label_column: The column to predict; ``None`` for those that learn without labels.
-        num_workers: Processes for joblib, beside the one that trains; 1: none, joblib uses the training one's CPUs.
-        resources_per_worker: Ray resources of each process.
-        num_epochs: How often ``partial_fit`` sees the rows.
-        options: See :class:`raydp._estimators.configuration.Configuration`; ``nulls="keep"`` where the model takes
-            missing values. There are no callbacks. ``checkpoint_every`` (1) counts epochs of ``partial_fit``. ``seed``
-            becomes the model's ``random_state``, where it has one.
+        model: An estimator or a pipeline of scikit-learn, or one with the same methods.
+        label_column: The column to predict; ``None`` for an estimator that learns without labels.
+        num_workers: Number of Ray processes for joblib, in addition to the one that trains; 1 (the default): none,
+            joblib uses the CPUs of the process that trains.
+        resources_per_worker: Ray resources of each process; one CPU by default.
+        num_epochs: How many times ``partial_fit`` gets the rows; 1 by default.
+        options: See :class:`raydp._estimators.configuration.Configuration`. ``nulls="keep"`` is supported if the
+            model accepts missing values. ``checkpoint_every`` counts epochs of ``partial_fit`` and is 1 by default.
+            ``seed`` sets the model's ``random_state``, if it has one. There are no callbacks.
 
     Raises:
-        InvalidArgumentError: An argument is wrong.
-        MissingRequirementError: scikit-learn is not installed (when this module is imported).
+        InvalidArgumentError: An argument has a wrong value.
+        TypeError: An argument does not exist.
+        MissingRequirementError: scikit-learn is not installed. Importing the class raises it.
     """
 
     def __init__(
@@ -57,9 +59,9 @@ class SklearnEstimator(Estimator):
     ) -> None:
         if isinstance(model, type) or not (hasattr(model, "fit") and hasattr(model, "get_params")):
             raise InvalidArgumentError(f"model must be an estimator of scikit-learn; got: {model!r}")
-        whole_number("num_epochs", num_epochs)
+        check_whole_number("num_epochs", num_epochs)
         if options.get("callbacks"):
-            raise InvalidArgumentError("scikit-learn has no callbacks; leave them out")
+            raise InvalidArgumentError("scikit-learn has no callbacks; remove the argument callbacks")
         complete: Options = {"checkpoint_every": 1, **options}
         handles_missing = bool(get_tags(model).input_tags.allow_nan)
         configuration = configure(

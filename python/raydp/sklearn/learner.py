@@ -1,4 +1,4 @@
-"""Training and prediction with scikit-learn, in one worker."""
+"""Train with scikit-learn in one worker, and predict with the model."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import sklearn.base
 
-from raydp._estimators.frameworks.learner import Learner, Part, Rows, Trained, plain_trainer
-from raydp._estimators.metrics import finished, sums_of
+from raydp._estimators.frameworks import Learner, TrainedModel, TrainingWorker, data_parallel_trainer
+from raydp._estimators.metrics import compute_metrics, compute_sums
 from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from raydp._estimators.configuration import Configuration
     from raydp._estimators.data.labels import Classes
+    from raydp._estimators.data.rows import Rows
 
 __all__ = ["SklearnLearner"]
 
@@ -31,11 +32,11 @@ _MODEL, _STATE = "model.pickle", "state.json"
 
 @dataclass(frozen=True)
 class SklearnLearner(Learner):
-    """An estimator of scikit-learn.
+    """A scikit-learn estimator.
 
     Attributes:
-        model: The estimator, untrained.
-        epochs: How often ``partial_fit`` sees the rows.
+        model: The untrained estimator.
+        epochs: How many times ``partial_fit`` gets the rows.
     """
 
     framework: ClassVar[str] = "sklearn"
@@ -46,7 +47,7 @@ class SklearnLearner(Learner):
 
     @property
     def features_type(self) -> type[np.floating[Any]]:  # type: ignore[override]
-        """Doubles, as for the columns of a pandas frame."""
+        """Doubles, as scikit-learn gets from a pandas frame."""
         return np.float64
 
     @property
@@ -56,106 +57,111 @@ class SklearnLearner(Learner):
 
     @property
     def steps(self) -> int:
-        """Epochs of ``partial_fit``."""
+        """Number of epochs of ``partial_fit``."""
         return self.epochs
 
-    def workers(self, configuration: Configuration) -> int:
-        """Return 1: one process trains."""
+    def worker_count(self, configuration: Configuration) -> int:
+        """Return 1, because one process trains."""
         del configuration
         return 1
 
-    def processes(self, configuration: Configuration) -> int:
-        """Return how many there are with joblib's."""
+    def process_count(self, configuration: Configuration) -> int:
+        """Return the number of processes, including joblib's."""
         return 1 if configuration.num_workers == 1 else 1 + configuration.num_workers
 
-    def trainer(self, workers: int) -> Any:
-        """Return Ray Train's plain trainer."""
-        del workers
-        return plain_trainer()
+    def trainer_class(self, worker_count: int) -> Any:
+        """Return Ray Train's trainer for any framework."""
+        del worker_count
+        return data_parallel_trainer()
 
-    def train(self, part: Part) -> Trained | None:
-        """Train: in epochs, going on from the last checkpoint, or in one go."""
+    def train(self, worker: TrainingWorker) -> TrainedModel | None:
+        """Train: in epochs if the model has ``partial_fit``, otherwise with all rows at once."""
         model = sklearn.base.clone(self.model)
-        if part.configuration.seed is not None and "random_state" in model.get_params():
-            model.set_params(random_state=part.configuration.seed)
+        if worker.configuration.seed is not None and "random_state" in model.get_params():
+            model.set_params(random_state=worker.configuration.seed)
         history: list[dict[str, float]] = []
         if hasattr(model, "partial_fit"):
-            model, history = self._in_epochs(model, part)
+            model, history = self._train_epochs(model, worker)
         else:
-            rows = part.all_rows(part.train, np.float64)
-            with _joblib(part.configuration):
-                model.fit(rows.features, *_labels(rows, part.classes), **_weights(rows))
-            history = self._measured(model, part)
-        return Trained(pickle.dumps(model), history)
+            rows = worker.load_all_rows(worker.train_shard, np.float64)
+            with _use_joblib_processes(worker.configuration):
+                model.fit(rows.features, *_decode_labels(rows, worker.classes), **_weight_arguments(rows))
+            history = self._evaluate(model, worker)
+        return TrainedModel(pickle.dumps(model), history)
 
-    def _in_epochs(self, model: Any, part: Part) -> tuple[Any, list[dict[str, float]]]:
+    def _train_epochs(self, model: Any, worker: TrainingWorker) -> tuple[Any, list[dict[str, float]]]:
         history: list[dict[str, float]] = []
-        with part.checkpoints.last() as folder:
+        with worker.checkpoints.open_latest() as folder:
             if folder is not None:
                 model = pickle.loads((folder / _MODEL).read_bytes())
                 history = json.loads((folder / _STATE).read_text())
-        classes = {} if part.classes is None else {"classes": _values(part.classes)}
+        classes = {} if worker.classes is None else {"classes": _to_array(worker.classes)}
         for epoch in range(len(history) + 1, self.epochs + 1):
-            for table in part.train.tables():
-                rows = part.rows(table, np.float64)
-                if len(rows.features):
-                    model.partial_fit(rows.features, *_labels(rows, part.classes), **classes, **_weights(rows))
-            measured = self._measured(model, part)
-            history += measured or [{}]
-
-            part.checkpoints.step_done(epoch, history[-1], functools.partial(_write, model, history))
+            for table in worker.train_shard.tables():
+                rows = worker.extract_rows(table, np.float64)
+                if len(rows):
+                    labels = _decode_labels(rows, worker.classes)
+                    model.partial_fit(rows.features, *labels, **classes, **_weight_arguments(rows))
+            history += self._evaluate(model, worker) or [{}]
+            worker.checkpoints.report_step(epoch, history[-1], functools.partial(_write_checkpoint, model, history))
         return model, history
 
-    def _measured(self, model: Any, part: Part) -> list[dict[str, float]]:
-        if part.evaluate is None or part.layout.label is None:
+    def _evaluate(self, model: Any, worker: TrainingWorker) -> list[dict[str, float]]:
+        """Return the metrics on the evaluation frame, or an empty list if there is none."""
+        if worker.evaluation_shard is None or worker.layout.label is None:
             return []
-        count = None if part.classes is None else len(part.classes)
+        count = None if worker.classes is None else len(worker.classes)
         sums = []
-        for table in part.evaluate.tables():
-            rows = part.rows(table, np.float64)
+        for table in worker.evaluation_shard.tables():
+            rows = worker.extract_rows(table, np.float64)
             if rows.labels is not None and len(rows.labels):
-                scores = self.score(model, rows.features, part.classes)
-                sums.append(sums_of(scores, rows.labels, rows.weights, classes=count))
-        return [{f"evaluate-{name}": value for name, value in finished(sums, classes=count).items()}] if sums else []
+                scores = self.score(model, rows.features, worker.classes)
+                sums.append(compute_sums(scores, rows.labels, rows.weights, classes=count))
+        return (
+            [{f"evaluate-{name}": value for name, value in compute_metrics(sums, classes=count).items()}]
+            if sums
+            else []
+        )
 
-    def load(self, model: bytes) -> Any:
+    def load(self, content: bytes) -> Any:
         """Return the estimator."""
-        return pickle.loads(model)
+        return pickle.loads(content)
 
     def score(self, model: Any, features: NDArray[Any], classes: Classes | None) -> NDArray[Any]:
-        """Return probabilities, ones and zeros from models without them, or values."""
+        """Return probabilities or values. A classifier that has no probabilities returns ones and zeros."""
         if not hasattr(model, "predict"):
-            raise InvalidArgumentError(f"This model cannot predict; it has no predict method: {model!r}")
+            raise InvalidArgumentError(f"This model cannot predict, because it has no predict method: {model!r}")
         if len(features) == 0:
             return np.empty((0, len(classes)) if classes is not None else (0,))
         if classes is None:
             return np.asarray(model.predict(features))
         if hasattr(model, "predict_proba"):
             return np.asarray(model.predict_proba(features))
-        return np.asarray(model.predict(features)[:, None] == _values(classes)[None, :], dtype=np.float64)
+        return np.asarray(model.predict(features)[:, None] == _to_array(classes)[None, :], dtype=np.float64)
 
 
-def _write(model: Any, history: list[dict[str, float]], folder: Path) -> None:
+def _write_checkpoint(model: Any, history: list[dict[str, float]], folder: Path) -> None:
     (folder / _MODEL).write_bytes(pickle.dumps(model))
     (folder / _STATE).write_text(json.dumps(history))
 
 
-def _values(classes: Classes) -> NDArray[Any]:
+def _to_array(classes: Classes) -> NDArray[Any]:
     return np.asarray(classes.values.to_pylist())
 
 
-def _labels(rows: Rows, classes: Classes | None) -> list[NDArray[Any]]:
+def _decode_labels(rows: Rows, classes: Classes | None) -> list[NDArray[Any]]:
+    """Return the labels as the positional argument of ``fit``, or no argument if there is no label."""
     if rows.labels is None:
         return []
-    return [rows.labels if classes is None else _values(classes)[rows.labels.astype(np.int64)]]
+    return [rows.labels if classes is None else _to_array(classes)[rows.labels.astype(np.int64)]]
 
 
-def _weights(rows: Rows) -> dict[str, NDArray[Any]]:
+def _weight_arguments(rows: Rows) -> dict[str, NDArray[Any]]:
     return {} if rows.weights is None else {"sample_weight": rows.weights}
 
 
-def _joblib(configuration: Configuration) -> Any:
-    """Give joblib's parallel tasks to Ray processes, where there are to be some."""
+def _use_joblib_processes(configuration: Configuration) -> Any:
+    """Return a context in which joblib runs its tasks in Ray processes, if there are some."""
     if configuration.num_workers == 1:
         return contextlib.nullcontext()
     import joblib

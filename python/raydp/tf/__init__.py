@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 __all__ = ["TFEstimator"]
 
-# TensorFlow 2.20 and later put their LLVM where libraries that are loaded afterwards find it, and PyTorch's Triton then
-# ends the process (tensorflow/tensorflow#124205); in this order both work. Ray's workers serve one after the other.
+# TensorFlow 2.20 and later export the symbols of their LLVM. If PyTorch's Triton is loaded after it, the process ends
+# (tensorflow/tensorflow#124205). In this order both work, and a Ray worker process may need both in turn.
 if "tensorflow" not in sys.modules and importlib.util.find_spec("triton") is not None:
     importlib.import_module("triton._C.libtriton")
 
 
 def __getattr__(name: str) -> Any:
-    # When it is asked for: workers need the learner alone, not Spark and Ray Data.
+    # Imported on first use: workers import this package for the learner, and need neither Spark nor Ray Data.
     if name == "TFEstimator":
         from raydp.tf.estimator import TFEstimator
 

@@ -1,4 +1,4 @@
-"""Keras objects as something that can be pickled: models as archives, the rest as configurations."""
+"""Convert Keras objects to a form that can be pickled: models to archives, other objects to descriptions."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from typing import Any
 
 import keras
 
-__all__ = ["Archive", "Described", "archive_of", "described", "load_weights", "model_bytes"]
+__all__ = ["Archive", "Description", "archive_model", "describe", "load_weights", "serialize_model"]
 
 _FILE = "model.keras"
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A model as it was when the estimator was made.
+    """A model as it was when the estimator was created.
 
     Attributes:
-        content: A ``.keras`` file.
-        known: Classes and functions that Keras must be told of to read it, by name.
+        content: The content of a ``.keras`` file.
+        custom_objects: Classes and functions that Keras needs to read it, by name.
     """
 
     content: bytes
-    known: dict[str, Any]
+    custom_objects: dict[str, Any]
 
     def __call__(self) -> Any:
-        """Return a new model, not compiled, with the weights of then."""
+        """Return a new model with these weights, not compiled."""
         with tempfile.TemporaryDirectory(prefix="raydp-keras-") as folder:
             path = Path(folder, _FILE)
             path.write_bytes(self.content)
-            # The user's own model, in the process or pickled, so that its functions are no more dangerous than those.
-            return keras.models.load_model(path, custom_objects=self.known, compile=False, safe_mode=False)
+            # The safe mode would refuse functions in the model. It is the user's own, and was pickled anyway.
+            return keras.models.load_model(path, custom_objects=self.custom_objects, compile=False, safe_mode=False)
 
 
 @dataclass(frozen=True)
-class Described:
-    """An optimizer, loss or metric by class and configuration: without variables, which belong to one process.
+class Description:
+    """The class and configuration of an optimizer, loss or metric, without its variables.
 
     Attributes:
         kind: The class.
@@ -49,29 +49,29 @@ class Described:
     configuration: dict[str, Any]
 
     def __call__(self) -> Any:
-        """Return a new one."""
+        """Return a new object."""
         return self.kind.from_config(copy.deepcopy(self.configuration))
 
 
-def archive_of(model: Any) -> Archive:
-    """Return a model as an archive.
+def archive_model(model: Any) -> Archive:
+    """Return an archive of a model.
 
     Raises:
-        NotImplementedError: Keras cannot save it, since a class in it has no ``get_config``.
+        NotImplementedError: Keras cannot save the model, because one of its classes has no ``get_config``.
     """
     found = [type(model), *(type(layer) for layer in model._flatten_layers(include_self=False))]  # noqa: SLF001
     classes = {kind.__name__: kind for kind in found if not kind.__module__.startswith("keras.")}
-    return Archive(model_bytes(model), {**keras.saving.get_custom_objects(), **classes})
+    return Archive(serialize_model(model), {**keras.saving.get_custom_objects(), **classes})
 
 
-def described(thing: Any) -> Any:
-    """Return a Keras object as a description of it; names, dictionaries and functions are themselves."""
-    if isinstance(thing, keras.optimizers.Optimizer | keras.losses.Loss | keras.metrics.Metric):
-        return Described(type(thing), thing.get_config())
-    return thing
+def describe(argument: Any) -> Any:
+    """Return a description of a Keras object. Names, dictionaries and functions are returned as they are."""
+    if isinstance(argument, keras.optimizers.Optimizer | keras.losses.Loss | keras.metrics.Metric):
+        return Description(type(argument), argument.get_config())
+    return argument
 
 
-def model_bytes(model: Any) -> bytes:
+def serialize_model(model: Any) -> bytes:
     """Return a model as the content of a ``.keras`` file."""
     with tempfile.TemporaryDirectory(prefix="raydp-keras-") as folder:
         path = Path(folder, _FILE)
@@ -80,7 +80,12 @@ def model_bytes(model: Any) -> bytes:
 
 
 def load_weights(model: Any, content: bytes) -> None:
-    """Give a built model the weights of a ``.keras`` file."""
+    """Set the weights of a built model to those of a ``.keras`` file.
+
+    Args:
+        model: The model.
+        content: The content of the file.
+    """
     with tempfile.TemporaryDirectory(prefix="raydp-keras-") as folder:
         path = Path(folder, _FILE)
         path.write_bytes(content)

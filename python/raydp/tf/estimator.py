@@ -1,13 +1,12 @@
-"""``TFEstimator``: Keras models on TensorFlow, data-parallel over Ray workers."""
+"""``TFEstimator``: Keras models on TensorFlow, trained data-parallel by Ray workers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
 from raydp._estimators.configuration import CommonOptions, Options, check_callbacks, configure
-from raydp._estimators.estimator import Estimator, deprecated_argument
-from raydp._estimators.frameworks.epochs import Epochs
-from raydp._estimators.frameworks.requirements import require
+from raydp._estimators.estimator import Estimator, warn_deprecated
+from raydp._estimators.frameworks import EpochOptions, require
 from raydp.errors import InvalidArgumentError
 
 require("tensorflow", extra="tf")
@@ -27,47 +26,49 @@ __all__ = ["TFEstimator"]
 
 
 class TFEstimator(Estimator):
-    """Trains Keras models on frames, with TensorFlow.
+    """Trains Keras models with TensorFlow on Spark DataFrames, Ray Datasets and pandas frames.
 
-    The features of a batch are one tensor of float32, of shape (rows, columns), or a dictionary of them; labels have
-    the shape (rows,). With several workers gradients are averaged, so that n workers with batches of b rows learn as
-    one with n * b; each worker goes through its rows block by block, so that they need not fit its memory.
+    The features of a batch are one float32 tensor of shape (rows, columns), or a dictionary of tensors. The labels
+    have the shape (rows,). With several workers, gradients are averaged: n workers with batches of b rows learn as
+    one worker with batches of n * b rows. Each worker reads its rows block by block, so they need not fit into its
+    memory.
 
-    A step is that of Keras' ``fit``; a ``train_step`` of the model's own is not called.
+    A training step is that of Keras' ``fit``. A ``train_step`` of your model's class is not called.
 
-    Losses of classification (``binary_crossentropy``, ``categorical_crossentropy``, ``sparse_categorical_crossentropy``
-    and their focal kinds) make labels classes: they may be strings then, or numbers of which the sorted distinct
-    values are the classes. Predictions are the most probable labels.
+    If the loss is for classification (``binary_crossentropy``, ``categorical_crossentropy``,
+    ``sparse_categorical_crossentropy`` and their focal variants), labels are classes. They can be strings, or numbers
+    whose sorted distinct values are the classes. Predictions are the most probable labels.
 
     Args:
-        num_workers: Training processes.
-        resources_per_worker: Ray resources of each, such as ``{"CPU": 4, "GPU": 1}``.
-        model: The model, with its weights, or a function without arguments that makes it. One of a class of your own
-            needs its ``get_config``.
-        optimizer: An optimizer (of which kind and settings are taken), its name, or its configuration.
-        loss: A loss, its name or configuration, or a function of (labels, outputs).
-        metrics: Metrics, their names, or functions of (labels, outputs), measured in each epoch.
-        feature_columns: Columns to predict from; ``None``: all but the label and the weight.
+        num_workers: Number of training processes; 1 by default.
+        resources_per_worker: Ray resources of each process, such as ``{"CPU": 4, "GPU": 1}``; one CPU by default.
+        model: The model with its weights, or a function without arguments that creates it. A model of your own class
+            needs a ``get_config``.
+        optimizer: An optimizer, its name, or its configuration. Of an optimizer, the class and settings are used.
+        loss: A loss, its name, its configuration, or a function of (labels, outputs).
+        metrics: Metrics, their names, or functions of (labels, outputs), computed in each epoch; none by default.
+        feature_columns: The columns to predict from; ``None`` (the default): all except the label and the weight.
         label_columns: The column to predict, or a list of one.
-        merge_feature_columns: Whether the model takes all features as one matrix; else a dictionary with a matrix for
-            each column, of shape (rows, 1) or (rows, length of its arrays). ``None``: one matrix, but for a model that
-            has several inputs.
+        merge_feature_columns: Whether the model takes all features as one matrix. Otherwise it takes a dictionary
+            with a matrix for each column, of shape (rows, 1) or (rows, length of its arrays). ``None`` (the default):
+            one matrix, unless the model has several inputs.
         batch_size: Rows of a batch in each worker; 128 by default.
-        drop_last: Leave out a last batch that is smaller.
-        num_epochs: Epochs; 1 by default.
-        shuffle: Take blocks, and rows within a block, in another order in each epoch.
-        callbacks: Callbacks of Keras, called in every worker; ``model.stop_training`` in any of them ends training.
-            What they remember themselves begins anew after a worker was killed.
-        extra_config: Deprecated.
-        use_gpu: Deprecated.
-        early_stopping_epochs: End when the loss on the evaluation frame has not become smaller for so many epochs;
-            the model is the best one then.
-        placement_strategy: Ray's placement strategy for the workers.
-        options: See :class:`raydp._estimators.configuration.Configuration`; ``checkpoint_every`` is 1 by default.
+        drop_last: Whether to leave out the last batch if it is smaller; ``False`` by default.
+        num_epochs: Number of epochs; 1 by default.
+        shuffle: Whether to shuffle blocks, and rows within a block, in each epoch; ``True`` by default.
+        callbacks: Keras callbacks that are called in every worker. If any sets ``model.stop_training``, training
+            stops. After a worker was killed, they start without the state that they had.
+        extra_config: Deprecated; has no effect.
+        early_stopping_epochs: Stop if the loss on the evaluation frame has not decreased for this number of epochs,
+            and keep the best model; ``None`` (the default): train all epochs.
+        placement_strategy: Ray's placement strategy for the workers; ``"PACK"`` by default.
+        use_gpu: Deprecated; has no effect.
+        options: See :class:`raydp._estimators.configuration.Configuration`. ``checkpoint_every`` is 1 by default.
 
     Raises:
-        InvalidArgumentError: An argument is wrong.
-        MissingRequirementError: TensorFlow is not installed (when this module is imported).
+        InvalidArgumentError: An argument has a wrong value.
+        TypeError: An argument does not exist.
+        MissingRequirementError: TensorFlow is not installed. Importing the class raises it.
     """
 
     def __init__(
@@ -94,11 +95,11 @@ class TFEstimator(Estimator):
         **options: Unpack[CommonOptions],
     ) -> None:
         if extra_config is not None:
-            deprecated_argument("extra_config", "placement_strategy, checkpoint_dir and the like are arguments")
+            warn_deprecated("extra_config", "placement_strategy, checkpoint_dir and similar options are arguments")
         if use_gpu is not None:
-            deprecated_argument("use_gpu", 'resources_per_worker={"GPU": 1} trains on GPUs')
+            warn_deprecated("use_gpu", 'resources_per_worker={"GPU": 1} trains on GPUs')
         if isinstance(metrics, str):
-            raise InvalidArgumentError(f"metrics takes a list of metrics, not one; got: {metrics!r}")
+            raise InvalidArgumentError(f"metrics takes a list of metrics, not a single one; got: {metrics!r}")
         complete: Options = {
             "checkpoint_every": 1,
             **options,
@@ -112,17 +113,17 @@ class TFEstimator(Estimator):
             loss=loss,
             metrics=tuple(metrics or ()),
             merge_features=merge_feature_columns,
-            epochs=Epochs(
+            epochs=EpochOptions(
                 count=1 if num_epochs is None else num_epochs,
                 batch_size=128 if batch_size is None else batch_size,
                 drop_last=drop_last,
                 shuffle=shuffle,
                 early_stopping=early_stopping_epochs,
             ),
-        ).checked()
-        label = _label(label_columns)
+        ).check()
+        label = _check_label(label_columns)
         configuration = configure(label, num_workers, resources_per_worker, complete, handles_missing=False)
-        check_callbacks(configuration, lambda one: isinstance(one, keras.callbacks.Callback), "callbacks of Keras")
+        check_callbacks(configuration, lambda one: isinstance(one, keras.callbacks.Callback), "Keras callbacks")
         super().__init__(TFLearner(recipe), configuration)
 
     def fit_on_spark(  # type: ignore[override]
@@ -134,17 +135,17 @@ class TFEstimator(Estimator):
         max_retries: int = 3,
         stop_spark_after_conversion: bool = False,  # noqa: FBT001, FBT002
     ) -> FitResult:
-        """As that of other estimators, with the order of arguments that ``TFEstimator`` had in RayDP 1.6."""
+        """Train the model, with the order of arguments of RayDP 1.6's ``TFEstimator``."""
         return self._fit_on_spark(
             train_df, evaluate_df, max_retries, fs_directory, compression, stop_spark=stop_spark_after_conversion
         )
 
 
-def _label(given: str | Sequence[str] | None) -> str:
+def _check_label(given: str | Sequence[str] | None) -> str:
     names = [given] if isinstance(given, str) else list(given or ())
     if len(names) != 1 or not isinstance(names[0], str):
         raise InvalidArgumentError(
-            "label_columns must name one column; several outputs need an estimator each. "
+            "label_columns must name one column; use one estimator for each output. "
             f"Got: {given if given is None else names!r}"
         )
     return names[0]

@@ -1,4 +1,4 @@
-"""Training and prediction with Keras, in one worker of several."""
+"""Train with Keras in one worker, and predict with the model."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from raydp._estimators.frameworks.networks import ROWS_PER_SCORE, NetworkLearner
+from raydp._estimators.frameworks import ROWS_PER_SCORE, NetworkLearner
 from raydp.errors import InvalidDataError
-from raydp.tf.archive import load_weights, model_bytes
+from raydp.tf.archive import load_weights, serialize_model
 from raydp.tf.recipe import Recipe
 from raydp.tf.replicas import Replicas
-from raydp.tf.run import Run
+from raydp.tf.run import TrainingRun
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raydp._estimators.data.labels import Classes
     from raydp._estimators.data.layout import Layout
-    from raydp._estimators.frameworks.learner import Part, Trained
+    from raydp._estimators.frameworks import TrainedModel, TrainingWorker
 
 __all__ = ["TFLearner"]
 
 
 @dataclass(frozen=True)
 class TFLearner(NetworkLearner[Recipe]):
-    """Keras with what the user gave.
+    """Keras with the user's model.
 
     Attributes:
-        recipe: Model, optimizer, loss and how to train.
-        layout: The columns that it is bound to.
+        recipe: The model, optimizer, loss and training options.
+        layout: The columns to which it is bound; ``None``: it is not bound yet.
     """
 
     framework: ClassVar[str] = "tf"
@@ -45,62 +45,63 @@ class TFLearner(NetworkLearner[Recipe]):
 
     @property
     def identity(self) -> str:
-        """Describes the shapes of the model and the numbers of the recipe; functions have no lasting description."""
-        assert self.layout is not None  # what is trained is bound
+        """Describes the model's shapes, the optimizer and the epochs. Functions have no description that lasts."""
+        assert self.layout is not None  # a learner is bound before it trains
         r = self.recipe
         shapes = [tuple(weight.shape) for weight in r.make_model(self.layout).weights]
         optimizer = keras.optimizers.serialize(r.make_optimizer())
         return repr((shapes, optimizer, r.merges, r.epochs))
 
-    def bound(self, layout: Layout) -> TFLearner:
-        """Return a learner that knows the columns."""
+    def bind(self, layout: Layout) -> TFLearner:
+        """Return a learner that knows the columns' names, for models that take a matrix for each column."""
         return replace(self, layout=layout)
 
-    def _outputs(self, layout: Layout) -> int:
+    def count_outputs(self, layout: Layout) -> int:
+        """Return the number of outputs that the model has for two rows of zeros."""
         try:
             model = self.recipe.make_model(layout)
             outputs = model(self.recipe.inputs(np.zeros((2, layout.width), np.float32), layout))
-            model_bytes(model)  # better now than after the last epoch
+            serialize_model(model)  # to fail now rather than after the last epoch
         except (ValueError, TypeError, KeyError, NotImplementedError, tf.errors.OpError) as error:
             form = f"(rows, {layout.width})" if self.recipe.merges else "a matrix for each column, by name,"
             raise InvalidDataError(
-                "The model does not take the features, or cannot be saved: look at the shape of its input, and "
-                f"whether merge_feature_columns is as it should be. Features: {form} of float32, from "
-                f"{', '.join(layout.features[:20])}; {_first_words(error)}"
+                "The model does not accept the features, or Keras cannot save it. Check the shape of its input, and "
+                f"merge_feature_columns. Features: {form} of float32, from "
+                f"{', '.join(layout.features[:20])}; {_shorten_message(error)}"
             ) from error
         if not hasattr(outputs, "shape"):
             raise InvalidDataError(
-                f"The model must have one output, of shape (rows, outputs); it gives a {type(outputs).__name__}"
+                f"The model must return one output of shape (rows, outputs); it returned a {type(outputs).__name__}"
             )
         return 1 if len(outputs.shape) == 1 else int(outputs.shape[1])
 
-    def trainer(self, workers: int) -> Any:
+    def trainer_class(self, worker_count: int) -> Any:
         """Return Ray Train's trainer for TensorFlow."""
-        del workers
+        del worker_count
         from ray.train.tensorflow import TensorflowTrainer
 
         return TensorflowTrainer
 
-    def train(self, part: Part) -> Trained | None:
-        """Train, going on from the last checkpoint if there is one."""
-        # Ray Train asks for Keras 2 in its workers; the functions of users mean the Keras of their driver.
+    def train(self, worker: TrainingWorker) -> TrainedModel | None:
+        """Train, starting from the latest checkpoint if there is one."""
+        # Ray Train selects Keras 2 in its workers, but the user's functions expect the Keras of the driver.
         os.environ.pop("TF_USE_LEGACY_KERAS", None)
-        tf.config.threading.set_intra_op_parallelism_threads(part.threads)
-        tf.config.threading.set_inter_op_parallelism_threads(part.threads)
-        replicas = Replicas(part.workers, part.rank)
-        if part.configuration.seed is not None:
-            keras.utils.set_random_seed(part.configuration.seed)
-        return Run(self.recipe, part, replicas).result()
+        tf.config.threading.set_intra_op_parallelism_threads(worker.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(worker.threads)
+        replicas = Replicas(worker.worker_count, worker.rank)
+        if worker.configuration.seed is not None:
+            keras.utils.set_random_seed(worker.configuration.seed)
+        return TrainingRun(self.recipe, worker, replicas).train()
 
-    def load(self, model: bytes) -> keras.Model:
+    def load(self, content: bytes) -> keras.Model:
         """Return the model, not compiled."""
-        assert self.layout is not None  # trained models come from bound learners
-        made = self.recipe.make_model(self.layout)
-        load_weights(made, model)
-        return made
+        assert self.layout is not None  # a learner is bound before it trains
+        model = self.recipe.make_model(self.layout)
+        load_weights(model, content)
+        return model
 
     def score(self, model: keras.Model, features: NDArray[Any], classes: Classes | None) -> NDArray[Any]:
-        """Return probabilities or values; on a GPU if this process has one."""
+        """Return probabilities or values, computed on a GPU if this process has one."""
         assert self.layout is not None
         pieces = []
         for start in range(0, max(len(features), 1), ROWS_PER_SCORE):
@@ -112,7 +113,7 @@ class TFLearner(NetworkLearner[Recipe]):
         return np.asarray(scores[:, 0] if scores.ndim == 2 and scores.shape[1] == 1 else scores)
 
 
-def _first_words(error: Exception) -> str:
-    """Return what Keras says, without colours and the arguments that it repeats."""
-    words = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split("Arguments received by")[0]
-    return " ".join(words.split())
+def _shorten_message(error: Exception) -> str:
+    """Return the message of a Keras error without colours and without the arguments that it repeats."""
+    message = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split("Arguments received by")[0]
+    return " ".join(message.split())

@@ -1,14 +1,18 @@
-"""``TorchEstimator``: PyTorch models, data-parallel over Ray workers."""
+"""``TorchEstimator``: PyTorch models, trained data-parallel by Ray workers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from raydp._estimators.configuration import Options, TrainingOptions, check_callbacks, configure
-from raydp._estimators.estimator import Estimator, deprecated_argument
-from raydp._estimators.frameworks.epochs import Epochs
-from raydp._estimators.frameworks.requirements import require
-from raydp.errors import InvalidArgumentError
+from raydp._estimators.configuration import (
+    Options,
+    TrainingOptions,
+    check_callbacks,
+    check_label_column,
+    configure,
+)
+from raydp._estimators.estimator import Estimator, warn_deprecated
+from raydp._estimators.frameworks import EpochOptions, require
 
 require("torch", extra="torch")
 
@@ -23,60 +27,66 @@ if TYPE_CHECKING:
 __all__ = ["TorchEstimator"]
 
 _NO_EFFECT = {
-    "num_processes_for_data_loader": "workers read batches from shared memory, without processes of their own for it",
-    "metrics_name": "result.history has the loss of each epoch, and evaluate(df) gives accuracy, rmse and the like",
-    "metrics_config": "result.history has the loss of each epoch, and evaluate(df) gives accuracy, rmse and the like",
+    "num_processes_for_data_loader": "workers read batches from shared memory, without further processes",
+    "metrics_name": "result.history has the loss of each epoch, and evaluate(df) returns accuracy, rmse and others",
+    "metrics_config": "result.history has the loss of each epoch, and evaluate(df) returns accuracy, rmse and others",
     "use_ccl": "Ray Train chooses NCCL for GPUs and Gloo for CPUs",
     "use_gpu": 'resources_per_worker={"GPU": 1} trains on GPUs',
 }
 
 
 class TorchEstimator(Estimator):
-    """Trains PyTorch models on frames.
+    """Trains PyTorch models on Spark DataFrames, Ray Datasets and pandas frames.
 
-    The features of a batch are one tensor of shape (rows, columns), labels one of shape (rows,), or (rows, 1) where
-    the model gives that. With several workers gradients are averaged (``DistributedDataParallel``); each worker goes
-    through its rows block by block, so that they need not fit its memory.
+    The features of a batch are one tensor of shape (rows, columns). The labels are a tensor of shape (rows,), or
+    (rows, 1) if the model's outputs have that shape. With several workers, gradients are averaged
+    (``DistributedDataParallel``). Each worker reads its rows block by block, so they need not fit into its memory.
 
-    A model, optimizer, loss or scheduler may be given as a function that makes it; of as many arguments as RayDP 1.6
-    gave it: ``model()`` or ``model(config)``, ``optimizer(model)`` or ``optimizer(model, config)``, ``loss(config)``,
-    ``lr_scheduler_creator(optimizer)`` or ``(optimizer, config)``, with an empty dictionary as ``config``.
+    Instead of a model, optimizer, loss or scheduler you can pass a function that creates it. It takes the same
+    arguments as in RayDP 1.6: ``model()`` or ``model(config)``, ``optimizer(model)`` or ``optimizer(model, config)``,
+    ``loss(config)``, ``lr_scheduler_creator(optimizer)`` or ``lr_scheduler_creator(optimizer, config)``, where
+    ``config`` is an empty dictionary.
 
-    Losses of classification (cross entropy and its kind) make labels classes: they may be strings then, or
-    numbers of which the sorted distinct values are the classes. Predictions are the most probable labels.
+    If the loss is for classification (cross entropy and similar), labels are classes. They can be strings, or numbers
+    whose sorted distinct values are the classes. Predictions are the most probable labels.
 
     Args:
-        num_workers: Training processes.
-        resources_per_worker: Ray resources of each, such as ``{"CPU": 4, "GPU": 1}``.
-        model: The module, or a function that makes it.
-        optimizer: An optimizer (of which kind and settings are taken), or a function that makes it.
-        loss: A loss module, its class, a function of (outputs, labels), or one of (config) that makes any of these.
-        lr_scheduler_creator: Makes a learning rate scheduler, or ``None``.
-        scheduler_step_freq: Whether it steps after each ``"batch"`` (also by ``None``) or ``"epoch"``.
-        feature_columns: Columns to predict from; ``None``: all but the label and the weight.
-        feature_types: Type of the features' tensor, or a list of types, which are promoted to one; ``torch.float32`` by
+        num_workers: Number of training processes; 1 by default.
+        resources_per_worker: Ray resources of each process, such as ``{"CPU": 4, "GPU": 1}``; one CPU by default.
+        model: The module, or a function that creates it.
+        optimizer: An optimizer, or a function that creates it. Of an optimizer, the class and settings are used.
+        loss: A loss module, its class, a function of (outputs, labels), or a function of (config) that creates one
+            of these.
+        lr_scheduler_creator: A function that creates a learning rate scheduler; ``None`` (the default): use none.
+        scheduler_step_freq: Whether the scheduler steps after each ``"batch"`` (the default, also for ``None``) or
+            after each ``"epoch"``.
+        feature_columns: The columns to predict from; ``None`` (the default): all except the label and the weight.
+        feature_types: Type of the features' tensor, or a list of types that are promoted to one; ``torch.float32`` by
             default.
         label_column: The column to predict.
-        label_type: Type of the labels' tensor; by default ``torch.float32``, for classes ``torch.int64``.
+        label_type: Type of the labels' tensor; by default ``torch.int64`` for classes and otherwise
+            ``torch.float32``.
         batch_size: Rows of a batch in each worker; 64 by default.
-        drop_last: Leave out a last batch that is smaller.
-        num_epochs: Epochs; 1 by default.
-        shuffle: Take blocks, and rows within a block, in another order in each epoch.
-        num_processes_for_data_loader: Deprecated.
-        placement_strategy: Ray's placement strategy for the workers.
-        metrics_name: Deprecated.
-        metrics_config: Deprecated.
-        use_ccl: Deprecated.
-        early_stopping_epochs: End when the loss on the evaluation frame has not become smaller for so many epochs;
-            the model is the best one then.
-        use_gpu: Deprecated.
-        options: See :class:`raydp._estimators.configuration.Configuration`; ``checkpoint_every`` is 1 by default.
-            Callbacks are functions of (epoch from 1, metrics), called in every worker; one that returns ``True`` in
-            all of them ends training. Weights need a loss module, whose ``reduction`` is then left to raydp.
+        drop_last: Whether to leave out the last batch if it is smaller; ``False`` by default.
+        num_epochs: Number of epochs; 1 by default.
+        shuffle: Whether to shuffle blocks, and rows within a block, in each epoch; ``True`` by default.
+        num_processes_for_data_loader: Deprecated; has no effect.
+        placement_strategy: Ray's placement strategy for the workers; ``"PACK"`` by default.
+        metrics_name: Deprecated; has no effect.
+        metrics_config: Deprecated; has no effect.
+        use_ccl: Deprecated; has no effect.
+        early_stopping_epochs: Stop if the loss on the evaluation frame has not decreased for this number of epochs,
+            and keep the best model; ``None`` (the default): train all epochs.
+        use_gpu: Deprecated; has no effect.
+        options: See :class:`raydp._estimators.configuration.Configuration`. ``checkpoint_every`` is 1 by default.
+            Callbacks are functions of (epoch from 1, metrics) that are called in every worker. A callback that
+            returns ``True`` in every worker stops training. A weight column needs a loss module that has a
+            ``reduction``, which raydp then sets.
 
     Raises:
-        InvalidArgumentError: An argument is wrong.
-        MissingRequirementError: PyTorch is not installed (when this module is imported).
+        InvalidArgumentError: An argument has a wrong value.
+        TypeError: An argument does not exist.
+        MissingRequirementError: PyTorch is not installed. Importing the class raises it.
     """
 
     def __init__(
@@ -109,9 +119,8 @@ class TorchEstimator(Estimator):
         given = (num_processes_for_data_loader, metrics_name, metrics_config, use_ccl, use_gpu)
         for name, value in zip(_NO_EFFECT, given, strict=True):
             if value is not None:
-                deprecated_argument(name, _NO_EFFECT[name])
-        if not isinstance(label_column, str):
-            raise InvalidArgumentError(f"label_column must be the name of a column; got: {label_column!r}")
+                warn_deprecated(name, _NO_EFFECT[name])
+        check_label_column(label_column)
         complete: Options = {
             "checkpoint_every": 1,
             **options,
@@ -126,7 +135,7 @@ class TorchEstimator(Estimator):
             scheduler_step=scheduler_step_freq or "batch",
             feature_type=feature_types,
             label_type=label_type,
-            epochs=Epochs(
+            epochs=EpochOptions(
                 count=1 if num_epochs is None else num_epochs,
                 batch_size=64 if batch_size is None else batch_size,
                 drop_last=drop_last,

@@ -1,14 +1,12 @@
-"""``XGBoostEstimator``: gradient-boosted trees, their histograms summed over Ray workers."""
+"""``XGBoostEstimator``: XGBoost's gradient-boosted trees, trained by Ray workers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from raydp._estimators.configuration import Options, check_callbacks, configure
-from raydp._estimators.estimator import Estimator, deprecated_argument
-from raydp._estimators.frameworks.boosting import check_rounds
-from raydp._estimators.frameworks.requirements import require
-from raydp.errors import InvalidArgumentError
+from raydp._estimators.configuration import Options, check_callbacks, check_label_column, configure
+from raydp._estimators.estimator import Estimator, warn_deprecated
+from raydp._estimators.frameworks import check_boosting_arguments, require
 
 require("xgboost", extra="xgboost")
 
@@ -23,28 +21,29 @@ __all__ = ["XGBoostEstimator"]
 
 
 class XGBoostEstimator(Estimator):
-    """Trains XGBoost models on frames.
+    """Trains XGBoost models on Spark DataFrames, Ray Datasets and pandas frames.
 
-    The rows of each worker are gathered in one matrix of float32; workers sum their histograms, so that the result
-    hardly depends on how many there are, and with one worker is XGBoost's own. Classification is what the objective
-    says (``binary:…``, ``multi:…``); without one, labels that are strings or booleans are classes.
+    Each worker loads its rows into one float32 matrix. The workers sum their histograms, so the model hardly depends
+    on the number of workers. With one worker it is the model that XGBoost alone would train. The objective decides
+    whether labels are classes (``binary:…``, ``multi:…``). Without an objective, strings and booleans are classes.
 
     Args:
-        xgboost_params: Parameters of XGBoost, such as ``{"objective": "binary:logistic", "max_depth": 6}``.
+        xgboost_params: XGBoost's parameters, such as ``{"objective": "binary:logistic", "max_depth": 6}``.
         label_column: The column to predict: numbers, or class labels of any type.
-        num_workers: Training processes.
-        resources_per_worker: Ray resources of each, such as ``{"CPU": 4}``; XGBoost uses a thread per CPU, and the
-            GPU where there is one.
+        num_workers: Number of training processes; 1 by default.
+        resources_per_worker: Ray resources of each process, such as ``{"CPU": 4}``; one CPU by default. XGBoost uses
+            a thread per CPU, and the GPU if there is one.
         shuffle: Deprecated; the order of the rows does not matter.
-        num_boost_round: Trees (rounds) to train at most.
-        early_stopping_rounds: End when the last metric on the evaluation frame has not become better for so many
-            rounds; the model is the best one then.
-        options: See :class:`raydp._estimators.configuration.Configuration`; ``nulls="keep"`` is possible. Callbacks
-            are ``xgboost.callback.TrainingCallback``.
+        num_boost_round: Number of rounds (trees) to train; 10 by default.
+        early_stopping_rounds: Stop if the last metric on the evaluation frame has not improved for this number of
+            rounds, and keep the best model; ``None`` (the default): train all rounds.
+        options: See :class:`raydp._estimators.configuration.Configuration`. ``nulls="keep"`` is supported. Callbacks
+            are ``xgboost.callback.TrainingCallback`` objects.
 
     Raises:
-        InvalidArgumentError: An argument is wrong.
-        MissingRequirementError: XGBoost is not installed (when this module is imported).
+        InvalidArgumentError: An argument has a wrong value.
+        TypeError: An argument does not exist.
+        MissingRequirementError: XGBoost is not installed. Importing the class raises it.
     """
 
     def __init__(
@@ -60,18 +59,13 @@ class XGBoostEstimator(Estimator):
         **options: Unpack[Options],
     ) -> None:
         if shuffle is not None:
-            deprecated_argument(
-                "shuffle", "XGBoost sums over all rows, so that neither their order nor their worker matters"
-            )
-        if not isinstance(label_column, str):
-            raise InvalidArgumentError(f"label_column must be the name of a column; got: {label_column!r}")
+            warn_deprecated("shuffle", "XGBoost sums over all rows, so their order does not matter")
+        check_label_column(label_column)
+        check_boosting_arguments("xgboost_params", xgboost_params, num_boost_round, early_stopping_rounds)
         configuration = configure(
             label_column, num_workers, resources_per_worker, options, handles_missing=XGBoostLearner.handles_missing
         )
         check_callbacks(
             configuration, lambda one: isinstance(one, TrainingCallback), "xgboost.callback.TrainingCallback objects"
         )
-        check_rounds(num_boost_round, early_stopping_rounds)
-        if not hasattr(xgboost_params, "keys"):
-            raise InvalidArgumentError(f"xgboost_params must be a mapping; got: {xgboost_params!r}")
         super().__init__(XGBoostLearner(dict(xgboost_params), num_boost_round, early_stopping_rounds), configuration)

@@ -1,4 +1,4 @@
-"""Training and prediction with XGBoost, in one worker of several."""
+"""Train with XGBoost in one worker, and predict with the model."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import xgboost
 
-from raydp._estimators.frameworks.boosting import BoostingLearner
-from raydp._estimators.frameworks.learner import Part, Trained, plain_trainer
+from raydp._estimators.frameworks import BoostingLearner, TrainedModel, TrainingWorker
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,104 +35,100 @@ class XGBoostLearner(BoostingLearner):
 
     @property
     def classifies(self) -> bool | None:
-        """Whether the objective is one of classification; without one, the labels decide."""
+        """Whether the objective is for classification; without one, the labels decide."""
         objective = self.params.get("objective")
         return None if objective is None else str(objective).startswith(("binary:", "multi:"))
 
     @property
     def is_binary(self) -> bool:
-        """Whether the objective is one for two classes."""
+        """Whether the objective is for two classes."""
         return str(self.params.get("objective", "")).startswith("binary:")
 
-    def trainer(self, workers: int) -> Any:
-        """Return Ray Train's trainer for XGBoost, or its plain one, which imports less, for a worker alone."""
-        if workers == 1:
-            return plain_trainer()
+    def distributed_trainer_class(self) -> Any:
+        """Return Ray Train's trainer for XGBoost."""
         from ray.train.xgboost import XGBoostTrainer
 
         return XGBoostTrainer
 
-    def train(self, part: Part) -> Trained | None:
-        """Train, going on from the last checkpoint if there is one."""
-        watched = {"train": _matrix(part, part.train)}
-        if part.evaluate is not None:
-            watched["evaluate"] = _matrix(part, part.evaluate)
-        course = _Course(part, self.early_stopping_rounds)
-        booster = course.restore()
-        left = self.rounds - len(course.history)
-        if left > 0 and not course.stopped:
+    def train(self, worker: TrainingWorker) -> TrainedModel | None:
+        """Train, starting from the latest checkpoint if there is one."""
+        matrices = {"train": _build_matrix(worker, worker.train_shard)}
+        if worker.evaluation_shard is not None:
+            matrices["evaluate"] = _build_matrix(worker, worker.evaluation_shard)
+        recorder = _RoundRecorder(worker, self.early_stopping_rounds)
+        booster = recorder.restore()
+        left = self.rounds - len(recorder.history)
+        if left > 0 and not recorder.stopped:
             booster = xgboost.train(
-                self.parameters(part),
-                watched["train"],
+                self.parameters(worker),
+                matrices["train"],
                 num_boost_round=left,
-                evals=[(matrix, name) for name, matrix in watched.items()],
-                callbacks=[course, *part.configuration.callbacks],
+                evals=[(matrix, name) for name, matrix in matrices.items()],
+                callbacks=[recorder, *worker.configuration.callbacks],
                 xgb_model=booster,
                 verbose_eval=False,
             )
-        if part.rank != 0 or booster is None:
+        if worker.rank != 0 or booster is None:
             return None
-        if course.stopping is not None:
+        if recorder.early_stopping is not None:
             booster = booster[: booster.best_iteration + 1]
-        return Trained(bytes(booster.save_raw("ubj")), course.history)
+        return TrainedModel(bytes(booster.save_raw("ubj")), recorder.history)
 
-    def parameters(self, part: Part) -> dict[str, Any]:
-        """Return the parameters to train with: the user's, and what follows from the estimator's arguments."""
-        found: dict[str, Any] = {"nthread": part.threads}
-        if part.classes is not None and "objective" not in self.params:
-            found["objective"] = "binary:logistic" if len(part.classes) == 2 else "multi:softprob"
+    def parameters(self, worker: TrainingWorker) -> dict[str, Any]:
+        """Return the parameters to train with: the user's, and those that follow from the estimator's arguments."""
+        found: dict[str, Any] = {"nthread": worker.threads}
+        if worker.classes is not None and "objective" not in self.params:
+            found["objective"] = "binary:logistic" if len(worker.classes) == 2 else "multi:softprob"
         objective = str(self.params.get("objective", found.get("objective", "")))
-        if part.classes is not None and objective.startswith("multi:"):
-            found["num_class"] = len(part.classes)
-        if part.configuration.resources.get("GPU", 0) > 0:
+        if worker.classes is not None and objective.startswith("multi:"):
+            found["num_class"] = len(worker.classes)
+        if worker.configuration.resources.get("GPU", 0) > 0:
             found["device"] = "cuda"
-        if part.configuration.seed is not None:
-            found["seed"] = part.configuration.seed
+        if worker.configuration.seed is not None:
+            found["seed"] = worker.configuration.seed
         return {**found, **self.params}
 
-    def load(self, model: bytes) -> xgboost.Booster:
+    def load(self, content: bytes) -> xgboost.Booster:
         """Return the booster."""
         booster = xgboost.Booster()
-        booster.load_model(bytearray(model))
+        booster.load_model(bytearray(content))
         return booster
 
-    def score(self, model: xgboost.Booster, features: NDArray[Any], classes: Classes | None) -> NDArray[Any]:
+    def predict_scores(self, model: xgboost.Booster, features: NDArray[Any], classes: Classes | None) -> NDArray[Any]:
         """Return probabilities or values."""
-        if len(features) == 0:
-            shape = (0, len(classes)) if classes is not None and len(classes) > 2 else (0,)
-            return np.empty(shape, np.float32)
         scores = np.asarray(model.predict(xgboost.DMatrix(features), validate_features=False))
         objective = json.loads(model.save_config())["learner"]["objective"]["name"]
         if objective == "binary:logitraw":
             return np.asarray(1 / (1 + np.exp(-scores)))
         if objective == "multi:softmax" and classes is not None:
-            return np.eye(len(classes))[scores.astype(np.int64)]  # it gives the class only
+            return np.eye(len(classes))[
+                scores.astype(np.int64)
+            ]  # this objective predicts the class, not its probability
         return scores
 
 
-def _matrix(part: Part, shard: Shard) -> xgboost.DMatrix:
-    """Gather the rows of a shard."""
-    rows = part.all_rows(shard)
+def _build_matrix(worker: TrainingWorker, shard: Shard) -> xgboost.DMatrix:
+    rows = worker.load_all_rows(shard)
     return xgboost.DMatrix(
         rows.features,
         label=rows.labels,
         weight=rows.weights,
-        feature_names=part.layout.names_without(_FORBIDDEN_IN_NAMES),
-        nthread=part.threads,
+        feature_names=worker.layout.usable_names(_FORBIDDEN_IN_NAMES),
+        nthread=worker.threads,
     )
 
 
-class _Course(xgboost.callback.TrainingCallback):
-    """Writes down the metrics of each round, stops early and keeps checkpoints.
+class _RoundRecorder(xgboost.callback.TrainingCallback):
+    """Records the metrics of each round, stops early and saves checkpoints.
 
-    It stands first among the callbacks: XGBoost does not call those behind one that ends training.
+    It must be the first callback: after a callback that stops training, XGBoost does not call the others.
     """
 
-    def __init__(self, part: Part, early_stopping_rounds: int | None) -> None:
+    def __init__(self, worker: TrainingWorker, early_stopping_rounds: int | None) -> None:
         super().__init__()
-        self._part = part
+        self._worker = worker
         self.history: list[dict[str, float]] = []
-        self.stopping = (
+        self.early_stopping = (
             None
             if early_stopping_rounds is None
             else xgboost.callback.EarlyStopping(rounds=early_stopping_rounds, data_name="evaluate")
@@ -141,41 +136,42 @@ class _Course(xgboost.callback.TrainingCallback):
 
     @property
     def stopped(self) -> bool:
-        """Whether early stopping had ended training already when the checkpoint was written."""
-        return self.stopping is not None and self.stopping.current_rounds >= self.stopping.rounds
+        """Whether early stopping had stopped training before the checkpoint was written."""
+        return self.early_stopping is not None and self.early_stopping.current_rounds >= self.early_stopping.rounds
 
     def restore(self) -> xgboost.Booster | None:
-        """Return the booster of the last checkpoint, and take up metrics and early stopping where they were."""
-        with self._part.checkpoints.last() as folder:
+        """Restore the state from the latest checkpoint, and return its booster; ``None``: there is no checkpoint."""
+        with self._worker.checkpoints.open_latest() as folder:
             if folder is None:
                 return None
             booster = xgboost.Booster(model_file=folder / _MODEL)
             state = json.loads((folder / _STATE).read_text())
         self.history = state["history"]
-        if self.stopping is not None:
-            for name, value in state["stopping"].items():
-                setattr(self.stopping, name, value)
+        if self.early_stopping is not None:
+            for name, value in state["early_stopping"].items():
+                setattr(self.early_stopping, name, value)
         return booster
 
     def before_training(self, model: Any) -> Any:
-        """Let early stopping see how many rounds there are already."""
-        return model if self.stopping is None else self.stopping.before_training(model)
+        """Tell early stopping how many rounds the model already has."""
+        return model if self.early_stopping is None else self.early_stopping.before_training(model)
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-        """Write down the round; tell whether training is to end."""
-        ends = self.stopping is not None and self.stopping.after_iteration(model, epoch, evals_log)
+        """Record the round; return whether to stop training."""
+        stops = self.early_stopping is not None and self.early_stopping.after_iteration(model, epoch, evals_log)
         metrics = {
             f"{data}-{metric}": float(values[-1] if not isinstance(values[-1], tuple) else values[-1][0])
-            for data, course in evals_log.items()
-            for metric, values in course.items()
+            for data, series in evals_log.items()
+            for metric, values in series.items()
         }
         self.history.append(metrics)
 
         def write(folder: Path) -> None:
             model.save_model(folder / _MODEL)
-            kept = ("current_rounds", "best_scores", "stopping_history", "maximize")
-            stopping = {} if self.stopping is None else {name: getattr(self.stopping, name) for name in kept}
-            (folder / _STATE).write_text(json.dumps({"history": self.history, "stopping": stopping}))
+            names = ("current_rounds", "best_scores", "stopping_history", "maximize")
+            early_stopping = self.early_stopping
+            stopping = {} if early_stopping is None else {name: getattr(early_stopping, name) for name in names}
+            (folder / _STATE).write_text(json.dumps({"history": self.history, "early_stopping": stopping}))
 
-        self._part.checkpoints.step_done(len(self.history), metrics, write)
-        return ends
+        self._worker.checkpoints.report_step(len(self.history), metrics, write)
+        return stops

@@ -1,4 +1,4 @@
-"""Class labels as the numbers 0, 1, …, and predictions as labels again."""
+"""Class labels: encode them as the numbers 0, 1, …, and decode predictions."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from raydp._estimators.data.statistics import MOST_CLASSES
+from raydp._estimators.data.statistics import MAX_CLASSES
 from raydp.errors import InvalidDataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Classes", "are_class_labels", "classes_of"]
+__all__ = ["Classes", "are_class_labels", "find_classes"]
 
 
 @dataclass(frozen=True)
 class Classes:
-    """The classes of a classifier, in order.
+    """The classes of a classifier, sorted.
 
     Attributes:
-        values: The labels, all of one Arrow type.
+        values: The labels.
     """
 
     values: pa.Array
@@ -32,57 +32,58 @@ class Classes:
         return len(self.values)
 
     def encode(self, column: pa.ChunkedArray) -> NDArray[np.float64]:
-        """Return the position of each label among the classes.
+        """Return the position of each label in the classes, shape (rows,).
 
         Raises:
-            InvalidDataError: A label is none of the classes.
+            InvalidDataError: A label is not one of the classes.
         """
         positions = pc.index_in(column.cast(self.values.type), value_set=self.values)
         if positions.null_count:
             unknown = pc.unique(column.filter(pc.is_null(positions))).to_pylist()
-            raise InvalidDataError(
-                f"Labels are none of the classes that the model was trained with: {unknown[:5]}; classes: {self}"
-            )
+            raise InvalidDataError(f"The model was not trained with these labels: {unknown[:5]}; its classes: {self}")
         return np.asarray(positions.to_numpy(), dtype=np.float64)
 
     def decode(self, positions: NDArray[Any]) -> pa.Array:
-        """Return the labels at positions."""
+        """Return the labels at some positions."""
         return self.values.take(pa.array(positions.astype(np.int64)))
 
     def __str__(self) -> str:
-        some = ", ".join(map(repr, self.values[:10].to_pylist()))
-        return some if len(self) <= 10 else f"{some}, … ({len(self)})"
+        first = ", ".join(map(repr, self.values[:10].to_pylist()))
+        return first if len(self) <= 10 else f"{first}, … ({len(self)})"
 
 
 def are_class_labels(type_: pa.DataType) -> bool:
-    """Tell whether labels of a type can only be classes."""
+    """Return whether labels of a type can only be classes: strings and booleans."""
     return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_boolean(type_))
 
 
-def classes_of(labels: set[Any], type_: pa.DataType, label: str, count: int | None = None) -> Classes:
-    """Return the classes that labels stand for, sorted.
+def find_classes(labels: set[Any], type_: pa.DataType, label: str, count: int | None = None) -> Classes:
+    """Return the classes of some labels, sorted.
 
     Args:
         labels: The distinct labels.
         type_: Their Arrow type.
-        label: Name of the column.
-        count: Number of classes that the user stated; whole numbers below it are classes as they are.
+        label: Name of the label column.
+        count: Number of classes that the user declared, or ``None``. If all labels are whole numbers from 0 to below
+            it, all of these numbers are classes, including those that no row has.
 
     Raises:
-        InvalidDataError: There is one class only, there are too many to be classes, or more than stated.
+        InvalidDataError: There is only one class, there are too many, or more than declared.
     """
-    if len(labels) > MOST_CLASSES:
+    if len(labels) > MAX_CLASSES:
         raise InvalidDataError(
-            "A classifier needs a label with a class per distinct value, and this has too many; is it a regression? "
-            f"Label {label}: more than {MOST_CLASSES}"
+            "Each distinct label is a class, and there are too many of them; is this a regression? "
+            f"Label {label}: more than {MAX_CLASSES}"
         )
     if len(labels) < 2:
         raise InvalidDataError(
-            "A classifier needs rows of at least two classes; check the filter that the rows went through. "
+            "A classifier needs rows of at least two classes; check the filters of the frame. "
             f"Label {label}: all {next(iter(labels), None)!r}"
         )
     if count is not None and all(isinstance(value, int | float) and 0 <= value < count for value in labels):
         labels = labels | set(range(count)) if all(float(value).is_integer() for value in labels) else labels
     if count is not None and len(labels) > count:
-        raise InvalidDataError(f"The label has more classes than stated: {label} has {len(labels)}, stated: {count}")
+        raise InvalidDataError(
+            f"The label has more classes than declared. Label {label}: {len(labels)}, declared: {count}"
+        )
     return Classes(pa.array(sorted(labels), type_))

@@ -1,4 +1,4 @@
-"""Which columns are features, label and weight, and how features lie in a matrix."""
+"""Which columns are features, label and weight, and which columns of the feature matrix each feature becomes."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from raydp._estimators.configuration import Configuration
-    from raydp._estimators.data.inputs import Input
+    from raydp._estimators.data.frames import Frame
 
-__all__ = ["Layout", "check_columns", "columns_of", "is_list", "is_number", "stored_type"]
+__all__ = ["Layout", "check_columns", "is_list", "is_number", "select_columns", "storage_type"]
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The columns of a fitted model.
+    """The columns that a model is trained with.
 
     Attributes:
         features: Names of the feature columns, in order.
-        widths: How many numbers each gives: 1, or the length of its arrays.
+        widths: How many columns of the feature matrix each becomes: 1, or the length of its arrays.
         label: Name of the label column, or ``None``.
         weight: Name of the weight column, or ``None``.
     """
@@ -37,42 +37,46 @@ class Layout:
 
     @property
     def width(self) -> int:
-        """Columns of the feature matrix."""
+        """Number of columns of the feature matrix."""
         return sum(self.widths)
 
     @property
     def names(self) -> list[str]:
-        """One name per column of the feature matrix: the column's, or ``column_0``, ``column_1``… for arrays."""
+        """The names of the feature matrix's columns: the frame's, with ``_0``, ``_1``, … appended for arrays."""
         return [
             name if width == 1 else f"{name}_{index}"
             for name, width in zip(self.features, self.widths, strict=True)
             for index in range(width)
         ]
 
-    def names_without(self, forbidden: str) -> list[str] | None:
-        """Return the names if a framework can use them, otherwise ``None``.
+    def usable_names(self, forbidden: str) -> list[str] | None:
+        """Return the names of the feature matrix's columns if a framework accepts all of them, otherwise ``None``.
+
+        Names must differ even if white space is replaced by underscores, as frameworks do.
 
         Args:
-            forbidden: Characters that must not be in them. No two may be alike, with spaces as underlines.
+            forbidden: Characters that the framework does not accept.
         """
-        alike = {re.sub(r"\s", "_", name) for name in self.names}
-        usable = len(alike) == self.width and not any(set(forbidden) & set(name) for name in alike)
+        distinct = {re.sub(r"\s", "_", name) for name in self.names}
+        usable = len(distinct) == self.width and not any(set(forbidden) & set(name) for name in distinct)
         return self.names if usable else None
 
     @property
     def columns(self) -> list[str]:
-        """All columns that training reads."""
+        """All columns that training reads: features, label and weight."""
         return [*self.features, *(name for name in (self.label, self.weight) if name is not None)]
 
 
-def columns_of(frame: Input, configuration: Configuration) -> tuple[list[str], list[str]]:
-    """Choose the columns of a frame to train on and check that they are there and have fitting types.
+def select_columns(frame: Frame, configuration: Configuration) -> tuple[list[str], list[str]]:
+    """Select the columns of a frame to train on, and check that they exist and have usable types.
+
+    No rows are computed.
 
     Returns:
-        The feature columns, and those of label and weight.
+        The feature columns, and the label and weight columns.
 
     Raises:
-        InvalidDataError: A column is missing, or is not of numbers; nothing was computed.
+        InvalidDataError: A column is missing or is not numeric.
     """
     names = frame.column_names()
     others = [name for name in (configuration.label_column, configuration.weight_column) if name is not None]
@@ -82,56 +86,64 @@ def columns_of(frame: Input, configuration: Configuration) -> tuple[list[str], l
         else list(configuration.feature_columns)
     )
     if not features:
-        raise InvalidDataError(f"The frame has no column to predict from beside the label; its columns: {names}")
+        raise InvalidDataError(
+            f"The frame has no column to predict from, apart from the label and the weight. Its columns: {names}"
+        )
     check_columns(frame, features, others, weight=configuration.weight_column)
     return features, others
 
 
 def check_columns(
-    frame: Input, features: Sequence[str], others: Sequence[str] = (), *, weight: str | None = None
+    frame: Frame, features: Sequence[str], others: Sequence[str] = (), *, weight: str | None = None
 ) -> None:
-    """Check that columns are there and that those of features hold numbers.
+    """Check that columns exist, and that features and weight are numeric.
+
+    Args:
+        frame: The frame.
+        features: The feature columns.
+        others: Other columns that must exist.
+        weight: The weight column, if there is one.
 
     Raises:
-        InvalidDataError: They are not there, or do not.
+        InvalidDataError: A column is missing or is not numeric.
     """
     names = frame.column_names()
     missing = [name for name in [*features, *others] if name not in names]
     if missing:
         raise InvalidDataError(
-            "The frame lacks columns that the estimator needs; check their spelling, or what was selected before. "
-            f"Missing: {', '.join(missing)}; there are: {', '.join(names) or 'none'}"
+            "The frame lacks columns that the estimator needs; check their spelling and the frame's select. "
+            f"Missing: {', '.join(missing)}; the frame has: {', '.join(names) or 'none'}"
         )
     schema = frame.schema([*features, *others])
     wrong = [name for name in features if not _is_feature(schema.field(name).type)]
     if wrong:
         described = ", ".join(f"{name} ({schema.field(name).type})" for name in wrong)
         raise InvalidDataError(
-            "Features must be numbers, booleans, or ML vectors or arrays of numbers. Index or encode other columns "
-            "first (StringIndexer, OneHotEncoder), or leave them out with feature_columns. "
+            "Features must be numbers, booleans, ML vectors or arrays of numbers. Index or encode other columns first "
+            "(StringIndexer, OneHotEncoder), or leave them out with feature_columns. "
             f"Not numeric: {described}"
         )
     if weight is not None and not is_number(schema.field(weight).type):
-        raise InvalidDataError(f"The weight column must hold numbers; {weight} is {schema.field(weight).type}")
+        raise InvalidDataError(f"The weight column must be numeric. Column {weight}: {schema.field(weight).type}")
 
 
 def is_list(type_: pa.DataType) -> bool:
-    """Tell whether a column gives several values per row; tensors of one shape do."""
+    """Return whether a column has several values per row, as arrays and tensors have."""
     kinds = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-    return any(kind(stored_type(type_)) for kind in kinds)
+    return any(kind(storage_type(type_)) for kind in kinds)
 
 
-def stored_type(type_: pa.DataType) -> pa.DataType:
-    """Return what a type is stored as; of Ray's tensor columns, lists."""
+def storage_type(type_: pa.DataType) -> pa.DataType:
+    """Return the type that stores the values: for Ray's tensors, lists; for other types, the type itself."""
     return type_.storage_type if isinstance(type_, pa.BaseExtensionType) else type_
 
 
 def is_number(type_: pa.DataType) -> bool:
-    """Tell whether a column holds a number, or a boolean, per row."""
+    """Return whether a column has a number or a boolean per row."""
     kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
     return any(kind(type_) for kind in kinds)
 
 
 def _is_feature(type_: pa.DataType) -> bool:
-    # A column of nothing but nulls has no better type; the policy about nulls decides about it.
-    return is_number(type_) or pa.types.is_null(type_) or (is_list(type_) and is_number(stored_type(type_).value_type))
+    # Arrow gives a column that has only nulls the type null. The policy for nulls decides about it later.
+    return is_number(type_) or pa.types.is_null(type_) or (is_list(type_) and is_number(storage_type(type_).value_type))

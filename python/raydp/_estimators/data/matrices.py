@@ -1,4 +1,4 @@
-"""Arrow columns as the arrays that frameworks take."""
+"""Arrow columns as NumPy arrays: one column as numbers, several as the feature matrix."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from raydp._estimators.data.layout import is_list, stored_type
+from raydp._estimators.data.layout import is_list, storage_type
 from raydp.errors import InvalidDataError
 
 if TYPE_CHECKING:
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["complete_rows", "feature_matrix", "numbers", "stored"]
+__all__ = ["build_feature_matrix", "find_complete_rows", "to_numbers", "unwrap_tensors"]
 
 
-def stored(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column as it is stored: tensors as lists."""
+def unwrap_tensors(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column of tensors as lists, without copying it. Other columns are returned as they are."""
     if not isinstance(column.type, pa.BaseExtensionType):
         return column
-    return pa.chunked_array([chunk.storage for chunk in column.chunks], type=stored_type(column.type))
+    return pa.chunked_array([chunk.storage for chunk in column.chunks], type=storage_type(column.type))
 
 
-def numbers(column: pa.ChunkedArray, dtype: type[np.floating[Any]] = np.float64) -> NDArray[Any]:
-    """Return a column of numbers, booleans or decimals as an array; nulls become NaN."""
+def to_numbers(column: pa.ChunkedArray, dtype: type[np.floating[Any]] = np.float64) -> NDArray[Any]:
+    """Return a column of numbers, booleans or decimals as an array of shape (rows,). Nulls become NaN."""
     if pa.types.is_boolean(column.type):
         column = pc.cast(column, pa.uint8())
     elif pa.types.is_decimal(column.type) or pa.types.is_null(column.type):
@@ -35,7 +35,7 @@ def numbers(column: pa.ChunkedArray, dtype: type[np.floating[Any]] = np.float64)
     return np.asarray(column.to_numpy(), dtype=dtype)
 
 
-def feature_matrix(
+def build_feature_matrix(
     table: pa.Table,
     features: Sequence[str],
     widths: Sequence[int],
@@ -43,46 +43,46 @@ def feature_matrix(
     fill: float | None = None,
     dtype: type[np.floating[Any]] = np.float32,
 ) -> NDArray[Any]:
-    """Return features as a matrix of shape (rows, sum of widths), C order.
+    """Return the features as a matrix of shape (rows, sum of widths), in C order.
 
     Args:
-        table: Has the features among its columns.
-        features: Their names, in the order of the matrix.
-        widths: How many columns of the matrix each takes.
-        fill: What nulls and NaN become; ``None``: NaN.
+        table: Contains the feature columns.
+        features: Names of the feature columns, in the order of the matrix.
+        widths: How many columns of the matrix each feature becomes.
+        fill: What replaces nulls and NaN; ``None``: nulls become NaN.
         dtype: Type of the matrix.
 
     Raises:
-        InvalidDataError: An array has another length than the model was trained with.
+        InvalidDataError: An array has a different length than in training.
     """
     matrix = np.empty((table.num_rows, sum(widths)), dtype)
     start = 0
     for name, width in zip(features, widths, strict=True):
-        column = stored(table.column(name))
+        column = unwrap_tensors(table.column(name))
         if is_list(column.type):
-            matrix[:, start : start + width] = _elements(column, name, width)
+            matrix[:, start : start + width] = _flatten_arrays(column, name, width)
         else:
-            matrix[:, start] = numbers(column)
+            matrix[:, start] = to_numbers(column)
         start += width
     if fill is not None:
         matrix[np.isnan(matrix)] = fill
     return matrix
 
 
-def complete_rows(matrix: NDArray[Any]) -> NDArray[np.bool_]:
-    """Tell of each row of a feature matrix whether nothing in it is missing."""
+def find_complete_rows(matrix: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return for each row of a feature matrix whether it has no missing value, shape (rows,)."""
     return np.asarray(~np.isnan(matrix).any(axis=1))
 
 
-def _elements(column: pa.ChunkedArray, name: str, width: int) -> NDArray[Any]:
+def _flatten_arrays(column: pa.ChunkedArray, name: str, width: int) -> NDArray[Any]:
     lengths = pc.list_value_length(column)
     other = pc.unique(lengths.filter(pc.not_equal(lengths, width))).to_pylist()
     if other:
         raise InvalidDataError(
-            "All arrays of a feature column must have the length that the model was trained with. "
-            f"Column {name}: trained with {width}, found {sorted(other)[:5]}"
+            "All arrays of a feature column must have the same length as in training. "
+            f"Column {name}: {width} in training, found: {sorted(other)[:5]}"
         )
-    values = numbers(pa.chunked_array([chunk.flatten() for chunk in column.chunks], type=column.type.value_type))
+    values = to_numbers(pa.chunked_array([chunk.flatten() for chunk in column.chunks], type=column.type.value_type))
     rows = np.asarray(pc.is_valid(column).to_numpy(), dtype=bool)
     if rows.all():
         return values.reshape(-1, width)

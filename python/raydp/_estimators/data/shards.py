@@ -1,4 +1,4 @@
-"""Which rows each training worker gets: exact, contiguous, the same each time."""
+"""Which rows each training worker reads: a contiguous share, the same in every attempt."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from raydp._ray.internals import arrow_table
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["Shard", "shards_of"]
+__all__ = ["Shard", "split_rows"]
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Shard:
     """The rows of one worker.
 
     Attributes:
-        pieces: Blocks with the first row and the number of rows to take of each.
-        columns: The columns to read; others are not touched.
+        pieces: The blocks to read, each with the first row and the number of rows to take.
+        columns: The columns to read.
     """
 
     pieces: tuple[tuple[ray.ObjectRef[Any], int, int], ...]
@@ -35,32 +35,32 @@ class Shard:
         return sum(count for _, _, count in self.pieces)
 
     def tables(self, order: Sequence[int] | None = None) -> Iterator[pa.Table]:
-        """Yield the rows, a table per block, without copying what lies on this node.
+        """Yield the rows as one table per block. Blocks on this node are not copied.
 
         Args:
-            order: Positions of the blocks in the order to read them; by default as they are.
+            order: Positions of the blocks, in the order to read them; ``None``: as they are.
         """
         pieces = list(self.pieces) if order is None else [self.pieces[index] for index in order]
         for index, (ref, start, count) in enumerate(pieces):
-            if index + 1 < len(pieces):  # the next block travels while this one is used
+            if index + 1 < len(pieces):  # fetch the next block while this one is used
                 ray.wait([pieces[index + 1][0]], timeout=0, fetch_local=True)
             yield arrow_table(ray.get(ref)).select(list(self.columns)).slice(start, count)
 
     def table(self) -> pa.Table:
-        """Return all rows as one table of many chunks."""
+        """Return all rows as one table, with a chunk per block."""
         return pa.concat_tables(list(self.tables()), promote_options="permissive")
 
 
-def shards_of(
+def split_rows(
     refs: Sequence[ray.ObjectRef[Any]], rows: Sequence[int], columns: Sequence[str], count: int
 ) -> list[Shard]:
-    """Deal rows to workers: the i-th of n gets the i-th n-th of them, up to one row more or less.
+    """Split rows into contiguous shards whose lengths differ by at most one row.
 
     Args:
         refs: The blocks.
-        rows: Rows of each.
-        columns: The columns that workers read.
-        count: Number of workers.
+        rows: Number of rows of each block.
+        columns: The columns that the workers read.
+        count: Number of shards.
     """
     total = sum(rows)
     bounds = [total * index // count for index in range(count + 1)]

@@ -1,4 +1,4 @@
-"""Spark's ML vectors cross to Ray as arrays of doubles, and come back as what they were."""
+"""Convert Spark's ML vectors to arrays of doubles, as which they cross to Ray, and back."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
     from pyspark.sql.types import DataType, StructType
 
-__all__ = ["restore_columns", "vectors_as_arrays"]
+__all__ = ["restore_vectors_and_metadata", "select_vectors_as_arrays"]
 
 
-def vectors_as_arrays(frame: DataFrame, columns: Sequence[str]) -> DataFrame:
-    """Select columns of a frame, with vectors as arrays of doubles."""
+def select_vectors_as_arrays(frame: DataFrame, columns: Sequence[str]) -> DataFrame:
+    """Select columns of a DataFrame, with vectors as arrays of doubles."""
     from pyspark.sql import functions
 
     types = {field.name: field.dataType for field in frame.schema.fields}
     selected: list[Column] = []
     for name in columns:
         column = functions.col(_quoted(name))
-        selected.append(_array_of(column).alias(name) if _is_vector(types[name]) else column)
+        selected.append(_to_array(column).alias(name) if _is_vector(types[name]) else column)
     return frame.select(selected)
 
 
-def restore_columns(frame: DataFrame, original: StructType) -> DataFrame:
-    """Give columns that went to Ray and back their vector types and their metadata again.
+def restore_vectors_and_metadata(frame: DataFrame, original: StructType) -> DataFrame:
+    """Restore the vector types and the metadata of columns that went to Ray and back.
 
     Args:
-        frame: What came back; columns that ``original`` does not have are kept as they are.
-        original: Schema of the frame that was sent.
+        frame: The DataFrame that came back. Columns that ``original`` does not have are kept as they are.
+        original: Schema of the DataFrame that was sent.
     """
     from pyspark.ml.functions import array_to_vector
     from pyspark.sql import functions
@@ -48,11 +48,11 @@ def restore_columns(frame: DataFrame, original: StructType) -> DataFrame:
     return frame.select(selected)
 
 
-def _array_of(column: Column) -> Column:
+def _to_array(column: Column) -> Column:
     from pyspark.ml.functions import vector_to_array
     from pyspark.sql import functions
 
-    return functions.when(column.isNotNull(), vector_to_array(column))  # it fails on nulls
+    return functions.when(column.isNotNull(), vector_to_array(column))  # vector_to_array fails for nulls
 
 
 def _is_vector(type_: DataType) -> bool:

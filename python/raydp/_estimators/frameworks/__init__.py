@@ -1,0 +1,38 @@
+"""What a framework implements, and what frameworks share. The packages of the frameworks import these names from here.
+
+* ``learner``: the interface :class:`Learner`, and what it gets and returns.
+* ``boosting``: base class of boosted trees. ``networks``: base class of neural networks.
+* ``epochs``: options and state of training in epochs. ``batches``: batches of a worker's rows.
+* ``requirements``: the error for a framework that is not installed.
+"""
+
+from __future__ import annotations
+
+from raydp._estimators.frameworks.batches import iterate_batches
+from raydp._estimators.frameworks.boosting import BoostingLearner, check_boosting_arguments
+from raydp._estimators.frameworks.epochs import EpochOptions, EpochState
+from raydp._estimators.frameworks.learner import (
+    Checkpoints,
+    Learner,
+    TrainedModel,
+    TrainingWorker,
+    data_parallel_trainer,
+)
+from raydp._estimators.frameworks.networks import ROWS_PER_SCORE, NetworkLearner
+from raydp._estimators.frameworks.requirements import require
+
+__all__ = [
+    "ROWS_PER_SCORE",
+    "BoostingLearner",
+    "Checkpoints",
+    "EpochOptions",
+    "EpochState",
+    "Learner",
+    "NetworkLearner",
+    "TrainedModel",
+    "TrainingWorker",
+    "check_boosting_arguments",
+    "data_parallel_trainer",
+    "iterate_batches",
+    "require",
+]

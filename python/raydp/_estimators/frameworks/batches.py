@@ -1,10 +1,10 @@
-"""Batches of a shard, block by block, in order or shuffled."""
+"""Batches of a shard's rows, in order or shuffled."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from raydp._estimators.frameworks.learner import Rows, joined_rows
+from raydp._estimators.data.rows import Rows, concatenate_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -12,48 +12,42 @@ if TYPE_CHECKING:
     import numpy as np
 
     from raydp._estimators.data.shards import Shard
-    from raydp._estimators.frameworks.learner import Part
+    from raydp._estimators.frameworks.learner import TrainingWorker
 
-__all__ = ["batches"]
+__all__ = ["iterate_batches"]
 
 
-def batches(
-    part: Part,
+def iterate_batches(
+    worker: TrainingWorker,
     shard: Shard,
     dtype: type[np.floating[Any]],
     size: int,
-    order: np.random.Generator | None,
+    shuffler: np.random.Generator | None,
     *,
     drop_last: bool,
 ) -> Iterator[Rows]:
-    """Yield batches of equal size, the last one perhaps smaller; a batch may span blocks.
+    """Yield batches of equal size. A batch may span blocks, and the last batch may be smaller.
+
+    Only one block and the rest of the previous one are in memory at a time.
 
     Args:
-        part: What the worker was given.
+        worker: The worker that trains.
         shard: The rows.
         dtype: Type of the features.
-        size: Rows of a batch.
-        order: Shuffles blocks, and rows within each; ``None``: the rows as they are.
-        drop_last: Leave out a last batch that is smaller.
+        size: Number of rows in a batch.
+        shuffler: Shuffles the blocks and the rows within each block; ``None``: keep the order.
+        drop_last: Leave out the last batch if it is smaller.
     """
     rest: Rows | None = None
-    for table in shard.tables(None if order is None else order.permutation(len(shard.pieces)).tolist()):
-        rows = part.rows(table, dtype)
-        if order is not None:
-            rows = _taken(rows, order.permutation(len(rows.features)))
+    for table in shard.tables(None if shuffler is None else shuffler.permutation(len(shard.pieces)).tolist()):
+        rows = worker.extract_rows(table, dtype)
+        if shuffler is not None:
+            rows = rows.select(shuffler.permutation(len(rows)))
         if rest is not None:
-            rows = joined_rows([rest, rows], part.layout.width, dtype)
-        whole = len(rows.features) // size * size
+            rows = concatenate_rows([rest, rows], worker.layout.width, dtype)
+        whole = len(rows) // size * size
         for start in range(0, whole, size):
-            yield _taken(rows, slice(start, start + size))
-        rest = _taken(rows, slice(whole, None))
-    if rest is not None and len(rest.features) and not drop_last:
+            yield rows.select(slice(start, start + size))
+        rest = rows.select(slice(whole, None))
+    if rest is not None and len(rest) and not drop_last:
         yield rest
-
-
-def _taken(rows: Rows, which: Any) -> Rows:
-    return Rows(
-        rows.features[which],
-        None if rows.labels is None else rows.labels[which],
-        None if rows.weights is None else rows.weights[which],
-    )

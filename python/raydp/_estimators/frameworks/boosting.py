@@ -1,4 +1,4 @@
-"""What the estimators of boosted trees share."""
+"""What the frameworks of boosted trees share: their parameters, and the checks of these."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from raydp._estimators.configuration import whole_number
-from raydp._estimators.frameworks.learner import Learner
+import numpy as np
+
+from raydp._estimators.configuration import check_whole_number
+from raydp._estimators.frameworks.learner import Learner, data_parallel_trainer
 from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from raydp._estimators.data.labels import Classes
     from raydp._estimators.data.layout import Layout
 
-__all__ = ["BoostingLearner", "check_rounds"]
+__all__ = ["BoostingLearner", "check_boosting_arguments"]
 
 
 @dataclass(frozen=True)
@@ -23,13 +27,13 @@ class BoostingLearner(Learner):
 
     Attributes:
         params: The framework's parameters.
-        rounds: ``num_boost_round``.
-        early_stopping_rounds: Rounds without progress on the evaluation frame after which training ends; ``None``:
-            it does not.
+        rounds: ``num_boost_round`` of the estimator.
+        early_stopping_rounds: Stop after this number of rounds without an improvement on the evaluation frame;
+            ``None``: train all rounds.
     """
 
     multiclass_objective: ClassVar[str]
-    """The objective to advise when there are more than two classes."""
+    """The objective to recommend if there are more than two classes."""
 
     handles_missing: ClassVar[bool] = True
 
@@ -39,30 +43,49 @@ class BoostingLearner(Learner):
 
     @property
     def steps(self) -> int:
-        """Rounds at most."""
+        """The greatest number of rounds."""
         return self.rounds
 
     @property
     @abstractmethod
     def is_binary(self) -> bool:
-        """Whether the user's objective is one for two classes."""
+        """Whether the user's objective is for two classes."""
 
-    def class_count(self, layout: Layout) -> int | None:
-        """Return ``num_class`` of the parameters."""
+    @abstractmethod
+    def distributed_trainer_class(self) -> Any:
+        """Return the trainer class of Ray Train that connects several workers of the framework."""
+
+    @abstractmethod
+    def predict_scores(self, model: Any, features: NDArray[Any], classes: Classes | None) -> NDArray[Any]:
+        """Predict for at least one row; see :meth:`Learner.score`."""
+
+    def trainer_class(self, worker_count: int) -> Any:
+        """Return Ray Train's trainer for the framework, or for one worker the plain trainer, which imports less."""
+        return data_parallel_trainer() if worker_count == 1 else self.distributed_trainer_class()
+
+    def score(self, model: Any, features: NDArray[Any], classes: Classes | None) -> NDArray[Any]:
+        """Return probabilities or values."""
+        if len(features) == 0:
+            shape = (0, len(classes)) if classes is not None and len(classes) > 2 else (0,)
+            return np.empty(shape)
+        return self.predict_scores(model, features, classes)
+
+    def declared_class_count(self, layout: Layout) -> int | None:
+        """Return ``num_class`` of the parameters, or ``None``."""
         del layout
         count = self.params.get("num_class")
         return None if count is None else int(count)
 
-    def check_evaluation(self, *, given: bool) -> None:
-        """Raise InvalidArgumentError when early stopping has nothing to watch."""
+    def check_evaluation_frame(self, *, given: bool) -> None:
+        """Raise InvalidArgumentError if early stopping has no evaluation frame."""
         if self.early_stopping_rounds is not None and not given:
             raise InvalidArgumentError(
-                "Early stopping watches a metric on rows that the model does not learn from; give fit an evaluation "
+                "Early stopping needs a metric on rows that the model does not learn from. Give fit an evaluation "
                 f"frame. early_stopping_rounds: {self.early_stopping_rounds}"
             )
 
-    def check(self, layout: Layout, classes: Classes | None) -> None:
-        """Raise InvalidArgumentError when an objective for two classes meets more."""
+    def check_data(self, layout: Layout, classes: Classes | None) -> None:
+        """Raise InvalidArgumentError if the objective is for two classes and the label has more."""
         del layout
         if classes is not None and self.is_binary and len(classes) > 2:
             raise InvalidArgumentError(
@@ -71,8 +94,22 @@ class BoostingLearner(Learner):
             )
 
 
-def check_rounds(num_boost_round: int, early_stopping_rounds: int | None) -> None:
-    """Raise InvalidArgumentError unless both are positive whole numbers (or ``None`` for the second)."""
-    whole_number("num_boost_round", num_boost_round)
+def check_boosting_arguments(
+    params_name: str, params: Any, num_boost_round: int, early_stopping_rounds: int | None
+) -> None:
+    """Check the arguments that the estimators of boosted trees share.
+
+    Args:
+        params_name: Name of the argument with the framework's parameters.
+        params: Its value, which must be a mapping.
+        num_boost_round: Must be a positive whole number.
+        early_stopping_rounds: Must be a positive whole number, or ``None``.
+
+    Raises:
+        InvalidArgumentError: One of them is wrong.
+    """
+    if not hasattr(params, "keys"):
+        raise InvalidArgumentError(f"{params_name} must be a mapping; got: {params!r}")
+    check_whole_number("num_boost_round", num_boost_round)
     if early_stopping_rounds is not None:
-        whole_number("early_stopping_rounds", early_stopping_rounds)
+        check_whole_number("early_stopping_rounds", early_stopping_rounds)

@@ -1,4 +1,4 @@
-"""Training in epochs: how long, in what portions, in which order, and when it ends."""
+"""Training in epochs: the options that users give, and the state that checkpoints keep."""
 
 from __future__ import annotations
 
@@ -8,32 +8,33 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from raydp._estimators.configuration import whole_number
+from raydp._estimators.configuration import check_whole_number
 from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Course", "Epochs"]
+__all__ = ["EpochOptions", "EpochState"]
 
 
 @dataclass(frozen=True)
-class Epochs:
-    """How often and in what portions a network sees the rows.
+class EpochOptions:
+    """How many epochs to train, and in what batches.
 
     Attributes:
-        count: Epochs.
+        count: Number of epochs.
         batch_size: Rows of a batch in each worker.
-        drop_last: Whether a last batch that is smaller is left out.
-        shuffle: Whether blocks, and rows within a block, come in another order in each epoch.
-        early_stopping: Epochs without a smaller loss on the evaluation frame after which training ends, or ``None``.
+        drop_last: Whether to leave out the last batch if it is smaller.
+        shuffle: Whether to shuffle the blocks, and the rows within a block, in each epoch.
+        early_stopping: Stop after this number of epochs without a smaller loss on the evaluation frame; ``None``:
+            train all epochs.
     """
 
-    count: int = 1
-    batch_size: int = 64
-    drop_last: bool = False
-    shuffle: bool = True
-    early_stopping: int | None = None
+    count: int
+    batch_size: int
+    drop_last: bool
+    shuffle: bool
+    early_stopping: int | None
 
     def check(self) -> None:
         """Raise InvalidArgumentError for the first number that is wrong."""
@@ -41,51 +42,55 @@ class Epochs:
         if self.early_stopping is not None:
             numbers["early_stopping_epochs"] = self.early_stopping
         for name, value in numbers.items():
-            whole_number(name, value)
+            check_whole_number(name, value)
 
-    def check_evaluation(self, *, given: bool) -> None:
-        """Raise InvalidArgumentError when early stopping has nothing to watch."""
+    def check_evaluation_frame(self, *, given: bool) -> None:
+        """Raise InvalidArgumentError if early stopping has no evaluation frame."""
         if self.early_stopping is not None and not given:
             raise InvalidArgumentError(
-                "Early stopping watches the loss on rows that the model does not learn from; give fit an evaluation "
+                "Early stopping needs the loss on rows that the model does not learn from. Give fit an evaluation "
                 f"frame. early_stopping_epochs: {self.early_stopping}"
             )
 
-    def order(self, seed: int | None, epoch: int, rank: int) -> np.random.Generator | None:
-        """Return what shuffles the rows of a worker in an epoch; ``None``: they are not shuffled."""
+    def make_shuffler(self, seed: int | None, epoch: int, rank: int) -> np.random.Generator | None:
+        """Return the random generator that shuffles a worker's rows in an epoch; ``None``: do not shuffle."""
         return np.random.default_rng([seed or 0, epoch, rank]) if self.shuffle else None
 
 
 @dataclass
-class Course:
-    """How far training is; what of it a checkpoint keeps.
+class EpochState:
+    """How far training is. Checkpoints contain it.
 
     Attributes:
-        epoch: Epochs done.
-        ended: Whether training is to end before its last epoch.
+        epoch: Number of epochs done.
+        stopped: Whether training stops before its last epoch.
         history: Metrics of each epoch.
-        best_loss: Smallest loss on the evaluation frame.
-        best_epoch: The epoch that had it.
+        best_loss: The smallest loss on the evaluation frame.
+        best_epoch: The epoch with that loss.
     """
 
     epoch: int = 0
-    ended: bool = False
+    stopped: bool = False
     history: list[dict[str, float]] = field(default_factory=list)
     best_loss: float = math.inf
     best_epoch: int = 0
 
-    def add(self, metrics: Mapping[str, float], epochs: Epochs) -> bool:
-        """Take up the metrics of the epoch done last.
+    def add_epoch(self, metrics: Mapping[str, float], options: EpochOptions) -> bool:
+        """Record the metrics of the latest epoch.
 
         Returns:
-            Whether its model is the best one so far and to be kept, for early stopping.
+            Whether to keep its model for early stopping, because it is the best one so far.
         """
         self.history.append(dict(metrics))
-        if epochs.early_stopping is None:
+        if options.early_stopping is None:
             return False
         loss = metrics["evaluate-loss"]
         is_best = loss < self.best_loss
         if is_best:
             self.best_loss, self.best_epoch = loss, self.epoch
-        self.ended = self.epoch - self.best_epoch >= epochs.early_stopping
+        self.stopped = self.epoch - self.best_epoch >= options.early_stopping
         return is_best
+
+    def is_finished(self, options: EpochOptions) -> bool:
+        """Return whether there is no epoch left to train."""
+        return self.stopped or self.epoch >= options.count

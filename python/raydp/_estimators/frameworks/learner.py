@@ -1,4 +1,17 @@
-"""What a framework has to know so that an estimator can be made of it."""
+"""The interface that a machine learning framework implements.
+
+A new framework is one :class:`Learner`. It must define:
+
+* ``framework`` and ``file_name``: its name, and the name of the model file in a saved estimator,
+* ``classifies`` and ``steps``: whether labels are classes, and how many rounds or epochs training takes,
+* ``trainer_class``: the class of Ray Train that sets its workers up,
+* ``train``: train in one worker, and return a :class:`TrainedModel` in the first one,
+* ``load`` and ``score``: read the trained model, and predict with it.
+
+Everything else has a default. A learner imports its framework, but neither Spark nor Ray Data: Ray pickles it to the
+workers. For boosted trees start from :class:`~raydp._estimators.frameworks.boosting.BoostingLearner`, for neural
+networks from :class:`~raydp._estimators.frameworks.networks.NetworkLearner`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from raydp._estimators.data.matrices import complete_rows, feature_matrix, numbers
+from raydp._estimators.data.rows import Rows, concatenate_rows, extract_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -24,43 +37,28 @@ if TYPE_CHECKING:
     from raydp._estimators.data.layout import Layout
     from raydp._estimators.data.shards import Shard
 
-__all__ = ["Checkpoints", "Learner", "Part", "Rows", "Trained", "joined_rows", "plain_trainer", "rows_of"]
+__all__ = ["Checkpoints", "Learner", "TrainedModel", "TrainingWorker", "data_parallel_trainer"]
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What training gives.
+class TrainedModel:
+    """The result of training.
 
     Attributes:
-        model: The model in the framework's own format.
+        content: The model in the framework's own format.
         history: Metrics of each round or epoch, in order.
     """
 
-    model: bytes
+    content: bytes
     history: list[dict[str, float]]
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Rows as frameworks take them.
-
-    Attributes:
-        features: Matrix of shape (rows, width), float32 or what was asked for.
-        labels: float64, shape (rows,); classes are 0, 1, …; ``None`` without a label.
-        weights: float64, shape (rows,), or ``None``.
-    """
-
-    features: NDArray[Any]
-    labels: NDArray[np.float64] | None
-    weights: NDArray[np.float64] | None
-
-
 class Checkpoints:
-    """What a worker keeps for the case that it, or another worker, is killed.
+    """Saves the state of training, and restores it after a worker was killed.
 
     Args:
-        every: Steps between checkpoints.
-        enabled: Whether the storage is one that all workers reach.
+        every: Number of steps (rounds or epochs) between checkpoints.
+        enabled: Whether all workers can reach the storage. If not, nothing is saved.
     """
 
     def __init__(self, *, every: int, enabled: bool) -> None:
@@ -68,21 +66,21 @@ class Checkpoints:
         self._enabled = enabled
 
     @contextmanager
-    def last(self) -> Iterator[Path | None]:
-        """Give the folder of the newest checkpoint, or ``None``, for the duration of the context."""
+    def open_latest(self) -> Iterator[Path | None]:
+        """Yield the folder of the latest checkpoint, or ``None``. The folder is valid inside the context only."""
         import ray.train
 
         checkpoint = ray.train.get_checkpoint()
         with nullcontext(None) if checkpoint is None else checkpoint.as_directory() as folder:
             yield None if folder is None else Path(folder)
 
-    def step_done(self, step: int, metrics: Mapping[str, float], write: Callable[[Path], None]) -> None:
-        """Keep a checkpoint if one is due; every worker calls this after every step.
+    def report_step(self, step: int, metrics: Mapping[str, float], write: Callable[[Path], None]) -> None:
+        """Report a step to the driver and save a checkpoint, if one is due. Every worker calls this after every step.
 
         Args:
-            step: Steps done, 1 or more.
+            step: Number of steps done, 1 or more.
             metrics: Metrics of the step.
-            write: Writes the state into a folder; called in the first worker only.
+            write: Writes the state into a folder. Called in the first worker only.
         """
         import ray.train
 
@@ -98,176 +96,157 @@ class Checkpoints:
 
 
 @dataclass(frozen=True)
-class Part:
-    """What one worker is given.
+class TrainingWorker:
+    """One training worker: its rank, its rows and its checkpoints.
 
     Attributes:
-        layout: The columns.
-        classes: The classes, for a classifier.
-        configuration: That of the estimator.
-        train: The rows to learn from.
-        evaluate: The rows to measure with, or ``None``.
-        rank: Number of this worker, from 0.
-        workers: Number of all.
-        checkpoints: Where its state is kept.
+        layout: The columns of the rows.
+        classes: The classes; ``None`` for a regression.
+        configuration: The estimator's configuration.
+        train_shard: The rows to learn from.
+        evaluation_shard: The rows to evaluate with, or ``None``.
+        rank: This worker's number, from 0.
+        worker_count: Number of workers.
+        checkpoints: Where the state of training is saved.
     """
 
     layout: Layout
     classes: Classes | None
     configuration: Configuration
-    train: Shard
-    evaluate: Shard | None
+    train_shard: Shard
+    evaluation_shard: Shard | None
     rank: int
-    workers: int
+    worker_count: int
     checkpoints: Checkpoints
 
     @property
     def threads(self) -> int:
-        """Threads that this worker may use: its CPUs, at least 1."""
+        """Number of threads that this worker may use: its CPUs, at least 1."""
         return max(int(self.configuration.resources["CPU"]), 1)
 
-    def rows(self, table: pa.Table, dtype: type[np.floating[Any]] = np.float32) -> Rows:
-        """Return rows of a shard as arrays, features of a type; those to drop are left out."""
-        return rows_of(table, self.layout, self.classes, self.configuration, dtype)
+    def extract_rows(self, table: pa.Table, dtype: type[np.floating[Any]] = np.float32) -> Rows:
+        """Return the rows of a shard's table as arrays, without those that ``nulls="drop"`` drops.
 
-    def all_rows(self, shard: Shard, dtype: type[np.floating[Any]] = np.float32) -> Rows:
-        """Return all rows of a shard at once."""
-        return joined_rows([self.rows(table, dtype) for table in shard.tables()], self.layout.width, dtype)
+        Args:
+            table: One of :meth:`Shard.tables`.
+            dtype: Type of the features.
+        """
+        return extract_rows(table, self.layout, self.classes, self.configuration, dtype)
+
+    def load_all_rows(self, shard: Shard, dtype: type[np.floating[Any]] = np.float32) -> Rows:
+        """Return all rows of a shard as arrays, in this worker's memory."""
+        parts = [self.extract_rows(table, dtype) for table in shard.tables()]
+        return concatenate_rows(parts, self.layout.width, dtype)
 
 
-def plain_trainer() -> Any:
-    """Return Ray Train's trainer for workers that need not know of each other."""
-    # A developer API; ray.train exports only those of frameworks, and its namesake is of the older Ray Train.
+def data_parallel_trainer() -> Any:
+    """Return the trainer class of Ray Train for a framework whose workers do not talk to each other."""
+    # A developer API: ray.train exports the trainers of frameworks only. The class of this name that ray.train.data_*
+    # has belongs to the older Ray Train.
     from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
     return DataParallelTrainer
 
 
-def joined_rows(parts: list[Rows], width: int, dtype: type[np.floating[Any]] = np.float32) -> Rows:
-    """Put rows behind one another; no parts are no rows."""
-    if len(parts) == 1:
-        return parts[0]
-    if not parts:
-        return Rows(np.empty((0, width), dtype), np.empty(0), None)
-
-    def joined(arrays: list[NDArray[Any] | None]) -> NDArray[Any] | None:
-        found = [array for array in arrays if array is not None]
-        return np.concatenate(found) if found else None
-
-    return Rows(
-        np.concatenate([rows.features for rows in parts]),
-        joined([rows.labels for rows in parts]),
-        joined([rows.weights for rows in parts]),
-    )
-
-
-def rows_of(
-    table: pa.Table,
-    layout: Layout,
-    classes: Classes | None,
-    configuration: Configuration,
-    dtype: type[np.floating[Any]] = np.float32,
-) -> Rows:
-    """Return rows as arrays, features of a type; those to drop are left out.
-
-    Raises:
-        InvalidDataError: An array has another length, or a label is none of the classes.
-    """
-    fill = configuration.fill_value if configuration.nulls == "fill" else None
-    features = feature_matrix(table, layout.features, layout.widths, fill=fill, dtype=dtype)
-    labels = weights = None
-    if layout.label is not None:
-        column = table.column(layout.label)
-        labels = numbers(column) if classes is None else classes.encode(column)
-    if layout.weight is not None:
-        weights = numbers(table.column(layout.weight))
-    if configuration.nulls == "drop" and not (complete := complete_rows(features)).all():
-        features = features[complete]
-        labels = None if labels is None else labels[complete]
-        weights = None if weights is None else weights[complete]
-    return Rows(features, labels, weights)
-
-
 class Learner(ABC):
-    """One framework. It is pickled to the workers and with a saved estimator."""
+    """One framework with the user's parameters. It is pickled to the workers and into saved estimators."""
 
     framework: ClassVar[str]
-    """Its name, for messages and file names."""
+    """The framework's name, for messages and file names."""
 
     file_name: ClassVar[str]
-    """Name of the file in which a saved estimator has the model in the framework's own format."""
+    """Name of the file in which a saved estimator keeps the model, in the framework's own format."""
 
     features_type: type[np.floating[Any]] = np.float32
-    """Type of the matrices that :meth:`score` takes."""
+    """Type of the feature matrix that :meth:`score` takes."""
 
     handles_missing: ClassVar[bool] = False
-    """Whether it can learn from missing values."""
+    """Whether the framework can learn from missing values (NaN)."""
 
     handles_infinite: ClassVar[bool] = False
-    """Whether it can learn from infinite numbers."""
+    """Whether the framework can learn from infinite numbers."""
+
+    needs_all_evaluation_rows: ClassVar[bool] = False
+    """Whether each worker evaluates with all rows of the evaluation frame, rather than with its share."""
 
     @property
     @abstractmethod
     def classifies(self) -> bool | None:
-        """Whether labels are classes; ``None``: where they are strings or booleans."""
+        """Whether labels are classes; ``None``: only if they are strings or booleans."""
 
     @property
     @abstractmethod
     def steps(self) -> int:
-        """Rounds or epochs that training takes at most."""
+        """The greatest number of rounds or epochs that training takes."""
 
     @property
     def identity(self) -> str:
-        """Describes it, also for other processes: one of the same identity may go on from its checkpoint."""
+        """Describes the learner, equal in all processes. Training resumes only from its checkpoints."""
         return repr(self)
 
-    def class_count(self, layout: Layout) -> int | None:  # noqa: ARG002
-        """Return the number of classes that the user stated, if any."""
+    def declared_class_count(self, layout: Layout) -> int | None:  # noqa: ARG002
+        """Return the number of classes that the user's parameters declare, or ``None``."""
         return None
 
-    def workers(self, configuration: Configuration) -> int:
-        """Return the number of workers that rows are dealt to."""
+    def worker_count(self, configuration: Configuration) -> int:
+        """Return the number of workers among which the rows are divided."""
         return configuration.num_workers
 
-    def processes(self, configuration: Configuration) -> int:
-        """Return the number of processes, of the resources of a worker each, that the cluster must have room for."""
-        return self.workers(configuration)
+    def process_count(self, configuration: Configuration) -> int:
+        """Return the number of processes for which the cluster needs capacity, each with a worker's resources."""
+        return self.worker_count(configuration)
 
-    evaluates_everywhere: ClassVar[bool] = False
-    """Whether each worker needs all rows to measure with, rather than a part of them."""
+    def check_data(self, layout: Layout, classes: Classes | None) -> None:  # noqa: B027 (most have nothing to check)
+        """Check that the model fits the shapes of the data.
 
-    def check(self, layout: Layout, classes: Classes | None) -> None:  # noqa: B027 (most have nothing to check)
-        """Raise InvalidDataError when the model does not fit the shapes of the data."""
+        Raises:
+            InvalidDataError: The model does not fit the features or the classes.
+        """
 
-    def bound(self, layout: Layout) -> Learner:  # noqa: ARG002
-        """Return what trains and predicts with columns of a layout, for a framework that must know them by name."""
+    def check_evaluation_frame(self, *, given: bool) -> None:  # noqa: B027
+        """Check that there is an evaluation frame if one is needed.
+
+        Args:
+            given: Whether the user gave one.
+
+        Raises:
+            InvalidArgumentError: The framework needs an evaluation frame and there is none.
+        """
+
+    def bind(self, layout: Layout) -> Learner:  # noqa: ARG002
+        """Return the learner for these columns. Only frameworks that predict with columns by name need this."""
         return self
 
-    def check_evaluation(self, *, given: bool) -> None:  # noqa: B027
-        """Raise InvalidArgumentError when the framework needs an evaluation frame and none was given."""
+    @abstractmethod
+    def trainer_class(self, worker_count: int) -> Any:
+        """Return the trainer class of Ray Train that sets up this number of workers."""
 
     @abstractmethod
-    def trainer(self, workers: int) -> Any:
-        """Return the class of Ray Train that sets so many workers of the framework up."""
+    def train(self, worker: TrainingWorker) -> TrainedModel | None:
+        """Train in one of the workers, starting from the latest checkpoint if there is one.
+
+        Returns:
+            The model in the worker of rank 0, ``None`` in the others.
+        """
 
     @abstractmethod
-    def train(self, part: Part) -> Trained | None:
-        """Train in one of the workers; the first one returns the result."""
+    def load(self, content: bytes) -> Any:
+        """Return the framework's own model object.
 
-    @abstractmethod
-    def load(self, model: bytes) -> Any:
-        """Return the framework's own model object."""
+        Args:
+            content: The content of a :class:`TrainedModel`.
+        """
 
     @abstractmethod
     def score(self, model: Any, features: NDArray[Any], classes: Classes | None) -> NDArray[Any]:
         """Predict.
 
         Args:
-            model: What :meth:`load` returned.
-            features: Shape (rows, width), float32.
-            classes: The classes, for a classifier.
+            model: The object that :meth:`load` returned.
+            features: Shape (rows, width), of :attr:`features_type`.
+            classes: The classes; ``None`` for a regression.
 
         Returns:
-            A classifier's probabilities: of the second class, shape (rows,), or of all, shape (rows, classes).
-            Otherwise the values, shape (rows,) or (rows, outputs).
+            For a classifier, probabilities: of the second class, shape (rows,), or of all, shape (rows, classes).
+            For a regression, values, shape (rows,) or (rows, outputs).
         """

@@ -1,4 +1,4 @@
-"""What learners of neural networks share, whatever the framework."""
+"""What the frameworks of neural networks share: checks of the model's outputs against the data."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from raydp.errors import InvalidDataError
 if TYPE_CHECKING:
     from raydp._estimators.data.labels import Classes
     from raydp._estimators.data.layout import Layout
-    from raydp._estimators.frameworks.epochs import Epochs
+    from raydp._estimators.frameworks.epochs import EpochOptions
 
 __all__ = ["ROWS_PER_SCORE", "NetworkLearner"]
 
 ROWS_PER_SCORE = 16_384
-"""Rows that go through a network at once for prediction."""
+"""Number of rows that go through a network at once in prediction."""
 
 
 class _Recipe(Protocol):
+    """What a learner needs to know about the user's model and loss."""
+
     @property
-    def epochs(self) -> Epochs: ...
+    def epochs(self) -> EpochOptions: ...
 
     @property
     def classifies(self) -> bool | None: ...
@@ -34,45 +36,45 @@ _R = TypeVar("_R", bound=_Recipe)
 
 
 class NetworkLearner(Learner, Generic[_R]):
-    """A learner whose model is a network.
+    """A learner whose model is a neural network.
 
     Attributes:
-        recipe: Model, optimizer, loss and how to train.
+        recipe: The user's model, optimizer, loss and training options.
     """
 
     recipe: _R
 
     @abstractmethod
-    def _outputs(self, layout: Layout) -> int:
+    def count_outputs(self, layout: Layout) -> int:
         """Return the number of the model's outputs.
 
         Raises:
-            InvalidDataError: The model does not take the features.
+            InvalidDataError: The model does not accept the features.
         """
 
     @property
     def classifies(self) -> bool | None:
-        """Whether the loss is one of classification; otherwise the labels decide."""
+        """Whether the loss is for classification; ``None``: the labels decide."""
         return self.recipe.classifies
 
     @property
     def steps(self) -> int:
-        """Epochs at most."""
+        """The greatest number of epochs."""
         return self.recipe.epochs.count
 
-    def class_count(self, layout: Layout) -> int | None:
-        """Return the number of the model's outputs, if the loss is one of classification."""
+    def declared_class_count(self, layout: Layout) -> int | None:
+        """Return the number of classes that the model's outputs stand for; ``None``: the loss is a regression's."""
         if not self.classifies:
             return None
-        return 2 if self.recipe.is_binary else self._outputs(layout)
+        return 2 if self.recipe.is_binary else self.count_outputs(layout)
 
-    def check_evaluation(self, *, given: bool) -> None:
-        """Raise InvalidArgumentError when early stopping has nothing to watch."""
-        self.recipe.epochs.check_evaluation(given=given)
+    def check_evaluation_frame(self, *, given: bool) -> None:
+        """Raise InvalidArgumentError if early stopping has no evaluation frame."""
+        self.recipe.epochs.check_evaluation_frame(given=given)
 
-    def check(self, layout: Layout, classes: Classes | None) -> None:
-        """Raise InvalidDataError when the model does not take the features, or has too few outputs for the classes."""
-        outputs = self._outputs(layout)
+    def check_data(self, layout: Layout, classes: Classes | None) -> None:
+        """Raise InvalidDataError if the model does not accept the features, or has too few outputs for the classes."""
+        outputs = self.count_outputs(layout)
         if classes is not None and outputs < len(classes) and not (outputs == 1 and len(classes) == 2):
             raise InvalidDataError(
                 "The model has fewer outputs than the label has classes. "

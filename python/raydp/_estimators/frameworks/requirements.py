@@ -1,4 +1,4 @@
-"""Frameworks are extras of raydp; without them their estimators say what to install."""
+"""Check that a framework is installed. Frameworks are optional: each is an extra of raydp."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ __all__ = ["require"]
 
 
 def require(module: str, *, extra: str) -> None:
-    """Import a framework and what Ray Train needs.
+    """Import a framework and Ray Train.
+
+    Args:
+        module: The framework's module.
+        extra: The extra of raydp that installs it.
 
     Raises:
-        MissingRequirementError: One is not installed; the message names the extra.
+        MissingRequirementError: One of them cannot be imported. The message names the extra.
     """
     for name in (module, "ray.train"):
         try:
             importlib.import_module(name)
         except ImportError as error:
             raise MissingRequirementError(
-                "This estimator needs a package that is not installed, or is broken; "
+                "This estimator needs a package that is missing or broken; "
                 f"run `pip install 'raydp[{extra}]'`. Importing {name}: {error}"
             ) from error

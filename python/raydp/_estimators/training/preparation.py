@@ -1,4 +1,4 @@
-"""From blocks to what can be trained on: the checks that need the rows, before any worker is started."""
+"""The checks that need the rows, before any worker starts, and the layout and classes that they determine."""
 
 from __future__ import annotations
 
@@ -7,44 +7,46 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from raydp._estimators.data.labels import Classes, are_class_labels, classes_of
-from raydp._estimators.data.layout import Layout, is_list, is_number, stored_type
-from raydp._estimators.data.statistics import Statistics, statistics_of
+from raydp._estimators.data.labels import Classes, are_class_labels, find_classes
+from raydp._estimators.data.layout import Layout, is_list, is_number, storage_type
+from raydp._estimators.data.statistics import Statistics, collect_statistics
 from raydp.errors import InvalidDataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from raydp._estimators.configuration import Configuration
-    from raydp._estimators.data.inputs import Blocks
-    from raydp._estimators.frameworks.learner import Learner
+    from raydp._estimators.data.frames import StoredBlocks
+    from raydp._estimators.frameworks import Learner
 
-__all__ = ["Prepared", "prepare", "prepare_evaluation"]
+__all__ = ["PreparedRows", "check_evaluation_rows", "prepare_training_rows"]
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedRows:
     """Rows that passed all checks.
 
     Attributes:
-        layout: How they are laid out.
-        classes: The classes, for a classifier.
-        rows: Rows of each block.
-        complete: Rows that are left when those to drop are dropped.
+        layout: Their columns.
+        classes: The classes; ``None`` for a regression.
+        rows: Number of rows of each block.
+        complete_rows: Number of rows that are left after ``nulls="drop"``.
     """
 
     layout: Layout
     classes: Classes | None
     rows: list[int]
-    complete: int
+    complete_rows: int
 
 
-def prepare(blocks: Blocks, features: Sequence[str], configuration: Configuration, learner: Learner) -> Prepared:
-    """Look at the rows to train on.
+def prepare_training_rows(
+    blocks: StoredBlocks, features: Sequence[str], configuration: Configuration, learner: Learner
+) -> PreparedRows:
+    """Check the rows to learn from, and determine their layout and classes.
 
     Raises:
-        InvalidDataError: They are none, or too few for the workers; features have nulls that the policy does not
-            allow; arrays differ in length; labels or weights are missing; there is one class only; or the model
+        InvalidDataError: There are no rows, or fewer than workers; features have nulls that the policy does not
+            allow; arrays differ in length; labels or weights are missing; there is only one class; or the model
             does not fit the shapes.
     """
     label, weight = configuration.label_column, configuration.weight_column
@@ -53,93 +55,98 @@ def prepare(blocks: Blocks, features: Sequence[str], configuration: Configuratio
         classifies = are_class_labels(blocks.schema.field(label).type)
     if label is not None:
         _check_label(label, blocks.schema.field(label).type, classifies=bool(classifies))
-    wants_classes = bool(classifies) and label is not None
-    statistics = statistics_of(blocks, features, label=label, weight=weight, wants_classes=wants_classes)
-    complete = _check(statistics, configuration, learner)
-    _check_count(complete, learner.workers(configuration), "frame")
-    widths = tuple(_width(name, blocks, statistics) for name in features)
+    has_classes = bool(classifies) and label is not None
+    statistics = collect_statistics(blocks, features, label=label, weight=weight, collect_labels=has_classes)
+    complete_rows = _check_values(statistics, configuration, learner)
+    _check_count(complete_rows, learner.worker_count(configuration), "frame")
+    widths = tuple(_find_width(name, blocks, statistics) for name in features)
     layout = Layout(tuple(features), widths, label, weight)
     classes = None
-    if wants_classes and label is not None:
-        type_, count = blocks.schema.field(label).type, learner.class_count(layout)
-        classes = classes_of(statistics.labels or set(), type_, label, count)
-    learner.check(layout, classes)
-    return Prepared(layout, classes, statistics.rows, complete)
+    if has_classes and label is not None:
+        type_, count = blocks.schema.field(label).type, learner.declared_class_count(layout)
+        classes = find_classes(statistics.labels or set(), type_, label, count)
+    learner.check_data(layout, classes)
+    return PreparedRows(layout, classes, statistics.rows, complete_rows)
 
 
-def prepare_evaluation(blocks: Blocks, prepared: Prepared, configuration: Configuration, learner: Learner) -> list[int]:
-    """Look at the rows to measure with; return how many each block has.
+def check_evaluation_rows(
+    blocks: StoredBlocks, prepared: PreparedRows, configuration: Configuration, learner: Learner
+) -> list[int]:
+    """Check the rows to evaluate with against those to learn from.
+
+    Returns:
+        Number of rows of each block.
 
     Raises:
-        InvalidDataError: As for :func:`prepare`; or the rows differ from those to train on.
+        InvalidDataError: As for :func:`prepare_training_rows`, or the rows do not match those to learn from.
     """
     layout = prepared.layout
-    statistics = statistics_of(
-        blocks, layout.features, label=layout.label, weight=layout.weight, wants_classes=prepared.classes is not None
+    statistics = collect_statistics(
+        blocks, layout.features, label=layout.label, weight=layout.weight, collect_labels=prepared.classes is not None
     )
-    complete = _check(statistics, configuration, learner, what="evaluation frame")
-    if not learner.evaluates_everywhere:
-        _check_count(complete, learner.workers(configuration), "evaluation frame")
+    complete_rows = _check_values(statistics, configuration, learner, what="evaluation frame")
+    if not learner.needs_all_evaluation_rows:
+        _check_count(complete_rows, learner.worker_count(configuration), "evaluation frame")
     for name, width in zip(layout.features, layout.widths, strict=True):
         low, high = statistics.lengths.get(name, (width, width))
         if (low, high) != (width, width):
             raise InvalidDataError(
-                "The evaluation frame's arrays must be as long as those trained on. "
+                "The arrays of the evaluation frame must have the same length as those of the training frame. "
                 f"Column {name}: {width} in training, {low} to {high} in evaluation"
             )
     if prepared.classes is not None:
         unknown = sorted((statistics.labels or set()) - set(prepared.classes.values.to_pylist()))
         if unknown:
             raise InvalidDataError(
-                "The evaluation frame has classes that the training frame has not; split the rows by class "
+                "The evaluation frame has classes that the training frame does not have; split the rows by class "
                 f"(stratified). Label {layout.label}: {unknown[:5]}"
             )
     return statistics.rows
 
 
-def _check(statistics: Statistics, configuration: Configuration, learner: Learner, what: str = "frame") -> int:
-    """Raise the first thing that is wrong; return how many rows are left without those to drop."""
+def _check_values(statistics: Statistics, configuration: Configuration, learner: Learner, what: str = "frame") -> int:
+    """Raise InvalidDataError for the first value that is wrong; return the number of rows after ``nulls="drop"``."""
     rows = sum(statistics.rows)
     if rows == 0:
-        raise InvalidDataError(f"The {what} is empty: there is no row to learn from. Check the filters before it")
+        raise InvalidDataError(f"The {what} is empty: it has no rows to learn from. Check the filters of the frame")
     if statistics.missing_labels:
         raise InvalidDataError(
-            f"The label has nulls, NaN or infinite numbers; drop those rows (df.dropna(subset=[label])). Label "
+            f"The label has nulls, NaN or infinite numbers; drop these rows (df.dropna(subset=[label])). Label "
             f"{configuration.label_column}: {statistics.missing_labels} of {rows} rows"
         )
-    if statistics.bad_weights:
+    if statistics.invalid_weights:
         raise InvalidDataError(
             "Weights must be finite numbers of 0 or more. "
-            f"Column {configuration.weight_column}: {statistics.bad_weights} of {rows} are not"
+            f"Column {configuration.weight_column}: {statistics.invalid_weights} of {rows} are not"
         )
     if statistics.missing and configuration.nulls == "error":
         counts = ", ".join(f"{name} ({count})" for name, count in statistics.missing.items())
         raise InvalidDataError(
-            "Features have nulls or NaN. Say what is to be done about them: nulls='drop' leaves out their rows, "
-            "nulls='fill' puts fill_value in their place, nulls='keep' gives them to a framework that knows missing "
+            "Features have nulls or NaN. Choose what to do about them: nulls='drop' leaves out their rows, "
+            "nulls='fill' replaces them by fill_value, nulls='keep' passes them to a framework that handles missing "
             f"values. Rows of the {what}: {rows}; missing: {counts}"
         )
     if statistics.infinite and not learner.handles_infinite:
         counts = ", ".join(f"{name} ({count})" for name, count in statistics.infinite.items())
         raise InvalidDataError(
-            "Features have infinite numbers, which this framework cannot learn from. Look for divisions by zero, or "
-            f"make them nulls and choose a policy for these. Rows of the {what}: {rows}; infinite: {counts}"
+            "Features have infinite numbers, from which this framework cannot learn. Look for divisions by zero, or "
+            f"replace them by nulls and set nulls=. Rows of the {what}: {rows}; infinite: {counts}"
         )
     incomplete = sum(statistics.incomplete) if configuration.nulls == "drop" else 0
     if incomplete == rows:
-        raise InvalidDataError(f"Every row of the {what} has a null or NaN, so that nulls='drop' leaves none: {rows}")
+        raise InvalidDataError(f"Every row of the {what} has a null or NaN, so nulls='drop' leaves none. Rows: {rows}")
     return rows - incomplete
 
 
 def _check_label(label: str, type_: pa.DataType, *, classifies: bool) -> None:
     if not classifies and (are_class_labels(type_) or not is_number(type_)):
         raise InvalidDataError(
-            "A regression needs a label of numbers; give the estimator an objective or a loss for classification, or "
+            "A regression needs a numeric label. Give the estimator an objective or a loss for classification, or "
             f"another label. Label {label}: {type_}"
         )
-    if pa.types.is_nested(stored_type(type_)):
+    if pa.types.is_nested(storage_type(type_)):
         raise InvalidDataError(
-            "The label of a class is one value; index the arrays or structs, or take one of their fields. "
+            "A class label must be a single value; index the arrays or structs, or select one of their fields. "
             f"Label {label}: {type_}"
         )
 
@@ -147,19 +154,19 @@ def _check_label(label: str, type_: pa.DataType, *, classifies: bool) -> None:
 def _check_count(rows: int, workers: int, what: str) -> None:
     if rows < workers:
         raise InvalidDataError(
-            f"The {what} has fewer rows than there are workers; lower num_workers or check the filters. "
+            f"The {what} has fewer rows than there are workers; lower num_workers or check the filters of the frame. "
             f"Rows: {rows}, workers: {workers}"
         )
 
 
-def _width(name: str, blocks: Blocks, statistics: Statistics) -> int:
+def _find_width(name: str, blocks: StoredBlocks, statistics: Statistics) -> int:
     type_ = blocks.schema.field(name).type
     if not is_list(type_):
         return 1
     low, high = statistics.lengths.get(name, (0, 0))
     if low != high or low == 0:
         raise InvalidDataError(
-            "All arrays of a feature column must have the same length, of at least 1; pad or cut them first. "
+            "All arrays of a feature column must have the same length, at least 1; pad or cut them first. "
             f"Column {name}: {low} to {high}"
         )
     return low

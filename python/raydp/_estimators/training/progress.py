@@ -1,4 +1,4 @@
-"""A bar on the driver that follows the workers' reports."""
+"""The progress bar of a fit: the driver draws what the workers report."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from raydp._machine.progress import Progress, progress_enabled
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["steps_shown"]
+__all__ = ["show_progress"]
 
 _END_SECONDS = 10.0
 
 
 class _Reports:
-    """Actor between Ray Train's controller, which hears of reports, and the driver, which draws."""
+    """Actor that passes reports from Ray Train's controller to the driver. It keeps only the latest."""
 
     def __init__(self) -> None:
         self._metrics: dict[str, float] | None = None
@@ -37,7 +37,7 @@ class _Reports:
         self._changed.set()
 
     async def next(self) -> dict[str, float] | None:
-        """Wait for the next report; ``None``: there will be no more."""
+        """Wait for the next report; ``None``: the fit has ended."""
         await self._changed.wait()
         found, self._metrics = self._metrics, None
         if not self._over:
@@ -55,15 +55,15 @@ class _Forward(UserCallback):
 
 
 @contextmanager
-def steps_shown(option: bool | None, total: int) -> Iterator[list[Any]]:  # noqa: FBT001
-    """Draw a bar for the duration of the context.
+def show_progress(option: bool | None, total: int) -> Iterator[list[Any]]:  # noqa: FBT001
+    """Show a progress bar inside the context.
 
     Args:
-        option: As ``progress`` of an estimator.
-        total: Rounds or epochs to go at most.
+        option: The argument ``progress`` of an estimator.
+        total: The greatest number of rounds or epochs.
 
     Yields:
-        Callbacks for Ray Train that move the bar; none when no bar is wanted.
+        Callbacks for Ray Train that update the bar; none if bars are off.
     """
     if not progress_enabled(option):
         yield []

@@ -1,4 +1,4 @@
-"""What a fit returns: metrics, and their course over the rounds."""
+"""The result of a fit: its metrics, and how they changed over the rounds or epochs."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["FitResult"]
 
 @dataclass(frozen=True)
 class FitResult:
-    """The outcome of a fit.
+    """The result of a fit.
 
     Attributes:
         history: Metrics of each round or epoch, in order, such as ``{"train-rmse": 0.7, "evaluate-rmse": 0.8}``.
-        rows: Rows that were trained on, without dropped ones.
-        seconds: Wall time of each part: ``convert`` (until the rows are in Ray's store), ``check`` (the pass over
-            them), ``train`` (from the start of the workers until the model is here).
+        rows: Number of rows that the model learned from, without those that ``nulls="drop"`` dropped.
+        seconds: Wall time of each part: ``convert`` (put the rows into Ray's object store), ``check`` (read and check
+            them), ``train`` (start the workers, train, and return the model).
     """
 
     history: list[dict[str, float]]
@@ -31,20 +31,20 @@ class FitResult:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The metrics of the last round or epoch; empty when the framework gives none."""
+        """The metrics of the last round or epoch; empty if the framework reports none."""
         return dict(self.history[-1]) if self.history else {}
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return the history as a frame, a row per round or epoch."""
+        """Return the history as a pandas DataFrame with a row per round or epoch."""
         import pandas as pd
 
         return pd.DataFrame(self.history)
 
     def plot(self, path: str | Path) -> Path:
-        """Draw the learning curves, one panel per metric, into a PNG, SVG or PDF file.
+        """Draw the learning curves into a PNG, SVG or PDF file, with a panel per metric.
 
         Args:
-            path: The file; its folder is made if needed.
+            path: The file. Its folder is created if needed.
 
         Returns:
             The path.
@@ -56,7 +56,7 @@ class FitResult:
             from matplotlib.figure import Figure
         except ImportError as error:
             raise MissingRequirementError(
-                "Learning curves are drawn with matplotlib, which is not installed; run `pip install matplotlib`"
+                "Drawing learning curves needs matplotlib, which is not installed; run `pip install matplotlib`"
             ) from error
         panels: dict[str, dict[str, list[float]]] = {}
         for name in self.history[0] if self.history else ():

@@ -1,4 +1,4 @@
-"""One fit on Ray Train: workers, retries, checkpoints."""
+"""Run one fit on Ray Train: start the workers, retry, keep checkpoints, and explain failures."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ import ray
 import ray.train
 from ray import cloudpickle
 
-from raydp._estimators.frameworks.learner import Checkpoints, Learner, Part, Trained
-from raydp._estimators.training.progress import steps_shown
-from raydp._estimators.training.train_environment import settle
+from raydp._estimators.frameworks import Checkpoints, Learner, TrainedModel, TrainingWorker
+from raydp._estimators.training.progress import show_progress
+from raydp._estimators.training.train_environment import set_train_environment
+from raydp._ray.failures import find_raydp_error
 from raydp._ray.internals import lean_trainer, quieten_reports, remove_groups
 from raydp.errors import InvalidArgumentError, RaydpError, TrainingError
 
@@ -30,12 +31,13 @@ if TYPE_CHECKING:
     from raydp._estimators.data.layout import Layout
     from raydp._estimators.data.shards import Shard
 
-__all__ = ["Job", "run"]
+__all__ = ["TrainingJob", "run"]
 
 _logger = logging.getLogger(__name__)
 
-# Mistakes of a program. Their subclasses are not: libraries report lost connections with them, too.
-_MISTAKES = frozenset(
+# Errors in the user's code, which a retry would repeat. Subclasses are retried: libraries derive the errors of lost
+# connections from these.
+_PROGRAMMING_ERRORS = frozenset(
     {
         ArithmeticError,
         AssertionError,
@@ -58,131 +60,149 @@ _MISTAKES = frozenset(
 
 
 @dataclass(frozen=True)
-class Job:
-    """What is to be trained on what.
+class TrainingJob:
+    """What to train, and on which rows.
 
     Attributes:
         learner: The framework.
-        layout: The columns.
-        classes: The classes, for a classifier.
-        configuration: That of the estimator.
-        train: The rows of each worker.
-        evaluate: The rows of each worker to measure with, or ``None``.
+        layout: The columns of the rows.
+        classes: The classes; ``None`` for a regression.
+        configuration: The estimator's configuration.
+        train_shards: The rows that each worker learns from.
+        evaluation_shards: The rows that each worker evaluates with, or ``None``.
     """
 
     learner: Learner
     layout: Layout
     classes: Classes | None
     configuration: Configuration
-    train: tuple[Shard, ...]
-    evaluate: tuple[Shard, ...] | None
+    train_shards: tuple[Shard, ...]
+    evaluation_shards: tuple[Shard, ...] | None
 
     @property
     def name(self) -> str:
-        """A name that two jobs share only if one may go on from the other's checkpoint."""
-        rows = [shard.rows for shards in (self.train, self.evaluate or ()) for shard in shards]
+        """A name that two jobs share only if one can resume from the other's checkpoint."""
+        rows = [shard.rows for shards in (self.train_shards, self.evaluation_shards or ()) for shard in shards]
         configuration = replace(self.configuration, callbacks=())
         described = repr((self.learner.identity, self.layout, str(self.classes), configuration, rows))
         return f"{self.learner.framework}-{hashlib.sha256(described.encode()).hexdigest()[:16]}"
 
-    def parts(self, checkpoints: Checkpoints) -> list[Part]:
-        """Return what each worker is given, by its rank."""
+    def make_workers(self, checkpoints: Checkpoints) -> list[TrainingWorker]:
+        """Return the workers, in the order of their ranks."""
         return [
-            Part(
+            TrainingWorker(
                 layout=self.layout,
                 classes=self.classes,
                 configuration=self.configuration,
-                train=shard,
-                evaluate=None if self.evaluate is None else self.evaluate[rank],
+                train_shard=shard,
+                evaluation_shard=None if self.evaluation_shards is None else self.evaluation_shards[rank],
                 rank=rank,
-                workers=len(self.train),
+                worker_count=len(self.train_shards),
                 checkpoints=checkpoints,
             )
-            for rank, shard in enumerate(self.train)
+            for rank, shard in enumerate(self.train_shards)
         ]
 
 
-def run(job: Job, *, max_retries: int) -> Trained:
-    """Train on workers of their own.
+def run(job: TrainingJob, *, max_retries: int) -> TrainedModel:
+    """Train on Ray workers.
 
     Args:
         job: What to train.
-        max_retries: How often training may go on from its last checkpoint after a worker failed.
+        max_retries: How many times training may resume from its latest checkpoint after a worker failed.
 
     Raises:
-        InvalidDataError: A worker found something wrong with the rows.
-        TrainingError: Workers failed more often than that, or once by a mistake of the program (a ``TypeError`` in a
-            callback, say), or Ray Train's controller was killed.
+        InvalidDataError: A worker found rows that it cannot train on.
+        TrainingError: Workers failed more than ``max_retries`` times, the user's code raised an error (such as a
+            ``TypeError`` in a callback), or Ray Train's controller was killed.
     """
-    configuration = job.configuration
-    settle()
-    shown = steps_shown(configuration.progress, job.learner.steps)
+    set_train_environment()
     with (
-        _storage(configuration, job.name) as (path, enabled),
-        shown as callbacks,
-        tempfile.TemporaryDirectory(prefix="raydp-fit-") as notes,
+        _open_storage(job.configuration, job.name) as (path, is_shared),
+        show_progress(job.configuration.progress, job.learner.steps) as callbacks,
     ):
-        groups = Path(notes) / "placement-groups"
-        # Typed as its older namesake, which has other arguments.
-        run_configuration: Any = ray.train.RunConfig
-        trainer = lean_trainer(job.learner.trainer(len(job.train)), groups, _is_final)(
-            _train_in_worker,
-            train_loop_config={
-                # Pickled, so that the controller, which looks at all of this, does not import the framework.
-                "learner": cloudpickle.dumps(job.learner),
-                "parts": job.parts(Checkpoints(every=configuration.checkpoint_every, enabled=enabled)),
-            },
-            scaling_config=ray.train.ScalingConfig(
-                num_workers=len(job.train),
-                resources_per_worker=configuration.resources,
-                use_gpu=configuration.resources.get("GPU", 0) > 0,
-                placement_strategy=configuration.placement_strategy,
-            ),
-            run_config=run_configuration(
-                name=job.name,
-                storage_path=path,
-                failure_config=ray.train.FailureConfig(max_failures=max_retries),
-                checkpoint_config=ray.train.CheckpointConfig(num_to_keep=1),
-                callbacks=callbacks,
-                logging_config=ray.train.LoggingConfig(log_level="WARNING"),
-            ),
-        )
+        checkpoints = Checkpoints(every=job.configuration.checkpoint_every, enabled=is_shared)
         try:
-            result = trainer.fit()
+            with _removed_placement_groups() as groups:
+                result = _make_trainer(job, path, checkpoints, callbacks, groups, max_retries).fit()
         except ray.train.TrainingFailedError as error:
-            raise _explained(error, max_retries) from error
+            raise _explain_failure(error, max_retries) from error
         except ray.exceptions.RayActorError as error:
-            remove_groups(groups)
             raise TrainingError(
-                "Ray Train's controller, a process on the driver's node, ended before the training: it was killed, "
-                "maybe for want of memory, or interrupted. Call fit again; with checkpoint_dir it goes on from the "
-                f"last checkpoint. checkpoint_dir: {configuration.checkpoint_dir}; {error}"
+                "Ray Train's controller, a process on the driver's node, ended before the training. It was killed, "
+                "perhaps because memory ran out, or interrupted. Call fit again; with checkpoint_dir it resumes from "
+                f"the latest checkpoint. checkpoint_dir: {job.configuration.checkpoint_dir}; {error}"
             ) from error
-        except BaseException:
-            remove_groups(groups)
-            raise
     trained = result.return_value
-    if not isinstance(trained, Trained):
+    if not isinstance(trained, TrainedModel):
         raise TrainingError(f"Ray Train ended without a model and without an error; got: {trained!r}")
     return trained
 
 
-def _train_in_worker(config: dict[str, Any]) -> Trained | None:
-    quieten_reports()
-    part: Part = config["parts"][ray.train.get_context().get_world_rank()]
-    learner: Learner = cloudpickle.loads(config["learner"])
-    return learner.train(part)
-
-
-def _is_final(error: BaseException) -> bool:
-    return isinstance(error, InvalidArgumentError) or type(error) in _MISTAKES
+def _make_trainer(
+    job: TrainingJob, path: str, checkpoints: Checkpoints, callbacks: list[Any], groups: Path, max_retries: int
+) -> Any:
+    configuration, worker_count = job.configuration, len(job.train_shards)
+    # Ray's types take it for the RunConfig of the older Ray Train, which has other arguments.
+    run_configuration: Any = ray.train.RunConfig
+    return lean_trainer(job.learner.trainer_class(worker_count), groups, _is_final)(
+        _train_in_worker,
+        train_loop_config={
+            # Pickled, because the controller reads the whole dictionary and must not import the framework.
+            "learner": cloudpickle.dumps(job.learner),
+            "workers": job.make_workers(checkpoints),
+        },
+        scaling_config=ray.train.ScalingConfig(
+            num_workers=worker_count,
+            resources_per_worker=configuration.resources,
+            use_gpu=configuration.resources.get("GPU", 0) > 0,
+            placement_strategy=configuration.placement_strategy,
+        ),
+        run_config=run_configuration(
+            name=job.name,
+            storage_path=path,
+            failure_config=ray.train.FailureConfig(max_failures=max_retries),
+            checkpoint_config=ray.train.CheckpointConfig(num_to_keep=1),
+            callbacks=callbacks,
+            logging_config=ray.train.LoggingConfig(log_level="WARNING"),
+        ),
+    )
 
 
 @contextmanager
-def _storage(configuration: Configuration, name: str) -> Iterator[tuple[str, bool]]:
-    """Give the folder for checkpoints and whether all workers reach it; what a finished fit left there is removed."""
+def _removed_placement_groups() -> Iterator[Path]:
+    """Yield a file in which the controller notes placement groups, and remove them if it cannot do so itself.
+
+    It removes them after a training, also after one that failed, but not if it is killed or the driver is interrupted.
+    """
+    with tempfile.TemporaryDirectory(prefix="raydp-fit-") as folder:
+        groups = Path(folder, "placement-groups")
+        try:
+            yield groups
+        except ray.train.TrainingFailedError:
+            raise
+        except BaseException:
+            remove_groups(groups)
+            raise
+
+
+def _train_in_worker(config: dict[str, Any]) -> TrainedModel | None:
+    quieten_reports()
+    worker: TrainingWorker = config["workers"][ray.train.get_context().get_world_rank()]
+    learner: Learner = cloudpickle.loads(config["learner"])
+    return learner.train(worker)
+
+
+def _is_final(error: BaseException) -> bool:
+    """Return whether a retry would fail with the same error."""
+    return isinstance(error, InvalidArgumentError) or type(error) in _PROGRAMMING_ERRORS
+
+
+@contextmanager
+def _open_storage(configuration: Configuration, name: str) -> Iterator[tuple[str, bool]]:
+    """Yield the folder for checkpoints, and whether all workers can reach it. Remove them after a successful fit."""
     if configuration.checkpoint_dir is not None:
-        filesystem, path = pyarrow.fs.FileSystem.from_uri(_uri(configuration.checkpoint_dir))
+        filesystem, path = pyarrow.fs.FileSystem.from_uri(_to_uri(configuration.checkpoint_dir))
         yield configuration.checkpoint_dir, True
         run_folder = f"{path}/{name}"
         if filesystem.get_file_info(run_folder).type == pyarrow.fs.FileType.Directory:
@@ -191,8 +211,8 @@ def _storage(configuration: Configuration, name: str) -> Iterator[tuple[str, boo
     nodes = sum(node["Alive"] for node in ray.nodes())
     if nodes > 1:
         _logger.warning(
-            "Training on a cluster of %d nodes without checkpoint_dir: a killed worker starts it again from the "
-            "beginning. Name a folder that every node reaches.",
+            "Training on a cluster of %d nodes without checkpoint_dir: if a worker is killed, training restarts from "
+            "the beginning. Set checkpoint_dir to a folder that every node can reach.",
             nodes,
         )
     folder = tempfile.mkdtemp(prefix="raydp-fit-")
@@ -202,32 +222,20 @@ def _storage(configuration: Configuration, name: str) -> Iterator[tuple[str, boo
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _uri(path: str) -> str:
+def _to_uri(path: str) -> str:
     return path if "://" in path else Path(path).absolute().as_uri()
 
 
-def _explained(error: Exception, max_retries: int) -> RaydpError:
+def _explain_failure(error: Exception, max_retries: int) -> RaydpError:
     failures = getattr(error, "worker_failures", None) or {}
     for failure in failures.values():
-        found = raydp_cause(failure)
+        found = find_raydp_error(failure)
         if found is not None:
             return found
     first = next(iter(failures.items()), None)
     cause = f"worker {first[0]}: {type(first[1]).__name__}: {first[1]}" if first is not None else str(error)
     return TrainingError(
-        "Training failed on the workers; the cause is below. If a worker was killed, look for too little memory; "
-        f"max_retries and checkpoint_dir say how often it goes on from where. max_retries: {max_retries}; {cause}"
+        "Training failed on the workers. If a worker was killed, check whether memory ran out. Set max_retries to "
+        "resume more often, and checkpoint_dir to resume on a cluster of several nodes. "
+        f"max_retries: {max_retries}; {cause}"
     )
-
-
-def raydp_cause(error: BaseException | None) -> RaydpError | None:
-    """Return the error of ours that an error of Ray's was caused by, if any."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        if isinstance(error, RaydpError):
-            # Ray makes a class of both its own and ours; the plain one prints its message alone.
-            cause = getattr(error, "cause", None)
-            return cause if isinstance(cause, RaydpError) else error
-        error = getattr(error, "cause", None) or error.__cause__ or error.__context__
-    return None

@@ -1,4 +1,4 @@
-"""What users give to an estimator, a Spark DataFrame, Ray Dataset or pandas frame, as blocks of Arrow data."""
+"""The frames that users give an estimator (Spark DataFrame, Ray Dataset, pandas), as blocks in Ray's object store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 import ray
 import ray.data
 
-from raydp._estimators.data.vectors import vectors_as_arrays
+from raydp._estimators.data.vectors import select_vectors_as_arrays
 from raydp._exchange.types.spark_types import to_arrow_schema
 from raydp._ray.internals import arrow_table, blocks_of_dataset
 from raydp._session.conversions import classic_dataframe, from_spark
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import DataFrame
 
-__all__ = ["Blocks", "Input", "PandasInput", "RayInput", "SparkInput", "StoredInput", "input_of"]
+__all__ = ["DatasetFrame", "Frame", "PandasFrame", "SparkFrame", "StoredBlocks", "StoredFrame", "wrap_frame"]
 
 
 @dataclass(frozen=True)
-class Blocks:
-    """Rows in Ray's object store.
+class StoredBlocks:
+    """A frame's rows in Ray's object store.
 
     Attributes:
-        refs: References to blocks (Arrow tables or pandas frames), in order.
-        schema: Arrow schema of the blocks; they may hold more columns than were asked for.
-        bytes: Size of all blocks, ``None`` where Ray does not know.
+        refs: References to the blocks (Arrow tables or pandas frames), in order.
+        schema: Arrow schema of the blocks. It may have more columns than were requested.
+        bytes: Size of all blocks; ``None`` if Ray does not know it.
     """
 
     refs: tuple[ray.ObjectRef[Any], ...]
@@ -40,49 +40,49 @@ class Blocks:
     bytes: int | None
 
 
-class Input(ABC):
-    """One frame, whatever it is."""
+class Frame(ABC):
+    """A frame of any kind."""
 
     @abstractmethod
     def column_names(self) -> list[str]:
-        """Return the names of its columns, in order; nothing is computed."""
+        """Return the names of the columns, in order, without computing rows."""
 
     @abstractmethod
     def schema(self, columns: Sequence[str]) -> pa.Schema:
-        """Return the Arrow types that some of its columns cross in; vectors are lists of doubles."""
+        """Return the Arrow types that some columns have in the blocks. ML vectors are lists of doubles."""
 
     @abstractmethod
-    def blocks(self, columns: Sequence[str]) -> Blocks:
-        """Return its rows in Ray's object store, with at least these columns."""
+    def store(self, columns: Sequence[str]) -> StoredBlocks:
+        """Put the rows into Ray's object store, with at least these columns."""
 
 
-class SparkInput(Input):
+class SparkFrame(Frame):
     """A Spark DataFrame."""
 
-    def __init__(self, frame: DataFrame) -> None:
-        self.frame = frame
+    def __init__(self, dataframe: DataFrame) -> None:
+        self.dataframe = dataframe
 
     def column_names(self) -> list[str]:
-        """Return the names of its columns."""
-        return list(self.frame.columns)
+        """Return the names of the columns."""
+        return list(self.dataframe.columns)
 
     def schema(self, columns: Sequence[str]) -> pa.Schema:
-        """Return the types in which columns cross to Ray; raises UnsupportedTypeError for those that cannot."""
-        return to_arrow_schema(vectors_as_arrays(self.frame, columns).schema)
+        """Return the Arrow types of columns. Raises UnsupportedTypeError for a type that Ray cannot store."""
+        return to_arrow_schema(select_vectors_as_arrays(self.dataframe, columns).schema)
 
-    def blocks(self, columns: Sequence[str]) -> Blocks:
-        """Run the frame's plan once; only these columns cross."""
-        return _blocks_of(from_spark(vectors_as_arrays(self.frame, columns)), columns)
+    def store(self, columns: Sequence[str]) -> StoredBlocks:
+        """Run the DataFrame's plan once and store these columns."""
+        return _list_blocks(from_spark(select_vectors_as_arrays(self.dataframe, columns)), columns)
 
 
-class RayInput(Input):
+class DatasetFrame(Frame):
     """A Ray Dataset."""
 
     def __init__(self, dataset: ray.data.Dataset) -> None:
         self.dataset = dataset
 
     def column_names(self) -> list[str]:
-        """Return the names of its columns; a lazy Dataset that does not know them runs until its first block."""
+        """Return the names of the columns. A lazy Dataset that does not know them runs until its first block."""
         return list(self.dataset.columns() or ())
 
     def schema(self, columns: Sequence[str]) -> pa.Schema:
@@ -91,27 +91,27 @@ class RayInput(Input):
         types = dict(zip(found.names, found.types, strict=True)) if found is not None else {}
         if all(isinstance(types.get(name), pa.DataType) for name in columns):
             return pa.schema([(name, types[name]) for name in columns])
-        self.dataset = self.dataset.materialize()  # its blocks alone know their types
-        whole = _blocks_of(self.dataset, columns).schema
+        self.dataset = self.dataset.materialize()  # only its blocks have the types
+        whole = _list_blocks(self.dataset, columns).schema
         return pa.schema([whole.field(name) for name in columns])
 
-    def blocks(self, columns: Sequence[str]) -> Blocks:
-        """Execute the Dataset if that has not happened; the blocks of one that has been are used where they are."""
+    def store(self, columns: Sequence[str]) -> StoredBlocks:
+        """Execute the Dataset, or return the blocks that it already has."""
         if isinstance(self.dataset, ray.data.dataset.MaterializedDataset):
-            return _blocks_of(self.dataset, columns)
+            return _list_blocks(self.dataset, columns)
         self.dataset = self.dataset.select_columns(list(columns)).materialize()
-        return _blocks_of(self.dataset, columns)
+        return _list_blocks(self.dataset, columns)
 
 
-class PandasInput(Input):
-    """A pandas frame of this process."""
+class PandasFrame(Frame):
+    """A pandas DataFrame in this process."""
 
-    def __init__(self, frame: pd.DataFrame) -> None:
-        self.frame = frame
+    def __init__(self, dataframe: pd.DataFrame) -> None:
+        self.dataframe = dataframe
 
     def column_names(self) -> list[str]:
-        """Return the names of its columns."""
-        return [str(name) for name in self.frame.columns]
+        """Return the names of the columns."""
+        return [str(name) for name in self.dataframe.columns]
 
     def schema(self, columns: Sequence[str]) -> pa.Schema:
         """Return the Arrow types of columns."""
@@ -121,66 +121,66 @@ class PandasInput(Input):
         """Return columns as an Arrow table.
 
         Raises:
-            InvalidDataError: A column holds values that have no common Arrow type.
+            InvalidDataError: The values of a column have no common Arrow type.
         """
-        names = self.column_names()  # those of the frame need not be strings
-        frame = self.frame.iloc[:, [names.index(name) for name in columns]].set_axis(list(columns), axis=1)
+        names = self.column_names()  # as strings, which names in pandas need not be
+        frame = self.dataframe.iloc[:, [names.index(name) for name in columns]].set_axis(list(columns), axis=1)
         try:
             return _without_categories(pa.Table.from_pandas(frame, preserve_index=False))
         except pa.ArrowException as error:
             raise InvalidDataError(
-                "A column of the pandas frame holds values of mixed types, or objects that Arrow has no type for. "
-                f"Convert it with DataFrame.astype first. {error}"
+                "A column of the pandas frame has values of mixed types, or objects for which Arrow has no type. "
+                f"Convert it with DataFrame.astype first. Error: {error}"
             ) from error
 
-    def blocks(self, columns: Sequence[str]) -> Blocks:
+    def store(self, columns: Sequence[str]) -> StoredBlocks:
         """Put the frame into the object store as one block."""
         table = self.table(columns)
-        return Blocks((ray.put(table),), table.schema, table.nbytes)
+        return StoredBlocks((ray.put(table),), table.schema, table.nbytes)
 
 
-class StoredInput(Input):
-    """Rows that are in the object store already, for several fits on the same ones."""
+class StoredFrame(Frame):
+    """A frame that is already in the object store, for several fits on the same rows."""
 
-    def __init__(self, names: Sequence[str], stored: Blocks) -> None:
+    def __init__(self, names: Sequence[str], stored: StoredBlocks) -> None:
         self._names = list(names)
         self._stored = stored
 
     def column_names(self) -> list[str]:
-        """Return the names of its columns."""
+        """Return the names of the columns."""
         return self._names
 
     def schema(self, columns: Sequence[str]) -> pa.Schema:
         """Return the Arrow types of columns."""
         return pa.schema([self._stored.schema.field(name) for name in columns])
 
-    def blocks(self, columns: Sequence[str]) -> Blocks:
-        """Return the rows."""
+    def store(self, columns: Sequence[str]) -> StoredBlocks:
+        """Return the blocks, with all columns."""
         del columns
         return self._stored
 
 
-def input_of(frame: Any) -> Input:
-    """Return what a user gave as an input.
+def wrap_frame(frame: Any) -> Frame:
+    """Return what a user gave as a :class:`Frame`.
 
     Raises:
-        NotADataFrameError: It is neither a Spark DataFrame nor a Ray Dataset nor a pandas frame.
+        NotADataFrameError: It is not a Spark DataFrame, a Ray Dataset or a pandas DataFrame.
         SessionError: It is a DataFrame of Spark Connect.
-        InvalidDataError: Several columns have one name.
+        InvalidDataError: Several columns have the same name.
     """
-    if isinstance(frame, Input):
+    if isinstance(frame, Frame):
         return frame
-    found: Input
+    found: Frame
     if isinstance(frame, ray.data.Dataset):
-        found = RayInput(frame)
+        found = DatasetFrame(frame)
     elif type(frame).__module__.startswith("pyspark."):
-        found = SparkInput(classic_dataframe(frame))
+        found = SparkFrame(classic_dataframe(frame))
     elif type(frame).__module__.startswith("pandas."):
         import pandas as pd
 
         if not isinstance(frame, pd.DataFrame):
             raise _not_a_frame(frame)
-        found = PandasInput(frame)
+        found = PandasFrame(frame)
     else:
         raise _not_a_frame(frame)
     names = found.column_names()
@@ -199,16 +199,16 @@ def _not_a_frame(thing: Any) -> RaydpError:
 
 
 def _without_categories(table: pa.Table) -> pa.Table:
-    """Give categorical columns the type of their values."""
+    """Return the table with categorical columns converted to the type of their values."""
     types = [field.type.value_type if pa.types.is_dictionary(field.type) else field.type for field in table.schema]
     return table.cast(pa.schema(zip(table.column_names, types, strict=True)))
 
 
-def _blocks_of(dataset: ray.data.Dataset, columns: Sequence[str]) -> Blocks:
+def _list_blocks(dataset: ray.data.Dataset, columns: Sequence[str]) -> StoredBlocks:
     found = blocks_of_dataset(dataset)
     sizes = [size for size in found.sizes if size is not None]
     schema = found.schema
     if schema is None:
         schemas = [arrow_table(ray.get(ref)).schema for ref in found.refs[:1]]
         schema = schemas[0] if schemas else pa.schema([(name, pa.null()) for name in columns])
-    return Blocks(tuple(found.refs), schema, sum(sizes) if len(sizes) == len(found.sizes) else None)
+    return StoredBlocks(tuple(found.refs), schema, sum(sizes) if len(sizes) == len(found.sizes) else None)
