@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 import ray
 
+from raydp._application import current_application
 from raydp._exchange.driver.context import ExchangeContext
+from raydp._exchange.driver.driver_jvm import DriverJvm
 from raydp._exchange.driver.liveness import LivenessChecks
 from raydp._exchange.waits import ExchangeWaits
 from raydp.errors import ExchangeError
@@ -23,8 +25,9 @@ from support.datasets import eventually
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pyspark.sql import SparkSession
+
     from raydp._exchange.driver.directory import Agent
-    from raydp._exchange.driver.driver_jvm import DriverJvm
 
 WAITS = replace(ExchangeWaits.of_timeout(0.5), check_interval=0.05)
 
@@ -53,7 +56,7 @@ def checks(jvm: FakeJvm, agents: list[Agent]) -> Iterator[tuple[LivenessChecks, 
     """Start checks; yields them and the failures that they report."""
     context = ExchangeContext(
         directory=cast("Any", None),
-        jvm=cast("DriverJvm", jvm),
+        jvm=cast("Any", jvm),
         waits=WAITS,
         block_bytes=1,
         keep_lineage=False,
@@ -97,6 +100,10 @@ def test_a_context_that_stopped_is_reported_once(attribute: str, message: str) -
         time.sleep(5 * WAITS.check_interval)
         (failure,) = failures
         assert message in str(failure)
+
+
+def test_a_running_context_is_not_stopped(spark: SparkSession) -> None:
+    assert DriverJvm(current_application().jvm).is_context_stopped(spark) is False
 
 
 def test_an_agent_that_hangs_is_reported(ray_cluster: Any) -> None:
