@@ -56,6 +56,7 @@ def checks(jvm: FakeJvm, agents: list[Agent]) -> Iterator[tuple[LivenessChecks, 
     """Start checks; yields them and the failures that they report."""
     context = ExchangeContext(
         directory=cast("Any", None),
+        executor_nodes=cast("Any", None),
         jvm=cast("Any", jvm),
         waits=WAITS,
         block_bytes=1,

@@ -57,7 +57,7 @@ def describe_blocks(context: ExchangeContext, blocks: Blocks) -> tuple[pa.Schema
             "raydp.spark.ray_dataset_to_spark_dataframe, or convert a Dataset that has at least an empty block"
         )
     hosts = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
-    executors = set(context.directory.executor_nodes())
+    executors = set(context.executor_nodes.current())
     return schema, [
         BlockSource(
             rows=_UNKNOWN if count is None else count,

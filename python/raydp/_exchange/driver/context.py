@@ -10,6 +10,7 @@ from raydp._exchange.driver.driver_jvm import AgentAddress
 if TYPE_CHECKING:
     from raydp._exchange.driver.directory import AgentDirectory
     from raydp._exchange.driver.driver_jvm import DriverJvm
+    from raydp._exchange.driver.executor_nodes import ExecutorNodes
     from raydp._exchange.waits import ExchangeWaits
 
 __all__ = ["ExchangeContext"]
@@ -21,6 +22,7 @@ class ExchangeContext:
 
     Attributes:
         directory: The application's agents.
+        executor_nodes: The nodes that have executors.
         jvm: The driver JVM.
         waits: The bound of each wait.
         block_bytes: Target size of blocks, and size of the segment that a task reads through.
@@ -29,6 +31,7 @@ class ExchangeContext:
     """
 
     directory: AgentDirectory
+    executor_nodes: ExecutorNodes
     jvm: DriverJvm
     waits: ExchangeWaits
     block_bytes: int

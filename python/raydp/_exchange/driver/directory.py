@@ -110,10 +110,6 @@ class AgentDirectory:
         with self._lock:
             return list(self._agents.values())
 
-    def executor_nodes(self) -> list[str]:
-        """Return the Ray node ids (hex) that have executors now."""
-        return list(self._executor_nodes.current())
-
     def counters(self) -> list[dict[str, int]]:
         """Return what each agent holds; see ``ExchangeAgent.counters``."""
         return ray.get([agent.handle.counters.remote() for agent in self.agents()], timeout=self._waits.control)

@@ -74,6 +74,7 @@ class Exchange:
         self.directory = AgentDirectory(application_id, executor_nodes=executor_nodes, waits=waits)
         self._context = ExchangeContext(
             directory=self.directory,
+            executor_nodes=executor_nodes,
             jvm=DriverJvm(jvm),
             waits=waits,
             block_bytes=_configuration.BLOCK_SIZE.get(settings),
