@@ -31,6 +31,8 @@ ruff check
 mypy
 step "C++: clang-format"
 clang-format --dry-run --Werror "${cpp[@]}"
+step "C++: clang-tidy"
+bash ci/clang-tidy.sh
 step "Scala: scalafmt"
 scalafmt scalafmtCheck
 step "Rust: rustfmt"
