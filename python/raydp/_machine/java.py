@@ -65,7 +65,7 @@ def find_java() -> Java:
             f'export PATH="$JAVA_HOME/bin:$PATH". JAVA_HOME: {java_home}'
         )
     workers = _inspect(Path(on_path))
-    driver = workers if not java_home else _inspect(_of_home(java_home))
+    driver = workers if not java_home else _inspect(_find_in_home(java_home))
     for java in (driver, workers):
         if java.feature_version < MINIMUM_JAVA_VERSION:
             raise MissingRequirementError(
@@ -83,7 +83,7 @@ def find_java() -> Java:
     return driver
 
 
-def _of_home(java_home: str) -> Path:
+def _find_in_home(java_home: str) -> Path:
     executable = Path(java_home, "bin", "java")
     if not os.access(executable, os.X_OK):
         raise MissingRequirementError(

@@ -6,13 +6,14 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import ray
 
 from raydp._ray.internals import arrow_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    import pyarrow as pa
 
 __all__ = ["Shard", "split_rows"]
 
@@ -45,10 +46,6 @@ class Shard:
             if index + 1 < len(pieces):  # fetch the next block while this one is used
                 ray.wait([pieces[index + 1][0]], timeout=0, fetch_local=True)
             yield arrow_table(ray.get(ref)).select(list(self.columns)).slice(start, count)
-
-    def table(self) -> pa.Table:
-        """Return all rows as one table, with a chunk per block."""
-        return pa.concat_tables(list(self.tables()), promote_options="permissive")
 
 
 def split_rows(
