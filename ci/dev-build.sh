@@ -56,13 +56,14 @@ build_native() {
 
 # In the folder of ci/test-native.sh's lane release: the core is compiled once for both.
 build_testing() {
-  local build=build/native-release python_include pybind11_include
-  read -r python_include pybind11_include < <("$python" -c \
-    'import sysconfig, pybind11; print(sysconfig.get_path("include"), pybind11.get_include())')
+  local build=build/native-release headers
+  mapfile -t headers < <("$python" -c \
+    'import pybind11, sysconfig; print(sysconfig.get_path("include"), pybind11.get_include(), sep="\n")')
   mkdir -p build
   cmake -S native -B "$build" -G Ninja -DRAYDP_BUILD_JNI=OFF -DRAYDP_BUILD_PYTHON_TESTING=ON \
-    -DCMAKE_BUILD_TYPE=RelWithDebInfo "-DRAYDP_PYTHON_INCLUDE=$python_include" \
-    "-DRAYDP_PYBIND11_INCLUDE=$pybind11_include" >"$build.log" || { cat "$build.log"; exit 1; }
+    -DCMAKE_BUILD_TYPE=RelWithDebInfo "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O2 -DNDEBUG" \
+    "-DRAYDP_PYTHON_INCLUDE=${headers[0]}" "-DRAYDP_PYBIND11_INCLUDE=${headers[1]}" \
+    >"$build.log" || { cat "$build.log"; exit 1; }
   cmake --build "$build" --target raydp_native_testing >"$build.log" || { cat "$build.log"; exit 1; }
   place "$build/raydp_native_testing.so" build/testing/raydp_native_testing.so
 }

@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "bindings/python_conversions.h"
+#include "bindings/python_arguments.h"
 #include "core/agent_server.h"
 #include "core/error.h"
 

@@ -124,7 +124,7 @@ TEST_F(AgentExports, WaitsEndAtTheirDeadline) {
   client->await_ack(kPatience);
 }
 
-TEST_F(AgentExports, ABlockWaitsForItsConversionToBeOpened) {
+TEST_F(AgentExports, ABlockWaitsForItsExportToBeOpened) {
   auto client = connect();
   send_block(*client, 5);
   EXPECT_EQ(error_of([&] { await_stored(*client, 20ms); }).code(), ErrorCode::timeout);
@@ -133,7 +133,7 @@ TEST_F(AgentExports, ABlockWaitsForItsConversionToBeOpened) {
   EXPECT_EQ(await_stored(*client).index, 0U);
 }
 
-TEST_F(AgentExports, AConversionThatIsNeverOpenedFailsItsBlocks) {
+TEST_F(AgentExports, AnExportThatIsNeverOpenedFailsItsBlocks) {
   AgentServer::Options options;
   options.open_grace = 20ms;
   start(std::move(options));
@@ -151,7 +151,7 @@ TEST_F(AgentExports, FinishingWhatWasNeverOpenedFailsWhatWaits) {
   EXPECT_EQ(next(5), nullptr);
 }
 
-TEST_F(AgentExports, ManyConversionsAreForgottenOldestFirst) {
+TEST_F(AgentExports, ManyExportsAreForgottenOldestFirst) {
   for (std::uint64_t export_id = 0; export_id < 1500; ++export_id) {
     server_->exports().open(export_id, batch_);
     server_->exports().finish(export_id);
@@ -185,7 +185,7 @@ TEST_F(AgentExports, ABlockThatLeavesItsSegmentEndsTheConnectionAndIsLogged) {
   EXPECT_NE(log()[0].find("pid " + std::to_string(::getpid())), std::string::npos);
 }
 
-TEST_F(AgentExports, AnEarlyBlockIsCheckedWhenItsConversionOpens) {
+TEST_F(AgentExports, AnEarlyBlockIsCheckedWhenItsExportOpens) {
   auto client = connect();
   auto filled = fill(*client);
   filled.nodes[0].length = -1;

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "bindings/python_conversions.h"
+#include "bindings/python_arguments.h"
 #include "core/agent_client.h"
 #include "core/array_copy.h"
 #include "core/error.h"
