@@ -3,13 +3,13 @@ package io.raydp.lifecycle;
 /**
  * The Ray actor whose process is one Spark executor.
  *
- * <p>No exception leaves a method: Ray would serialise it, and where that fails it ends the process without a word.
- * Methods return what happened instead.
+ * <p>No exception leaves a method: Ray would serialize it, and if that fails, end the process without an error. Methods
+ * return what happened instead.
  */
 public final class ExecutorActor {
   private final ExecutorProcess process = new ExecutorProcess();
 
-  /** Where this process is, as bytes of {@code ExecutorPlace}; its arrival tells the driver that the process runs. */
+  /** Where this process is, as bytes of {@code ExecutorPlace}. The answer tells the driver that the process runs. */
   public byte[] place() {
     return process.place();
   }

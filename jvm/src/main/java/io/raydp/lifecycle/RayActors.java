@@ -13,23 +13,23 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Creates and calls our actors. In Java because Ray finds a remote method by the method reference that it is given,
- * which a Scala function is not.
+ * Creates and calls our actors. Written in Java because Ray finds a remote method by its method reference, which Scala
+ * functions are not.
  */
 final class RayActors {
-  /** Each kind of actor has one method that lasts as long as it, beside which another must answer. */
+  /** Each kind of actor has a method that never returns, and another one that must answer meanwhile. */
   private static final int THREADS = 2;
 
   private RayActors() {}
 
   /**
-   * What to ask Ray for.
+   * What to request from Ray.
    *
-   * @param name of the actor, in the job's namespace
+   * @param name name of the actor, in the job's namespace
    * @param resources amounts by Ray's resource names
-   * @param jvmOptions of its process
+   * @param jvmOptions options of its JVM
    * @param runtimeEnv fields of Ray's runtime_env for its process, each as JSON
-   * @param placementGroup id in hexadecimal, or empty for none
+   * @param placementGroup id in hexadecimal, or empty for no placement group
    * @param bundle index in the placement group
    */
   record Request(

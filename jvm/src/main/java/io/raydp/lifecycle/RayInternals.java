@@ -14,7 +14,7 @@ import org.apache.logging.log4j.core.LoggerContext;
 import org.apache.logging.log4j.core.config.Configuration;
 import org.apache.logging.log4j.core.config.Configurator;
 
-/** Every use of a class of Ray that is not its public API. */
+/** All uses of Ray's classes outside its public API. */
 final class RayInternals {
   private static final String SPARK_LOGGING = "org/apache/spark/log4j2-defaults.properties";
 
@@ -23,9 +23,9 @@ final class RayInternals {
   /**
    * Keeps the driver's logging as Spark set it up.
    *
-   * <p>Why: {@code Ray.init} replaces log4j's configuration by its own, on standard output, and ray_dist.jar holds a
-   * log4j2.xml that takes effect where the user has no configuration. A setting of Ray's that leaves logging alone
-   * would replace this.
+   * <p>Why: {@code Ray.init} replaces log4j's configuration with its own, on standard output, and ray_dist.jar contains a
+   * log4j2.xml that takes effect if the user has no configuration. A setting of Ray that leaves logging alone would
+   * replace this.
    */
   static synchronized void keepDriverLogging() {
     try {
@@ -34,7 +34,7 @@ final class RayInternals {
       done.setBoolean(null, true);
     } catch (ReflectiveOperationException e) {
       throw new IllegalStateException(
-          "This version of Ray cannot be kept from replacing Spark's logging; use the Ray version that raydp names", e);
+          "This version of Ray replaces Spark's logging, and raydp cannot prevent it. Use the Ray version that raydp requires", e);
     }
     if (LogManager.getContext(false) instanceof LoggerContext context && isOfRay(context.getConfiguration())) {
       useSparkLogging(context);
@@ -52,26 +52,26 @@ final class RayInternals {
     } catch (URISyntaxException e) {
       throw new IllegalStateException(e);
     }
-    // As Spark's own shells do: what a user sees by default are warnings.
+    // Like Spark's own shells: by default, a user sees warnings.
     Configurator.setRootLevel(Level.WARN);
   }
 
   /**
-   * Loads Ray's native library from the session's folder, where a Java worker puts it as well.
+   * Loads Ray's native library from the session's folder, where Java workers put it too.
    *
-   * <p>Why: {@code Ray.init} in a driver unpacks these 40 MB to a new folder below /tmp/ray every time and leaves
-   * them there. A fix upstream, the session's folder for drivers too, would replace this.
+   * <p>Why: in a driver, {@code Ray.init} unpacks these 40 MB into a new folder in /tmp/ray every time and never deletes
+   * it. A fix upstream, the session's folder for drivers too, would replace this.
    */
   static void loadNativeLibrary(String sessionDirectory) {
     JniUtils.loadLibrary(sessionDirectory, BinaryFileUtil.CORE_WORKER_JAVA_LIBRARY, true);
   }
 
   /**
-   * Joins the cluster as {@code Ray.init} does, without its shutdown hook: who calls this shuts Ray down.
+   * Joins the cluster like {@code Ray.init}, but without its shutdown hook: the caller must shut Ray down.
    *
-   * <p>Why: that hook runs beside Spark's own and frees Ray while the SparkContext still ends its executors, which
-   * ends the process with Ray's exit code instead of the program's. Shutdown hooks with an order, or an init without
-   * one, would replace this.
+   * <p>Why: that hook runs concurrently with Spark's own and frees Ray while the SparkContext still ends its executors.
+   * The process then ends with Ray's exit code instead of the program's. Ordered shutdown hooks, or an init without a
+   * hook, would replace this.
    */
   static void join() {
     synchronized (Ray.class) {
@@ -81,7 +81,7 @@ final class RayInternals {
         if (runtime.get(null) == null) runtime.set(null, new DefaultRayRuntimeFactory().createRayRuntime());
       } catch (ReflectiveOperationException e) {
         throw new IllegalStateException(
-            "This version of Ray cannot be joined without its shutdown hook; use the Ray version that raydp names", e);
+            "This version of Ray cannot be joined without its shutdown hook. Use the Ray version that raydp requires", e);
       }
     }
   }

@@ -5,7 +5,7 @@ import java.util.concurrent.CountDownLatch;
 /**
  * The Ray actor whose process serves the shuffle files of one application on one node.
  *
- * <p>No exception leaves a method, for the reason that {@link ExecutorActor} gives.
+ * <p>No exception leaves a method, for the reason given in {@link ExecutorActor}.
  */
 public final class ShuffleServiceActor {
   private final ShuffleServiceProcess process = new ShuffleServiceProcess();
@@ -21,7 +21,7 @@ public final class ShuffleServiceActor {
     return process.start(launch);
   }
 
-  /** Does not return: the failure of this call tells the driver that the service is gone. */
+  /** Never returns. When this call fails, the driver knows that the service is gone. */
   public byte[] end() {
     try {
       never.await();

@@ -3,7 +3,7 @@ package io.raydp.security;
 import java.security.SecureRandom;
 import java.util.HexFormat;
 
-/** What nobody can guess: 256 random bits in hexadecimal. */
+/** Generates tokens that nobody can guess: 256 random bits in hexadecimal. */
 public final class RandomToken {
   private static final int BYTES = 32;
 

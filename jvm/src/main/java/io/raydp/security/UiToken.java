@@ -3,18 +3,18 @@ package io.raydp.security;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 
-/** What opens this JVM's Spark UI. Never a setting, so that no page, log or command line shows it. */
+/** The token of this JVM's Spark UI. It is never a setting, because pages, logs and command lines show settings. */
 public final class UiToken {
   private static final String VALUE = RandomToken.generate();
 
   private UiToken() {}
 
-  /** The token in hexadecimal; the same as long as the JVM lives. */
+  /** The token in hexadecimal. It stays the same while the JVM runs. */
   public static String value() {
     return VALUE;
   }
 
-  /** Takes the same time whatever the guess. */
+  /** Takes the same time for every guess. */
   static boolean matches(String guess) {
     return MessageDigest.isEqual(
         VALUE.getBytes(StandardCharsets.US_ASCII), guess.getBytes(StandardCharsets.UTF_8));

@@ -14,10 +14,10 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * Lets into Spark's UI, and its REST API, only who has the application's token.
+ * Accepts only clients that have the application's token, for Spark's UI and its REST API.
  *
- * <p>The token comes as {@code ?token=...} of a link, which a browser then keeps as a cookie, or as {@code
- * Authorization: Bearer ...} from a program. Spark's own filter only takes a header, which a browser does not send.
+ * <p>The token comes as {@code ?token=...} in a link, which the browser then keeps as a cookie, or as {@code
+ * Authorization: Bearer ...} from a program. Spark's own filter accepts only a header, which a browser does not send.
  */
 public final class UiTokenFilter implements Filter {
   private static final String PARAMETER = "token=";
@@ -36,11 +36,11 @@ public final class UiTokenFilter implements Filter {
       response.setContentType("text/plain;charset=utf-8");
       response.setStatus(HttpServletResponse.SC_UNAUTHORIZED);
       response.getWriter().println(
-          "This Spark UI asks for a token. Open the link that raydp.ui_url() returns in the program that it belongs to.");
+          "This Spark UI asks for a token. Open the link that raydp.ui_url() returns in the application's program.");
     }
   }
 
-  /** Has the browser keep the token and come again without it, so that the link does not stay in its history. */
+  /** Has the browser store the token and reload without it, to keep the token out of its history. */
   private static void keep(HttpServletRequest request, HttpServletResponse response) throws IOException {
     Cookie cookie = new Cookie(cookieName(request), UiToken.value());
     cookie.setHttpOnly(true);
@@ -74,12 +74,12 @@ public final class UiTokenFilter implements Filter {
         .findFirst();
   }
 
-  /** Of the address alone: reading the body of a request would take it from the servlet behind. */
+  /** Only from the URL: reading a request's body would take it away from the servlet. */
   private static Stream<String> parameters(HttpServletRequest request) {
     return Optional.ofNullable(request.getQueryString()).stream().flatMap(query -> Arrays.stream(query.split("&")));
   }
 
-  /** With the port, since browsers do not tell the cookies of one host's ports apart. */
+  /** Contains the port, because browsers share the cookies of all ports of a host. */
   private static String cookieName(HttpServletRequest request) {
     return "raydp-ui-" + request.getServerPort();
   }

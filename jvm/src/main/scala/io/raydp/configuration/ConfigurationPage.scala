@@ -3,9 +3,9 @@ package io.raydp.configuration
 import scala.io.{Codec, Source}
 
 /**
- * Prints the registry as `docs/configuration.md`. For comparing it with Python's: `--table` prints a tab-separated line
- * per key (key, form, default, names of RayDP 1.6), `--check` says of each line KEY=VALUE of its input whether it is
- * accepted. Needs nothing but our jar and Scala's library.
+ * Prints the registry as `docs/configuration.md`. To compare it with Python's, `--table` prints a tab-separated line per
+ * key (key, form, default, names of RayDP 1.6), and `--check` prints whether it accepts each line KEY=VALUE of its input.
+ * Needs only our jar and Scala's library.
  */
 object ConfigurationPage {
   def main(arguments: Array[String]): Unit = arguments match {
@@ -25,18 +25,18 @@ object ConfigurationPage {
     } catch { case _: ConfigurationException => false }
   }
 
-  /** Rows are joined with the margin that `stripMargin` takes off again. */
+  /** Rows are joined with the margin that `stripMargin` removes. */
   private def page: String =
     s"""|# Configuration
         |
-        |Everything of raydp's own that can be set, beside the settings of Spark, which all keep their meaning. Give them as
-        |`configs` of `raydp.init_spark`, with `SparkSession.builder.config`, in `spark-defaults.conf` or with `--conf`. A key that
-        |begins with `${RaydpConfiguration.Prefix}` and is not one of these is an error that names the nearest one.
+        |All settings of raydp. Spark's own settings keep their meaning. Set them with `configs` of `raydp.init_spark`, with
+        |`SparkSession.builder.config`, in `spark-defaults.conf` or with `--conf`. An unknown key that starts with
+        |`${RaydpConfiguration.Prefix}` is an error that names the most similar key.
         |
-        |Durations are seconds, or have a unit: `ms`, `s`, `m` or `min`, `h`. Sizes are bytes, or have a unit: `k`, `m`, `g`, `t`
-        |(powers of 1024).
+        |Durations are in seconds, or have a unit: `ms`, `s`, `m` or `min`, `h`. Sizes are in bytes, or have a unit: `k`, `m`,
+        |`g`, `t` (powers of 1024).
         |
-        |This page is printed by `bash ci/configuration-page.sh` from `RaydpConfiguration.scala`; do not edit it.
+        |`bash ci/configuration-page.sh` generates this page from `RaydpConfiguration.scala`. Do not edit it.
         |
         || Key | Value | Default | What it does | Since |
         ||---|---|---|---|---|
@@ -44,8 +44,8 @@ object ConfigurationPage {
         |
         |## Names of RayDP 1.6
         |
-        |They still work, and the driver says in a line what each is called now. Where both are given, the new one holds; class
-        |paths are joined. A `*` stands for the rest of the name.
+        |These names still work, and the driver logs the new name of each. If both names are given, the new one takes precedence;
+        |class paths are joined. A `*` stands for the rest of the name.
         |
         || RayDP 1.6 | Now |
         ||---|---|
@@ -59,7 +59,7 @@ object ConfigurationPage {
     cells(code(family.pattern), ResourceSettings.Form, "", family.document, family.since)
 
   private def row(former: FormerNames.FormerName): String =
-    cells(code(starred(former.name)), former.now.map(starred).fold("nothing: it has no effect any more")(code))
+    cells(code(starred(former.name)), former.now.map(starred).fold("nothing: it no longer has an effect")(code))
 
   private def starred(name: String): String = if (name.endsWith(".")) name + "*" else name
 

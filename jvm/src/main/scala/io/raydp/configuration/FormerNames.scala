@@ -3,32 +3,32 @@ package io.raydp.configuration
 import java.io.File
 
 /**
- * Names of RayDP 1.6: each still works, with a line that says what it is called now.
+ * The names of RayDP 1.6. Each still works, and the driver logs its new name.
  *
- * Where both names are given, the new one holds; class paths are joined.
+ * If both names are given, the new one takes precedence; class paths are joined.
  */
 object FormerNames {
 
   /**
    * An old name.
    *
-   * @param name the key; one that ends with a dot stands for all keys that begin so
-   * @param now the key, or the beginning of the keys, that it is called now; None when it has no effect any more
+   * @param name the key; a name that ends with a dot stands for all keys with this prefix
+   * @param now the new key or prefix; None if the setting no longer has an effect
    * @param isClassPath whether several values are joined to one
    */
   final case class FormerName(name: String, now: Option[String], isClassPath: Boolean = false)
 
   /**
-   * Settings by their names of today.
+   * Settings by their new names.
    *
-   * @param settings what was given, with what the old names mean added
+   * @param settings the given settings, and those that the old names stand for
    * @param notes a line for each old name that changed something
    */
   final case class Translation(settings: Map[String, String], notes: Vector[String])
 
   private val elsewhere = Vector(
     FormerName("spark.preferClassPath", Some("spark.driver.extraClassPath"), isClassPath = true),
-    // Lost blocks are made again by Spark, not by tasks that would need resources of their own.
+    // Spark recomputes lost blocks, without tasks that need resources of their own.
     FormerName("spark.ray.raydp_recoverable_fetch.task.resource.", None))
 
   val all: Vector[FormerName] =
@@ -37,7 +37,7 @@ object FormerNames {
     } ++ RaydpConfiguration.resources.flatMap(family => family.former.map(FormerName(_, Some(family.prefix)))) ++
       elsewhere
 
-  /** Adds what old names mean. What was translated before stays as it is, without a note. */
+  /** Adds the settings that old names stand for. Settings that were translated before stay as they are, without a note. */
   def translate(configured: Iterable[(String, String)]): Translation = {
     val values = configured.toMap
     all.foldLeft(Translation(values, Vector.empty)) { (done, former) =>
@@ -55,7 +55,7 @@ object FormerNames {
     else values.get(former.name).map(former.name -> _).toVector
 
   private def adopt(done: Translation, former: FormerName, key: String, now: String, value: String): Translation = {
-    // In any case of letters, since "cpu" and "CPU" are one resource.
+    // Ignores case, because "cpu" and "CPU" are the same resource.
     val before = done.settings.collectFirst { case (known, content) if known.equalsIgnoreCase(now) => content }
     val after = before match {
       case Some(path) if former.isClassPath => joined(path, value)

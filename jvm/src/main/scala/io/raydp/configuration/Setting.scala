@@ -7,10 +7,10 @@ import scala.util.{Failure, Success, Try}
  *
  * @param key the full name
  * @param form what a value looks like, in words, for error messages and documentation ("a number of seconds above 0")
- * @param default what holds when the key is absent; None when there is no such value
- * @param document what the setting does, one or two sentences
+ * @param default the value if the key is absent; None if there is no default
+ * @param document what the setting does, in one or two sentences
  * @param since the version that introduced it
- * @param parse turns a trimmed string into a value; None when the string is not of the form
+ * @param parse converts a trimmed string to a value; None if the string does not have the form
  * @param former names of RayDP 1.6 that still work, see [[FormerNames]]
  */
 final case class Setting[T](
@@ -22,13 +22,9 @@ final case class Setting[T](
     parse: String => Option[T],
     former: Vector[String] = Vector.empty) {
 
-  /** The value that `settings` gives to this key, or its default; None when there is neither. */
-  def find(settings: String => Option[String]): Option[T] =
+  /** The value that `settings` gives to this key, or its default; None if there is neither. */
+  private[configuration] def find(settings: String => Option[String]): Option[T] =
     settings(key).map(_.trim).filter(_.nonEmpty).orElse(default).map(parsed)
-
-  /** As [[find]], for settings that have a default. */
-  def get(settings: String => Option[String]): T =
-    find(settings).getOrElse(throw new ConfigurationException(s"This setting is needed and not given. Set it: $key"))
 
   private def parsed(value: String): T =
     parse(value).getOrElse(
@@ -36,25 +32,27 @@ final case class Setting[T](
 }
 
 /**
- * Keys that begin alike and end with the name of a Ray resource; the value is an amount of it.
+ * Keys with a common prefix that end with the name of a Ray resource. The value is an amount of it.
  *
  * @param prefix ends with a dot
  * @param former prefixes of RayDP 1.6 that still work
  */
 final case class ResourceSettings(prefix: String, document: String, since: String, former: Vector[String]) {
 
-  /** The family's name in lists of keys. */
+  /** The name of the whole family in lists of keys. */
   val pattern: String = prefix + "<name>"
 
-  /** The amounts that `settings` give, by Ray's names of the resources. */
-  def amounts(settings: Iterable[(String, String)]): Map[String, Double] =
+  /** The amounts in `settings`, by Ray's names of the resources. */
+  private[configuration] def amounts(settings: Iterable[(String, String)]): Map[String, Double] =
     settings.collect {
       case (key, value) if key.startsWith(prefix) && key.length > prefix.length =>
-        ResourceSettings.rayName(key.stripPrefix(prefix)) -> amount(key).get(Map(key -> value).get)
+        ResourceSettings.rayName(key.stripPrefix(prefix)) -> amount(key, value)
     }.toMap
 
-  private def amount(key: String) =
+  private def amount(key: String, value: String): Double =
     Setting[Double](key, ResourceSettings.Form, None, document, since, Setting.amount)
+      .find(Map(key -> value).get)
+      .getOrElse(throw Setting.missing(key))
 }
 
 object ResourceSettings {
@@ -72,6 +70,9 @@ object Setting {
   private val plainNumber = raw"\d{1,18}(?:\.\d{1,9})?".r
   private val duration = raw"(\d+(?:\.\d+)?)\s*(ms|s|m|min|h)?".r
   private val size = raw"(\d+)\s*([kmgt]?)b?".r
+
+  private[configuration] def missing(key: String) =
+    new ConfigurationException(s"This setting is required. Set it: $key")
 
   def text(value: String): Option[String] = Some(value)
 
@@ -110,7 +111,7 @@ object Setting {
     case _ => None
   }
 
-  /** As [[bytes]], between two sizes. */
+  /** Like [[bytes]], between two sizes. */
   def bytesBetween(smallest: Long, largest: Long)(value: String): Option[Long] =
     bytes(value).filter(size => size >= smallest && size <= largest)
 

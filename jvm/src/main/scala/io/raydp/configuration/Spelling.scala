@@ -1,9 +1,9 @@
 package io.raydp.configuration
 
-/** Guesses what a misspelt name was meant to be, for error messages. */
+/** Suggests names for a misspelt one, for error messages. */
 object Spelling {
 
-  /** The known name with the fewest letters to change, whatever their case; the first in the alphabet among equals. */
+  /** The known name with the fewest letters to change, ignoring case; the alphabetically first one of several. */
   def nearest(name: String, known: Iterable[String]): Option[String] =
     known.toVector.sorted.minByOption(distance(name.toLowerCase, _))
 

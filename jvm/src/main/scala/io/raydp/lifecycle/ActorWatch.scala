@@ -12,9 +12,9 @@ import org.slf4j.LoggerFactory
 /**
  * Waits in one thread for the answers of many actor calls. An actor's death is an answer too.
  *
- * Ray's Java API has no callback and its wait cannot be interrupted, so the wait is cut into short ones; a call that
- * is added in the meantime joins the next. Each holds the monitor that `Ray.shutdown` takes: that frees what a wait
- * looks at, and a program may call it at any time.
+ * Ray's Java API has no callbacks, and its wait cannot be interrupted. So the thread waits in short steps; a call that is
+ * added meanwhile is part of the next step. Each step holds the monitor that `Ray.shutdown` takes, because a shutdown
+ * frees the memory that a wait reads, and a program may call it at any time.
  */
 private[lifecycle] final class ActorWatch extends AutoCloseable {
   private val log = LoggerFactory.getLogger(classOf[ActorWatch])
@@ -31,7 +31,7 @@ private[lifecycle] final class ActorWatch extends AutoCloseable {
     added.synchronized(added.notifyAll())
   }
 
-  /** Stops waiting; answers that are still to come are dropped. No call to Ray is made any more when it returns. */
+  /** Stops waiting and drops later answers. When it returns, no call to Ray is in progress. */
   override def close(): Unit = {
     closed = true
     added.synchronized(added.notifyAll())
@@ -52,7 +52,7 @@ private[lifecycle] final class ActorWatch extends AutoCloseable {
           }
         catch {
           case NonFatal(error) =>
-            if (!closed) log.warn("Waiting for Ray's actors failed and is tried again", error)
+            if (!closed) log.warn("Waiting for Ray's actors failed. Retrying", error)
             awaitWork()
         }
     }
@@ -63,7 +63,7 @@ private[lifecycle] final class ActorWatch extends AutoCloseable {
     Option(awaited.remove(ref)).foreach { answered =>
       val answer = Try(ref.get)
       try answered(answer)
-      catch { case NonFatal(error) => log.error("An answer of an actor could not be handled", error) }
+      catch { case NonFatal(error) => log.error("An actor's answer could not be handled", error) }
     }
 }
 
@@ -71,13 +71,13 @@ private[lifecycle] object ActorWatch {
   private val WaitMillis = 250
   private val JoinMillis = 5000L
 
-  /** Ray's account of an actor's end, or of a call that failed, in one line. */
-  def account(answer: Try[_]): String = answer match {
-    case Failure(error) => account(error)
+  /** How an actor ended or a call failed, in one line, in Ray's words. */
+  def describe(answer: Try[_]): String = answer match {
+    case Failure(error) => describe(error)
     case Success(_) => "it returned"
   }
 
-  def account(error: Throwable): String = {
+  def describe(error: Throwable): String = {
     val causes = Iterator.iterate(error)(_.getCause).takeWhile(_ != null).take(MaximumCauses)
     causes
       .map(cause => Option(cause.getMessage).getOrElse(cause.getClass.getName))

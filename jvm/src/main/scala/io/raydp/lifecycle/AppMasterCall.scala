@@ -2,7 +2,9 @@ package io.raydp.lifecycle
 
 import scala.util.control.NonFatal
 
-/** The AppMaster's side and the driver's side of one call, so that a failure crosses as a value. */
+import io.raydp.process.ByteMessages
+
+/** Both sides of a call to the AppMaster. A failure is returned as a value, because an exception would end the actor. */
 object AppMasterCall {
   private val Answered = 0
   private val Refused = 1
@@ -10,15 +12,15 @@ object AppMasterCall {
   def answer(snapshot: Array[Byte]): Array[Byte] =
     try {
       val decision = SnapshotCodec.encode(Reconciler.decide(SnapshotCodec.decode(snapshot)))
-      SnapshotCodec.written { out =>
+      ByteMessages.written { out =>
         out.writeByte(Answered)
         out.write(decision)
       }
     } catch {
       case NonFatal(error) =>
-        SnapshotCodec.written { out =>
+        ByteMessages.written { out =>
           out.writeByte(Refused)
-          SnapshotCodec.text(out, s"${error.getClass.getName}: ${error.getMessage}")
+          ByteMessages.writeText(out, s"${error.getClass.getName}: ${error.getMessage}")
         }
     }
 
@@ -27,8 +29,8 @@ object AppMasterCall {
     val body = answer.drop(1)
     if (answer.headOption.contains(Answered.toByte)) SnapshotCodec.decodeDecision(body)
     else {
-      val in = new java.io.DataInputStream(new java.io.ByteArrayInputStream(body))
-      throw new IllegalStateException(s"The AppMaster could not decide: ${SnapshotCodec.text(in)}")
+      val reason = ByteMessages.readText(ByteMessages.reader(body))
+      throw new IllegalStateException(s"The AppMaster could not decide: $reason")
     }
   }
 }

@@ -9,33 +9,33 @@ import java.util.HexFormat
 
 import scala.jdk.CollectionConverters._
 
-import io.raydp.configuration.{FormerNames, RaydpConfiguration}
+import io.raydp.configuration.{CheckedSettings, FormerNames, RaydpConfiguration}
 import org.apache.spark.SparkConf
 import org.apache.spark.launcher.JavaModuleOptions
-import org.apache.spark.raydp.SparkCoreInternals
+import org.apache.spark.raydp.{ExecutorResources, ExecutorSettings}
 import org.slf4j.LoggerFactory
 
 /**
  * Where executors go.
  *
- * @param bundles of a placement group, in turn; one that is named twice takes twice as many executors, and -1 stands
- *   for whichever bundle has room
+ * @param bundles indexes in the placement group, used in turn. An index that appears twice takes twice as many
+ *   executors; -1 stands for any bundle with free resources
  */
 final case class PlacementSpec(groupId: String, bundles: Vector[Int]) {
   private val shares = bundles.groupMapReduce(identity)(_ => 1)(_ + _)
 
-  /** The bundle for the next executor: where one is missing, since the others may have no room. */
-  def bundleBeside(occupied: Iterable[Int]): Int =
+  /** The bundle for the next executor: one that lacks an executor, because the others may be full. */
+  def bundleFor(occupied: Iterable[Int]): Int =
     bundles.minBy(bundle => occupied.count(_ == bundle) / shares(bundle))
 }
 
 /**
- * What each executor of an application is like.
+ * What each executor of an application needs.
  *
  * @param cores task slots
  * @param demand Ray resources, by Ray's names: CPU, memory in bytes, GPU and custom ones
- * @param javaOptions of the JVM, class path included; `{{EXECUTOR_ID}}` and `{{APP_ID}}` are still to be replaced in
- *   the part that the user gave
+ * @param javaOptions options of the JVM, including the class path
+ * @param userJavaOptions the user's options of the JVM, with the placeholders `{{EXECUTOR_ID}}` and `{{APP_ID}}`
  * @param runtimeEnv fields of Ray's runtime_env for the process, each as JSON
  */
 final case class ExecutorSpec(
@@ -47,26 +47,26 @@ final case class ExecutorSpec(
     placement: Option[PlacementSpec]) {
 
   def javaOptionsOf(applicationId: String, executor: Int): Vector[String] =
-    javaOptions ++ SparkCoreInternals.javaOptions(userJavaOptions, applicationId, executor)
+    javaOptions ++ ExecutorSettings.javaOptions(userJavaOptions, applicationId, executor)
 }
 
 /**
- * What the AppMaster is like.
+ * What the AppMaster needs.
  *
- * @param demand Ray resources, by Ray's names; empty for nothing but a place on the driver's node
- * @param javaOptions added to those of its JVM
+ * @param demand Ray resources, by Ray's names; if empty, it only has to be on the driver's node
+ * @param javaOptions options added to those of its JVM
  */
 final case class AppMasterSpec(demand: Map[String, Double], javaOptions: Vector[String])
 
 /**
- * What a shuffle service is like.
+ * What a shuffle service needs.
  *
- * @param memory bytes that it demands of Ray, half for its heap and half for buffers beside it
- * @param javaOptions of the JVM, class path included
+ * @param memory bytes that it demands from Ray, half for its heap and half for its off-heap buffers
+ * @param javaOptions options of the JVM, including the class path
  */
 final case class ShuffleServiceSpec(memory: Long, javaOptions: Vector[String])
 
-/** What an application asks for, read once from its configuration. */
+/** What an application needs, read once from its configuration. */
 final case class ApplicationSpec(
     id: String,
     initialExecutors: Int,
@@ -79,57 +79,56 @@ object ApplicationSpec {
 
   private val log = LoggerFactory.getLogger(classOf[ApplicationSpec])
 
-  /** JVM option that names a log4j configuration. */
+  /** The JVM option that names a log4j configuration. */
   private[lifecycle] val LoggingOption = "-Dlog4j2.configurationFile="
 
   private val AddedModuleOptions =
     Vector("java.math", "java.text", "java.time").map(name => s"--add-opens=java.base/$name=ALL-UNNAMED")
 
-  /** Left out: it costs each JVM a good part of its start and warns, and only MLlib's BLAS uses it where present. */
+  /** Omitted: it slows down each JVM's start and prints a warning, and only MLlib's BLAS uses it, if present. */
   private val VectorModule = "--add-modules=jdk.incubator.vector"
   private val EnvironmentPrefix = "spark.executorEnv."
   private val WholeUnit = 1.0
 
   /**
    * @param configuration settings of the application
-   * @param contextExists whether a SparkContext of these settings exists already
-   * @throws io.raydp.configuration.ConfigurationException a key or value of ours is wrong
-   * @throws RayApplicationException the resources make no sense for Ray
+   * @param contextExists whether a SparkContext with these settings already exists
+   * @throws io.raydp.configuration.ConfigurationException a `spark.raydp.*` key or value is wrong
+   * @throws RayApplicationException Ray cannot satisfy the settings
    */
   def parse(configuration: SparkConf, contextExists: Boolean): ApplicationSpec = {
     val conf = translated(configuration)
-    RaydpConfiguration.check(conf.getAll)
-    val read = conf.getOption(_)
-    val resources = SparkCoreInternals.executorResources(conf, contextExists)
+    val settings = RaydpConfiguration.check(conf.getAll)
+    val resources = ExecutorSettings.resources(conf, contextExists).fold(error => throw unreadable(error), identity)
     ApplicationSpec(
-      id = RaydpConfiguration.ApplicationId.find(read).getOrElse(generatedId()),
-      initialExecutors = SparkCoreInternals.initialExecutors(conf),
+      id = settings.find(RaydpConfiguration.ApplicationId).getOrElse(generatedId()),
+      initialExecutors = ExecutorSettings.initialExecutors(conf),
       executor = ExecutorSpec(
         cores = resources.cores,
-        demand = demand(conf, resources),
-        javaOptions = javaOptions(conf, resources),
+        demand = demand(settings, resources),
+        javaOptions = javaOptions(conf, settings, Vector(s"-Xmx${resources.heapMiB}m")),
         userJavaOptions = Vector("spark.executor.defaultJavaOptions", "spark.executor.extraJavaOptions")
           .flatMap(conf.getOption(_))
           .map(withoutSupplement)
           .filter(_.nonEmpty)
           .mkString(" "),
         runtimeEnv = RuntimeEnvironment.fields(
-          RaydpConfiguration.RuntimeEnv.find(read),
+          settings.find(RaydpConfiguration.RuntimeEnv),
           conf.getAll.collect {
             case (key, value) if key.startsWith(EnvironmentPrefix) => key.stripPrefix(EnvironmentPrefix) -> value
           }.toMap),
-        placement = placement(read)),
+        placement = placement(settings)),
       appMaster = AppMasterSpec(
-        whole(RaydpConfiguration.AppMasterResources.amounts(conf.getAll)),
-        RaydpConfiguration.AppMasterJavaOptions.find(read).toVector.flatMap(words)),
-      shuffleService = shuffleService(conf),
+        whole(settings.amounts(RaydpConfiguration.AppMasterResources)),
+        settings.find(RaydpConfiguration.AppMasterJavaOptions).toVector.flatMap(words)),
+      shuffleService = shuffleService(conf, settings),
       policy = FleetPolicy(
-        startTimeout = RaydpConfiguration.StartTimeout.get(read),
-        infeasibleTimeout = RaydpConfiguration.InfeasibleTimeout.get(read),
-        maxConsecutiveFailures = RaydpConfiguration.MaxConsecutiveFailures.get(read)))
+        startTimeout = settings.get(RaydpConfiguration.StartTimeout),
+        infeasibleTimeout = settings.get(RaydpConfiguration.InfeasibleTimeout),
+        maxConsecutiveFailures = settings.get(RaydpConfiguration.MaxConsecutiveFailures)))
   }
 
-  /** With the names of RayDP 1.6 understood, each noted once in the driver's log. */
+  /** Translates the names of RayDP 1.6. The driver logs each once. */
   private def translated(configuration: SparkConf): SparkConf = {
     val translation = FormerNames.translate(configuration.getAll)
     translation.notes.foreach(log.warn(_))
@@ -138,20 +137,20 @@ object ApplicationSpec {
 
   private def words(options: String): Vector[String] = options.split(' ').toVector.filter(_.nonEmpty)
 
-  /** A SparkContext puts its module options before the user's; ours stand on the command line already. */
+  /** Removes the module options that a SparkContext puts before the user's: ours are on the command line already. */
   private def withoutSupplement(options: String): String =
     options
       .replaceFirst("^\\s*-Djava\\.net\\.preferIPv6Addresses=\\w+", "")
       .replace(JavaModuleOptions.defaultModuleOptions(), "")
       .trim
 
-  /** Spark's own sum of memory and cores, with what the user asks for by Ray's names on top. */
-  private def demand(conf: SparkConf, resources: ExecutorResources): Map[String, Double] = {
-    val asked = RaydpConfiguration.ExecutorResources.amounts(conf.getAll)
+  /** Spark's own sum of memory and cores, overridden by what the user requests by Ray's names. */
+  private def demand(settings: CheckedSettings, resources: ExecutorResources): Map[String, Double] = {
+    val requested = settings.amounts(RaydpConfiguration.ExecutorResources)
     whole(
       Map(
         "CPU" -> resources.cores.toDouble,
-        "memory" -> resources.memoryMiB.toDouble * (1 << 20)) ++ resources.custom ++ asked)
+        "memory" -> resources.memoryMiB.toDouble * (1 << 20)) ++ resources.custom ++ requested)
   }
 
   private def whole(demand: Map[String, Double]): Map[String, Double] = {
@@ -163,55 +162,53 @@ object ApplicationSpec {
     demand
   }
 
-  private def placement(read: String => Option[String]): Option[PlacementSpec] =
-    RaydpConfiguration.PlacementGroupId.find(read).map { id =>
-      PlacementSpec(id, RaydpConfiguration.PlacementGroupBundleIndexes.find(read).getOrElse(Vector(-1)))
+  private def placement(settings: CheckedSettings): Option[PlacementSpec] =
+    settings.find(RaydpConfiguration.PlacementGroupId).map { id =>
+      PlacementSpec(id, settings.find(RaydpConfiguration.PlacementGroupBundleIndexes).getOrElse(Vector(-1)))
     }
 
-  private def javaOptions(conf: SparkConf, resources: ExecutorResources): Vector[String] =
-    javaOptions(conf, Vector(s"-Xmx${resources.heapMiB}m"))
-
-  private def shuffleService(conf: SparkConf): Option[ShuffleServiceSpec] =
+  private def shuffleService(conf: SparkConf, settings: CheckedSettings): Option[ShuffleServiceSpec] =
     Option.when(conf.getBoolean("spark.shuffle.service.enabled", defaultValue = false)) {
       val readsRdds = "spark.shuffle.service.fetch.rdd.enabled"
       if (conf.getBoolean(readsRdds, defaultValue = false) && !conf.contains(ShuffleServices.PortKey))
         throw new RayApplicationException(
           FailureKind.InvalidConfiguration,
           LifecycleMessages.rddsNeedPort(readsRdds, ShuffleServices.PortKey))
-      val memory = RaydpConfiguration.ShuffleServiceMemory.get(conf.getOption(_))
+      val memory = settings.get(RaydpConfiguration.ShuffleServiceMemory)
       val half = memory >> 21
       ShuffleServiceSpec(
         memory,
         javaOptions(
           conf,
+          settings,
           Vector(
-            "-Draydp.role=shuffle-service", // says in a list of processes which one this is
+            "-Draydp.role=shuffle-service", // names the process in a list of processes
             s"-Xmx${half}m",
             s"-XX:MaxDirectMemorySize=${half}m",
             "-XX:+UseSerialGC")))
     }
 
-  private def javaOptions(conf: SparkConf, own: Vector[String]): Vector[String] = {
-    val read = conf.getOption(_)
-    val extra = RaydpConfiguration.ExecutorExtraClassPath.find(read) ++ conf.getOption("spark.executor.extraClassPath")
-    val classPath = RaydpConfiguration.ExecutorClassPath.find(read).getOrElse(ownClassPath)
-    val modules = RaydpConfiguration.ExecutorModuleOptions
-      .find(read)
+  private def javaOptions(conf: SparkConf, settings: CheckedSettings, own: Vector[String]): Vector[String] = {
+    val extra =
+      settings.find(RaydpConfiguration.ExecutorExtraClassPath) ++ conf.getOption("spark.executor.extraClassPath")
+    val classPath = settings.find(RaydpConfiguration.ExecutorClassPath).getOrElse(ownClassPath)
+    val modules = settings
+      .find(RaydpConfiguration.ExecutorModuleOptions)
       .map(words)
       .getOrElse(
         JavaModuleOptions.defaultModuleOptionArray().toVector.filterNot(_ == VectorModule) ++ AddedModuleOptions)
     Vector(
       "-cp",
       (extra.toVector :+ classPath).mkString(File.pathSeparator),
-      LoggingOption + RaydpConfiguration.ExecutorLogging.get(read)) ++ own ++
-      RaydpConfiguration.ExecutorClassDataArchive.find(read).toVector.flatMap(archiveOptions) ++ modules
+      LoggingOption + settings.get(RaydpConfiguration.ExecutorLogging)) ++ own ++
+      settings.find(RaydpConfiguration.ExecutorClassDataArchive).toVector.flatMap(archiveOptions) ++ modules
   }
 
-  /** Without a word where the archive does not fit. */
+  /** Silent if the archive does not fit. */
   private def archiveOptions(archive: String): Vector[String] =
     Vector(s"-XX:SharedArchiveFile=$archive", "-Xshare:auto", "-Xlog:cds*=off")
 
-  /** This JVM's own class path, with its wildcards written out: another JVM need not expand them in the same order. */
+  /** This JVM's own class path with expanded wildcards, because another JVM may expand them in another order. */
   private def ownClassPath: String =
     System.getProperty("java.class.path").split(File.pathSeparator).filter(_.nonEmpty).flatMap(expanded).mkString(
       File.pathSeparator)
@@ -223,6 +220,11 @@ object ApplicationSpec {
       try files.asScala.map(_.toString).toVector.sorted
       finally files.close()
     }
+
+  private def unreadable(error: Throwable) = new RayApplicationException(
+    FailureKind.InvalidConfiguration,
+    LifecycleMessages.unreadableResources(error.getMessage),
+    Some(error))
 
   private def generatedId(): String = {
     val random = new Array[Byte](3)

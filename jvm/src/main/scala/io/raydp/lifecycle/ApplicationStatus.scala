@@ -4,6 +4,8 @@ import java.util.concurrent.TimeUnit
 import java.util.concurrent.locks.ReentrantLock
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory
+import io.raydp.process.ExecutorPlace
+import org.apache.spark.raydp.ExecutorTotals
 
 /** How far an application has come. */
 sealed abstract class ApplicationPhase(val name: String)
@@ -17,21 +19,21 @@ object ApplicationPhase {
 }
 
 /**
- * One executor for people and programs that watch.
+ * The status of one executor.
  *
- * @param state a phase's name or "lost"
- * @param leaving whether it takes no more tasks, or is being ended
+ * @param state the name of a phase, or "lost"
+ * @param leaving whether it gets no more tasks, or is about to be killed
  */
 final case class ExecutorStatus(id: Int, state: String, place: Option[ExecutorPlace], leaving: Boolean = false)
 
-/** Something that happened, with its wall-clock time. */
+/** Something that happened, and when, by the wall clock. */
 final case class StatusEvent(millis: Long, text: String)
 
 /**
- * What is known of an application, for those outside.
+ * What the driver JVM reports about an application.
  *
  * @param sequence grows with every change
- * @param executors those asked for or living, and the last few that were lost
+ * @param executors the requested and running executors, and the last few that were lost
  */
 final case class ApplicationStatus(
     sequence: Long,
@@ -43,6 +45,12 @@ final case class ApplicationStatus(
     events: Vector[StatusEvent]) {
 
   def registered: Int = executors.count(_.state == ExecutorPhase.Registered.name)
+
+  def totals: ExecutorTotals = {
+    val (leaving, staying) = executors.partition(_.leaving)
+    val pending = staying.count(executor => ApplicationStatus.Pending(executor.state))
+    ExecutorTotals(desired, pending, staying.count(_.state == ExecutorPhase.Registered.name), leaving.size)
+  }
 
   def json: String = {
     val nodes = JsonNodeFactory.instance
@@ -71,12 +79,14 @@ final case class ApplicationStatus(
 
 object ApplicationStatus {
 
-  /** What is told where there is no application. */
+  private val Pending = Set[String](ExecutorPhase.Requested.name, ExecutorPhase.Booting.name)
+
+  /** The status when there is no application. */
   val none: ApplicationStatus =
     ApplicationStatus(0, "", ApplicationPhase.Stopped, 0, Vector.empty, None, Vector.empty)
 }
 
-/** Holds the latest status; many may wait for the next. */
+/** Holds the latest status. Any number of threads can wait for the next one. */
 final class StatusBoard(application: String, desired: Int) {
   private val lock = new ReentrantLock
   private val changed = lock.newCondition()
@@ -85,7 +95,7 @@ final class StatusBoard(application: String, desired: Int) {
 
   def current: ApplicationStatus = latest
 
-  /** Changes the status if `change` makes it another. */
+  /** Replaces the status, unless `change` returns an equal one. */
   def update(change: ApplicationStatus => ApplicationStatus): Unit = {
     lock.lock()
     try {
@@ -97,10 +107,13 @@ final class StatusBoard(application: String, desired: Int) {
     } finally lock.unlock()
   }
 
+  /** @throws RayApplicationException the application has failed */
+  def throwFailure(): Unit = latest.failure.foreach(error => throw error)
+
   def happened(text: String): Unit =
     update(status => status.copy(events = status.events :+ StatusEvent(System.currentTimeMillis, text)))
 
-  /** Blocks until `enough` holds or the time is over, and returns the status then. */
+  /** Blocks until `enough` is true or the time is over, and returns the latest status. */
   def await(timeoutMillis: Long)(enough: ApplicationStatus => Boolean): ApplicationStatus = {
     val deadline = System.nanoTime + TimeUnit.MILLISECONDS.toNanos(timeoutMillis)
     lock.lock()

@@ -1,43 +1,87 @@
 package io.raydp.lifecycle
 
-import java.util.concurrent.{CountDownLatch, LinkedBlockingQueue, TimeUnit}
+import java.util.concurrent.{CountDownLatch, LinkedBlockingQueue, ScheduledThreadPoolExecutor, TimeUnit}
+import java.util.concurrent.ThreadPoolExecutor.DiscardPolicy
 
 import scala.util.control.NonFatal
 
+import io.raydp.metrics.MetricBoard
+import io.raydp.process.{ExecutorOutcome, FolderGuard}
+import org.apache.spark.raydp.{DriverScheduler, ExecutorProvider, ExecutorTotals}
 import org.slf4j.LoggerFactory
 
 /**
- * The executors of an application, seen from the driver, which owns their actors.
+ * The executors of one application, as seen from the driver, which owns their actors.
  *
- * One thread handles the events in turn and keeps the snapshot; it asks the AppMaster what to do and does that. The
- * executors that the application begins with are the one thing it does not ask about: their number is known, and to
- * wait for the AppMaster's process would cost the user a second.
+ * One thread handles the events in turn and keeps the snapshot. It asks the AppMaster what to do and carries that out.
+ * The driver decides itself while no AppMaster answers, as at the start: waiting for the AppMaster's process would cost
+ * the user a second.
  *
- * The driver owns the executors, and not the AppMaster, because Ray ends what a dead actor owns: so the AppMaster's
- * death does not touch a running job.
+ * The driver owns the executors, and not the AppMaster, because Ray ends what a dead actor owns. So the AppMaster's death
+ * does not affect a running job.
  */
-private[lifecycle] final class ExecutorFleet(spec: ApplicationSpec, cluster: RayCluster, board: StatusBoard) {
+private[lifecycle] final class ExecutorFleet(val spec: ApplicationSpec, effects: FleetEffects, val board: StatusBoard)
+    extends ExecutorProvider {
+  import ExecutorFleet._
   import FleetEvent._
 
   private val log = LoggerFactory.getLogger(classOf[ExecutorFleet])
   private val events = new LinkedBlockingQueue[FleetEvent]
   private val ended = new CountDownLatch(1)
-  private val appMaster = new AppMasterLink(cluster, spec.policy.maxConsecutiveFailures, post)
   private val thread = new Thread(() => run(), "raydp-fleet")
+  private val startedAt = clock()
+  @volatile private var scheduler: Option[DriverScheduler] = None
 
-  // Touched by the fleet's thread alone, but for the reading of `snapshot`.
-  private val members = new FleetMembers(spec, cluster, post)
+  /** Calls to Ray that block. One thread for decisions, the others for what takes longer. */
+  private val calls = new ScheduledThreadPoolExecutor(CallThreads, daemon(_), new DiscardPolicy)
+
+  // Only the fleet's thread uses these, except for reading `snapshot`.
+  private val appMaster = new AppMasterClient(effects, spec.policy, calls, post)
+  private val capacity = new ClusterCapacity(effects, spec.executor.demand, calls, post)
+  private val members = new FleetMembers(spec, effects, post)
   @volatile private var snapshot = FleetSnapshot.initial(
     clock(),
     spec.initialExecutors,
     Option.when(spec.executor.placement.isEmpty)(spec.executor.demand),
     spec.policy)
-  private var asking = false
   private var undecided = true
   private var wakeAt: Option[Long] = None
-  private var nodesDue: Option[Long] = None
-  private var waitingToldAt: Option[Long] = None
   private var servicesDue: Option[Long] = None
+
+  override lazy val folders: FolderGuard = FolderGuard.start()
+  override val metrics: MetricBoard = new MetricBoard
+
+  override def applicationId: String = spec.id
+  override def coresPerExecutor: Int = spec.executor.cores
+  override def totals: ExecutorTotals = board.current.totals
+  override def setDesired(count: Int): Unit = post(Desired(count))
+  override def toldToStop(ids: Seq[Int]): Unit = post(ToldToStop(ids))
+  override def decommissioned(ids: Seq[Int]): Unit = post(Decommissioned(ids))
+  override def expects(id: Int): Boolean = snapshot.executor(id).exists(_.departure.isEmpty)
+  override def registered(id: Int): Unit = post(Registered(id))
+  override def ending(id: Int, outcome: ExecutorOutcome): Unit = post(Ending(id, outcome))
+  override def disconnected(id: Int): Unit = post(Disconnected(id))
+
+  override def attach(attached: DriverScheduler, desired: Int): Unit = {
+    scheduler = Some(attached)
+    post(Attached(attached, desired))
+    board.throwFailure()
+  }
+
+  override def awaitRegistered(count: Int, patienceMillis: Long): Boolean = {
+    val enough = if (clock() - startedAt < patienceMillis) count else math.min(1, count)
+    val seen = board.await(RegistrationMillis)(status => status.failure.isDefined || status.registered >= enough)
+    board.throwFailure()
+    seen.registered >= enough
+  }
+
+  /** Changes the number of executors on the user's request. Returns at once. */
+  def resize(count: Int): Unit = {
+    board.throwFailure()
+    scheduler
+      .getOrElse(throw new RayApplicationException(FailureKind.Stopped, LifecycleMessages.nothingToResize))
+      .resize(count)
+  }
 
   def start(): Unit = {
     thread.setDaemon(true)
@@ -46,14 +90,10 @@ private[lifecycle] final class ExecutorFleet(spec: ApplicationSpec, cluster: Ray
 
   def post(event: FleetEvent): Unit = events.put(event)
 
-  /** Whether an executor of this id may join the driver, and stay. */
-  def expects(id: Int): Boolean = snapshot.executor(id).exists(_.doom.isEmpty)
-
-  /** Ends everything and waits for that; bounded and idempotent. */
-  def stop(): Unit = {
+  override def stop(): Unit = {
     post(Stop)
-    if (!ended.await(ExecutorFleet.StopMillis, TimeUnit.MILLISECONDS)) {
-      log.warn(s"The application did not end within ${ExecutorFleet.StopMillis / 1000} s: ${board.current.executors}")
+    if (!ended.await(StopMillis, TimeUnit.MILLISECONDS)) {
+      log.warn(s"The application did not end within ${StopMillis / 1000} s: ${board.current.executors}")
     }
   }
 
@@ -63,23 +103,23 @@ private[lifecycle] final class ExecutorFleet(spec: ApplicationSpec, cluster: Ray
       end()
     } catch {
       case error: Throwable =>
-        log.error("The application's lifecycle ended by an error of its own", error)
+        log.error("The application's lifecycle ended with an internal error", error)
         fail(new RayApplicationException(
           FailureKind.StartFailed,
           s"The application's lifecycle failed: $error",
           Some(error)))
     } finally ended.countDown()
 
-  /** @return whether the application began; if not, it has failed */
+  /** @return whether the application started; if not, it has failed */
   private def begin(): Boolean =
     try {
       val options = JavaOptionsCheck.start(spec)
-      cluster.connect()
+      effects.connect()
       options.foreach(_.await())
       board.happened("joined Ray")
-      appMaster.start()
       snapshot = snapshot.at(clock())
-      Reconciler.decide(snapshot).actions.foreach(perform)
+      appMaster.start(snapshot)
+      decide()
       board.update(_.copy(phase = ApplicationPhase.Starting))
       publish()
       true
@@ -107,8 +147,8 @@ private[lifecycle] final class ExecutorFleet(spec: ApplicationSpec, cluster: Ray
       undecided = undecided || snapshot != before.at(snapshot.now)
       going = !batch.contains(Stop)
       if (going) {
-        lookUpNodes()
-        lookAtServices()
+        capacity.watch(snapshot)
+        releaseServices()
         decide()
         publish()
       }
@@ -116,20 +156,24 @@ private[lifecycle] final class ExecutorFleet(spec: ApplicationSpec, cluster: Ray
   }
 
   private def sleepMillis: Long = {
-    val next = (if (asking) None else wakeAt) ++ nodesDue ++ servicesDue
-    next.minOption.fold(ExecutorFleet.IdleMillis)(at => math.max(1, at - clock()))
+    val deciding = appMaster.isDeciding || board.current.failure.isDefined
+    if (undecided && !deciding) 0
+    else {
+      val next = (if (deciding) None else wakeAt) ++ capacity.dueAt ++ servicesDue
+      next.minOption.fold(IdleMillis)(at => math.max(1, at - clock()))
+    }
   }
 
   private def handle(event: FleetEvent): Unit = event match {
-    case Attached(link, desired) =>
-      members.attach(link)
+    case Attached(attached, desired) =>
+      members.attach(attached)
       snapshot = snapshot.desiring(desired)
-      board.happened("the driver's scheduler takes executors")
+      board.happened("executors can join the driver's scheduler")
     case Desired(count) => snapshot = snapshot.desiring(count)
-    case Doomed(ids) => snapshot = ids.foldLeft(snapshot)(_.doomed(_, intended = true))
-    case Leaving(ids) =>
+    case ToldToStop(ids) => snapshot = ids.foldLeft(snapshot)(_.mustLeave(_, intended = true))
+    case Decommissioned(ids) =>
       snapshot = ids.foldLeft(snapshot)(_.leaving(_))
-      ids.filter(snapshot.contains).foreach(id => board.happened(s"executor $id takes no more tasks"))
+      ids.filter(snapshot.contains).foreach(id => board.happened(s"executor $id gets no more tasks"))
     case Booted(id, place) if snapshot.contains(id) =>
       members.booted(id, place)
       snapshot = snapshot.booted(id)
@@ -137,68 +181,75 @@ private[lifecycle] final class ExecutorFleet(spec: ApplicationSpec, cluster: Ray
     case Registered(id) if snapshot.contains(id) =>
       snapshot = snapshot.registered(id)
       board.happened(s"executor $id registered")
-    case Disconnected(id) => snapshot = snapshot.doomed(id, intended = false)
-    case Ending(id, outcome) => lostByItsWord(id, outcome)
-    case Ended(id, Right(outcome)) => lostByItsWord(id, outcome)
-    case Ended(id, Left(account)) => lostSilently(id, account)
-    case Decided(decision) =>
-      asking = false
-      if (appMaster.decided()) board.happened("the AppMaster decides")
-      wakeAt = decision.wakeAt
-      decision.actions.foreach(perform)
-    case AppMasterLost(generation, reason) if appMaster.isCurrent(generation) =>
-      asking = true // until another one runs
-      board.happened("the AppMaster was lost")
-      appMaster.lost(reason, spec.policy)(post(AppMasterDue)).foreach(fail)
-    case AppMasterDue =>
-      appMaster.start()
-      asking = false
-      undecided = true
-    case Probed(id, room) =>
-      val reason = LifecycleMessages.noProcess(id, spec.policy.startTimeout, LifecycleMessages.roomOnCluster)
-      snapshot = snapshot.probeEnded(Option.when(room)(reason))
-    case NodesSeen(nodes) => snapshot = snapshot.seeing(nodes)
-    case ShuffleServiceReady(number, port) =>
-      members.serviceReady(number, port).foreach(host => board.happened(s"the shuffle service of $host listens"))
-    case ShuffleServiceLost(number, reason) =>
-      members.serviceLost(number).foreach { case (host, executors) =>
-        val account = LifecycleMessages.shuffleServiceLost(host, reason)
-        board.happened(s"the shuffle service of $host was lost")
-        executors.foreach(lostSilently(_, account))
-        members.filesLost(host, account)
+    case Disconnected(id) => snapshot = snapshot.mustLeave(id, intended = false)
+    case Ending(id, outcome) => lostWithReport(id, outcome)
+    case Ended(id, Right(outcome)) => lostWithReport(id, outcome)
+    case Ended(id, Left(description)) => lostSilently(id, description)
+    case Decided(incarnation, decision) => answered(incarnation, decision)
+    case AppMasterLost(incarnation, reason) =>
+      appMaster.lost(incarnation, reason, snapshot).foreach { news =>
+        board.happened(news)
+        undecided = true // a decision that was under way never comes
       }
-    case _: Booted | _: Registered | _: AppMasterLost | Stop =>
+    case AppMasterDue(lost) => appMaster.replace(lost, snapshot)
+    case CapacityChecked(id, available) =>
+      val fault = LifecycleMessages.noProcess(id, spec.policy.startTimeout, LifecycleMessages.capacityOnCluster)
+      snapshot = snapshot.capacityChecked(Option.when(available)(fault))
+    case NodesSeen(nodes) => snapshot = snapshot.seeing(nodes)
+    case ShuffleServiceReady(serviceId, port) =>
+      members.serviceReady(serviceId, port).foreach(host => board.happened(s"the shuffle service of $host listens"))
+    case ShuffleServiceLost(serviceId, reason) =>
+      members.serviceLost(serviceId).foreach { case (host, executors) =>
+        val description = LifecycleMessages.shuffleServiceLost(host, reason)
+        board.happened(s"the shuffle service of $host was lost")
+        executors.foreach(lostSilently(_, description))
+        members.filesLost(host, description)
+      }
+    case _: Booted | _: Registered | Stop =>
   }
 
-  private def decide(): Unit =
-    if (!asking && (undecided || wakeAt.exists(_ <= snapshot.now)) && board.current.failure.isEmpty) {
-      asking = true
-      undecided = false
-      appMaster.ask(snapshot)
-    }
+  private def answered(incarnation: Int, decision: Decision): Unit = appMaster.answered(incarnation) match {
+    case AppMasterClient.Answer.First =>
+      board.happened("the AppMaster decides")
+      undecided = true
+    case AppMasterClient.Answer.Current => perform(decision)
+    case AppMasterClient.Answer.Outdated =>
+  }
 
-  /** Does what was decided, unless it no longer fits what has happened since; then the next decision settles it. */
+  private def decide(): Unit = {
+    val due = undecided || wakeAt.exists(_ <= snapshot.now)
+    if (due && !appMaster.isDeciding && board.current.failure.isEmpty) {
+      val before = snapshot
+      undecided = false
+      appMaster.decide(snapshot).foreach(perform)
+      undecided = undecided || snapshot != before
+    }
+  }
+
+  private def perform(decision: Decision): Unit = {
+    wakeAt = decision.wakeAt
+    decision.actions.foreach(perform)
+  }
+
+  /** Skips an action that no longer fits what has happened since. The next decision takes that into account. */
   private def perform(action: Action): Unit = action match {
     case Action.Launch(id) if id == snapshot.nextId && snapshot.kept.size < snapshot.desired =>
       members.launch(id, expects)
       snapshot = snapshot.launched
       board.happened(s"executor $id requested")
     case Action.Kill(id, why) => snapshot.executor(id).foreach(kill(_, why))
-    case Action.Probe(id) if snapshot.executor(id).exists(_.phase == ExecutorPhase.Requested) =>
-      lost(
-        id,
-        Loss.Intended,
-        ExecutorOutcome(0, byApplication = false, "It waited long; whether there is room is looked into"))
-      snapshot = snapshot.probed
-      appMaster.probe(id, spec.executor.demand)
+    case Action.CheckCapacity(id) if snapshot.executor(id).exists(_.phase == ExecutorPhase.Requested) =>
+      lost(id, Loss.Intended, ExecutorOutcome(0, byApplication = false, LifecycleMessages.checksCapacity))
+      snapshot = snapshot.checkingCapacity
+      capacity.check(id)
     case Action.Fail(kind, message) => fail(new RayApplicationException(kind, message))
-    case _: Action.Launch | _: Action.Probe => undecided = true
+    case _: Action.Launch | _: Action.CheckCapacity => undecided = true
   }
 
   private def kill(executor: ObservedExecutor, why: KillReason): Unit = why match {
     case KillReason.Surplus if snapshot.kept.size > snapshot.desired && executor.phase != ExecutorPhase.Registered =>
-      lost(executor.id, Loss.Intended, ExecutorOutcome(0, byApplication = false, "It is not needed any more"))
-    case KillReason.Overdue if executor.doom.isDefined =>
+      lost(executor.id, Loss.Intended, ExecutorOutcome(0, byApplication = false, "It is no longer needed"))
+    case KillReason.Overdue if executor.departure.isDefined =>
       lost(
         executor.id,
         Loss.Intended,
@@ -207,23 +258,23 @@ private[lifecycle] final class ExecutorFleet(spec: ApplicationSpec, cluster: Ray
       val reason = LifecycleMessages.notRegistered(executor.id, spec.policy.startTimeout, members.placeOf(executor.id))
       lost(executor.id, Loss.TimedOut(reason), ExecutorOutcome(1, byApplication = false, reason))
     case KillReason.NoProcess if executor.phase == ExecutorPhase.Requested =>
-      val reason = LifecycleMessages.noProcess(executor.id, spec.policy.startTimeout, LifecycleMessages.roomInGroup)
+      val reason = LifecycleMessages.noProcess(executor.id, spec.policy.startTimeout, LifecycleMessages.capacityInGroup)
       lost(executor.id, Loss.NoProcess(reason), ExecutorOutcome(1, byApplication = false, reason))
     case _ => undecided = true
   }
 
-  private def lostByItsWord(id: Int, outcome: ExecutorOutcome): Unit = {
-    // Also when Spark has decommissioned it.
+  private def lostWithReport(id: Int, outcome: ExecutorOutcome): Unit = {
+    // A registered executor that exits with 0 was stopped or decommissioned by Spark.
     val orderly = outcome.exitCode == 0 && snapshot.executor(id).exists(_.phase == ExecutorPhase.Registered)
     lost(id, if (orderly || isIntended(id)) Loss.Intended else Loss.Explained(outcome.reason), outcome)
   }
 
   private def isIntended(id: Int): Boolean =
-    snapshot.executor(id).exists(_.doom.exists(_.intended))
+    snapshot.executor(id).exists(_.departure.exists(_.intended))
 
-  /** Too many such ends without any work done are taken for the application's doing, else its job would never end. */
-  private def lostSilently(id: Int, account: String): Unit = {
-    val reason = s"Executor $id (${members.placeOf(id)}) ended without a word: $account"
+  /** Too many such losses without a finished task count against the application. Otherwise its job would never end. */
+  private def lostSilently(id: Int, description: String): Unit = {
+    val reason = s"Executor $id (${members.placeOf(id)}) ended without a report: $description"
     val after = snapshot.lost(id, Loss.Unexplained(reason), members.tasksFinished)
     val suspicious = after.silentLosses > spec.policy.maxConsecutiveFailures
     lost(id, if (isIntended(id)) Loss.Intended else Loss.Unexplained(reason), ExecutorOutcome(1, suspicious, reason))
@@ -236,25 +287,10 @@ private[lifecycle] final class ExecutorFleet(spec: ApplicationSpec, cluster: Ray
     if (loss != Loss.Intended) log.warn(s"Executor $id is lost: ${outcome.reason}")
   }
 
-  /** The cluster's nodes are of interest as long as something waits for a place. */
-  private def lookUpNodes(): Unit = {
-    val waiting = snapshot.executors.filter(_.phase == ExecutorPhase.Requested)
-    if (waiting.isEmpty) nodesDue = None
-    else if (nodesDue.forall(_ <= snapshot.now)) {
-      if (nodesDue.isDefined) appMaster.lookUpNodes()
-      nodesDue = Some(snapshot.now + ExecutorFleet.NodesMillis)
-    }
-    val long = waiting.filter(snapshot.now - _.since >= ExecutorFleet.TellMillis)
-    if (long.nonEmpty && waitingToldAt.isEmpty && snapshot.infeasibleSince.isEmpty && snapshot.nodes.nonEmpty) {
-      waitingToldAt = Some(snapshot.now)
-      log.warn(LifecycleMessages.waitingForResources(long.size, spec.executor.demand, snapshot.nodes))
-    }
-  }
-
-  private def lookAtServices(): Unit =
+  private def releaseServices(): Unit =
     if (!members.hasServices) servicesDue = None
     else if (servicesDue.forall(_ <= snapshot.now)) {
-      servicesDue = Some(snapshot.now + ExecutorFleet.ServicesMillis)
+      servicesDue = Some(snapshot.now + ServicesMillis)
       members.releaseServices(snapshot.now).foreach(host => board.happened(s"the shuffle service of $host has ended"))
     }
 
@@ -275,9 +311,9 @@ private[lifecycle] final class ExecutorFleet(spec: ApplicationSpec, cluster: Ray
     }
   }
 
-  /** Gives executors time to end by themselves, since Spark has told them to; then ends what is left. */
+  /** Gives executors time to end on their own, because Spark has told them to stop. Then kills the rest. */
   private def end(): Unit = {
-    val deadline = clock() + ExecutorFleet.GoodbyeMillis
+    val deadline = clock() + GoodbyeMillis
     members.killIdle()
     while (members.nonEmpty && clock() < deadline) {
       Option(events.poll(math.max(1, deadline - clock()), TimeUnit.MILLISECONDS)).foreach {
@@ -294,23 +330,32 @@ private[lifecycle] final class ExecutorFleet(spec: ApplicationSpec, cluster: Ray
         executors = Vector.empty))
   }
 
-  /** A call to Ray that goes on after Ray's shutdown ends this process, so without certainty the connection stays. */
+  /** A call to Ray that continues after Ray's shutdown would end this process. Then the connection stays open. */
   private def leave(): Unit =
     try {
-      if (appMaster.close()) cluster.close()
-      else log.warn("A call to Ray does not end, so this process stays connected to the Ray cluster until it ends")
+      appMaster.close()
+      calls.shutdownNow()
+      if (calls.awaitTermination(CallEndMillis, TimeUnit.MILLISECONDS)) effects.close()
+      else log.warn("A call to Ray does not end. This process stays connected to the Ray cluster until it ends")
     } catch {
       case NonFatal(error) => log.warn("This process stays connected to the Ray cluster until it ends", error)
     }
-
-  private def clock(): Long = TimeUnit.NANOSECONDS.toMillis(System.nanoTime)
 }
 
 private[lifecycle] object ExecutorFleet {
   private val StopMillis = 20000L
   private val GoodbyeMillis = 5000L
-  private val NodesMillis = 1000L
+  private val CallEndMillis = 5000L
   private val ServicesMillis = 10000L
-  private val TellMillis = 30000L
   private val IdleMillis = 60000L
+  private val RegistrationMillis = 500L
+  private val CallThreads = 3
+
+  private def clock(): Long = TimeUnit.NANOSECONDS.toMillis(System.nanoTime)
+
+  private def daemon(task: Runnable): Thread = {
+    val thread = new Thread(task, "raydp-ray-calls")
+    thread.setDaemon(true)
+    thread
+  }
 }

@@ -10,26 +10,13 @@ import scala.jdk.CollectionConverters._
 import scala.util.control.NonFatal
 
 import io.ray.api.Ray
-import org.apache.spark.raydp.{ApplicationSecret, SparkCoreInternals}
+import io.raydp.process.{ExecutorLaunch, ExecutorOutcome, ExecutorPlace, FolderGuard}
+import org.apache.spark.raydp.{ApplicationSecret, ExecutorSurroundings, RayExecutorBackend}
 
 /**
- * What an executor finds in its process.
+ * An executor, in its own process: joins the driver, runs, and reports how it ended.
  *
- * @param host address of its node
- * @param gpuIds the GPUs that Ray has assigned to it
- * @param ended to be called with the reason when it ends by itself
- * @param folders deletes folders when the process ends, in whatever way
- */
-final case class ExecutorSurroundings(
-    host: String,
-    gpuIds: Vector[String],
-    ended: ExecutorOutcome => Unit,
-    folders: FolderGuard)
-
-/**
- * The executor's side of its life: joins the driver, runs, and says how it ended.
- *
- * A process holds one executor and ends with it. Nothing that happens here leaves as an exception.
+ * A process runs one executor and ends with it. No exception leaves a method.
  */
 final class ExecutorProcess {
   private val located: Either[String, ExecutorPlace] =
@@ -43,17 +30,17 @@ final class ExecutorProcess {
     val outcome =
       try located match {
           case Right(place) => runAt(place, ExecutorLaunch.decode(launch))
-          case Left(reason) => ExecutorOutcome(1, byApplication = false, s"Its node could not be found out: $reason")
+          case Left(reason) => ExecutorOutcome(1, byApplication = false, s"Ray did not tell it its node: $reason")
         }
       catch {
-        // Whatever it is, also a class that is missing: it is the answer to the driver, which ends this process.
+        // Whatever it is, even a missing class: it is the answer to the driver, which ends this process.
         case error: Throwable => failed(error)
       }
     outcome.encoded
   }
 
   private def runAt(place: ExecutorPlace, launch: ExecutorLaunch): ExecutorOutcome = {
-    // Ray's worker threads have a loader of Ray's own; Spark resolves classes by the context's.
+    // Ray's worker threads have Ray's own class loader; Spark resolves classes with the context class loader.
     Thread.currentThread.setContextClassLoader(ClassLoader.getSystemClassLoader)
     System.setProperty("raydp.node.id", place.nodeId)
     ApplicationSecret.extract(launch.properties).foreach { case (key, value) => System.setProperty(key, value) }
@@ -63,7 +50,7 @@ final class ExecutorProcess {
       gpus,
       outcome => { ended.compareAndSet(None, Some(outcome)); () },
       FolderGuard.start())
-    SparkCoreInternals.runExecutor(launch, surroundings)
+    RayExecutorBackend.run(launch, surroundings)
     ended.get.getOrElse(ExecutorOutcome(0, byApplication = false, "It was stopped"))
   }
 
@@ -83,7 +70,7 @@ object ExecutorProcess {
     val nodeId = context.getCurrentNodeId.toString
     val node = context.getAllNodeInfo.asScala
       .find(_.nodeId.toString == nodeId)
-      .getOrElse(throw new IllegalStateException(s"the cluster does not list this node: $nodeId"))
+      .getOrElse(throw new IllegalStateException(s"The cluster does not list this node: $nodeId"))
     val pid = ProcessHandle.current.pid
     val start = ManagementFactory.getRuntimeMXBean.getStartTime
     val log = Option(System.getProperty("ray.logging.dir")).map { directory =>
@@ -102,5 +89,5 @@ object ExecutorProcess {
     try {
       val bytes = Files.readAllBytes(path)
       new String(bytes.takeRight(TailBytes), StandardCharsets.UTF_8)
-    } catch { case NonFatal(error) => s"(it cannot be read: $error)" }
+    } catch { case NonFatal(error) => s"(could not be read: $error)" }
 }

@@ -1,57 +1,60 @@
 package io.raydp.lifecycle
 
-/** What can happen to an application; each is handled in turn by the fleet's one thread. */
+import io.raydp.process.{ExecutorOutcome, ExecutorPlace}
+import org.apache.spark.raydp.DriverScheduler
+
+/** What can happen to an application. The fleet's one thread handles the events in turn. */
 private[lifecycle] sealed trait FleetEvent
 
 private[lifecycle] object FleetEvent {
 
-  /** Spark's scheduler is there: executors can join it. */
-  final case class Attached(link: SchedulerLink, desired: Int) extends FleetEvent
+  /** Spark's scheduler is running: executors can join it. */
+  final case class Attached(scheduler: DriverScheduler, desired: Int) extends FleetEvent
 
-  /** Spark wants this many executors. */
+  /** Spark needs this many executors. */
   final case class Desired(count: Int) extends FleetEvent
 
-  /** Spark has told these executors to stop. */
-  final case class Doomed(ids: Seq[Int]) extends FleetEvent
+  /** Spark told these executors to stop. */
+  final case class ToldToStop(ids: Seq[Int]) extends FleetEvent
 
-  /** Spark gives these executors no more tasks; they end by themselves once they are done. */
-  final case class Leaving(ids: Seq[Int]) extends FleetEvent
+  /** Spark gives these executors no more tasks. They end once they have none left. */
+  final case class Decommissioned(ids: Seq[Int]) extends FleetEvent
 
   /** An executor's process runs. */
   final case class Booted(id: Int, place: ExecutorPlace) extends FleetEvent
 
-  /** An executor has joined and can run tasks. */
+  /** An executor has joined the driver and can run tasks. */
   final case class Registered(id: Int) extends FleetEvent
 
   /** An executor's connection to the driver broke. */
   final case class Disconnected(id: Int) extends FleetEvent
 
-  /** An executor says that its process is about to end. */
+  /** An executor reports that its process is about to end. */
   final case class Ending(id: Int, outcome: ExecutorOutcome) extends FleetEvent
 
-  /** An executor's actor ended: with its own account of that, or, on the left, with Ray's. */
+  /** An executor's actor ended: with the executor's own report, or on the left, with Ray's. */
   final case class Ended(id: Int, outcome: Either[String, ExecutorOutcome]) extends FleetEvent
 
-  /** The AppMaster has decided. */
-  final case class Decided(decision: Decision) extends FleetEvent
+  /** The AppMaster of this incarnation answered a call. */
+  final case class Decided(incarnation: Int, decision: Decision) extends FleetEvent
 
-  /** This AppMaster (they are numbered) is gone or does not answer. */
-  final case class AppMasterLost(generation: Int, reason: String) extends FleetEvent
+  /** The AppMaster of this incarnation is gone or does not answer. Ray reports one death several times, even late. */
+  final case class AppMasterLost(incarnation: Int, reason: String) extends FleetEvent
+
+  /** It is time to replace the AppMaster of this incarnation, which was lost. */
+  final case class AppMasterDue(lost: Int) extends FleetEvent
 
   /** The cluster's nodes were looked up. */
   final case class NodesSeen(nodes: Vector[NodeResources]) extends FleetEvent
 
-  /** Whether the cluster had room for an executor whose request, now withdrawn, was not fulfilled. */
-  final case class Probed(id: Int, room: Boolean) extends FleetEvent
+  /** Whether the cluster had the capacity for an executor that Ray did not start and whose request was withdrawn. */
+  final case class CapacityChecked(id: Int, available: Boolean) extends FleetEvent
 
-  /** A shuffle service (they are numbered) listens on this port of its host. */
-  final case class ShuffleServiceReady(number: Int, port: Int) extends FleetEvent
+  /** A shuffle service listens on this port of its host. */
+  final case class ShuffleServiceReady(serviceId: Int, port: Int) extends FleetEvent
 
   /** A shuffle service did not start, or is gone. */
-  final case class ShuffleServiceLost(number: Int, reason: String) extends FleetEvent
-
-  /** It is time to start an AppMaster in place of the one that was lost. */
-  case object AppMasterDue extends FleetEvent
+  final case class ShuffleServiceLost(serviceId: Int, reason: String) extends FleetEvent
 
   /** End everything. */
   case object Stop extends FleetEvent

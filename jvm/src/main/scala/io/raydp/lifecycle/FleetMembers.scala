@@ -2,37 +2,40 @@ package io.raydp.lifecycle
 
 import scala.collection.mutable
 
-/** The handles that go with the executors of a snapshot, and what Spark is told about them. One thread uses it. */
-private[lifecycle] final class FleetMembers(spec: ApplicationSpec, cluster: RayCluster, post: FleetEvent => Unit) {
+import io.raydp.process.{ExecutorLaunch, ExecutorOutcome, ExecutorPlace, ShuffleServiceLaunch}
+import org.apache.spark.raydp.DriverScheduler
+
+/** The actors of the executors in a snapshot, and what Spark is told about them. Only the fleet's thread uses it. */
+private[lifecycle] final class FleetMembers(spec: ApplicationSpec, effects: FleetEffects, post: FleetEvent => Unit) {
   import FleetMembers.Member
 
-  private val services = new ShuffleServices(spec.shuffleService, cluster, post)
+  private val services = new ShuffleServices(spec.shuffleService, effects, post)
   private val members = mutable.Map.empty[Int, Member]
-  private val lostOnes = mutable.Queue.empty[ExecutorStatus]
-  private var link: Option[SchedulerLink] = None
+  private val recentlyLost = mutable.Queue.empty[ExecutorStatus]
+  private var scheduler: Option[DriverScheduler] = None
 
   def nonEmpty: Boolean = members.nonEmpty
 
-  def tasksFinished: Long = link.map(_.tasksFinished).getOrElse(0)
+  def tasksFinished: Long = scheduler.map(_.tasksFinished).getOrElse(0)
 
   /** Where an executor is, and what it waits for there. */
   def placeOf(id: Int): String = members.get(id).flatMap(_.place).fold("no node yet") { place =>
     (place.toString +: services.waiting(place.host).toVector).mkString("; ")
   }
 
-  /** The scheduler is there: executors that wait for it can join. */
-  def attach(scheduler: SchedulerLink): Unit = {
-    link = Some(scheduler)
+  /** The scheduler is running: executors that wait for it can join. */
+  def attach(attached: DriverScheduler): Unit = {
+    scheduler = Some(attached)
     members.values.flatMap(_.place).foreach(serve)
     startAll()
   }
 
-  /** @param kept tells which executors stay, beside which this one needs room */
+  /** @param kept tells which executors stay: the new one goes to another bundle of the placement group */
   def launch(id: Int, kept: Int => Boolean): Unit = {
     val bundle = spec.executor.placement.map { placement =>
-      placement.bundleBeside(members.collect { case (other, member) if kept(other) => member.bundle }.flatten)
+      placement.bundleFor(members.collect { case (other, member) if kept(other) => member.bundle }.flatten)
     }
-    members(id) = Member(cluster.launch(id, bundle, post), bundle, None, started = false)
+    members(id) = Member(effects.launch(id, bundle, post), bundle, None, started = false)
     start(id)
   }
 
@@ -42,82 +45,82 @@ private[lifecycle] final class FleetMembers(spec: ApplicationSpec, cluster: RayC
     start(id)
   }
 
-  /** A shuffle service listens: the executors of its host can join. */
-  def serviceReady(number: Int, port: Int): Option[String] = services.ready(number, port).map { host =>
+  /** A shuffle service listens: the executors on its host can join. Returns the host. */
+  def serviceReady(serviceId: Int, port: Int): Option[String] = services.ready(serviceId, port).map { host =>
     startAll()
     host
   }
 
-  /** A shuffle service is gone, and the files of its host with it; returns the host and its executors. */
-  def serviceLost(number: Int): Option[(String, Vector[Int])] =
-    services.lost(number).map(host => (host, at(host).toVector.sorted))
+  /** A shuffle service is gone, and with it the files of its host. Returns the host and its executors. */
+  def serviceLost(serviceId: Int): Option[(String, Vector[Int])] =
+    services.lost(serviceId).map(host => (host, at(host).toVector.sorted))
 
-  /** Tells Spark that what was computed on a host must be computed again. */
-  def filesLost(host: String, reason: String): Unit = link.foreach(_.filesLost(host, reason))
+  /** Tells Spark to recompute what was computed on a host. */
+  def filesLost(host: String, reason: String): Unit = scheduler.foreach(_.filesLost(host, reason))
 
-  /** Ends shuffle services that nobody needs any more; returns their hosts. */
+  /** Ends the shuffle services that are no longer needed. Returns their hosts. */
   def releaseServices(now: Long): Vector[String] =
     services.release(now, FleetMembers.ServicePatienceMillis) { host =>
-      at(host).nonEmpty || link.exists(_.holdsShuffleFiles(host))
+      at(host).nonEmpty || scheduler.exists(_.holdsShuffleFiles(host))
     }
 
   def hasServices: Boolean = services.nonEmpty
 
-  /** Ends an executor's process and tells Spark what became of it. */
+  /** Kills an executor's process and tells Spark how it ended. */
   def remove(id: Int, outcome: ExecutorOutcome): Unit = members.remove(id).foreach { member =>
     member.remote.kill()
-    // A request that was withdrawn before it had a process is no loss.
-    if (member.place.isDefined || outcome.exitCode != 0) lostOnes += ExecutorStatus(id, "lost", member.place)
-    if (lostOnes.size > FleetMembers.KeptLost) lostOnes.dequeue()
-    link.foreach(_.executorLost(id, outcome))
+    // A request that was withdrawn before it had a process is not a loss.
+    if (member.place.isDefined || outcome.exitCode != 0) recentlyLost += ExecutorStatus(id, "lost", member.place)
+    if (recentlyLost.size > FleetMembers.KeptLost) recentlyLost.dequeue()
+    scheduler.foreach(_.executorLost(id, outcome))
   }
 
-  /** As [[remove]], when nobody needs to be told any more. */
+  /** Like [[remove]], but does not tell Spark. */
   def forget(id: Int): Unit = members.remove(id).foreach(_.remote.kill())
 
-  /** Ends the executors that never joined, which therefore do not hear from Spark that they should. */
-  def killIdle(): Unit = members.filter(!_._2.started || link.isEmpty).keys.toVector.foreach(forget)
+  /** Kills the executors that never joined, because Spark cannot tell them to stop. */
+  def killIdle(): Unit = members.filter(!_._2.started || scheduler.isEmpty).keys.toVector.foreach(forget)
 
   def killAll(): Unit = {
     members.keys.toVector.foreach(forget)
     services.killAll()
   }
 
-  def fail(error: RayApplicationException): Unit = link.foreach(_.failed(error))
+  def fail(error: RayApplicationException): Unit = scheduler.foreach(_.failed(error))
 
   def statuses(snapshot: FleetSnapshot): Vector[ExecutorStatus] =
-    lostOnes.toVector ++ snapshot.executors.map { executor =>
+    recentlyLost.toVector ++ snapshot.executors.map { executor =>
       val place = members.get(executor.id).flatMap(_.place)
-      ExecutorStatus(executor.id, executor.phase.name, place, leaving = executor.doom.isDefined)
+      ExecutorStatus(executor.id, executor.phase.name, place, leaving = executor.departure.isDefined)
     }
 
   private def at(host: String): Iterable[Int] = members.collect {
     case (id, member) if member.place.exists(_.host == host) => id
   }
 
-  private def serve(place: ExecutorPlace): Unit = link.foreach { scheduler =>
-    services.need(place.host, ShuffleServiceLaunch(spec.id, scheduler.executorProperties))
+  private def serve(place: ExecutorPlace): Unit = scheduler.foreach { attached =>
+    services.need(place.host, ShuffleServiceLaunch(spec.id, attached.executorProperties))
   }
 
   private def startAll(): Unit = members.keys.toVector.sorted.foreach(start)
 
-  /** With shuffle services an executor's host must be known first; without, Ray keeps the call until it boots. */
+  /** With shuffle services, the executor's host must be known first. Without, Ray keeps the call until it boots. */
   private def settingsOf(member: Member): Option[Map[String, String]] =
     if (spec.shuffleService.isEmpty) Some(Map.empty) else member.place.flatMap(place => services.settings(place.host))
 
   private def start(id: Int): Unit = for {
-    scheduler <- link
+    attached <- scheduler
     member <- members.get(id) if !member.started
     settings <- settingsOf(member)
   } {
     member.remote.start(
       ExecutorLaunch(
-        scheduler.driverUrl,
+        attached.driverUrl,
         id,
         spec.executor.cores,
         spec.id,
         FleetMembers.DefaultProfile,
-        scheduler.executorProperties ++ settings))
+        attached.executorProperties ++ settings))
     members(id) = member.copy(started = true)
   }
 }
@@ -131,7 +134,7 @@ private[lifecycle] object FleetMembers {
 
   private val KeptLost = 20
 
-  /** Executors come and go at one host for a while before it is left. */
+  /** How long a host may have no executor before its service ends. */
   private val ServicePatienceMillis = 60000L
   private val DefaultProfile = 0
 }

@@ -7,10 +7,10 @@ sealed abstract class ExecutorPhase(val code: Byte, val name: String)
 
 object ExecutorPhase {
 
-  /** Its actor was asked of Ray, which has not started its process yet: resources may not be free. */
+  /** Ray has its request but has not started its process yet: resources may not be free. */
   case object Requested extends ExecutorPhase(0, "requested")
 
-  /** Its process runs; it has not joined the driver yet. */
+  /** Its process runs, but has not joined the driver yet. */
   case object Booting extends ExecutorPhase(1, "booting")
 
   /** It is registered with the driver's scheduler and can run tasks. */
@@ -20,28 +20,28 @@ object ExecutorPhase {
 }
 
 /**
- * That an executor has to go.
+ * An executor is leaving.
  *
- * @param deadline when it is ended by force; never when it may finish its tasks first and hand over what it holds
+ * @param deadline when it is killed; None if it may first finish its tasks and hand over its blocks
  * @param intended whether Spark asked for it; otherwise its connection to the driver broke
  */
-final case class Doom(deadline: Option[Long], intended: Boolean)
+final case class Departure(deadline: Option[Long], intended: Boolean)
 
 /**
- * @param id Spark's executor id and the number in the actor's name; never used twice in an application
+ * @param id Spark's executor id, which is also in the actor's name; never used twice in an application
  * @param phase how far it has come
  * @param since when it entered that phase, in milliseconds of the snapshot's clock
- * @param doom set once it has to go; it then no longer counts towards the desired number
+ * @param departure set once it is leaving; a leaving executor does not count towards the desired number
  */
-final case class ObservedExecutor(id: Int, phase: ExecutorPhase, since: Long, doom: Option[Doom] = None)
+final case class ObservedExecutor(id: Int, phase: ExecutorPhase, since: Long, departure: Option[Departure] = None)
 
-/** What one node of the cluster has in all, whoever uses it. */
+/** The total resources of one node, including those in use. */
 final case class NodeResources(id: String, address: String, total: Map[String, Double]) {
   def couldHold(demand: Map[String, Double]): Boolean =
     demand.forall { case (name, amount) => total.getOrElse(name, 0.0) >= amount - 1e-6 }
 }
 
-/** How patient the application is; all times in milliseconds. */
+/** How long the application waits, and how many failures it accepts. All times are in milliseconds. */
 final case class FleetPolicy(
     startTimeout: Long,
     infeasibleTimeout: Long,
@@ -50,15 +50,15 @@ final case class FleetPolicy(
     backOffBase: Long = 1000,
     backOffLimit: Long = 30000) {
 
-  /** How long after the last of `failures` failed starts in a row the next one may begin: none after the first. */
+  /** The pause after `failures` failed starts in a row. There is none after the first. */
   def backOff(failures: Int): Long =
     if (failures <= 1) 0 else math.min(backOffLimit, backOffBase << math.min(failures - 2, 20))
 }
 
 /**
- * The starts that failed since the last one that succeeded.
+ * The failed starts since the last successful one.
  *
- * @param hopeless whether the next one would fail as well
+ * @param hopeless whether the next start would fail as well
  */
 final case class StartFailures(
     count: Int,
@@ -71,55 +71,55 @@ object StartFailures {
   val none: StartFailures = StartFailures(0, 0, FailureKind.StartFailed, "")
 }
 
-/** How an executor ended, as far as that decides what happens next. */
+/** Why an executor ended, as far as it matters for what happens next. */
 sealed trait Loss
 object Loss {
 
-  /** Spark or the reconcile wanted it so. */
+  /** Spark or the reconciler asked for it. */
   case object Intended extends Loss
 
-  /** It said itself why, before it ended. */
+  /** It reported the reason before it ended. */
   final case class Explained(reason: String) extends Loss
 
-  /** Its process or node is gone without a word: killed from outside, or crashed in native code. */
+  /** Its process or node is gone without a report: it was killed from outside, or crashed in native code. */
   final case class Unexplained(reason: String) extends Loss
 
-  /** It did not join the driver in time and was given up. */
+  /** It did not join the driver in time and was abandoned. */
   final case class TimedOut(reason: String) extends Loss
 
-  /** Ray had room for it and yet brought up no process: it would not do so the next time either. */
+  /** Ray had the capacity but started no process. The next attempt would end the same way. */
   final case class NoProcess(reason: String) extends Loss
 }
 
-/** Finding out why a request is not fulfilled: a reservation is tried in its place. */
-sealed trait Probe
-object Probe {
-  case object Never extends Probe
+/** Finds out why Ray does not start an executor: the same resources are reserved in its place. */
+sealed trait CapacityCheck
+object CapacityCheck {
+  case object NotStarted extends CapacityCheck
 
-  /** Nothing is launched meanwhile, since it would compete for the room that is looked for. */
-  case object Running extends Probe
+  /** No executor is launched meanwhile, because it would compete for the same resources. */
+  case object Running extends CapacityCheck
 
-  /** For a while the answer holds for other requests too. */
-  final case class Ended(at: Long) extends Probe
+  /** For a while, the result holds for other requests too. */
+  final case class Finished(at: Long) extends CapacityCheck
 }
 
 /**
- * All that is known of an application's executors at one moment, and all that the decision about them needs.
+ * Everything known about an application's executors at one moment, which is all that a decision about them needs.
  *
- * Immutable; the transitions return a new one. Its clock is the driver's monotonic clock, so times are only compared
- * with each other.
+ * Immutable: transitions return a new snapshot. Times come from the driver's monotonic clock and are only compared with
+ * each other.
  *
- * @param now when this was seen
- * @param desired how many executors Spark wants
- * @param executors those that are asked for or live, by ascending id
+ * @param now when the snapshot was taken
+ * @param desired how many executors Spark needs
+ * @param executors all requested and running executors, by ascending id
  * @param nextId id of the next executor
- * @param failures the starts that failed in a row
- * @param silentLosses executors that ended without explanation and without any task finished in between
- * @param tasksFinished tasks that had finished at the last such loss
- * @param demand what one executor needs of a node; None when a placement group holds it already
- * @param nodes the cluster's nodes; empty until they were looked up
- * @param probe whether it is being found out why a request is not fulfilled
- * @param infeasibleSince since when something is requested that no node could ever hold
+ * @param failures the failed starts in a row
+ * @param silentLosses executors in a row that ended without a report and without any finished task in between
+ * @param tasksFinished how many tasks had finished at the last such loss
+ * @param demand what one executor needs from a node; None if a placement group already holds it
+ * @param nodes the cluster's nodes; empty until they are looked up
+ * @param infeasibleSince since when an executor is requested that no node could ever hold
+ * @param capacityCheck whether raydp is finding out why Ray does not start an executor
  */
 final case class FleetSnapshot(
     now: Long,
@@ -132,12 +132,12 @@ final case class FleetSnapshot(
     demand: Option[Map[String, Double]],
     nodes: Vector[NodeResources],
     infeasibleSince: Option[Long],
-    probe: Probe,
+    capacityCheck: CapacityCheck,
     policy: FleetPolicy) {
   import ExecutorPhase._
 
-  /** Those that count towards the desired number. */
-  def kept: Vector[ObservedExecutor] = executors.filter(_.doom.isEmpty)
+  /** The executors that count towards the desired number. */
+  def kept: Vector[ObservedExecutor] = executors.filter(_.departure.isEmpty)
 
   def registeredCount: Int = executors.count(_.phase == Registered)
 
@@ -149,30 +149,32 @@ final case class FleetSnapshot(
 
   def desiring(count: Int): FleetSnapshot = copy(desired = count)
 
-  /** The next id was asked of Ray. */
+  /** The next executor was requested from Ray. */
   def launched: FleetSnapshot =
     copy(executors = executors :+ ObservedExecutor(nextId, Requested, now), nextId = nextId + 1)
 
   def booted(id: Int): FleetSnapshot = advanced(id, Booting)
 
-  /** An executor joined: starting works again. */
+  /** An executor joined: starts succeed again. */
   def registered(id: Int): FleetSnapshot =
     if (contains(id)) advanced(id, Registered).copy(failures = StartFailures.none) else this
 
-  /** An executor has to go, and is ended by force if it does not do so by itself. */
-  def doomed(id: Int, intended: Boolean): FleetSnapshot = {
+  /** An executor has to end now. It is killed if it does not end on its own within a short time. */
+  def mustLeave(id: Int, intended: Boolean): FleetSnapshot = {
     val limit = now + policy.killGrace
     changed(id) { executor =>
-      val doom = executor.doom.getOrElse(Doom(None, intended))
-      executor.copy(doom = Some(doom.copy(deadline = doom.deadline.filter(_ <= limit).orElse(Some(limit)))))
+      val departure = executor.departure.getOrElse(Departure(None, intended))
+      val deadline = departure.deadline.filter(_ <= limit).orElse(Some(limit))
+      executor.copy(departure = Some(departure.copy(deadline = deadline)))
     }
   }
 
-  /** An executor takes no more tasks and ends by itself when it is done with those it has, however long that takes. */
+  /** An executor gets no more tasks and ends once it has finished its own, however long that takes. */
   def leaving(id: Int): FleetSnapshot =
-    changed(id)(executor => executor.copy(doom = executor.doom.orElse(Some(Doom(None, intended = true)))))
+    changed(id)(executor =>
+      executor.copy(departure = executor.departure.orElse(Some(Departure(None, intended = true)))))
 
-  /** An executor is gone. `finished` is the number of tasks that finished in the application so far. */
+  /** An executor is gone. `finished` is how many tasks of the application have finished so far. */
   def lost(id: Int, loss: Loss, finished: Long): FleetSnapshot =
     indexOf(id).fold(this) { index =>
       val remaining = copy(executors = executors.patch(index, Nil, 1))
@@ -191,16 +193,20 @@ final case class FleetSnapshot(
 
   def seeing(seen: Vector[NodeResources]): FleetSnapshot = copy(nodes = seen).withFeasibility
 
-  /** It is being found out whether the cluster has room; the request in question was withdrawn. */
-  def probed: FleetSnapshot = copy(probe = Probe.Running)
+  /** A check of the cluster's capacity runs. The request in question was withdrawn. */
+  def checkingCapacity: FleetSnapshot = copy(capacityCheck = CapacityCheck.Running)
 
-  /** It was found out: with room and no process the fault is not the cluster's load. */
-  def probeEnded(reason: Option[String]): FleetSnapshot = {
-    val ended = copy(probe = Probe.Ended(now))
-    reason.fold(ended)(ended.hopeless)
+  /**
+   * The check has finished.
+   *
+   * @param fault set if there was capacity, so that a busy cluster is not the reason
+   */
+  def capacityChecked(fault: Option[String]): FleetSnapshot = {
+    val checked = copy(capacityCheck = CapacityCheck.Finished(now))
+    fault.fold(checked)(checked.hopeless)
   }
 
-  /** Whether something is requested that no node could hold even if it were empty. */
+  /** Whether an executor is requested that no node could hold even if it were empty. */
   private def infeasible: Boolean =
     nodes.nonEmpty && executors.exists(_.phase == Requested) && demand.exists(need => !nodes.exists(_.couldHold(need)))
 
@@ -220,7 +226,7 @@ final case class FleetSnapshot(
   private def changed(id: Int)(change: ObservedExecutor => ObservedExecutor): FleetSnapshot =
     indexOf(id).fold(this)(index => copy(executors = executors.updated(index, change(executors(index)))))
 
-  /** Their ids ascend, so that thousands of events need not go through thousands of executors each. */
+  /** A binary search: thousands of events must not each go through thousands of executors. */
   private def indexOf(id: Int): Option[Int] = executors.view.map(_.id).search(id) match {
     case Found(index) => Some(index)
     case _ => None
@@ -244,6 +250,6 @@ object FleetSnapshot {
       demand,
       Vector.empty,
       None,
-      Probe.Never,
+      CapacityCheck.NotStarted,
       policy)
 }

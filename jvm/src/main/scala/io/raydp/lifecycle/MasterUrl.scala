@@ -1,6 +1,6 @@
 package io.raydp.lifecycle
 
-/** The master URLs that are ours: `ray` and `ray:HOST:PORT`. */
+/** raydp's master URLs: `ray` and `ray:HOST:PORT`. */
 object MasterUrl {
   private val address = raw"ray:((?:\[[0-9a-fA-F:]+\]|[^:/\s\[\]]+):\d{1,5})".r
 

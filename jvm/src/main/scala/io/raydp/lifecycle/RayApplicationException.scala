@@ -1,6 +1,6 @@
 package io.raydp.lifecycle
 
-/** Why an application failed; `name` is what other languages see. */
+/** Why an application failed. `name` is what other languages see. */
 sealed abstract class FailureKind(val name: String)
 
 object FailureKind {
@@ -8,18 +8,17 @@ object FailureKind {
   case object Infeasible extends FailureKind("infeasible")
   case object StartFailed extends FailureKind("start_failed")
   case object StartTimeout extends FailureKind("start_timeout")
-  case object AppMasterLost extends FailureKind("app_master_lost")
   case object InvalidConfiguration extends FailureKind("invalid_configuration")
   case object Stopped extends FailureKind("stopped")
 
   val all: Vector[FailureKind] =
-    Vector(RayUnreachable, Infeasible, StartFailed, StartTimeout, AppMasterLost, InvalidConfiguration, Stopped)
+    Vector(RayUnreachable, Infeasible, StartFailed, StartTimeout, InvalidConfiguration, Stopped)
 
   def named(name: String): FailureKind =
     all.find(_.name == name).getOrElse(throw new IllegalArgumentException(s"no such kind of failure: $name"))
 }
 
-/** The application cannot go on. The message says what is wrong, the likely cause and how to correct it. */
+/** The application cannot continue. The message names the problem, the likely cause and the fix. */
 final class RayApplicationException(val failure: FailureKind, message: String, cause: Option[Throwable] = None)
     extends RuntimeException(message, cause.orNull) {
 

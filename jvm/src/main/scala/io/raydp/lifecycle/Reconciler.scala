@@ -4,14 +4,14 @@ package io.raydp.lifecycle
 sealed trait Action
 object Action {
 
-  /** Ask Ray for the executor of this id. */
+  /** Request the executor with this id from Ray. */
   final case class Launch(id: Int) extends Action
 
-  /** End an executor, or withdraw the request for it. */
+  /** Kill an executor, or withdraw its request. */
   final case class Kill(id: Int, why: KillReason) extends Action
 
-  /** Withdraw the request for an executor and find out whether the cluster has room for it. */
-  final case class Probe(id: Int) extends Action
+  /** Withdraw an executor's request and find out whether the cluster has the capacity for it. */
+  final case class CheckCapacity(id: Int) extends Action
 
   /** End the application. */
   final case class Fail(kind: FailureKind, message: String) extends Action
@@ -20,16 +20,16 @@ object Action {
 sealed abstract class KillReason(val code: Byte)
 object KillReason {
 
-  /** More were asked for than are wanted now. */
+  /** More executors were requested than Spark needs now. */
   case object Surplus extends KillReason(0)
 
-  /** It was to go and did not do so by itself. */
+  /** It had to leave and did not end on its own. */
   case object Overdue extends KillReason(1)
 
   /** It did not join the driver in time. */
   case object NotRegistered extends KillReason(2)
 
-  /** Its place is reserved, and yet Ray brought up no process there in time. */
+  /** Its resources are reserved, but Ray started no process in time. */
   case object NoProcess extends KillReason(3)
 
   val all: Vector[KillReason] = Vector(Surplus, Overdue, NotRegistered, NoProcess)
@@ -37,15 +37,15 @@ object KillReason {
 
 /**
  * @param actions what to do now
- * @param wakeAt when to ask again although nothing has happened: the next deadline, in the snapshot's clock
+ * @param wakeAt when to decide again even if nothing happens: the next deadline, in the snapshot's clock
  */
 final case class Decision(actions: Vector[Action], wakeAt: Option[Long])
 
 /**
- * Compares the executors that Spark wants with those that are there, and says what to do about the difference.
+ * Compares the executors that Spark needs with those that exist, and decides what to do about the difference.
  *
- * A pure function of the snapshot. It runs in the AppMaster, which therefore holds no state of its own: one that is
- * started in place of a dead one decides the same from what lives, so nothing is launched twice.
+ * It is a pure function of the snapshot. It runs in the AppMaster, or in the driver while no AppMaster answers. Both
+ * decide the same, and a new AppMaster continues with the executors that exist, so none is launched twice.
  */
 object Reconciler {
   import Action.{Fail, Kill, Launch}
@@ -61,7 +61,7 @@ object Reconciler {
 
   private def failure(fleet: FleetSnapshot): Option[Fail] = {
     val failures = fleet.failures
-    // As long as some executor works the application can go on, slowly: it may be one node that is broken.
+    // While an executor works, the application can make progress: perhaps only one node is broken.
     val tooMany = failures.hopeless || failures.count >= fleet.policy.maxConsecutiveFailures
     val cannotStart = tooMany && fleet.desired > 0 && fleet.registeredCount == 0
     val infeasible = fleet.infeasibleSince.exists(since => fleet.now - since >= fleet.policy.infeasibleTimeout)
@@ -72,32 +72,32 @@ object Reconciler {
   }
 
   private def overdue(fleet: FleetSnapshot): Vector[Kill] = fleet.executors.collect {
-    case executor if executor.doom.exists(_.deadline.exists(_ <= fleet.now)) =>
+    case executor if executor.departure.exists(_.deadline.exists(_ <= fleet.now)) =>
       Kill(executor.id, KillReason.Overdue)
     case ObservedExecutor(id, Booting, since, None) if fleet.now - since >= fleet.policy.startTimeout =>
       Kill(id, KillReason.NotRegistered)
   }
 
   /**
-   * A request that is not fulfilled for long may wait for others to free their resources, which is no fault, or for a
-   * process that never comes up, of which Ray says nothing. One at a time is looked into.
+   * An executor that Ray does not start for long may be waiting for resources in use, which is no fault, or for a process
+   * that cannot start, which Ray does not report. One executor at a time is checked.
    */
   private def stuck(fleet: FleetSnapshot): Option[Action] =
     fleet.kept.find(waitedEnough(fleet, _)).collect {
       case executor if fleet.demand.isEmpty => Kill(executor.id, KillReason.NoProcess)
-      case executor if fleet.infeasibleSince.isEmpty => Action.Probe(executor.id)
+      case executor if fleet.infeasibleSince.isEmpty => Action.CheckCapacity(executor.id)
     }
 
   private def waitedEnough(fleet: FleetSnapshot, executor: ObservedExecutor): Boolean =
     executor.phase == Requested && patienceEnds(fleet, executor).exists(_ <= fleet.now)
 
-  private def patienceEnds(fleet: FleetSnapshot, request: ObservedExecutor): Option[Long] = fleet.probe match {
-    case Probe.Never => Some(request.since + fleet.policy.startTimeout)
-    case Probe.Running => None
-    case Probe.Ended(at) => Some(math.max(request.since, at) + fleet.policy.startTimeout)
+  private def patienceEnds(fleet: FleetSnapshot, request: ObservedExecutor): Option[Long] = fleet.capacityCheck match {
+    case CapacityCheck.NotStarted => Some(request.since + fleet.policy.startTimeout)
+    case CapacityCheck.Running => None
+    case CapacityCheck.Finished(at) => Some(math.max(request.since, at) + fleet.policy.startTimeout)
   }
 
-  /** Requests are withdrawn before executors that boot; those that can work are only ended when Spark says so. */
+  /** Withdraws requests before it kills booting executors. Registered executors are ended only when Spark says so. */
   private def surplus(fleet: FleetSnapshot): Vector[Kill] = {
     val excess = fleet.kept.size - fleet.desired
     fleet.kept
@@ -108,7 +108,7 @@ object Reconciler {
   }
 
   private def launches(fleet: FleetSnapshot): Vector[Launch] =
-    if (fleet.probe == Probe.Running || fleet.now < startsAllowedFrom(fleet)) Vector.empty
+    if (fleet.capacityCheck == CapacityCheck.Running || fleet.now < startsAllowedFrom(fleet)) Vector.empty
     else (0 until math.max(0, fleet.desired - fleet.kept.size)).map(i => Launch(fleet.nextId + i)).toVector
 
   private def startsAllowedFrom(fleet: FleetSnapshot): Long =
@@ -116,7 +116,7 @@ object Reconciler {
 
   private def deadlines(fleet: FleetSnapshot): Vector[Long] =
     fleet.executors.flatMap {
-      case ObservedExecutor(_, _, _, Some(doom)) => doom.deadline
+      case ObservedExecutor(_, _, _, Some(departure)) => departure.deadline
       case ObservedExecutor(_, Booting, since, None) => Some(since + fleet.policy.startTimeout)
       case request @ ObservedExecutor(_, Requested, _, None) => patienceEnds(fleet, request)
       case _ => None

@@ -7,18 +7,18 @@ import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
 import com.fasterxml.jackson.databind.node.ObjectNode
 
 /**
- * The surroundings that Ray makes for an executor's process: environment variables, Python modules and the like.
+ * The environment that Ray creates for an executor's process: variables, Python modules and so on.
  *
- * Its fields reach the Python workers too, which inherit the process's variables, `PYTHONPATH` among them.
+ * It reaches the Python workers too, because they inherit the process's variables, including `PYTHONPATH`.
  */
 object RuntimeEnvironment {
   private val Variables = "env_vars"
 
   /**
-   * @param runtimeEnv a JSON object of the fields that Ray's `runtime_env` has
-   * @param variables environment variables that win over those in it
+   * @param runtimeEnv a JSON object with fields of Ray's `runtime_env`
+   * @param variables environment variables that override those in it
    * @return each field's value as JSON
-   * @throws RayApplicationException it is no JSON object, or its variables are not strings
+   * @throws RayApplicationException it is not a JSON object, or its variables are not strings
    */
   def fields(runtimeEnv: Option[String], variables: Map[String, String]): Map[String, String] = {
     val mapper = new ObjectMapper
@@ -33,11 +33,11 @@ object RuntimeEnvironment {
   private def parsed(mapper: ObjectMapper, text: String): ObjectNode = {
     val tree =
       try mapper.readTree(text)
-      catch { case NonFatal(error) => throw malformed(s"It is no JSON: ${error.getMessage.linesIterator.next()}") }
+      catch { case NonFatal(error) => throw malformed(s"It is not JSON: ${error.getMessage.linesIterator.next()}") }
     tree match {
       case root: ObjectNode if hasVariables(root) => root
       case _: ObjectNode => throw malformed("env_vars must map names to strings")
-      case _ => throw malformed(s"It is JSON, but no object: ${tree.getNodeType}")
+      case _ => throw malformed(s"It is JSON, but not an object: ${tree.getNodeType}")
     }
   }
 

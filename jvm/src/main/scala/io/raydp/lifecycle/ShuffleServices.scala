@@ -2,56 +2,58 @@ package io.raydp.lifecycle
 
 import scala.collection.mutable
 
+import io.raydp.process.ShuffleServiceLaunch
+
 /**
- * The shuffle services of an application, one for each host that has executors, if the application wants them.
+ * The shuffle services of an application, if it uses them: one for each host that has executors.
  *
- * An executor joins the driver once its host's service listens, since its settings name the port. A service keeps the
- * files of executors that are gone; it ends when its host has had no executor for a while and no file that Spark still
- * knows, so that Ray's autoscaler can take the node back. Used by the fleet's thread alone.
+ * An executor joins the driver once its host's service listens, because its settings name the port. A service keeps the
+ * files of executors that have ended. It ends when its host has had no executor for a while and no file that Spark still
+ * knows; then Ray's autoscaler can remove the node. Only the fleet's thread uses it.
  */
 private[lifecycle] final class ShuffleServices(
-    wanted: Option[ShuffleServiceSpec],
-    cluster: RayCluster,
+    spec: Option[ShuffleServiceSpec],
+    effects: FleetEffects,
     post: FleetEvent => Unit) {
   import ShuffleServices.Service
 
   private val services = mutable.Map.empty[String, Service]
-  private var generation = 0
+  private var lastId = 0
 
   def nonEmpty: Boolean = services.nonEmpty
 
-  /** Settings that name the service to an executor on this host; none as long as the service does not listen. */
+  /** Settings that tell an executor on this host where its service is. None until the service listens. */
   def settings(host: String): Option[Map[String, String]] =
     services.get(host).flatMap(_.port).map(port => Map(ShuffleServices.PortKey -> port.toString))
 
-  /** There are executors on this host. */
-  def need(host: String, launch: => ShuffleServiceLaunch): Unit = wanted.foreach { spec =>
+  /** This host has executors. */
+  def need(host: String, launch: => ShuffleServiceLaunch): Unit = spec.foreach { service =>
     services.get(host) match {
-      case Some(service) => services(host) = service.copy(unusedSince = None)
+      case Some(running) => services(host) = running.copy(unusedSince = None)
       case None =>
-        generation += 1
-        services(host) = Service(generation, cluster.startShuffleService(generation, host, spec, launch, post))
+        lastId += 1
+        services(host) = Service(lastId, effects.startShuffleService(lastId, host, service, launch, post))
     }
   }
 
-  /** @return the host, if it is the service there that listens now */
-  def ready(number: Int, port: Int): Option[String] = hostOf(number).map { host =>
+  /** @return the service's host, if the service is still the current one there */
+  def ready(serviceId: Int, port: Int): Option[String] = hostOf(serviceId).map { host =>
     services.updateWith(host)(_.map(_.copy(port = Some(port))))
     host
   }
 
-  /** @return the host that has no service any more, if this was the one there */
-  def lost(number: Int): Option[String] = hostOf(number).map { host =>
+  /** @return the service's host, if the service was the current one there */
+  def lost(serviceId: Int): Option[String] = hostOf(serviceId).map { host =>
     services.remove(host).foreach(_.remote.kill())
     host
   }
 
   /**
-   * Ends services that nobody needs.
+   * Ends the services that are not needed.
    *
    * @param inUse whether the host has executors, or files that may still be read
-   * @param patience milliseconds for which it must not be in use
-   * @return the hosts of those that were ended
+   * @param patience how long a host must be unused, in milliseconds
+   * @return the hosts of the services that were ended
    */
   def release(now: Long, patience: Long)(inUse: String => Boolean): Vector[String] =
     services.toVector.flatMap { case (host, service) =>
@@ -66,20 +68,20 @@ private[lifecycle] final class ShuffleServices(
       }
     }
 
-  /** Why executors on this host wait, if they wait for the service. */
+  /** Why executors on this host wait, if they wait for its service. */
   def waiting(host: String): Option[String] = for {
-    spec <- wanted
+    specified <- spec
     service <- services.get(host)
     if service.port.isEmpty
-  } yield LifecycleMessages.waitsForShuffleService(host, spec.memory)
+  } yield LifecycleMessages.waitsForShuffleService(host, specified.memory)
 
   def killAll(): Unit = {
     services.values.foreach(_.remote.kill())
     services.clear()
   }
 
-  private def hostOf(number: Int): Option[String] = services.collectFirst {
-    case (host, service) if service.number == number => host
+  private def hostOf(serviceId: Int): Option[String] = services.collectFirst {
+    case (host, service) if service.id == serviceId => host
   }
 }
 
@@ -87,11 +89,11 @@ private[lifecycle] object ShuffleServices {
   val PortKey = "spark.shuffle.service.port"
 
   /**
-   * @param number tells a service from an earlier one on the same host
+   * @param id distinguishes a service from an earlier one on the same host
    * @param unusedSince since when neither an executor nor a file needs it
    */
   private final case class Service(
-      number: Int,
+      id: Int,
       remote: RemoteShuffleService,
       port: Option[Int] = None,
       unusedSince: Option[Long] = None)

@@ -9,21 +9,21 @@ import com.codahale.metrics.{Counting, Gauge, Metered, Metric, MetricRegistry, S
 import org.slf4j.LoggerFactory
 
 /**
- * A metric of Spark's as a number.
+ * The value of one of Spark's metrics.
  *
- * @param name Spark's, in lower case with `_` between words, behind `spark_`
+ * @param name `spark_` and Spark's name in lower case, with `_` between words
  */
 final case class MetricReading(name: String, value: Double)
 
-/** Reads the numbers out of a registry of Spark's. */
+/** Reads the values of a registry of Spark's. */
 object MetricReadings {
   private val log = LoggerFactory.getLogger("io.raydp.metrics.MetricReadings")
   private val NanosPerSecond = 1e9
 
   /**
-   * What the metrics say now. Some ask other processes, so that this may block.
+   * The current values. Some metrics ask other processes, so this may block.
    *
-   * @param prefix what comes before the names that are the same in all applications and executors
+   * @param prefix the part of the names that differs between applications and executors
    */
   def of(registry: MetricRegistry, prefix: String): Vector[MetricReading] =
     registry.getMetrics.asScala.toVector.flatMap { case (name, metric) =>
@@ -34,7 +34,7 @@ object MetricReadings {
       }
     }
 
-  /** Words are parted here, since Ray has all names in lower case, and characters left out that Prometheus refuses. */
+  /** Splits words, because Ray converts names to lower case, and removes characters that Prometheus rejects. */
   private def nameOf(name: String): String =
     "spark_" + name
       .replaceAll("([a-z0-9])([A-Z])", "$1_$2")
@@ -60,7 +60,7 @@ object MetricReadings {
         case _ => None
       }
     catch {
-      // Such as one that asks a part of Spark which has ended already.
+      // For example, a metric that asks a part of Spark that has already stopped.
       case NonFatal(error) =>
         log.debug(s"The metric $name has no value now", error)
         None

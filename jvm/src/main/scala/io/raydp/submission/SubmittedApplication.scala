@@ -5,8 +5,8 @@ import java.lang.reflect.InvocationTargetException
 import org.apache.spark.raydp.ApplicationSecret
 
 /**
- * What `raydp-submit` has `spark-submit` start in place of an application's main class, whose name is the first
- * argument: `spark-submit` refuses masters that it does not know, so the master is set here, after it.
+ * The main class that `raydp-submit` passes to `spark-submit` instead of the application's own, whose name is the first
+ * argument. `spark-submit` rejects masters that it does not know, so the master is set here.
  */
 object SubmittedApplication {
   private val Master = "raydp.submitted.master"

@@ -90,10 +90,10 @@ final class ApplicationSpecSuite extends AnyFunSuite {
     val spec = parsed("spark.raydp.placementGroup.id" -> "0Aff", "spark.raydp.placementGroup.bundleIndexes" -> "2, 0")
     val placement = spec.executor.placement.get
     assert(placement.groupId == "0aff")
-    val four = (1 to 4).foldLeft(Vector.empty[Int])((occupied, _) => occupied :+ placement.bundleBeside(occupied))
+    val four = (1 to 4).foldLeft(Vector.empty[Int])((occupied, _) => occupied :+ placement.bundleFor(occupied))
     assert(four == Vector(2, 0, 2, 0))
-    assert(placement.bundleBeside(Vector(2, 2, 0)) == 0, "the bundle that misses an executor")
-    assert(PlacementSpec("ab", Vector(5, 5, 1)).bundleBeside(Vector(5, 1)) == 5, "named twice")
+    assert(placement.bundleFor(Vector(2, 2, 0)) == 0, "the bundle that misses an executor")
+    assert(PlacementSpec("ab", Vector(5, 5, 1)).bundleFor(Vector(5, 1)) == 5, "named twice")
   }
 
   test("the user's JVM options come last, with Spark's placeholders replaced") {

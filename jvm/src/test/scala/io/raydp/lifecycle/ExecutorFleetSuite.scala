@@ -5,7 +5,9 @@ import java.util.concurrent.atomic.AtomicLong
 
 import scala.jdk.CollectionConverters._
 
+import io.raydp.process.ExecutorOutcome
 import org.apache.spark.SparkConf
+import org.apache.spark.raydp.DriverScheduler
 import org.scalatest.funsuite.AnyFunSuite
 
 final class ExecutorFleetSuite extends AnyFunSuite {
@@ -13,9 +15,9 @@ final class ExecutorFleetSuite extends AnyFunSuite {
 
   private final class Application(
       executors: Int,
-      val cluster: SimulatedRayCluster,
+      val cluster: SimulatedFleetEffects,
       placement: Option[PlacementSpec],
-      settings: Map[String, String]) extends SchedulerLink {
+      settings: Map[String, String]) extends DriverScheduler {
     private val parsed = ApplicationSpec
       .parse(
         new SparkConf(false).set("spark.executor.instances", executors.toString).setAll(settings),
@@ -28,7 +30,7 @@ final class ExecutorFleetSuite extends AnyFunSuite {
     val fleet = new ExecutorFleet(spec, cluster, board)
     val losses = new LinkedBlockingQueue[(Int, ExecutorOutcome)]
     val hostsLost = new LinkedBlockingQueue[String]
-    val failures = new LinkedBlockingQueue[RayApplicationException]
+    val failures = new LinkedBlockingQueue[RuntimeException]
     val finished = new AtomicLong
 
     override def driverUrl: String = "spark://driver"
@@ -38,7 +40,7 @@ final class ExecutorFleetSuite extends AnyFunSuite {
     override def holdsShuffleFiles(host: String): Boolean = true
     override def filesLost(host: String, reason: String): Unit = hostsLost.put(host)
     override def executorLost(id: Int, outcome: ExecutorOutcome): Unit = losses.put((id, outcome))
-    override def failed(error: RayApplicationException): Unit = failures.put(error)
+    override def failed(error: RuntimeException): Unit = failures.put(error)
 
     def begin(): Unit = {
       fleet.start()
@@ -51,6 +53,10 @@ final class ExecutorFleetSuite extends AnyFunSuite {
       status
     }
 
+    /** Waits until so many AppMasters have decided. */
+    def awaitDecisions(appMasters: Int): ApplicationStatus =
+      await(s"decisions of $appMasters AppMasters")(_.events.count(_.text == "the AppMaster decides") == appMasters)
+
     def awaitRegistered(count: Int): ApplicationStatus =
       await(s"$count registered executors")(status =>
         status.registered == count && status.executors.count(_.state != "lost") == count)
@@ -58,7 +64,7 @@ final class ExecutorFleetSuite extends AnyFunSuite {
 
   private def running(
       executors: Int,
-      cluster: SimulatedRayCluster = new SimulatedRayCluster,
+      cluster: SimulatedFleetEffects = new SimulatedFleetEffects,
       placement: Option[PlacementSpec] = None,
       settings: Map[String, String] = Map.empty)(test: Application => Unit): Unit = {
     val application = new Application(executors, cluster, placement, settings)
@@ -74,7 +80,7 @@ final class ExecutorFleetSuite extends AnyFunSuite {
   }
 
   test("the executors at the start do not wait for the AppMaster") {
-    val cluster = new SimulatedRayCluster
+    val cluster = new SimulatedFleetEffects
     cluster.mute.set(true)
     running(3, cluster) { application =>
       application.awaitRegistered(3)
@@ -107,7 +113,7 @@ final class ExecutorFleetSuite extends AnyFunSuite {
   test("executors that may finish their tasks are replaced meanwhile") {
     running(2) { application =>
       application.awaitRegistered(2)
-      application.fleet.post(FleetEvent.Leaving(Seq(1)))
+      application.fleet.post(FleetEvent.Decommissioned(Seq(1)))
       application.await("executor 3")(_.executors.count(_.state == "registered") == 3)
       application.cluster.end(1)
       application.awaitRegistered(2)
@@ -117,6 +123,7 @@ final class ExecutorFleetSuite extends AnyFunSuite {
 
   test("after an AppMaster's death another one decides, and nothing is doubled") {
     running(2) { application =>
+      application.awaitDecisions(1)
       application.awaitRegistered(2)
       application.cluster.mute.set(true)
       application.cluster.die(2)
@@ -129,19 +136,53 @@ final class ExecutorFleetSuite extends AnyFunSuite {
     }
   }
 
-  test("an AppMaster that cannot be kept alive ends the application") {
-    running(1) { application =>
-      application.awaitRegistered(1)
+  test("without an AppMaster the driver decides, and the AppMaster is not restarted forever") {
+    running(2) { application =>
+      application.awaitDecisions(1)
+      application.awaitRegistered(2)
       application.cluster.cursed.set(true)
       application.cluster.appMasters.last.die()
-      val failure = application.await("the failure")(_.failure.isDefined).failure.get
-      assert(failure.kind == "app_master_lost")
-      assert(application.failures.take() eq failure)
+      application.await("the end of the restarts")(_.events.exists(_.text.contains("lost too often")))
+      assert(application.cluster.appMasters.size == 1 + 3)
+      application.cluster.die(1)
+      application.fleet.post(FleetEvent.Desired(3))
+      application.awaitRegistered(3)
+      assert(application.cluster.requested.get == 4 && application.board.current.failure.isEmpty)
+    }
+  }
+
+  test("an AppMaster that cannot be requested does not end the application either") {
+    val cluster = new SimulatedFleetEffects
+    cluster.refusing.set(true)
+    running(1, cluster) { application =>
+      application.await("the end of the restarts")(_.events.exists(_.text.contains("lost too often")))
+      cluster.die(1)
+      application.await("executor 2")(_.executors.exists(executor =>
+        executor.id == 2 && executor.state == "registered"))
+      assert(cluster.appMasters.isEmpty && cluster.requested.get == 2)
+    }
+  }
+
+  test("one death of the AppMaster is one loss, and its successor decides again") {
+    running(1) { application =>
+      (1 to 5).foreach { death =>
+        application.awaitDecisions(death)
+        application.cluster.appMasters.last.die()
+      }
+      application.awaitDecisions(6)
+      assert(application.cluster.appMasters.map(_.incarnation) == (1 to 6).toVector)
+      assert(application.cluster.appMasters.init.forall(_.isDead) && !application.cluster.appMasters.last.isDead)
+      val before = application.cluster.decisions.get
+      application.cluster.die(1)
+      application.await("executor 2")(_.executors.exists(executor =>
+        executor.id == 2 && executor.state == "registered"))
+      assert(application.cluster.decisions.get > before, "the AppMaster was not asked")
+      assert(application.cluster.requested.get == 2)
     }
   }
 
   test("more executors are requested, and those that are not needed any more are withdrawn") {
-    running(1, new SimulatedRayCluster(slots = 2)) { application =>
+    running(1, new SimulatedFleetEffects(slots = 2)) { application =>
       application.awaitRegistered(1)
       application.fleet.post(FleetEvent.Desired(5))
       application.await("5 in all")(_.executors.size == 5)
@@ -154,7 +195,7 @@ final class ExecutorFleetSuite extends AnyFunSuite {
     running(2) { application =>
       application.awaitRegistered(2)
       application.fleet.post(FleetEvent.Desired(1))
-      application.fleet.post(FleetEvent.Doomed(Seq(1)))
+      application.fleet.post(FleetEvent.ToldToStop(Seq(1)))
       application.await("executor 1 gone")(status => status.registered == 1)
       assert(application.cluster.ids == Set(2))
     }
@@ -193,7 +234,7 @@ final class ExecutorFleetSuite extends AnyFunSuite {
   private val shuffleService = Map("spark.shuffle.service.enabled" -> "true")
 
   test("executors join once the shuffle service of their host listens, and know its port") {
-    val cluster = new SimulatedRayCluster
+    val cluster = new SimulatedFleetEffects
     running(2, cluster, settings = shuffleService) { application =>
       application.await("two processes")(_.executors.count(_.state == "booting") == 2)
       val service = cluster.services.take()
@@ -209,7 +250,7 @@ final class ExecutorFleetSuite extends AnyFunSuite {
   }
 
   test("with its shuffle service a host's executors and files are lost, and others come in their place") {
-    val cluster = new SimulatedRayCluster
+    val cluster = new SimulatedFleetEffects
     running(2, cluster, settings = shuffleService) { application =>
       val first = cluster.services.take()
       first.listen()
@@ -234,7 +275,7 @@ final class ExecutorFleetSuite extends AnyFunSuite {
   }
 
   test("a shuffle service that never starts ends the application, which says why") {
-    val cluster = new SimulatedRayCluster
+    val cluster = new SimulatedFleetEffects
     running(1, cluster, settings = shuffleService) { application =>
       (1 to 3).foreach(_ => cluster.services.take().die())
       val failure = application.await("the failure")(_.failure.isDefined).failure.get
@@ -259,7 +300,7 @@ final class ExecutorFleetSuite extends AnyFunSuite {
   }
 
   test("a stop waits for executors that end by themselves and ends the others") {
-    val cluster = new SimulatedRayCluster
+    val cluster = new SimulatedFleetEffects
     running(2, cluster) { application =>
       application.awaitRegistered(2)
       val stopping = new Thread(() => application.fleet.stop())

@@ -21,16 +21,17 @@ final class FleetSimulation(seed: Long, policy: FleetPolicy) {
     if (random.nextInt(5) > 0) decideAndPerform()
   }
 
-  /** From now on whatever is asked for succeeds. */
-  def settle(desired: Int): Unit = {
-    fleet = fleet.desiring(desired).probeEnded(None).seeing(Vector(NodeResources("a", "10.0.0.1", Map("CPU" -> 8.0))))
+  /** From now on, everything succeeds until the desired executors run. */
+  def reach(desired: Int): Unit = {
+    fleet =
+      fleet.desiring(desired).capacityChecked(None).seeing(Vector(NodeResources("a", "10.0.0.1", Map("CPU" -> 8.0))))
     (1 to 100).takeWhile(_ => failure.isEmpty).foreach { _ =>
       fleet = fleet.at(fleet.now + policy.backOffLimit)
       decideAndPerform()
-      fleet.executors.filter(_.doom.isDefined).foreach { executor =>
+      fleet.executors.filter(_.departure.isDefined).foreach { executor =>
         fleet = fleet.lost(executor.id, Loss.Explained("it has finished its tasks"), finished)
       }
-      if (failure.isEmpty) fleet.executors.filter(_.doom.isEmpty).foreach { executor =>
+      if (failure.isEmpty) fleet.executors.filter(_.departure.isEmpty).foreach { executor =>
         fleet = fleet.booted(executor.id).registered(executor.id)
       }
     }
@@ -47,7 +48,7 @@ final class FleetSimulation(seed: Long, policy: FleetPolicy) {
       case Action.Kill(id, KillReason.NotRegistered) => fleet = fleet.lost(id, Loss.TimedOut("too slow"), finished)
       case Action.Kill(id, KillReason.NoProcess) => fleet = fleet.lost(id, Loss.NoProcess("no process"), finished)
       case Action.Kill(id, _) => fleet = fleet.lost(id, Loss.Intended, finished)
-      case Action.Probe(id) => fleet = fleet.lost(id, Loss.Intended, finished).probed
+      case Action.CheckCapacity(id) => fleet = fleet.lost(id, Loss.Intended, finished).checkingCapacity
       case fail: Action.Fail => failure = failure.orElse(Some(fail))
     }
   }
@@ -58,12 +59,13 @@ final class FleetSimulation(seed: Long, policy: FleetPolicy) {
     case 3 | 4 => pick(_.phase == ExecutorPhase.Booting).foreach(id => fleet = fleet.registered(id))
     case 5 => pick(_ => true).foreach(id => fleet = fleet.lost(id, Loss.Unexplained("killed"), finished))
     case 6 => pick(_ => true).foreach { id =>
-        fleet = if (random.nextInt(3) == 0) fleet.leaving(id) else fleet.doomed(id, random.nextBoolean())
+        fleet = if (random.nextInt(3) == 0) fleet.leaving(id) else fleet.mustLeave(id, random.nextBoolean())
       }
     case 7 => pick(_ => true).foreach(id => fleet = fleet.lost(id, Loss.Explained("ended"), finished))
     case 8 => finished += 1
     case 9 =>
-      if (fleet.probe == Probe.Running) fleet = fleet.probeEnded(Option.when(random.nextInt(3) == 0)("no process"))
+      if (fleet.capacityCheck == CapacityCheck.Running)
+        fleet = fleet.capacityChecked(Option.when(random.nextInt(3) == 0)("no process"))
   }
 
   private def pick(which: ObservedExecutor => Boolean): Option[Int] = {

@@ -3,7 +3,9 @@ package io.raydp.lifecycle
 import java.lang.management.ManagementFactory
 import java.util.concurrent.TimeUnit
 
+import io.raydp.process.ExecutorOutcome
 import org.apache.spark.SparkConf
+import org.apache.spark.raydp.DriverScheduler
 
 /**
  * What executors cost the driver and the AppMaster: a program that `bench/lifecycle.py` starts.
@@ -26,7 +28,7 @@ object LifecycleBench {
 
   /** Starts so many executors, has half of them die at once, and measures both, and single decisions. */
   private[lifecycle] def run(count: Int): String = {
-    val cluster = new SimulatedRayCluster
+    val cluster = new SimulatedFleetEffects
     val application = new Application(count, cluster)
     val cpuBefore = processCpuMillis()
     val start = timed(application.begin())(application.awaitRegistered(count, newest = count))
@@ -39,14 +41,14 @@ object LifecycleBench {
     application.fleet.post(FleetEvent.Stop)
     cluster.ids.foreach(cluster.end)
     application.fleet.stop()
-    val snapshot = settled(count)
+    val snapshot = almostComplete(count)
     val bytes = SnapshotCodec.encode(snapshot)
     val codec = microseconds(SnapshotCodec.decode(SnapshotCodec.encode(snapshot)))
     val decide = microseconds(Reconciler.decide(snapshot))
     f"$count,$start,$replace,$decidedAtStart,$decided,$launches,${bytes.length},$codec%.1f,$decide%.1f,$cpu"
   }
 
-  private final class Application(count: Int, cluster: SimulatedRayCluster) extends SchedulerLink {
+  private final class Application(count: Int, cluster: SimulatedFleetEffects) extends DriverScheduler {
     private val spec = ApplicationSpec
       .parse(new SparkConf(false).set("spark.executor.instances", count.toString), contextExists = false)
     private val board = new StatusBoard(spec.id, count)
@@ -71,11 +73,11 @@ object LifecycleBench {
     override def holdsShuffleFiles(host: String): Boolean = false
     override def filesLost(host: String, reason: String): Unit = ()
     override def executorLost(id: Int, outcome: ExecutorOutcome): Unit = ()
-    override def failed(error: RayApplicationException): Unit = throw error
+    override def failed(error: RuntimeException): Unit = throw error
   }
 
   /** All executors registered but one, for which there is something to decide. */
-  private def settled(count: Int): FleetSnapshot = {
+  private def almostComplete(count: Int): FleetSnapshot = {
     val policy = FleetPolicy(120000, 20000, 5)
     val empty = FleetSnapshot.initial(0, count, Some(Map("CPU" -> 1.0, "memory" -> 1e9)), policy)
     (1 until count).foldLeft(empty)((fleet, id) => fleet.launched.booted(id).registered(id))

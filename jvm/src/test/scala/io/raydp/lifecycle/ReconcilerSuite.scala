@@ -17,7 +17,7 @@ final class ReconcilerSuite extends AnyFunSuite {
     Reconciler.decide(fleet).actions.foldLeft(fleet) {
       case (state, Launch(_)) => state.launched
       case (state, Kill(id, _)) => state.lost(id, Loss.Intended, 0)
-      case (state, _: Fail | _: Action.Probe) => state
+      case (state, _: Fail | _: Action.CheckCapacity) => state
     }
 
   test("what is missing is launched with new ids") {
@@ -43,8 +43,8 @@ final class ReconcilerSuite extends AnyFunSuite {
     assert(Reconciler.decide(fleet.desiring(0)).actions.collect { case Kill(id, _) => id }.toSet == Set(2, 3, 4))
   }
 
-  test("a doomed executor is ended when its grace is over, and replaced before that") {
-    val fleet = perform(fresh(1)).booted(1).registered(1).doomed(1, intended = true)
+  test("an executor that must leave is killed when its grace is over, and replaced before that") {
+    val fleet = perform(fresh(1)).booted(1).registered(1).mustLeave(1, intended = true)
     assert(Reconciler.decide(fleet).actions == Vector(Launch(2)))
     assert(Reconciler.decide(fleet.launched).wakeAt.contains(1000 + policy.killGrace))
     assert(Reconciler.decide(fleet.launched.at(1000 + policy.killGrace)).actions == Vector(Kill(1, KillReason.Overdue)))
@@ -55,8 +55,8 @@ final class ReconcilerSuite extends AnyFunSuite {
     assert(Reconciler.decide(fleet).actions == Vector(Launch(2)))
     val much = fleet.launched.booted(2).registered(2).at(1000 * 3600 * 24)
     assert(Reconciler.decide(much) == Decision(Vector.empty, None))
-    val cut = much.doomed(1, intended = false)
-    assert(cut.executors.head.doom.exists(_.intended), "its end is no loss")
+    val cut = much.mustLeave(1, intended = false)
+    assert(cut.executors.head.departure.exists(_.intended), "its end is no loss")
     assert(Reconciler.decide(cut.at(cut.now + policy.killGrace)).actions == Vector(Kill(1, KillReason.Overdue)))
   }
 
@@ -98,22 +98,24 @@ final class ReconcilerSuite extends AnyFunSuite {
     val fleet = perform(fresh(2)).seeing(Vector(small, large))
     assert(Reconciler.decide(fleet) == Decision(Vector.empty, Some(1000 + policy.startTimeout)))
     val late = fleet.at(1000 + policy.startTimeout)
-    assert(Reconciler.decide(late).actions == Vector(Action.Probe(1)))
-    val probing = late.lost(1, Loss.Intended, 0).probed
+    assert(Reconciler.decide(late).actions == Vector(Action.CheckCapacity(1)))
+    val probing = late.lost(1, Loss.Intended, 0).checkingCapacity
     assert(Reconciler.decide(probing).actions.isEmpty)
-    val answered = probing.probeEnded(None)
+    val answered = probing.capacityChecked(None)
     assert(Reconciler.decide(answered) == Decision(Vector(Launch(3)), Some(late.now + policy.startTimeout)))
-    assert(Reconciler.decide(answered.launched.at(late.now + policy.startTimeout)).actions == Vector(Action.Probe(2)))
+    assert(Reconciler.decide(answered.launched.at(late.now + policy.startTimeout)).actions == Vector(
+      Action.CheckCapacity(2)))
   }
 
   test("room without a process ends the application at once, unless an executor works") {
-    val late = perform(fresh(1)).at(1000 + policy.startTimeout).lost(1, Loss.Intended, 0).probed
-    Reconciler.decide(late.probeEnded(Some("no process"))).actions match {
+    val late = perform(fresh(1)).at(1000 + policy.startTimeout).lost(1, Loss.Intended, 0).checkingCapacity
+    Reconciler.decide(late.capacityChecked(Some("no process"))).actions match {
       case Vector(Fail(FailureKind.StartTimeout, message)) => assert(message.endsWith("no process"))
       case other => fail(s"expected a failure, got $other")
     }
     val working =
-      perform(fresh(2)).booted(2).registered(2).lost(1, Loss.Intended, 0).probed.probeEnded(Some("no process"))
+      perform(fresh(2)).booted(2).registered(2).lost(1, Loss.Intended, 0).checkingCapacity.capacityChecked(Some(
+        "no process"))
     assert(!Reconciler.decide(working).actions.exists(_.isInstanceOf[Fail]))
   }
 
@@ -152,7 +154,7 @@ final class ReconcilerSuite extends AnyFunSuite {
 
   test("events about executors that are not there change nothing") {
     val fleet = perform(fresh(1))
-    assert(fleet.booted(9).registered(9).doomed(9, intended = true).lost(9, Loss.Explained("x"), 0) == fleet)
+    assert(fleet.booted(9).registered(9).mustLeave(9, intended = true).lost(9, Loss.Explained("x"), 0) == fleet)
     val failing = fleet.lost(1, Loss.Explained("x"), 0)
     assert(failing.registered(1) == failing)
   }
@@ -168,7 +170,7 @@ final class ReconcilerSuite extends AnyFunSuite {
       }
       assert(simulation.launchedIds == simulation.launchedIds.distinct.sorted, s"ids, seed $seed")
       val desired = (seed % 5).toInt
-      if (simulation.failure.isEmpty) simulation.settle(desired)
+      if (simulation.failure.isEmpty) simulation.reach(desired)
       val fleet = simulation.fleet
       simulation.failure match {
         case Some(fail) =>
@@ -176,7 +178,7 @@ final class ReconcilerSuite extends AnyFunSuite {
           val failures = fleet.failures
           assert(failures.hopeless || failures.count >= policy.maxConsecutiveFailures, s"failed too early, seed $seed")
         case None =>
-          assert(fleet.executors.forall(_.doom.isEmpty), s"something doomed was left, seed $seed")
+          assert(fleet.executors.forall(_.departure.isEmpty), s"a leaving executor remained, seed $seed")
           assert(
             fleet.registeredCount >= desired && fleet.executors.forall(_.phase == Registered),
             s"not converged, seed $seed")

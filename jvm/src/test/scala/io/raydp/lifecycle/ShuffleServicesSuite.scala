@@ -2,20 +2,21 @@ package io.raydp.lifecycle
 
 import scala.jdk.CollectionConverters._
 
+import io.raydp.process.{ShuffleServiceAnswer, ShuffleServiceLaunch}
 import org.scalatest.funsuite.AnyFunSuite
 
 final class ShuffleServicesSuite extends AnyFunSuite {
   private val spec = ShuffleServiceSpec(1 << 20, Vector.empty)
   private val launch = ShuffleServiceLaunch("app", Map("spark.authenticate" -> "true"))
 
-  private def services(cluster: SimulatedRayCluster): ShuffleServices = {
+  private def services(cluster: SimulatedFleetEffects): ShuffleServices = {
     val made = new ShuffleServices(Some(spec), cluster, _ => ())
     Vector("a", "b", "a").foreach(made.need(_, launch))
     made
   }
 
   test("there is one service per host, and it says so once it listens") {
-    val cluster = new SimulatedRayCluster
+    val cluster = new SimulatedFleetEffects
     val made = services(cluster)
     assert(cluster.services.asScala.map(_.host).toVector == Vector("a", "b"))
     assert(made.settings("a").isEmpty && made.waiting("a").get.contains("1 MiB"))
@@ -25,7 +26,7 @@ final class ShuffleServicesSuite extends AnyFunSuite {
   }
 
   test("a service ends when its host was not in use for a while") {
-    val cluster = new SimulatedRayCluster
+    val cluster = new SimulatedFleetEffects
     val made = services(cluster)
     assert(made.release(now = 0, patience = 10)(_ == "b").isEmpty)
     assert(made.release(now = 9, patience = 10)(_ == "b").isEmpty)
@@ -45,7 +46,7 @@ final class ShuffleServicesSuite extends AnyFunSuite {
   }
 
   test("without the wish for services there are none") {
-    val cluster = new SimulatedRayCluster
+    val cluster = new SimulatedFleetEffects
     val none = new ShuffleServices(None, cluster, _ => ())
     none.need("a", launch)
     assert(cluster.services.isEmpty && none.waiting("a").isEmpty)

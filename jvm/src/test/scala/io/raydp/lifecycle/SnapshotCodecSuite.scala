@@ -1,5 +1,6 @@
 package io.raydp.lifecycle
 
+import io.raydp.process.{ExecutorLaunch, ExecutorOutcome, ExecutorPlace}
 import org.scalatest.funsuite.AnyFunSuite
 
 final class SnapshotCodecSuite extends AnyFunSuite {
@@ -21,8 +22,9 @@ final class SnapshotCodecSuite extends AnyFunSuite {
   }
 
   test("every action survives the way back") {
-    val actions = Vector(Action.Launch(7), Action.Probe(8), Action.Fail(FailureKind.Infeasible, "x" * 100000)) ++
-      KillReason.all.map(Action.Kill(3, _))
+    val actions =
+      Vector(Action.Launch(7), Action.CheckCapacity(8), Action.Fail(FailureKind.Infeasible, "x" * 100000)) ++
+        KillReason.all.map(Action.Kill(3, _))
     assert(SnapshotCodec.decodeDecision(SnapshotCodec.encode(Decision(actions, Some(9)))) == Decision(actions, Some(9)))
     assert(SnapshotCodec.decodeDecision(SnapshotCodec.encode(Decision(Vector.empty, None))) == Decision(
       Vector.empty,

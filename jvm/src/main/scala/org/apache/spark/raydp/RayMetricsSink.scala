@@ -6,33 +6,29 @@ import java.util.concurrent.atomic.AtomicBoolean
 
 import scala.util.control.NonFatal
 
-import com.codahale.metrics.{Gauge, MetricRegistry}
-import io.raydp.lifecycle.{ApplicationStatus, ExecutorPhase, RayApplication}
+import com.codahale.metrics.MetricRegistry
 import io.raydp.metrics.{MetricReading, MetricReadings}
 import org.apache.spark.{SparkContext, SparkEnv}
 import org.apache.spark.internal.config.METRICS_NAMESPACE
 import org.apache.spark.metrics.sink.Sink
-import org.apache.spark.metrics.source.Source
 import org.apache.spark.rpc.RpcEndpointRef
 import org.apache.spark.scheduler.cluster.CoarseGrainedSchedulerBackend
 import org.apache.spark.util.RpcUtils
 import org.slf4j.LoggerFactory
 
-/*
- * Spark's metrics on their way to Ray. What is used of Spark's own packages, why, and what would replace it in public:
- *
- *  - Sink, Source: the traits of Spark's metrics system, which makes ours as `spark.metrics.conf.*` says. Spark keeps
- *    them to itself although its documentation tells how to name one; public traits would replace them.
- *  - METRICS_NAMESPACE: what metrics are named after where it is not the application; a public way to resolve a
- *    setting that refers to others would replace it.
- *  - RpcUtils, CoarseGrainedSchedulerBackend: an executor's way to the driver, on which the executor came up as well.
- *    Messages of plugins, which are public, would need a plugin in `spark.plugins` beside the user's.
- */
-
 /**
- * Tells the driver's JVM the metrics of a driver or an executor, again and again; from there Python gives them to Ray.
+ * Sends the metrics of a driver or an executor to the driver at regular intervals. Python hands them to Ray from there.
  *
- * Made by Spark for each SparkContext and each executor. Begins one period after the start, to cost that nothing.
+ * Spark creates one for each SparkContext and each executor. It starts one period late, to keep out of the start.
+ *
+ * What it uses of Spark's private API:
+ *
+ *  - `Sink`: Spark's metrics system creates ours as `spark.metrics.conf.*` says. The trait is private although Spark's
+ *    documentation tells users how to name a sink; a public trait would replace it.
+ *  - `METRICS_NAMESPACE`: the prefix of a metric's name, unless it is the application's id; a public way to resolve a
+ *    setting that refers to others would replace it.
+ *  - `RpcUtils`, `CoarseGrainedSchedulerBackend`: the connection to the driver. The public messages of Spark's plugins
+ *    would need a plugin in `spark.plugins`, next to the user's own.
  *
  * @param properties `period`: seconds between two readings
  */
@@ -40,7 +36,7 @@ final class RayMetricsSink(properties: Properties, registry: MetricRegistry) ext
   import RayMetricsSink._
 
   private val periodSeconds = period(properties)
-  private val troubled = new AtomicBoolean
+  private val warned = new AtomicBoolean
   private val reader = Executors.newSingleThreadScheduledExecutor { task =>
     val thread = new Thread(task, "raydp-metrics")
     thread.setDaemon(true)
@@ -49,11 +45,11 @@ final class RayMetricsSink(properties: Properties, registry: MetricRegistry) ext
   @volatile private var route: Option[Route] = None
 
   override def start(): Unit = {
-    reader.scheduleWithFixedDelay(() => tell(), periodSeconds, periodSeconds, TimeUnit.SECONDS)
+    reader.scheduleWithFixedDelay(() => sendMetrics(), periodSeconds, periodSeconds, TimeUnit.SECONDS)
     ()
   }
 
-  /** Nothing: Spark calls it when it stops, which waits for nobody. */
+  /** Does nothing: Spark calls it when it stops, and must not wait for the driver. */
   override def report(): Unit = ()
 
   override def stop(): Unit = {
@@ -61,17 +57,20 @@ final class RayMetricsSink(properties: Properties, registry: MetricRegistry) ext
     ()
   }
 
-  private def tell(): Unit =
+  private def sendMetrics(): Unit =
     try {
-      // Not there while Spark has not told this process who it is.
+      // There is none until Spark has told this process who it is.
       if (route.isEmpty) route = Option(SparkEnv.get).flatMap(routeOf)
-      route.foreach(known => known.send(MetricReadings.of(registry, known.prefix)))
+      route.foreach(known =>
+        known.driver.send(ExecutorMetrics(known.executor, MetricReadings.of(registry, known.prefix))))
     } catch {
-      case _: InterruptedException => Thread.currentThread.interrupt() // it is being stopped
+      case _: InterruptedException => Thread.currentThread.interrupt() // the sink is being stopped
       case NonFatal(error) =>
-        if (!reader.isShutdown && troubled.compareAndSet(false, true))
-          log.warn("Spark's metrics do not get to Ray", error)
-        else log.debug("Spark's metrics do not get to Ray", error)
+        // In the driver, the endpoint goes before the sink.
+        val stopping = reader.isShutdown || SparkContext.getActive.exists(_.isStopped)
+        if (!stopping && warned.compareAndSet(false, true))
+          log.warn("Spark's metrics could not be sent to the driver", error)
+        else log.debug("Spark's metrics could not be sent to the driver", error)
     }
 }
 
@@ -79,23 +78,15 @@ private object RayMetricsSink {
   private val log = LoggerFactory.getLogger(classOf[RayMetricsSink])
   private val DefaultPeriod = "5"
 
-  /** Where readings go, and what the names of this process's metrics begin with. */
-  private final case class Route(prefix: String, send: Vector[MetricReading] => Unit)
+  /** Where readings go, and the prefix of the names of this process's metrics. */
+  private final case class Route(prefix: String, executor: String, driver: RpcEndpointRef)
 
   private def routeOf(env: SparkEnv): Option[Route] =
     env.conf.getOption("spark.app.id").map { application =>
       val namespace = env.conf.get(METRICS_NAMESPACE).getOrElse(application)
-      Route(
-        MetricRegistry.name(namespace, env.executorId) + ".",
-        if (env.executorId == SparkContext.DRIVER_IDENTIFIER) RayApplication.tellMetrics(env.executorId, _)
-        else sending(env.executorId, driverOf(env)))
+      val driver = RpcUtils.makeDriverRef(CoarseGrainedSchedulerBackend.ENDPOINT_NAME, env.conf, env.rpcEnv)
+      Route(MetricRegistry.name(namespace, env.executorId) + ".", env.executorId, driver)
     }
-
-  private def driverOf(env: SparkEnv): RpcEndpointRef =
-    RpcUtils.makeDriverRef(CoarseGrainedSchedulerBackend.ENDPOINT_NAME, env.conf, env.rpcEnv)
-
-  private def sending(executor: String, driver: RpcEndpointRef)(readings: Vector[MetricReading]): Unit =
-    driver.send(ExecutorMetrics(executor, readings))
 
   private def period(properties: Properties): Long = {
     val value = properties.getProperty("period", DefaultPeriod).trim
@@ -104,26 +95,5 @@ private object RayMetricsSink {
   }
 }
 
-/** What an executor says of its metrics; the driver's endpoint takes it. */
+/** The metrics of an executor or the driver, sent to the driver's endpoint. */
 private final case class ExecutorMetrics(executor: String, readings: Vector[MetricReading])
-
-/** The application's executors by what they are doing, as metrics of the driver. Made by Spark. */
-final class ExecutorCounts extends Source {
-  override val sourceName: String = "raydp"
-  override val metricRegistry: MetricRegistry = new MetricRegistry
-
-  count("desired")(_.desired)
-  count("pending")(_.executors.count(one => !one.leaving && ExecutorCounts.Pending(one.state)))
-  count("registered")(_.executors.count(one => !one.leaving && one.state == ExecutorPhase.Registered.name))
-  count("leaving")(_.executors.count(_.leaving))
-
-  private def count(name: String)(of: ApplicationStatus => Int): Unit = {
-    val gauge: Gauge[Int] = () => of(RayApplication.status)
-    metricRegistry.register(MetricRegistry.name("executors", name), gauge)
-    ()
-  }
-}
-
-private object ExecutorCounts {
-  private val Pending = Set[String](ExecutorPhase.Requested.name, ExecutorPhase.Booting.name)
-}

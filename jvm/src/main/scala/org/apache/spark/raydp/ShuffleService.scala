@@ -15,15 +15,15 @@ import org.apache.spark.network.shuffle.ExternalBlockHandler
 import org.apache.spark.network.shuffle.protocol.{BlockTransferMessage, RegisterExecutor}
 
 /**
- * Serves the shuffle files of one application's executors on one host, whether these still run or not.
+ * Serves the shuffle files of one application's executors on one host, including executors that have ended.
  *
- * The protocol and all of its handling are Spark's. `org.apache.spark.deploy.ExternalShuffleService` would do, but it
- * listens on every address of the host; its use of `SecurityManager` and `SparkTransportConf`, which Spark keeps to
- * itself, is repeated here. A service of Spark's that takes an address would replace this.
+ * The protocol and its handling are Spark's. `org.apache.spark.deploy.ExternalShuffleService` would do, but it listens
+ * on every address of the host. This class repeats its use of `SecurityManager` and `SparkTransportConf`, which are
+ * private in Spark. A service of Spark's that takes an address would replace it.
  *
  * @param host address to listen on
- * @param found is told of each folder that holds files of an executor
- * @throws java.io.IOException it cannot listen there
+ * @param found called with each folder that contains files of an executor
+ * @throws java.io.IOException the service cannot listen there
  */
 final class ShuffleService(host: String, applicationId: String, conf: SparkConf, found: Path => Unit) {
   private val security = new SecurityManager(conf)
@@ -37,7 +37,7 @@ final class ShuffleService(host: String, applicationId: String, conf: SparkConf,
   private val server = new TransportContext(transport, new Handler, true)
     .createServer(host, conf.getInt(SHUFFLE_SERVICE_PORT.key, 0), bootstraps.asJava)
 
-  /** The one of `spark.shuffle.service.port`, or one that was free. */
+  /** `spark.shuffle.service.port`, or a free port. */
   val port: Int = server.getPort
 
   private final class Handler extends ExternalBlockHandler(transport, null) {
@@ -58,7 +58,7 @@ final class ShuffleService(host: String, applicationId: String, conf: SparkConf,
 private object ShuffleService {
   private val Prefix = "blockmgr-"
 
-  /** What is found is deleted in the end; without authentication anybody may name a folder. */
+  /** Checked because the folder is deleted in the end, and without authentication any client can name one. */
   def isOfBlockManager(folder: Path): Boolean =
     folder.isAbsolute && folder.getFileName.toString.startsWith(Prefix) && folder == folder.normalize &&
       Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS)

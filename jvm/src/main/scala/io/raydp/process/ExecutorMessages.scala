@@ -1,6 +1,6 @@
-package io.raydp.lifecycle
+package io.raydp.process
 
-import java.io.{ByteArrayInputStream, DataInputStream}
+import io.raydp.process.ByteMessages.{readText, readTexts, reader, writeText, writeTexts, written}
 
 /**
  * Where an executor's process is.
@@ -8,10 +8,10 @@ import java.io.{ByteArrayInputStream, DataInputStream}
  * @param nodeId Ray's id of its node, in hexadecimal
  * @param host address of that node
  * @param jvmStartMillis wall-clock time of the process's start
- * @param log path of its log on that node; empty when unknown
+ * @param log path of its log on that node; empty if unknown
  */
 final case class ExecutorPlace(nodeId: String, host: String, pid: Long, jvmStartMillis: Long, log: String) {
-  def encoded: Array[Byte] = SnapshotCodec.written { out =>
+  def encoded: Array[Byte] = written { out =>
     out.writeUTF(nodeId)
     out.writeUTF(host)
     out.writeLong(pid)
@@ -24,16 +24,16 @@ final case class ExecutorPlace(nodeId: String, host: String, pid: Long, jvmStart
 
 object ExecutorPlace {
   def decode(bytes: Array[Byte]): ExecutorPlace = {
-    val in = new DataInputStream(new ByteArrayInputStream(bytes))
+    val in = reader(bytes)
     ExecutorPlace(in.readUTF(), in.readUTF(), in.readLong(), in.readLong(), in.readUTF())
   }
 }
 
 /**
- * What an executor needs to join the driver. Travels as an argument and not on a command line, since the properties
- * may hold the secret of Spark's authentication.
+ * What an executor needs to join the driver. It travels as an argument and not on a command line, because the properties
+ * may contain the secret of Spark's authentication.
  *
- * @param properties Spark settings that must be known before the driver can be asked for the rest
+ * @param properties Spark settings that an executor needs before it can ask the driver for the others
  */
 final case class ExecutorLaunch(
     driverUrl: String,
@@ -42,13 +42,13 @@ final case class ExecutorLaunch(
     applicationId: String,
     resourceProfileId: Int,
     properties: Map[String, String]) {
-  def encoded: Array[Byte] = SnapshotCodec.written { out =>
+  def encoded: Array[Byte] = written { out =>
     out.writeUTF(driverUrl)
     out.writeInt(executorId)
     out.writeInt(cores)
     out.writeUTF(applicationId)
     out.writeInt(resourceProfileId)
-    SnapshotCodec.texts(out, properties)
+    writeTexts(out, properties)
   }
 
   /** Without the properties. */
@@ -57,35 +57,29 @@ final case class ExecutorLaunch(
 
 object ExecutorLaunch {
   def decode(bytes: Array[Byte]): ExecutorLaunch = {
-    val in = new DataInputStream(new ByteArrayInputStream(bytes))
-    ExecutorLaunch(
-      in.readUTF(),
-      in.readInt(),
-      in.readInt(),
-      in.readUTF(),
-      in.readInt(),
-      SnapshotCodec.texts(in))
+    val in = reader(bytes)
+    ExecutorLaunch(in.readUTF(), in.readInt(), in.readInt(), in.readUTF(), in.readInt(), readTexts(in))
   }
 }
 
 /**
- * How an executor ended, by its own word.
+ * How an executor ended, as it reports itself.
  *
- * @param exitCode what its process ended with, as far as it knew; 0 is an orderly stop
+ * @param exitCode exit code of its process, as far as known; 0 is an orderly stop
  * @param byApplication whether the application's own code ended it, which counts against `spark.task.maxFailures`
  * @param reason what happened, for people
  */
 final case class ExecutorOutcome(exitCode: Int, byApplication: Boolean, reason: String) {
-  def encoded: Array[Byte] = SnapshotCodec.written { out =>
+  def encoded: Array[Byte] = written { out =>
     out.writeInt(exitCode)
     out.writeBoolean(byApplication)
-    SnapshotCodec.text(out, reason)
+    writeText(out, reason)
   }
 }
 
 object ExecutorOutcome {
   def decode(bytes: Array[Byte]): ExecutorOutcome = {
-    val in = new DataInputStream(new ByteArrayInputStream(bytes))
-    ExecutorOutcome(in.readInt(), in.readBoolean(), SnapshotCodec.text(in))
+    val in = reader(bytes)
+    ExecutorOutcome(in.readInt(), in.readBoolean(), readText(in))
   }
 }

@@ -1,9 +1,6 @@
 package io.raydp.lifecycle
 
 import java.io.File
-import java.net.{InetSocketAddress, Socket}
-import java.nio.file.Path
-import java.util.concurrent.{Callable, ExecutionException, Executors, TimeUnit, TimeoutException}
 
 import scala.jdk.CollectionConverters._
 import scala.util.Success
@@ -13,32 +10,22 @@ import io.ray.api.{ActorHandle, BaseActorHandle, PlacementGroups, Ray}
 import io.ray.api.options.PlacementGroupCreationOptions
 import io.ray.api.placementgroup.PlacementStrategy
 import io.raydp.configuration.RaydpConfiguration
+import io.raydp.process.{ExecutorLaunch, ExecutorOutcome, ExecutorPlace, ShuffleServiceAnswer, ShuffleServiceLaunch}
 import org.slf4j.LoggerFactory
 
-/** The real Ray cluster, joined by this JVM as a driver of a job of its own. */
-private[lifecycle] final class NativeRayCluster(address: String, spec: ApplicationSpec) extends RayCluster {
-  import NativeRayCluster._
+/** What an application does to a real Ray cluster, through Ray's Java API. */
+private[lifecycle] final class RayFleetEffects(address: String, spec: ApplicationSpec) extends FleetEffects {
+  import RayFleetEffects._
 
-  private val log = LoggerFactory.getLogger(classOf[NativeRayCluster])
+  private val log = LoggerFactory.getLogger(classOf[RayFleetEffects])
+  private val connection = new RayConnection(address, spec.id)
   private lazy val watch = new ActorWatch
   private lazy val here: NodeResources = {
     val id = Ray.getRuntimeContext.getCurrentNodeId.toString
-    nodes().find(_.id == id).getOrElse(throw new IllegalStateException(s"the cluster does not list this node: $id"))
+    nodes().find(_.id == id).getOrElse(throw new IllegalStateException(s"The cluster does not list this node: $id"))
   }
-  @volatile private var joined = false
 
-  override def connect(): Unit =
-    if (!Ray.isInitialized) {
-      probe()
-      Map(
-        "ray.address" -> Some(address),
-        "ray.job.code-search-path" -> Some(System.getProperty("ray.job.code-search-path", jarOf(getClass))),
-        "ray.job.namespace" -> Some(System.getProperty("ray.job.namespace", spec.id))).foreach { case (key, value) =>
-        value.foreach(System.setProperty(key, _))
-      }
-      join()
-      joined = true
-    }
+  override def connect(): Unit = connection.open()
 
   override def nodes(): Vector[NodeResources] =
     Ray.getRuntimeContext.getAllNodeInfo.asScala.toVector.filter(_.isAlive).map { node =>
@@ -46,15 +33,15 @@ private[lifecycle] final class NativeRayCluster(address: String, spec: Applicati
       NodeResources(node.nodeId.toString, node.nodeAddress, total)
     }
 
-  override def hasRoom(demand: Map[String, Double]): Boolean = {
+  override def hasCapacity(demand: Map[String, Double]): Boolean = {
     val bundle = demand.filter(_._2 > 0).map { case (name, amount) => name -> Double.box(amount) }.asJava
     val group = PlacementGroups.createPlacementGroup(
       new PlacementGroupCreationOptions.Builder()
-        .setName(s"${spec.id}-probe-${System.nanoTime}")
+        .setName(s"${spec.id}-capacity-check-${System.nanoTime}")
         .setBundles(java.util.List.of(bundle))
         .setStrategy(PlacementStrategy.PACK)
         .build())
-    try group.`wait`(RoomSeconds)
+    try group.`wait`(CapacitySeconds)
     finally PlacementGroups.removePlacementGroup(group.getId)
   }
 
@@ -70,21 +57,21 @@ private[lifecycle] final class NativeRayCluster(address: String, spec: Applicati
         bundle.getOrElse(-1)))
     watch.add(RayActors.place(actor)) {
       case Success(bytes) => post(FleetEvent.Booted(id, ExecutorPlace.decode(bytes)))
-      case died => post(FleetEvent.Ended(id, Left(ActorWatch.account(died))))
+      case died => post(FleetEvent.Ended(id, Left(ActorWatch.describe(died))))
     }
     new RemoteExecutor {
       override def start(launch: ExecutorLaunch): Unit =
         watch.add(RayActors.run(actor, launch.encoded)) { answer =>
           post(FleetEvent.Ended(
             id,
-            answer.map(ExecutorOutcome.decode).toEither.left.map(_ => ActorWatch.account(answer))))
+            answer.map(ExecutorOutcome.decode).toEither.left.map(_ => ActorWatch.describe(answer))))
         }
       override def kill(): Unit = end(actor, s"executor $id")
     }
   }
 
-  override def startAppMaster(generation: Int, post: FleetEvent => Unit): RemoteAppMaster = {
-    val suffix = if (generation == 1) "" else s"-$generation"
+  override def startAppMaster(incarnation: Int, post: FleetEvent => Unit): RemoteAppMaster = {
+    val suffix = if (incarnation == 1) "" else s"-$incarnation"
     val actor = RayActors.createAppMaster(
       new RayActors.Request(
         s"raydp-${spec.id.stripPrefix("raydp-")}-master$suffix",
@@ -93,106 +80,69 @@ private[lifecycle] final class NativeRayCluster(address: String, spec: Applicati
         Map.empty[String, String].asJava,
         "",
         -1))
-    watch.add(RayActors.end(actor))(answer => post(FleetEvent.AppMasterLost(generation, ActorWatch.account(answer))))
+    watch.add(RayActors.end(actor))(answer => post(FleetEvent.AppMasterLost(incarnation, ActorWatch.describe(answer))))
     new RemoteAppMaster {
       override def decide(snapshot: FleetSnapshot, timeoutMillis: Long): Decision =
         try AppMasterCall.result(Ray.get(RayActors.decide(actor, SnapshotCodec.encode(snapshot)), timeoutMillis))
-        catch { case NonFatal(error) => throw new RemoteCallException(ActorWatch.account(error), error) }
+        catch { case NonFatal(error) => throw new RemoteCallException(ActorWatch.describe(error), error) }
       override def kill(): Unit = end(actor, "the AppMaster")
     }
   }
 
   override def startShuffleService(
-      number: Int,
+      serviceId: Int,
       host: String,
       service: ShuffleServiceSpec,
       launch: ShuffleServiceLaunch,
       post: FleetEvent => Unit): RemoteShuffleService = {
     val actor = RayActors.createShuffleService(
       new RayActors.Request(
-        s"raydp-${spec.id.stripPrefix("raydp-")}-shuffle-service-$number",
+        s"raydp-${spec.id.stripPrefix("raydp-")}-shuffle-service-$serviceId",
         boxed(Map("memory" -> service.memory.toDouble, s"node:$host" -> NodeShare)),
         service.javaOptions.asJava,
         Map.empty[String, String].asJava,
         "",
         -1))
-    val lost = (reason: String) => post(FleetEvent.ShuffleServiceLost(number, reason))
-    watch.add(RayActors.serviceEnd(actor))(answer => lost(ActorWatch.account(answer)))
+    val lost = (reason: String) => post(FleetEvent.ShuffleServiceLost(serviceId, reason))
+    watch.add(RayActors.serviceEnd(actor))(answer => lost(ActorWatch.describe(answer)))
     watch.add(RayActors.start(actor, launch.encoded)) {
       case Success(bytes) =>
-        ShuffleServiceAnswer.decode(bytes).port.fold(lost, port => post(FleetEvent.ShuffleServiceReady(number, port)))
-      case died => lost(ActorWatch.account(died))
+        ShuffleServiceAnswer.decode(bytes).port
+          .fold(lost, port => post(FleetEvent.ShuffleServiceReady(serviceId, port)))
+      case died => lost(ActorWatch.describe(died))
     }
     new RemoteShuffleService {
       override def kill(): Unit = end(actor, s"the shuffle service of $host")
     }
   }
 
-  /** On the driver's node, unless a custom resource says where. */
+  /** On the driver's node, unless a custom resource names another place. */
   private def appMasterDemand: Map[String, Double] = {
     val asked = spec.appMaster.demand.filter { case (name, amount) => amount > 0 || name == "CPU" }
     if (asked.keys.exists(!StandardResources(_))) asked else asked + (s"node:${here.address}" -> NodeShare)
   }
 
-  override def close(): Unit =
-    if (joined) {
-      joined = false
-      watch.close()
-      Ray.shutdown()
-    }
+  override def close(): Unit = connection.close(() => watch.close())
 
   private def end(actor: ActorHandle[_], what: String): Unit =
     try (actor: BaseActorHandle).kill(true)
-    catch { case NonFatal(error) => log.debug(s"$what was gone already", error) }
-
-  /** Looks whether something listens, since Ray's own attempt takes minutes to give up or ends the process. */
-  private def probe(): Unit = {
-    val colon = address.lastIndexOf(':')
-    val socket = new Socket
-    try {
-      val host = address.substring(0, colon).stripPrefix("[").stripSuffix("]")
-      socket.connect(new InetSocketAddress(host, address.substring(colon + 1).toInt), ProbeMillis)
-    } catch {
-      case error @ (_: java.io.IOException | _: RuntimeException) => throw unreachable(error.toString, Some(error))
-    } finally socket.close()
-  }
-
-  private def join(): Unit = {
-    RayInternals.keepDriverLogging()
-    Option(System.getProperty("raydp.ray.session-dir")).foreach(RayInternals.loadNativeLibrary)
-    val thread = Executors.newSingleThreadExecutor { task =>
-      val joining = new Thread(task, "raydp-ray-init")
-      joining.setDaemon(true)
-      joining
-    }
-    val attempt: Callable[Unit] = () => RayInternals.join()
-    try thread.submit(attempt).get(JoinMillis, TimeUnit.MILLISECONDS)
-    catch {
-      case error: ExecutionException => throw unreachable(ActorWatch.account(error.getCause), Some(error.getCause))
-      case error: TimeoutException => throw unreachable(s"no answer within ${JoinMillis / 1000} s", Some(error))
-    } finally thread.shutdown()
-  }
-
-  private def unreachable(reason: String, cause: Option[Throwable]) =
-    new RayApplicationException(FailureKind.RayUnreachable, LifecycleMessages.unreachable(address, reason), cause)
+    catch { case NonFatal(error) => log.debug(s"$what was already gone", error) }
 }
 
-private[lifecycle] object NativeRayCluster {
-  private val ProbeMillis = 5000
-  private val JoinMillis = 60000L
-  private val RoomSeconds = 10
+private[lifecycle] object RayFleetEffects {
+  private val CapacitySeconds = 10
 
-  /** Ties an actor to a node, and is too little to matter to anybody else. */
+  /** Ties an actor to a node, and is too small to matter to anyone else. */
   private val NodeShare = 0.001
 
   private val StandardResources = Set("CPU", "GPU", "memory")
 
-  /** A small JVM: it answers a few calls a second at most, and starts beside the driver and the executors. */
+  /** A small JVM: it answers at most a few calls per second, and starts while the driver and the executors start. */
   private def appMasterJavaOptions: Vector[String] = Vector(
     "-cp",
-    Vector(getClass, classOf[Option[_]], classOf[Ray]).map(jarOf).mkString(File.pathSeparator),
+    Vector(getClass, classOf[Option[_]], classOf[Ray]).map(RayConnection.jarOf).mkString(File.pathSeparator),
     ApplicationSpec.LoggingOption + RaydpConfiguration.ExecutorLogging.default.mkString,
-    "-Draydp.role=app-master", // says in a list of processes which one this is
+    "-Draydp.role=app-master", // names the process in a list of processes
     "-Xmx64m",
     "-Xss512k",
     "-XX:+UseSerialGC",
@@ -200,7 +150,7 @@ private[lifecycle] object NativeRayCluster {
     "-XX:CICompilerCount=1",
     "-XX:-UsePerfData") ++ ModuleOptions
 
-  /** What Ray needs on JDK 17 to serialise the exceptions of its own calls. */
+  /** Ray needs these on JDK 17 to serialize the exceptions of its own calls. */
   private val ModuleOptions = Vector(
     "java.lang",
     "java.lang.invoke",
@@ -213,8 +163,6 @@ private[lifecycle] object NativeRayCluster {
     "java.io",
     "java.time",
     "sun.nio.ch").map(name => s"--add-opens=java.base/$name=ALL-UNNAMED")
-
-  private def jarOf(of: Class[_]): String = Path.of(of.getProtectionDomain.getCodeSource.getLocation.toURI).toString
 
   private def boxed(amounts: Map[String, Double]): java.util.Map[String, java.lang.Double] =
     amounts.map { case (name, amount) => name -> Double.box(amount) }.asJava

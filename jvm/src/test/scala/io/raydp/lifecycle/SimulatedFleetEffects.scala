@@ -5,18 +5,20 @@ import java.util.concurrent.atomic.{AtomicBoolean, AtomicInteger}
 
 import scala.jdk.CollectionConverters._
 
+import io.raydp.process.{ExecutorLaunch, ExecutorOutcome, ExecutorPlace, ShuffleServiceLaunch}
+
 /**
- * Stands where Ray stands: actors are entries in a table, and a test says what becomes of them. Everything on this
- * side of Ray, the AppMaster's decision included, is the real thing.
+ * Takes the place of Ray: actors are entries in a table, and a test says what happens to them. Everything on this side
+ * of Ray, including the AppMaster's decision, is real.
  */
-private[lifecycle] final class SimulatedRayCluster(slots: Int = Int.MaxValue) extends RayCluster {
+private[lifecycle] final class SimulatedFleetEffects(slots: Int = Int.MaxValue) extends FleetEffects {
   final class Executor(val id: Int, val post: FleetEvent => Unit) extends RemoteExecutor {
     val killed = new AtomicBoolean
     val started = new AtomicBoolean
     override def start(launch: ExecutorLaunch): Unit = {
       started.set(true)
       launches.put(id, launch)
-      SimulatedRayCluster.this.join(this)
+      SimulatedFleetEffects.this.join(this)
     }
     override def kill(): Unit = {
       killed.set(true)
@@ -24,7 +26,7 @@ private[lifecycle] final class SimulatedRayCluster(slots: Int = Int.MaxValue) ex
     }
   }
 
-  final class AppMaster(val generation: Int, val post: FleetEvent => Unit) extends RemoteAppMaster {
+  final class AppMaster(val incarnation: Int, val post: FleetEvent => Unit) extends RemoteAppMaster {
     private val dead = new CountDownLatch(1)
     override def decide(snapshot: FleetSnapshot, timeoutMillis: Long): Decision = {
       decisions.incrementAndGet()
@@ -35,16 +37,20 @@ private[lifecycle] final class SimulatedRayCluster(slots: Int = Int.MaxValue) ex
       AppMasterCall.result(AppMasterCall.answer(SnapshotCodec.encode(snapshot)))
     }
     override def kill(): Unit = dead.countDown()
+
+    /** Like Ray, reports the death for each call that waits: a decision, which reports itself, and the call of its end. */
     def die(): Unit = {
       dead.countDown()
-      post(FleetEvent.AppMasterLost(generation, "killed by the test"))
+      post(FleetEvent.AppMasterLost(incarnation, "killed by the test"))
+      post(FleetEvent.AppMasterLost(incarnation, "killed by the test"))
     }
+    def isDead: Boolean = dead.getCount == 0
   }
 
   final class ShuffleService(val number: Int, val host: String, post: FleetEvent => Unit) extends RemoteShuffleService {
     val killed = new AtomicBoolean
     override def kill(): Unit = killed.set(true)
-    def listen(): Unit = post(FleetEvent.ShuffleServiceReady(number, SimulatedRayCluster.ServicePort + number))
+    def listen(): Unit = post(FleetEvent.ShuffleServiceReady(number, SimulatedFleetEffects.ServicePort + number))
     def die(): Unit = post(FleetEvent.ShuffleServiceLost(number, "killed by the test"))
   }
 
@@ -59,6 +65,9 @@ private[lifecycle] final class SimulatedRayCluster(slots: Int = Int.MaxValue) ex
   /** While set, AppMasters do not answer. */
   val mute = new AtomicBoolean
 
+  /** While set, no AppMaster can be requested. */
+  val refusing = new AtomicBoolean
+
   /** While set, AppMasters die as soon as they are started. */
   val cursed = new AtomicBoolean
   @volatile var appMasters: Vector[AppMaster] = Vector.empty
@@ -69,7 +78,7 @@ private[lifecycle] final class SimulatedRayCluster(slots: Int = Int.MaxValue) ex
   override def connect(): Unit = ()
   override def nodes(): Vector[NodeResources] =
     Vector(NodeResources("ab", "10.0.0.1", Map("CPU" -> 1e6, "memory" -> 1e18)))
-  override def hasRoom(demand: Map[String, Double]): Boolean = living.size < slots
+  override def hasCapacity(demand: Map[String, Double]): Boolean = living.size < slots
 
   override def launch(id: Int, bundle: Option[Int], post: FleetEvent => Unit): RemoteExecutor = {
     bundle.foreach(bundles.put(id, _))
@@ -80,8 +89,11 @@ private[lifecycle] final class SimulatedRayCluster(slots: Int = Int.MaxValue) ex
     executor
   }
 
-  override def startAppMaster(generation: Int, post: FleetEvent => Unit): RemoteAppMaster = {
-    val started = new AppMaster(generation, post)
+  override def startAppMaster(incarnation: Int, post: FleetEvent => Unit): RemoteAppMaster = {
+    // Like Ray, reports some deaths late, when a successor has started.
+    appMasters.filter(_.isDead).foreach(old => post(FleetEvent.AppMasterLost(old.incarnation, "reported late")))
+    if (refusing.get) throw new IllegalStateException("Ray takes no request")
+    val started = new AppMaster(incarnation, post)
     appMasters = appMasters :+ started
     if (cursed.get) started.die()
     started
@@ -111,6 +123,6 @@ private[lifecycle] final class SimulatedRayCluster(slots: Int = Int.MaxValue) ex
     if (living.size <= slots) executor.post(FleetEvent.Registered(executor.id))
 }
 
-private[lifecycle] object SimulatedRayCluster {
+private[lifecycle] object SimulatedFleetEffects {
   val ServicePort = 7000
 }
