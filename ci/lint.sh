@@ -35,6 +35,8 @@ step "C++: clang-tidy"
 bash ci/clang-tidy.sh
 step "Scala: scalafmt"
 scalafmt scalafmtCheck
+step "JVM: directions of imports"
+python ci/check-packages.py
 step "Rust: rustfmt"
 if command -v rustfmt >/dev/null; then
   cargo fmt --manifest-path native/Cargo.toml --check
