@@ -214,8 +214,8 @@ object RaydpConfiguration {
     "spark.raydp.metrics",
     "true or false",
     Some("true"),
-    "Give the metrics of Spark's driver and executors to Ray, whose agent on the driver's node exports them beside " +
-      "its own. Without effect where there is no such agent (it comes with `ray[default]`).",
+    "Export the metrics of Spark's driver and executors through Ray's metrics agent on the driver's node. No effect if " +
+      "there is no such agent (it is part of `ray[default]`).",
     "2.0.0",
     Setting.boolean)
 
