@@ -20,7 +20,7 @@ from raydp._application.status import (
 JVM = Path(__file__).parents[2] / "jvm/src/main/scala/io/raydp/lifecycle"
 PENDING = {
     "id": "2",
-    "state": "requested",
+    "state": "pending",
     "leaving": False,
     "node": None,
     "host": None,

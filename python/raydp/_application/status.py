@@ -30,8 +30,8 @@ class ApplicationPhase(StrEnum):
 class ExecutorState(StrEnum):
     """What an executor does. The values are those of the JVM's ``ExecutorPhase``, and ``lost``."""
 
-    PENDING = "requested"
-    STARTING = "booting"
+    PENDING = "pending"
+    STARTING = "starting"
     REGISTERED = "registered"
     LOST = "lost"
 

@@ -48,7 +48,7 @@ final case class ApplicationStatus(
 
   def totals: ExecutorTotals = {
     val (leaving, staying) = executors.partition(_.leaving)
-    val pending = staying.count(executor => ApplicationStatus.Pending(executor.state))
+    val pending = staying.count(executor => ApplicationStatus.NotRegistered(executor.state))
     ExecutorTotals(desired, pending, staying.count(_.state == ExecutorPhase.Registered.name), leaving.size)
   }
 
@@ -79,7 +79,7 @@ final case class ApplicationStatus(
 
 object ApplicationStatus {
 
-  private val Pending = Set[String](ExecutorPhase.Requested.name, ExecutorPhase.Booting.name)
+  private val NotRegistered = Set[String](ExecutorPhase.Pending.name, ExecutorPhase.Starting.name)
 
   /** The status when there is no application. */
   val none: ApplicationStatus =

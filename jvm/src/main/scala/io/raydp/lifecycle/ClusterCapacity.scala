@@ -28,7 +28,7 @@ private[lifecycle] final class ClusterCapacity(
 
   /** While an executor waits for resources, looks up the nodes regularly, and warns once after a long wait. */
   def watch(fleet: FleetSnapshot): Unit = {
-    val waiting = fleet.executors.filter(_.phase == ExecutorPhase.Requested)
+    val waiting = fleet.executors.filter(_.phase == ExecutorPhase.Pending)
     if (waiting.isEmpty) due = None
     else if (due.forall(_ <= fleet.now)) {
       if (due.isDefined) lookUpNodes()

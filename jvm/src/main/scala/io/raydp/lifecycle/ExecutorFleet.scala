@@ -174,9 +174,9 @@ private[lifecycle] final class ExecutorFleet(val spec: ApplicationSpec, effects:
     case Decommissioned(ids) =>
       snapshot = ids.foldLeft(snapshot)(_.leaving(_))
       ids.filter(snapshot.contains).foreach(id => board.happened(s"executor $id gets no more tasks"))
-    case Booted(id, place) if snapshot.contains(id) =>
-      members.booted(id, place)
-      snapshot = snapshot.booted(id)
+    case ProcessStarted(id, place) if snapshot.contains(id) =>
+      members.processStarted(id, place)
+      snapshot = snapshot.processStarted(id)
       board.happened(s"executor $id has a process on $place")
     case Registered(id) if snapshot.contains(id) =>
       snapshot = snapshot.registered(id)
@@ -205,7 +205,7 @@ private[lifecycle] final class ExecutorFleet(val spec: ApplicationSpec, effects:
         executors.foreach(lostSilently(_, description))
         members.filesLost(host, description)
       }
-    case _: Booted | _: Registered | Stop =>
+    case _: ProcessStarted | _: Registered | Stop =>
   }
 
   private def answered(incarnation: Int, decision: Decision): Unit = appMaster.answered(incarnation) match {
@@ -238,7 +238,7 @@ private[lifecycle] final class ExecutorFleet(val spec: ApplicationSpec, effects:
       snapshot = snapshot.launched
       board.happened(s"executor $id requested")
     case Action.Kill(id, why) => snapshot.executor(id).foreach(kill(_, why))
-    case Action.CheckCapacity(id) if snapshot.executor(id).exists(_.phase == ExecutorPhase.Requested) =>
+    case Action.CheckCapacity(id) if snapshot.executor(id).exists(_.phase == ExecutorPhase.Pending) =>
       lost(id, Loss.Intended, ExecutorOutcome(0, byApplication = false, LifecycleMessages.checksCapacity))
       snapshot = snapshot.checkingCapacity
       capacity.check(id)
@@ -254,10 +254,10 @@ private[lifecycle] final class ExecutorFleet(val spec: ApplicationSpec, effects:
         executor.id,
         Loss.Intended,
         ExecutorOutcome(1, byApplication = false, "Its connection to the driver was lost"))
-    case KillReason.NotRegistered if executor.phase == ExecutorPhase.Booting =>
+    case KillReason.NotRegistered if executor.phase == ExecutorPhase.Starting =>
       val reason = LifecycleMessages.notRegistered(executor.id, spec.policy.startTimeout, members.placeOf(executor.id))
       lost(executor.id, Loss.TimedOut(reason), ExecutorOutcome(1, byApplication = false, reason))
-    case KillReason.NoProcess if executor.phase == ExecutorPhase.Requested =>
+    case KillReason.NoProcess if executor.phase == ExecutorPhase.Pending =>
       val reason = LifecycleMessages.noProcess(executor.id, spec.policy.startTimeout, LifecycleMessages.capacityInGroup)
       lost(executor.id, Loss.NoProcess(reason), ExecutorOutcome(1, byApplication = false, reason))
     case _ => undecided = true

@@ -23,7 +23,7 @@ private[lifecycle] trait FleetEffects {
   def hasCapacity(demand: Map[String, Double]): Boolean
 
   /**
-   * Requests the actor of an executor. `post` receives Booted and Ended.
+   * Requests the actor of an executor. `post` receives ProcessStarted and Ended.
    *
    * @param bundle index in the application's placement group, if it has one
    */

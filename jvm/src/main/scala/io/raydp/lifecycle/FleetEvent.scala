@@ -21,7 +21,7 @@ private[lifecycle] object FleetEvent {
   final case class Decommissioned(ids: Seq[Int]) extends FleetEvent
 
   /** An executor's process runs. */
-  final case class Booted(id: Int, place: ExecutorPlace) extends FleetEvent
+  final case class ProcessStarted(id: Int, place: ExecutorPlace) extends FleetEvent
 
   /** An executor has joined the driver and can run tasks. */
   final case class Registered(id: Int) extends FleetEvent

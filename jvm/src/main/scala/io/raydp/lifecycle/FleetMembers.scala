@@ -39,7 +39,7 @@ private[lifecycle] final class FleetMembers(spec: ApplicationSpec, effects: Flee
     start(id)
   }
 
-  def booted(id: Int, place: ExecutorPlace): Unit = {
+  def processStarted(id: Int, place: ExecutorPlace): Unit = {
     members.updateWith(id)(_.map(_.copy(place = Some(place))))
     serve(place)
     start(id)
@@ -104,7 +104,7 @@ private[lifecycle] final class FleetMembers(spec: ApplicationSpec, effects: Flee
 
   private def startAll(): Unit = members.keys.toVector.sorted.foreach(start)
 
-  /** With shuffle services, the executor's host must be known first. Without, Ray keeps the call until it boots. */
+  /** With shuffle services, the executor's host must be known first. Without, Ray keeps the call until its process starts. */
   private def settingsOf(member: Member): Option[Map[String, String]] =
     if (spec.shuffleService.isEmpty) Some(Map.empty) else member.place.flatMap(place => services.settings(place.host))
 

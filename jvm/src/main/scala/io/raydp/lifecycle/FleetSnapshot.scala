@@ -8,15 +8,15 @@ sealed abstract class ExecutorPhase(val code: Byte, val name: String)
 object ExecutorPhase {
 
   /** Ray has its request but has not started its process yet: resources may not be free. */
-  case object Requested extends ExecutorPhase(0, "requested")
+  case object Pending extends ExecutorPhase(0, "pending")
 
   /** Its process runs, but has not joined the driver yet. */
-  case object Booting extends ExecutorPhase(1, "booting")
+  case object Starting extends ExecutorPhase(1, "starting")
 
   /** It is registered with the driver's scheduler and can run tasks. */
   case object Registered extends ExecutorPhase(2, "registered")
 
-  val all: Vector[ExecutorPhase] = Vector(Requested, Booting, Registered)
+  val all: Vector[ExecutorPhase] = Vector(Pending, Starting, Registered)
 }
 
 /**
@@ -151,9 +151,9 @@ final case class FleetSnapshot(
 
   /** The next executor was requested from Ray. */
   def launched: FleetSnapshot =
-    copy(executors = executors :+ ObservedExecutor(nextId, Requested, now), nextId = nextId + 1)
+    copy(executors = executors :+ ObservedExecutor(nextId, Pending, now), nextId = nextId + 1)
 
-  def booted(id: Int): FleetSnapshot = advanced(id, Booting)
+  def processStarted(id: Int): FleetSnapshot = advanced(id, Starting)
 
   /** An executor joined: starts succeed again. */
   def registered(id: Int): FleetSnapshot =
@@ -208,7 +208,7 @@ final case class FleetSnapshot(
 
   /** Whether an executor is requested that no node could hold even if it were empty. */
   private def infeasible: Boolean =
-    nodes.nonEmpty && executors.exists(_.phase == Requested) && demand.exists(need => !nodes.exists(_.couldHold(need)))
+    nodes.nonEmpty && executors.exists(_.phase == Pending) && demand.exists(need => !nodes.exists(_.couldHold(need)))
 
   private def withFeasibility: FleetSnapshot =
     copy(infeasibleSince = if (infeasible) infeasibleSince.orElse(Some(now)) else None)

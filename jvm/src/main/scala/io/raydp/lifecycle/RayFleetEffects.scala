@@ -56,7 +56,7 @@ private[lifecycle] final class RayFleetEffects(address: String, spec: Applicatio
         executor.placement.map(_.groupId).getOrElse(""),
         bundle.getOrElse(-1)))
     watch.add(RayActors.place(actor)) {
-      case Success(bytes) => post(FleetEvent.Booted(id, ExecutorPlace.decode(bytes)))
+      case Success(bytes) => post(FleetEvent.ProcessStarted(id, ExecutorPlace.decode(bytes)))
       case died => post(FleetEvent.Ended(id, Left(ActorWatch.describe(died))))
     }
     new RemoteExecutor {

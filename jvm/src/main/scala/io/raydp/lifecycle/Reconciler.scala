@@ -74,7 +74,7 @@ object Reconciler {
   private def overdue(fleet: FleetSnapshot): Vector[Kill] = fleet.executors.collect {
     case executor if executor.departure.exists(_.deadline.exists(_ <= fleet.now)) =>
       Kill(executor.id, KillReason.Overdue)
-    case ObservedExecutor(id, Booting, since, None) if fleet.now - since >= fleet.policy.startTimeout =>
+    case ObservedExecutor(id, Starting, since, None) if fleet.now - since >= fleet.policy.startTimeout =>
       Kill(id, KillReason.NotRegistered)
   }
 
@@ -89,7 +89,7 @@ object Reconciler {
     }
 
   private def waitedEnough(fleet: FleetSnapshot, executor: ObservedExecutor): Boolean =
-    executor.phase == Requested && patienceEnds(fleet, executor).exists(_ <= fleet.now)
+    executor.phase == Pending && patienceEnds(fleet, executor).exists(_ <= fleet.now)
 
   private def patienceEnds(fleet: FleetSnapshot, request: ObservedExecutor): Option[Long] = fleet.capacityCheck match {
     case CapacityCheck.NotStarted => Some(request.since + fleet.policy.startTimeout)
@@ -97,7 +97,7 @@ object Reconciler {
     case CapacityCheck.Finished(at) => Some(math.max(request.since, at) + fleet.policy.startTimeout)
   }
 
-  /** Withdraws requests before it kills booting executors. Registered executors are ended only when Spark says so. */
+  /** Withdraws requests before it kills starting executors. Registered executors are ended only when Spark says so. */
   private def surplus(fleet: FleetSnapshot): Vector[Kill] = {
     val excess = fleet.kept.size - fleet.desired
     fleet.kept
@@ -117,8 +117,8 @@ object Reconciler {
   private def deadlines(fleet: FleetSnapshot): Vector[Long] =
     fleet.executors.flatMap {
       case ObservedExecutor(_, _, _, Some(departure)) => departure.deadline
-      case ObservedExecutor(_, Booting, since, None) => Some(since + fleet.policy.startTimeout)
-      case request @ ObservedExecutor(_, Requested, _, None) => patienceEnds(fleet, request)
+      case ObservedExecutor(_, Starting, since, None) => Some(since + fleet.policy.startTimeout)
+      case request @ ObservedExecutor(_, Pending, _, None) => patienceEnds(fleet, request)
       case _ => None
     } ++
       fleet.infeasibleSince.map(_ + fleet.policy.infeasibleTimeout) ++

@@ -236,7 +236,7 @@ final class ExecutorFleetSuite extends AnyFunSuite {
   test("executors join once the shuffle service of their host listens, and know its port") {
     val cluster = new SimulatedFleetEffects
     running(2, cluster, settings = shuffleService) { application =>
-      application.await("two processes")(_.executors.count(_.state == "booting") == 2)
+      application.await("two processes")(_.executors.count(_.state == "starting") == 2)
       val service = cluster.services.take()
       assert(service.host == "10.0.0.1" && cluster.launches.isEmpty)
       service.listen()

@@ -32,7 +32,7 @@ final class FleetSimulation(seed: Long, policy: FleetPolicy) {
         fleet = fleet.lost(executor.id, Loss.Explained("it has finished its tasks"), finished)
       }
       if (failure.isEmpty) fleet.executors.filter(_.departure.isEmpty).foreach { executor =>
-        fleet = fleet.booted(executor.id).registered(executor.id)
+        fleet = fleet.processStarted(executor.id).registered(executor.id)
       }
     }
   }
@@ -55,8 +55,8 @@ final class FleetSimulation(seed: Long, policy: FleetPolicy) {
 
   private def happen(kind: Int): Unit = kind match {
     case 0 => fleet = fleet.desiring(random.nextInt(6))
-    case 1 | 2 => pick(_.phase == ExecutorPhase.Requested).foreach(id => fleet = fleet.booted(id))
-    case 3 | 4 => pick(_.phase == ExecutorPhase.Booting).foreach(id => fleet = fleet.registered(id))
+    case 1 | 2 => pick(_.phase == ExecutorPhase.Pending).foreach(id => fleet = fleet.processStarted(id))
+    case 3 | 4 => pick(_.phase == ExecutorPhase.Starting).foreach(id => fleet = fleet.registered(id))
     case 5 => pick(_ => true).foreach(id => fleet = fleet.lost(id, Loss.Unexplained("killed"), finished))
     case 6 => pick(_ => true).foreach { id =>
         fleet = if (random.nextInt(3) == 0) fleet.leaving(id) else fleet.mustLeave(id, random.nextBoolean())

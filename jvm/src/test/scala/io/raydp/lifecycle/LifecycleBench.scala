@@ -80,7 +80,7 @@ object LifecycleBench {
   private def almostComplete(count: Int): FleetSnapshot = {
     val policy = FleetPolicy(120000, 20000, 5)
     val empty = FleetSnapshot.initial(0, count, Some(Map("CPU" -> 1.0, "memory" -> 1e9)), policy)
-    (1 until count).foldLeft(empty)((fleet, id) => fleet.launched.booted(id).registered(id))
+    (1 until count).foldLeft(empty)((fleet, id) => fleet.launched.processStarted(id).registered(id))
   }
 
   private def timed(action: => Unit)(end: => Unit): Long = {

@@ -26,34 +26,34 @@ final class ReconcilerSuite extends AnyFunSuite {
   }
 
   test("a lost executor is replaced at once, by another id") {
-    val fleet = perform(fresh(2)).booted(1).registered(1).booted(2).registered(2)
+    val fleet = perform(fresh(2)).processStarted(1).registered(1).processStarted(2).registered(2)
     assert(Reconciler.decide(fleet.lost(1, Loss.Unexplained("killed"), 5)).actions == Vector(Launch(3)))
   }
 
   test("an AppMaster that knows nothing but the snapshot doubles nothing") {
-    val fleet = perform(fresh(4)).booted(1).registered(1)
+    val fleet = perform(fresh(4)).processStarted(1).registered(1)
     val replaced = SnapshotCodec.decode(SnapshotCodec.encode(fleet))
     assert(Reconciler.decide(replaced).actions.isEmpty)
   }
 
-  test("scale-down withdraws requests first, then executors that boot, and never ends one that works") {
-    val fleet = perform(fresh(4)).booted(1).registered(1).booted(2).desiring(2)
+  test("scale-down withdraws requests first, then executors that start, and never ends one that works") {
+    val fleet = perform(fresh(4)).processStarted(1).registered(1).processStarted(2).desiring(2)
     assert(Reconciler.decide(fleet).actions == Vector(Kill(4, KillReason.Surplus), Kill(3, KillReason.Surplus)))
     assert(Reconciler.decide(fleet.desiring(1)).actions.size == 3)
     assert(Reconciler.decide(fleet.desiring(0)).actions.collect { case Kill(id, _) => id }.toSet == Set(2, 3, 4))
   }
 
   test("an executor that must leave is killed when its grace is over, and replaced before that") {
-    val fleet = perform(fresh(1)).booted(1).registered(1).mustLeave(1, intended = true)
+    val fleet = perform(fresh(1)).processStarted(1).registered(1).mustLeave(1, intended = true)
     assert(Reconciler.decide(fleet).actions == Vector(Launch(2)))
     assert(Reconciler.decide(fleet.launched).wakeAt.contains(1000 + policy.killGrace))
     assert(Reconciler.decide(fleet.launched.at(1000 + policy.killGrace)).actions == Vector(Kill(1, KillReason.Overdue)))
   }
 
   test("an executor that may finish its tasks is replaced at once, and ended only when its connection is gone") {
-    val fleet = perform(fresh(1)).booted(1).registered(1).leaving(1)
+    val fleet = perform(fresh(1)).processStarted(1).registered(1).leaving(1)
     assert(Reconciler.decide(fleet).actions == Vector(Launch(2)))
-    val much = fleet.launched.booted(2).registered(2).at(1000 * 3600 * 24)
+    val much = fleet.launched.processStarted(2).registered(2).at(1000 * 3600 * 24)
     assert(Reconciler.decide(much) == Decision(Vector.empty, None))
     val cut = much.mustLeave(1, intended = false)
     assert(cut.executors.head.departure.exists(_.intended), "its end is no loss")
@@ -76,7 +76,7 @@ final class ReconcilerSuite extends AnyFunSuite {
   }
 
   test("failed starts do not end an application in which an executor works") {
-    val fleet = (1 to 5).foldLeft(perform(fresh(2)).booted(1).registered(1)) { (state, _) =>
+    val fleet = (1 to 5).foldLeft(perform(fresh(2)).processStarted(1).registered(1)) { (state, _) =>
       state.lost(state.executors.last.id, Loss.Explained("no"), 0).launched
     }
     assert(!Reconciler.decide(fleet).actions.exists(_.isInstanceOf[Fail]))
@@ -85,11 +85,11 @@ final class ReconcilerSuite extends AnyFunSuite {
   test("a registration ends the count of failed starts") {
     val fleet = perform(fresh(2)).lost(2, Loss.Explained("no"), 0)
     assert(fleet.failures.count == 1)
-    assert(fleet.booted(1).registered(1).failures == StartFailures.none)
+    assert(fleet.processStarted(1).registered(1).failures == StartFailures.none)
   }
 
   test("an executor that does not register in time is given up") {
-    val fleet = perform(fresh(1)).booted(1)
+    val fleet = perform(fresh(1)).processStarted(1)
     assert(Reconciler.decide(fleet).wakeAt.contains(1000 + policy.startTimeout))
     assert(Reconciler.decide(fleet.at(1000 + policy.startTimeout)).actions == Vector(Kill(1, KillReason.NotRegistered)))
   }
@@ -114,7 +114,7 @@ final class ReconcilerSuite extends AnyFunSuite {
       case other => fail(s"expected a failure, got $other")
     }
     val working =
-      perform(fresh(2)).booted(2).registered(2).lost(1, Loss.Intended, 0).checkingCapacity.capacityChecked(Some(
+      perform(fresh(2)).processStarted(2).registered(2).lost(1, Loss.Intended, 0).checkingCapacity.capacityChecked(Some(
         "no process"))
     assert(!Reconciler.decide(working).actions.exists(_.isInstanceOf[Fail]))
   }
@@ -144,7 +144,7 @@ final class ReconcilerSuite extends AnyFunSuite {
   }
 
   test("executors that vanish without any work done are counted, and work ends the count") {
-    val working = perform(fresh(1)).booted(1).registered(1)
+    val working = perform(fresh(1)).processStarted(1).registered(1)
     val one = working.lost(1, Loss.Unexplained("gone"), 0).launched.registered(2)
     assert(one.silentLosses == 1)
     val two = one.lost(2, Loss.Unexplained("gone"), 0).launched.registered(3)
@@ -154,7 +154,7 @@ final class ReconcilerSuite extends AnyFunSuite {
 
   test("events about executors that are not there change nothing") {
     val fleet = perform(fresh(1))
-    assert(fleet.booted(9).registered(9).mustLeave(9, intended = true).lost(9, Loss.Explained("x"), 0) == fleet)
+    assert(fleet.processStarted(9).registered(9).mustLeave(9, intended = true).lost(9, Loss.Explained("x"), 0) == fleet)
     val failing = fleet.lost(1, Loss.Explained("x"), 0)
     assert(failing.registered(1) == failing)
   }

@@ -85,7 +85,7 @@ private[lifecycle] final class SimulatedFleetEffects(slots: Int = Int.MaxValue) 
     requested.incrementAndGet()
     val executor = new Executor(id, post)
     living.put(id, executor)
-    if (living.size <= slots) post(FleetEvent.Booted(id, ExecutorPlace("ab", "10.0.0.1", id.toLong, 0, "")))
+    if (living.size <= slots) post(FleetEvent.ProcessStarted(id, ExecutorPlace("ab", "10.0.0.1", id.toLong, 0, "")))
     executor
   }
 
