@@ -52,7 +52,7 @@ def test_every_way_to_read_by_name(spark: SparkSession) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones(spark: SparkSession) -> None:
-    with pytest.raises(AnalysisException, match=r"no Ray Dataset of this name.*Registered: \[\], name: 'x'"):
+    with pytest.raises(AnalysisException, match=r"No Ray Dataset has this name.*Registered: \[\], name: 'x'"):
         spark.read.format("ray").load("x")
     raydp.register(numbers(1), "flights")
     raydp.register(numbers(1), "weather")

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["AgentAddress", "BlockOfPartition", "BlockSource", "DriverJvm", "ExportRequest", "ScanRequest"]
 
 _ERROR_TYPES: dict[str, type[RaydpError]] = {
-    "io.raydp.exchange.UnsupportedTypeException": UnsupportedTypeError,
+    "io.raydp.exchange.columns.UnsupportedTypeException": UnsupportedTypeError,
     "io.raydp.exchange.ExchangeException": ExchangeError,
 }
-_ERROR_IN_TEXT = re.compile(r"io\.raydp\.exchange\.(?:ExchangeException|UnsupportedTypeException): (.+)")
+_ERROR_IN_TEXT = re.compile(r"io\.raydp\.exchange\.(?:ExchangeException|columns\.UnsupportedTypeException): (.+)")
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,18 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongFunction;
 
 /**
- * An authenticated connection to the agent of this node, with the shared segments that were made on it. Used by one
- * thread at a time; only {@link #cancel} may come from another. Closing unmaps every segment, so whoever holds a
- * segment's address must be done with it.
+ * An authenticated connection to this node's agent, with the shared segments that were created on it. One thread at a
+ * time uses it; only {@link #cancel} may be called from another. Closing unmaps every segment, so nobody may use a
+ * segment's address after that.
  */
 public final class AgentConnection implements AutoCloseable {
   private static final Cleaner CLEANER = Cleaner.create();
+  private static final long SMALLEST_SEGMENT = 4096;
 
-  /** The native handle apart from the connection itself, so that the cleaner does not keep the latter alive. */
+  /** The native handle. Separate from the connection, which the cleaner would otherwise keep alive. */
   private static final class Handle implements Runnable {
     private final AtomicLong value;
 
@@ -34,7 +36,7 @@ public final class AgentConnection implements AutoCloseable {
     }
   }
 
-  /** A block that was sent and not reclaimed. */
+  /** A block that was sent and whose segment was not reclaimed yet. */
   private record Unstored(MappedSegment segment, long exportId, boolean reusable) {}
 
   private final String path;
@@ -43,10 +45,10 @@ public final class AgentConnection implements AutoCloseable {
   private final List<MappedSegment> idle = new ArrayList<>();
   private final Map<Long, Unstored> unstored = new HashMap<>();
 
-  /** Segments with a read on its way that nobody awaits any more. */
+  /** Segments of reads in flight whose replies nobody awaits. */
   private final Deque<MappedSegment> abandonedReads = new ArrayDeque<>();
 
-  // Guarded by this: a cancelling thread may free the connection only while its user is blocked in an await.
+  // Guarded by this: another thread may free the connection only while its user waits in the native library.
   private boolean awaiting;
   private boolean cancelled;
 
@@ -69,28 +71,28 @@ public final class AgentConnection implements AutoCloseable {
     return path;
   }
 
-  /** Whether the agent has closed this connection or died; does not wait. */
+  /** Whether the agent has closed this connection or died. Does not wait. */
   boolean isAgentGone() {
-    return NativeExchange.isAgentGone(open());
+    return NativeExchange.isAgentGone(requireOpen());
   }
 
-  /** Lends an idle segment of at least {@code bytes} bytes, or a new one in the place of idle ones that are too small. */
+  /** Lends a segment of at least {@code bytes} bytes: an idle one, or a new one that replaces an idle one. */
   public MappedSegment lend(long bytes) {
     return lend(bytes, Long.MAX_VALUE);
   }
 
   /**
-   * Lends a segment of about {@code bytes} bytes. A larger one will not do: an agent fills what it is given, while the
-   * segments of exports are mostly room that nobody touches.
+   * Lends a segment of about {@code bytes} bytes. It is never much larger, because an agent fills the whole segment of
+   * a read, while most of an export's segment is never touched.
    */
   public MappedSegment lendForRead(long bytes) {
     return lend(bytes, sizeFor(bytes));
   }
 
-  private MappedSegment lend(long bytes, long most) {
+  private MappedSegment lend(long minimum, long maximum) {
     MappedSegment best = null;
     for (MappedSegment candidate : idle) {
-      boolean fits = candidate.size() >= bytes && candidate.size() <= most;
+      boolean fits = candidate.size() >= minimum && candidate.size() <= maximum;
       if (fits && (best == null || candidate.size() < best.size())) {
         best = candidate;
       }
@@ -102,49 +104,44 @@ public final class AgentConnection implements AutoCloseable {
     if (!idle.isEmpty()) {
       drop(idle.remove(idle.size() - 1));
     }
-    long size = sizeFor(bytes);
-    long id = NativeExchange.createSegment(open(), size);
-    return new MappedSegment(id, size, NativeExchange.segmentAddress(open(), id));
+    long size = sizeFor(minimum);
+    long id = NativeExchange.createSegment(requireOpen(), size);
+    return new MappedSegment(id, size, NativeExchange.segmentAddress(requireOpen(), id));
   }
 
-  /** Powers of two, so that the segments of one export suit the next one's slightly larger layout. */
+  /** A power of two, so the segments of one export also fit the slightly larger layout of the next. */
   private static long sizeFor(long bytes) {
-    return Math.max(Long.highestOneBit(Math.max(bytes, 1) * 2 - 1), 4096);
+    return Math.max(Long.highestOneBit(Math.max(bytes, 1) * 2 - 1), SMALLEST_SEGMENT);
   }
 
-  /** Takes a lent segment back, its pages still warm. */
+  /** Takes a lent segment back for reuse, with its pages still warm. */
   public void giveBack(MappedSegment segment) {
     idle.add(segment);
   }
 
-  /** Ends a lent segment. */
+  /** Frees a lent segment. */
   public void drop(MappedSegment segment) {
-    NativeExchange.dropSegment(open(), segment.id());
+    NativeExchange.dropSegment(requireOpen(), segment.id());
   }
 
-  /** Gives physical pages of a lent segment back to the system. */
+  /** Returns physical pages of a lent segment to the system. */
   void trim(MappedSegment segment, long from, long to) {
-    NativeExchange.trimSegment(open(), segment.id(), from, to);
+    NativeExchange.trimSegment(requireOpen(), segment.id(), from, to);
   }
 
   /**
    * Sends the block in a lent segment. {@link #reclaim} takes the segment back.
    *
-   * @param reusable whether the segment is to be lent again afterwards
+   * @param reusable whether the segment may be lent again afterwards
    */
   void sendBlock(MappedSegment segment, long exportId, long rows, long[] nodes, boolean reusable) {
     unstored.put(segment.id(), new Unstored(segment, exportId, reusable));
-    NativeExchange.sendBlock(open(), segment.id(), exportId, rows, nodes);
+    NativeExchange.sendBlock(requireOpen(), segment.id(), exportId, rows, nodes);
   }
 
-  /** Waits until the agent promises to store a block: {segment id, index in the agent's stream}. */
-  long[] awaitAccepted(int timeoutMillis) {
-    long connection = beginAwait();
-    try {
-      return NativeExchange.awaitAccepted(connection, timeoutMillis);
-    } finally {
-      endAwait();
-    }
+  /** Waits until the agent promises to store a block. */
+  AcceptedBlock awaitAccepted(int timeoutMillis) {
+    return await(connection -> AcceptedBlock.of(NativeExchange.awaitAccepted(connection, timeoutMillis)));
   }
 
   /** How many blocks were sent whose segments have not been reclaimed. */
@@ -154,13 +151,7 @@ public final class AgentConnection implements AutoCloseable {
 
   /** Waits until the agent has stored one of the blocks, which were all accepted, and takes its segment back. */
   void reclaim(int timeoutMillis) {
-    long id;
-    long connection = beginAwait();
-    try {
-      id = NativeExchange.awaitAck(connection, timeoutMillis);
-    } finally {
-      endAwait();
-    }
+    long id = this.<Long>await(connection -> NativeExchange.awaitAck(connection, timeoutMillis));
     Unstored block = unstored.remove(id);
     if (block.reusable) {
       giveBack(block.segment);
@@ -173,21 +164,16 @@ public final class AgentConnection implements AutoCloseable {
    * Asks for rows of a block.
    *
    * @param columns indexes in the Dataset's schema
-   * @param selection what is wanted of nested columns; see {@link ColumnPruning}
+   * @param selection which parts of nested columns to read; see {@link ColumnPruning}
    */
   void requestRead(
       MappedSegment segment, long dataset, int block, long fromRow, long maxRows, int[] columns, int[] selection) {
-    NativeExchange.requestRead(open(), segment.id(), dataset, block, fromRow, maxRows, columns, selection);
+    NativeExchange.requestRead(requireOpen(), segment.id(), dataset, block, fromRow, maxRows, columns, selection);
   }
 
-  /** Waits for {segment id, status, from row, rows, total rows, needed bytes, nodes...}. */
-  long[] awaitRead(int timeoutMillis) {
-    long connection = beginAwait();
-    try {
-      return NativeExchange.awaitRead(connection, timeoutMillis);
-    } finally {
-      endAwait();
-    }
+  /** Waits for the reply to the oldest read in flight. */
+  ReadReply awaitRead(int timeoutMillis) {
+    return await(connection -> ReadReply.of(NativeExchange.awaitRead(connection, timeoutMillis)));
   }
 
   /** Abandons the read into this lent segment; {@link #drain} takes its reply. */
@@ -209,7 +195,7 @@ public final class AgentConnection implements AutoCloseable {
     }
   }
 
-  /** Called from any thread: the user of this connection fails in its next await, or at once in the current one. */
+  /** Makes the connection's user fail in the current wait, or in the next one. May be called from any thread. */
   public synchronized void cancel() {
     cancelled = true;
     if (awaiting) {
@@ -221,19 +207,29 @@ public final class AgentConnection implements AutoCloseable {
     return cancelled;
   }
 
+  /** Runs a native call that waits, which {@link #cancel} interrupts. */
+  private <T> T await(LongFunction<T> nativeCall) {
+    long connection = beginAwait();
+    try {
+      return nativeCall.apply(connection);
+    } finally {
+      endAwait();
+    }
+  }
+
   private synchronized long beginAwait() {
     if (cancelled) {
       throw new ExchangeException(ExchangeErrorCode.CANCELLED, "The task was cancelled. Agent: " + path);
     }
     awaiting = true;
-    return open();
+    return requireOpen();
   }
 
   private synchronized void endAwait() {
     awaiting = false;
   }
 
-  private long open() {
+  private long requireOpen() {
     long value = handle.value.get();
     if (value == 0) {
       throw new ExchangeException(

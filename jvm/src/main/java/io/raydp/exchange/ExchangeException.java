@@ -1,12 +1,12 @@
 package io.raydp.exchange;
 
-/** A failure of the exchange between this JVM and the agent of its node. */
+/** A failure of the exchange between this JVM and its node's agent. */
 public final class ExchangeException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
   private final ExchangeErrorCode code;
 
-  /** Called from the native library, which knows codes by their number. */
+  /** The native library calls this constructor with the code's number. */
   public ExchangeException(int code, String message) {
     this(ExchangeErrorCode.ofOrdinal(code), message);
   }

@@ -3,13 +3,13 @@ package io.raydp.exchange;
 import io.raydp.exchange.columns.BlockSink;
 import io.raydp.exchange.columns.ByteRanges;
 
-/** A shared memory segment, mapped here and by the agent for as long as its connection lasts or until it is dropped. */
+/** A shared memory segment, mapped here and by the agent until it is dropped or its connection closes. */
 public final class MappedSegment implements BlockSink.Segment {
   private final long id;
   private final long size;
   private final long address;
 
-  /** The parts of the sparse segment that have physical pages. */
+  /** The parts of this sparse segment that have physical pages. */
   private ByteRanges touched = new ByteRanges();
 
   MappedSegment(long id, long size, long address) {

@@ -1,9 +1,8 @@
 package io.raydp.exchange;
 
 /**
- * Every native method of the exchange, as translated by {@code native/bindings/jni_module.cc}. Connections are
- * handles owned by {@link AgentConnection}; nothing else calls these methods. All of them throw
- * {@link ExchangeException}.
+ * Every native method of the exchange; {@code native/bindings/jni_module.cc} implements them. {@link AgentConnection}
+ * owns the connection handles, and nothing else calls these methods. All of them throw {@link ExchangeException}.
  */
 final class NativeExchange {
   static {
@@ -15,10 +14,10 @@ final class NativeExchange {
   /** Connects and authenticates; the caller owns the handle until {@link #disconnect}. */
   static native long connect(String socketPath, byte[] token, String applicationId, int timeoutMillis);
 
-  /** Wakes a blocked await of another thread, closes the socket and unmaps every segment of the connection. */
+  /** Wakes another thread that waits on the connection, closes the socket and unmaps every segment. */
   static native void disconnect(long connection);
 
-  /** Whether the agent has closed the connection or died, as far as is known without waiting. */
+  /** Whether the agent is known to have closed the connection or died. Does not wait. */
   static native boolean isAgentGone(long connection);
 
   /** Creates, seals and maps a segment of {@code size} bytes and shares it with the agent; returns its id. */
@@ -29,19 +28,19 @@ final class NativeExchange {
   /** Tells the agent to forget the segment and unmaps it here. */
   static native void dropSegment(long connection, long segmentId);
 
-  /** Gives the physical pages between the two offsets back to the system; they read as zero afterwards. */
+  /** Returns the physical pages between the two offsets to the system; they read as zero afterwards. */
   static native void trimSegment(long connection, long segmentId, long fromOffset, long toOffset);
 
-  /** Hands a filled segment to the agent; it must not be written before it was accepted and acknowledged. */
+  /** Hands a filled segment to the agent. The caller may write to it again once the agent has acknowledged it. */
   static native void sendBlock(long connection, long segmentId, long exportId, long rows, long[] nodes);
 
-  /** Waits for the next word that a block will be stored: {segment id, index in the agent's stream}. */
+  /** Waits until the agent promises to store a block: {segment id, index in the agent's stream}. */
   static native long[] awaitAccepted(long connection, int timeoutMillis);
 
   /** Waits until the agent has stored an accepted block and returns its segment's id. */
   static native long awaitAck(long connection, int timeoutMillis);
 
-  /** Asks for rows of a block's columns, of nested ones for some fields, to be copied into a segment. */
+  /** Asks the agent to copy rows of some columns of a block, and of some fields of nested ones, into a segment. */
   static native void requestRead(
       long connection,
       long segmentId,

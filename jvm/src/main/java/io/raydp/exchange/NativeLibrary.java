@@ -16,8 +16,8 @@ import java.util.HexFormat;
 import java.util.Optional;
 
 /**
- * Finds and loads {@code libraydp_jni.so}: the file that the system property {@value #PROPERTY} names, else the one
- * beside the jar as the wheel lays it out, else the copy inside the jar, unpacked once per content.
+ * Finds and loads {@code libraydp_jni.so}: the file that the system property {@value #PROPERTY} names, else the file
+ * next to the jar, where the wheel has it, else the copy in the jar, which is unpacked once per content.
  */
 final class NativeLibrary {
   static final String PROPERTY = "raydp.native.library";
@@ -32,8 +32,8 @@ final class NativeLibrary {
     } catch (UnsatisfiedLinkError error) {
       throw new ExchangeException(
           ExchangeErrorCode.IO,
-          "The native library of raydp cannot be loaded: it was built for another system or is damaged. Reinstall "
-              + "raydp on this node, or name a working library with -D" + PROPERTY + ". Path: " + library
+          "raydp's native library cannot be loaded. It was built for another system or is damaged. Reinstall raydp on "
+              + "this node, or name a working library with -D" + PROPERTY + ". Path: " + library
               + ", system: " + System.getProperty("os.name") + " " + System.getProperty("os.arch"),
           error);
     }
@@ -44,10 +44,10 @@ final class NativeLibrary {
     if (configured != null) {
       return Path.of(configured).toAbsolutePath();
     }
-    return besideJar().orElseGet(NativeLibrary::unpack);
+    return nextToJar().orElseGet(NativeLibrary::unpack);
   }
 
-  private static Optional<Path> besideJar() {
+  private static Optional<Path> nextToJar() {
     CodeSource source = NativeLibrary.class.getProtectionDomain().getCodeSource();
     if (source == null || source.getLocation() == null || !"file".equals(source.getLocation().getProtocol())) {
       return Optional.empty();
@@ -68,8 +68,8 @@ final class NativeLibrary {
       if (stream == null) {
         throw new ExchangeException(
             ExchangeErrorCode.IO,
-            "The native library of raydp is neither beside its jar nor inside it: the jar was built without a C++ "
-                + "compiler or for another system. Install the raydp wheel on this node, or set -D" + PROPERTY
+            "raydp's native library is neither next to its jar nor inside it. The jar was built without a C++ compiler "
+                + "or for another system. Install the raydp wheel on this node, or set -D" + PROPERTY
                 + ". Looked for: " + resource);
       }
       byte[] content = stream.readAllBytes();
@@ -78,14 +78,14 @@ final class NativeLibrary {
       if (!Files.isRegularFile(library, LinkOption.NOFOLLOW_LINKS) || Files.size(library) != content.length) {
         Path partial = Files.createTempFile(library.getParent(), hash, ".partial");
         Files.write(partial, content);
-        // Other JVMs of this node may unpack the same content now: a rename is atomic and either result is right.
+        // Other JVMs on this node may unpack the same content now. A rename is atomic, and either result is correct.
         Files.move(partial, library, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
       }
       return library;
     } catch (IOException e) {
       throw new ExchangeException(
           ExchangeErrorCode.IO,
-          "The native library of raydp cannot be unpacked. Make java.io.tmpdir writable or set -D" + PROPERTY
+          "raydp's native library cannot be unpacked. Make java.io.tmpdir writable or set -D" + PROPERTY
               + ". Directory: " + System.getProperty("java.io.tmpdir"),
           e);
     } catch (NoSuchAlgorithmException e) {
@@ -93,10 +93,10 @@ final class NativeLibrary {
     }
   }
 
-  /** A directory that only this user can write, so that nobody else can plant a library for us to load. */
+  /** A directory that only this user can write to: nobody else can plant a library there. */
   private static Path privateDirectory() throws IOException {
     var ownerOnly = PosixFilePermissions.fromString("rwx------");
-    // The numeric id, because a container's user need not have a name.
+    // The numeric id: a container's user may have no name.
     Object user = Files.getAttribute(Path.of("/proc/self"), "unix:uid");
     Path directory = Path.of(System.getProperty("java.io.tmpdir"), "raydp-native-" + user);
     try {
@@ -107,7 +107,7 @@ final class NativeLibrary {
               && Files.getAttribute(directory, "unix:uid", LinkOption.NOFOLLOW_LINKS).equals(user)
               && Files.getPosixFilePermissions(directory, LinkOption.NOFOLLOW_LINKS).equals(ownerOnly);
       if (!trusted) {
-        throw new IOException("Not a private directory of this user, refused: " + directory, e);
+        throw new IOException("This directory is not private to the user: " + directory, e);
       }
     }
     return directory;

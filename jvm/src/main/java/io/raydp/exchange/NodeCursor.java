@@ -1,6 +1,9 @@
 package io.raydp.exchange;
 
-/** Walks the flattened Arrow nodes of a reply in pre-order. The native side has checked every buffer's bounds. */
+/**
+ * Walks the Arrow arrays of a reply, which are flattened in pre-order: per array its length, null count and number of
+ * buffers, then the offset and size of each buffer. The native side has checked the bounds of every buffer.
+ */
 final class NodeCursor {
   private static final long ABSENT = -1;
 
@@ -29,15 +32,15 @@ final class NodeCursor {
     return Math.toIntExact(length);
   }
 
-  /** The node's nulls; when the sender has not counted them, as many as there could be. */
+  /** The node's null count; the largest possible one if the sender has not counted them. */
   int nulls() {
     return Math.toIntExact(nulls < 0 ? length : nulls);
   }
 
-  /** The next buffer's address, or 0 when it is absent. */
+  /** The next buffer's address, or 0 if it is absent. */
   long buffer() {
     long offset = next();
-    next(); // its size, which the native side has compared with the node's length
+    next(); // its size, which the native side has checked against the node's length
     return offset == ABSENT ? 0 : segmentAddress + offset;
   }
 
@@ -57,7 +60,7 @@ final class NodeCursor {
   private static ExchangeException mismatch(String details) {
     return new ExchangeException(
         ExchangeErrorCode.PROTOCOL,
-        "The exchange agent sent columns of another schema than the DataFrame has: the Dataset's blocks differ from "
-            + "each other, or the agent is of another build. Found " + details);
+        "The exchange agent sent columns that do not match the DataFrame's schema. The Dataset's blocks differ from "
+            + "each other, or the agent belongs to another version of raydp. Found " + details);
   }
 }

@@ -1,20 +1,16 @@
 package io.raydp.exchange;
 
+import io.raydp.exchange.columns.ColumnType;
 import io.raydp.exchange.columns.SparkStrings;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import org.apache.spark.sql.types.ArrayType;
-import org.apache.spark.sql.types.BinaryType;
-import org.apache.spark.sql.types.CalendarIntervalType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.Decimal;
 import org.apache.spark.sql.types.MapType;
 import org.apache.spark.sql.types.NullType;
-import org.apache.spark.sql.types.StringType;
 import org.apache.spark.sql.types.StructType;
-import org.apache.spark.sql.types.UserDefinedType;
-import org.apache.spark.sql.types.VariantType;
 import org.apache.spark.sql.vectorized.ColumnVector;
 import org.apache.spark.sql.vectorized.ColumnarArray;
 import org.apache.spark.sql.vectorized.ColumnarMap;
@@ -22,8 +18,8 @@ import org.apache.spark.unsafe.Platform;
 import org.apache.spark.unsafe.types.UTF8String;
 
 /**
- * A column that is read where it lies: an Arrow array in a mapped segment. One final class for every type, so that the
- * calls in Spark's generated code stay monomorphic. It owns nothing; it is valid until its segment is lent again.
+ * An Arrow array in a mapped segment, which Spark reads in place. One final class for all types keeps the calls in
+ * Spark's generated code monomorphic. It owns nothing and is valid until its segment is lent again.
  */
 public final class SegmentColumnVector extends ColumnVector {
   private final long validity;
@@ -39,20 +35,14 @@ public final class SegmentColumnVector extends ColumnVector {
     this.validity = validity;
     this.offsets = offsets;
     this.values = values;
-    // Without a bitmap nothing is null, whatever the sender counted; only void columns are null without one.
+    // Only void columns have nulls without a bitmap, whatever the sender counted.
     this.nulls = validity == 0 && !(type instanceof NullType) ? 0 : nulls;
     this.hasNull = this.nulls > 0;
     this.children = children;
   }
 
-  /**
-   * The columns of a reply.
-   *
-   * @param address the start of the segment
-   * @param nodes Arrow nodes in pre-order from {@code first} on, as {@link NativeExchange#awaitRead} describes them
-   */
-  static SegmentColumnVector[] columns(StructType schema, long address, long[] nodes, int first) {
-    NodeCursor cursor = new NodeCursor(address, nodes, first);
+  /** The columns of a schema, whose Arrow arrays are all that {@code cursor} walks. */
+  static SegmentColumnVector[] columns(StructType schema, NodeCursor cursor) {
     SegmentColumnVector[] columns = fields(schema, cursor);
     cursor.requireEnd();
     return columns;
@@ -66,51 +56,68 @@ public final class SegmentColumnVector extends ColumnVector {
     return columns;
   }
 
-  private static SegmentColumnVector column(DataType type, NodeCursor cursor) {
-    if (type instanceof NullType) {
-      cursor.beginNode(0);
-      return new SegmentColumnVector(type, 0, 0, 0, cursor.length());
-    } else if (type instanceof StructType struct) {
-      cursor.beginNode(1);
-      int nulls = cursor.nulls();
-      long validity = cursor.buffer();
-      return new SegmentColumnVector(type, validity, 0, 0, nulls, fields(struct, cursor));
-    } else if (type instanceof VariantType) {
-      return parts(type, cursor, DataTypes.BinaryType, DataTypes.BinaryType);
-    } else if (type instanceof CalendarIntervalType) {
-      return parts(type, cursor, DataTypes.IntegerType, DataTypes.IntegerType, DataTypes.LongType);
-    } else if (type instanceof UserDefinedType<?> userDefined) {
-      return column(userDefined.sqlType(), cursor);
-    } else if (type instanceof ArrayType array) {
-      cursor.beginNode(2);
-      int nulls = cursor.nulls();
-      long validity = cursor.buffer();
-      long offsets = cursor.buffer();
-      return new SegmentColumnVector(type, validity, offsets, 0, nulls, column(array.elementType(), cursor));
-    } else if (type instanceof MapType map) {
-      cursor.beginNode(2);
-      int nulls = cursor.nulls();
-      long validity = cursor.buffer();
-      long offsets = cursor.buffer();
-      cursor.beginNode(1); // the struct of entries, which has no null
-      cursor.buffer();
-      SegmentColumnVector keys = column(map.keyType(), cursor);
-      return new SegmentColumnVector(type, validity, offsets, 0, nulls, keys, column(map.valueType(), cursor));
-    } else if (type instanceof StringType || type instanceof BinaryType) {
-      cursor.beginNode(3);
-      int nulls = cursor.nulls();
-      long validity = cursor.buffer();
-      long offsets = cursor.buffer();
-      return new SegmentColumnVector(type, validity, offsets, cursor.buffer(), nulls);
-    } else {
-      cursor.beginNode(2);
-      int nulls = cursor.nulls();
-      long validity = cursor.buffer();
-      return new SegmentColumnVector(type, validity, 0, cursor.buffer(), nulls);
-    }
+  private static SegmentColumnVector column(DataType declared, NodeCursor cursor) {
+    DataType type = ColumnType.storageOf(declared);
+    return switch (ColumnType.of(type)) {
+      case BOOLEAN, BYTE, SHORT, INT, LONG, FLOAT, DOUBLE, DECIMAL -> fixedWidth(type, cursor);
+      case STRING, BINARY -> bytes(type, cursor);
+      case LIST -> list((ArrayType) type, cursor);
+      case MAP -> map((MapType) type, cursor);
+      case STRUCT -> struct((StructType) type, cursor);
+      case VARIANT -> parts(type, cursor, DataTypes.BinaryType, DataTypes.BinaryType);
+      case CALENDAR_INTERVAL -> parts(
+          type, cursor, DataTypes.IntegerType, DataTypes.IntegerType, DataTypes.LongType);
+      case VOID -> nulls(type, cursor);
+    };
   }
 
-  /** A type whose values Spark puts together from those of children. */
+  private static SegmentColumnVector fixedWidth(DataType type, NodeCursor cursor) {
+    cursor.beginNode(2);
+    int nulls = cursor.nulls();
+    long validity = cursor.buffer();
+    return new SegmentColumnVector(type, validity, 0, cursor.buffer(), nulls);
+  }
+
+  private static SegmentColumnVector bytes(DataType type, NodeCursor cursor) {
+    cursor.beginNode(3);
+    int nulls = cursor.nulls();
+    long validity = cursor.buffer();
+    long offsets = cursor.buffer();
+    return new SegmentColumnVector(type, validity, offsets, cursor.buffer(), nulls);
+  }
+
+  private static SegmentColumnVector list(ArrayType type, NodeCursor cursor) {
+    cursor.beginNode(2);
+    int nulls = cursor.nulls();
+    long validity = cursor.buffer();
+    long offsets = cursor.buffer();
+    return new SegmentColumnVector(type, validity, offsets, 0, nulls, column(type.elementType(), cursor));
+  }
+
+  private static SegmentColumnVector map(MapType type, NodeCursor cursor) {
+    cursor.beginNode(2);
+    int nulls = cursor.nulls();
+    long validity = cursor.buffer();
+    long offsets = cursor.buffer();
+    cursor.beginNode(1); // the struct of entries, which has no nulls
+    cursor.buffer();
+    SegmentColumnVector keys = column(type.keyType(), cursor);
+    return new SegmentColumnVector(type, validity, offsets, 0, nulls, keys, column(type.valueType(), cursor));
+  }
+
+  private static SegmentColumnVector struct(StructType type, NodeCursor cursor) {
+    cursor.beginNode(1);
+    int nulls = cursor.nulls();
+    long validity = cursor.buffer();
+    return new SegmentColumnVector(type, validity, 0, 0, nulls, fields(type, cursor));
+  }
+
+  private static SegmentColumnVector nulls(DataType type, NodeCursor cursor) {
+    cursor.beginNode(0);
+    return new SegmentColumnVector(type, 0, 0, 0, cursor.length());
+  }
+
+  /** A type whose values Spark assembles from its children's values. */
   private static SegmentColumnVector parts(DataType type, NodeCursor cursor, DataType... partTypes) {
     cursor.beginNode(1);
     int nulls = cursor.nulls();
@@ -122,7 +129,7 @@ public final class SegmentColumnVector extends ColumnVector {
     return new SegmentColumnVector(type, validity, 0, 0, nulls, parts);
   }
 
-  /** Does nothing: the segment is not the vector's to release. */
+  /** Does nothing: the vector does not own the segment. */
   @Override
   public void close() {}
 

@@ -9,14 +9,14 @@ import scala.util.control.NonFatal
 import org.apache.spark.SparkEnv
 
 /**
- * The idle connections of this JVM. A task slot that comes back finds its connection again and, with it, segments
- * whose pages are warm: touching a fresh segment for the first time costs more than writing a block.
+ * The idle connections of this JVM. The next task of a slot reuses its connection together with the warm pages of its
+ * segments: touching a new segment for the first time costs more than writing a block.
  *
- * @param idleMillis how long a connection may lie idle before it is closed and its memory returned
- * @param mostIdle how many connections are kept: as many as tasks that can run at once, so that idle and busy ones
+ * @param idleMillis how long a connection may be idle before it is closed and its memory returned
+ * @param maximumIdle how many idle connections are kept. With as many as tasks can run at once, idle and busy ones
  *   together have no more segments than busy ones alone could have
  */
-final class AgentConnectionPool(idleMillis: Long, mostIdle: => Int) {
+final class AgentConnectionPool(idleMillis: Long, maximumIdle: => Int) {
   import AgentConnectionPool._
 
   private val idle = mutable.ArrayBuffer.empty[Idle]
@@ -33,30 +33,30 @@ final class AgentConnectionPool(idleMillis: Long, mostIdle: => Int) {
   }
 
   /**
-   * A connection to this node's agent, for the caller alone until it is released or discarded.
+   * A connection to this node's agent that only the caller uses until it is released or discarded.
    *
    * @param exportId the export that the caller sends blocks for; only its blocks may still be in flight
    */
   def acquire(address: AgentAddress, exportId: Option[Long]): AgentConnection = {
-    val path = address.socketHere().toString
+    val path = AgentLocator.socketHere(Path.of(address.directory)).toString
     takeIdle(address, path, exportId).getOrElse(connect(address, path))
   }
 
-  /** Gives back a connection in good order, whose lent segments were all given back, abandoned or sent and accepted. */
+  /** Takes a working connection back. The caller holds none of its segments. */
   def release(connection: AgentConnection, address: AgentAddress): Unit =
     if (connection.isCancelled) discard(connection)
     else {
       val entry = new Idle(connection, address)
       val surplus = synchronized {
         idle += entry
-        Option.when(idle.size > mostIdle)(idle.remove(0))
+        Option.when(idle.size > maximumIdle)(idle.remove(0))
       }
       surplus.foreach(_.connection.close())
       evictor.schedule((() => evict(entry)): Runnable, idleMillis, TimeUnit.MILLISECONDS)
       ()
     }
 
-  /** Ends a connection that failed, and the idle ones to the same agent: it has probably died and taken all along. */
+  /** Closes a connection that failed, and the idle ones to the same agent, which has probably died. */
   def discard(connection: AgentConnection): Unit = {
     connection.close()
     val stale = synchronized {
@@ -82,7 +82,7 @@ final class AgentConnectionPool(idleMillis: Long, mostIdle: => Int) {
           connection.drain(exportId.getOrElse(NoExport), address.timeoutMillis)
           !connection.isAgentGone
         } catch { case NonFatal(_) => false }
-      // It died while it lay idle, as connections do when their agent ends; a new one is as good.
+      // An idle connection breaks when its agent ends; a new one replaces it.
       if (!usable) discard(connection)
       usable
     }
@@ -103,7 +103,7 @@ final class AgentConnectionPool(idleMillis: Long, mostIdle: => Int) {
     def attempt(): AgentConnection =
       try AgentConnection.open(path, address.token, address.application, address.timeoutMillis)
       catch {
-        // An agent that is just dying still takes connections, and closes them.
+        // A dying agent still accepts connections, and closes them.
         case refused: ExchangeException
             if refused.code == ExchangeErrorCode.CONNECTION_REFUSED ||
               refused.code == ExchangeErrorCode.CONNECTION_CLOSED =>
@@ -111,8 +111,8 @@ final class AgentConnectionPool(idleMillis: Long, mostIdle: => Int) {
           if (left <= 0) {
             throw new ExchangeException(
               ExchangeErrorCode.CONNECTION_REFUSED,
-              "No exchange agent answers on this node: it died, or the node joined the cluster after the conversion " +
-                s"began and its agent did not start in time. Convert again. Socket: $path, waited: " +
+              "No exchange agent answers on this node. It died, or the node joined the cluster during the conversion " +
+                s"and its agent did not start in time. Convert again. Socket: $path, waited: " +
                 s"${AgentStartMillis / 1000} s, last answer: ${refused.getMessage}",
               refused)
           }
@@ -122,7 +122,9 @@ final class AgentConnectionPool(idleMillis: Long, mostIdle: => Int) {
     attempt()
   }
 
-  /** Returns when something appears in the socket's directory, or soon: a socket file exists before it listens. */
+  /**
+   * Waits for a new file in the socket's directory, but only briefly: the file exists before the agent listens.
+   */
   private def awaitSocket(socket: Path, leftMillis: Long): Unit = {
     val existing = Iterator.iterate(socket.getParent)(_.getParent).find(Files.isDirectory(_)).get
     val watch = existing.getFileSystem.newWatchService()
@@ -136,7 +138,7 @@ final class AgentConnectionPool(idleMillis: Long, mostIdle: => Int) {
 object AgentConnectionPool {
   private final class Idle(val connection: AgentConnection, val address: AgentAddress)
 
-  /** How long a task waits for the agent of a node that joined the cluster a moment ago; it may be a busy one. */
+  /** How long a task waits for the agent of a node that has just joined the cluster, which may be busy. */
   private val AgentStartMillis = 120000L
   private val NoExport = -1L
   private val RetryMillis = 500L

@@ -3,15 +3,15 @@ package io.raydp.exchange
 import java.nio.ByteBuffer
 
 /**
- * Where a block is to be found.
+ * Where a block is.
  *
- * @param index its place in the stream that the agent of its node returns to the driver
+ * @param index its place in the stream that its node's agent returns to the driver
  * @param rows rows in the block
  * @param bytes Arrow bytes of the block
  */
 private[exchange] final case class BlockPosition(index: Long, rows: Long, bytes: Long)
 
-/** The blocks of one partition, in order, as a task reports them. */
+/** The blocks of one partition, in order, as a task reports them to the driver. */
 private[exchange] final case class PartitionBlocks(node: String, blocks: Seq[BlockPosition]) {
 
   def encode(): Array[Byte] = {

@@ -9,12 +9,12 @@ import org.apache.spark.sql.types.StructType
 import org.apache.spark.sql.vectorized.{ColumnVector, ColumnarBatch}
 
 /**
- * What the tasks of a scan ask their agents for.
+ * What the tasks of a scan request from their agents.
  *
- * @param columns the columns, nested ones with the fields that are wanted
- * @param ordinals the columns' places in the Dataset's schema
- * @param selection what is wanted of each column; see [[ColumnPruning.selection]]
- * @param limit the most rows that any task need return
+ * @param columns the columns to read; structs have only the fields to read
+ * @param ordinals the columns' indexes in the Dataset's schema
+ * @param selection which parts of each column to read; see [[ColumnPruning.selection]]
+ * @param limit how many rows a task needs to return at most
  */
 private[exchange] final case class BlockRead(
     dataset: Long,
@@ -25,7 +25,7 @@ private[exchange] final case class BlockRead(
     segmentBytes: Long,
     limit: Option[Long])
 
-/** Makes the readers of a scan's tasks. Holds the Dataset's lease on the driver. */
+/** Creates the readers of a scan's tasks. Holds the Dataset's lease on the driver. */
 private[exchange] final class RayReaderFactory(read: BlockRead, @transient private val lease: DatasetLease)
     extends PartitionReaderFactory {
   override def supportColumnarReads(partition: InputPartition): Boolean = true
@@ -41,14 +41,13 @@ private[exchange] final class RayReaderFactory(read: BlockRead, @transient priva
 }
 
 /**
- * Reads the row ranges of one partition. While Spark works on the columns in one segment, the agent already fills the
- * other. A batch is valid until the next one is asked for. Reading changes nothing, so that what an agent took with it
- * when it died is asked of its successor.
+ * Reads the row ranges of one partition. The agent fills one segment while Spark processes the columns in the other. A
+ * batch is valid until the next one is requested. Reads are idempotent: if an agent dies, its successor is asked again.
  */
 private[exchange] final class BlockReader(read: BlockRead, ranges: Seq[RowRange], context: TaskContext)
     extends PartitionReader[ColumnarBatch] {
   private var lease: Option[ConnectionLease] = None
-  private var todo = ranges.toList
+  private var unread = ranges.toList
   private var rowsLeft = read.limit.getOrElse(Long.MaxValue)
   private var requested: Option[MappedSegment] = None
   private var reading: Option[MappedSegment] = None
@@ -74,11 +73,11 @@ private[exchange] final class BlockReader(read: BlockRead, ranges: Seq[RowRange]
     forgetLease()
   }
 
-  /** Without columns only the number of rows matters, which needs no data where the driver knows it. */
-  private def countedBatch(): Option[ColumnarBatch] = todo match {
+  /** A batch without columns. If the driver knows the row counts, it needs no data. */
+  private def countedBatch(): Option[ColumnarBatch] = unread match {
     case RowRange(block, from, Some(rows)) :: others =>
       val count = math.min(math.min(rows, rowsLeft), BlockReader.MaximumBatchRows)
-      todo = if (count == rows) others else RowRange(block, from + count, Some(rows - count)) :: others
+      unread = if (count == rows) others else RowRange(block, from + count, Some(rows - count)) :: others
       rowsLeft -= count
       if (count == 0) countedBatch() else Some(new ColumnarBatch(Array.empty[ColumnVector], count.toInt))
     case Nil => None
@@ -86,71 +85,71 @@ private[exchange] final class BlockReader(read: BlockRead, ranges: Seq[RowRange]
   }
 
   @tailrec
-  private def nextBatch(): Option[ColumnarBatch] = todo match {
+  private def nextBatch(): Option[ColumnarBatch] = unread match {
     case Nil => None
     case range :: others =>
       val reply = receive(range)
-      val rows = reply(BlockReader.Rows)
-      todo = rowsAfter(range, rows, reply(BlockReader.TotalRows)) ++: others
-      rowsLeft -= rows
-      if (rows > 0) {
-        lookAhead()
-        val columns = SegmentColumnVector.columns(read.columns, reading.get.address, reply, BlockReader.Nodes)
-        Some(new ColumnarBatch(columns.toArray[ColumnVector], Math.toIntExact(rows)))
+      unread = rowsAfter(range, reply) ++: others
+      rowsLeft -= reply.rows
+      if (reply.rows > 0) {
+        requestNext()
+        val columns = SegmentColumnVector.columns(read.columns, reply.columns(reading.get.address))
+        Some(new ColumnarBatch(columns.toArray[ColumnVector], Math.toIntExact(reply.rows)))
       } else if (rowsLeft == 0) None
       else nextBatch()
   }
 
-  /** What is left of a range of which so many rows came. */
-  private def rowsAfter(range: RowRange, rows: Long, totalRows: Long): Option[RowRange] = {
-    val available = totalRows - range.fromRow
-    val wanted = range.rows.getOrElse(available)
-    if (wanted > available || (rows == 0 && wanted > 0)) {
+  /** The part of a range that the reply to its request does not contain. */
+  private def rowsAfter(range: RowRange, reply: ReadReply): Option[RowRange] = {
+    val available = reply.totalRows - range.fromRow
+    val expected = range.rows.getOrElse(available)
+    if (expected > available || (reply.rows == 0 && expected > 0)) {
       throw new ExchangeException(
         ExchangeErrorCode.PROTOCOL,
         "A block of the Ray Dataset has fewer rows than its metadata says. Convert the Dataset again. " +
-          s"Dataset: ${read.dataset}, block: ${range.block}, rows: $available, expected: $wanted")
+          s"Dataset: ${read.dataset}, block: ${range.block}, rows: $available, expected: $expected")
     }
-    Option.when(rows < wanted)(RowRange(range.block, range.fromRow + rows, Some(wanted - rows)))
+    Option.when(reply.rows < expected)(
+      RowRange(range.block, range.fromRow + reply.rows, Some(expected - reply.rows)))
   }
 
-  /** The reply to the request for `range`, whose rows then lie in the segment `reading`. */
+  /** Waits for the reply to the request for `range`, whose rows are then in the segment `reading`. */
   @tailrec
-  private def receive(range: RowRange, bytes: Long = read.segmentBytes): Array[Long] = {
+  private def receive(range: RowRange, bytes: Long = read.segmentBytes): ReadReply = {
     val reply =
       try {
         val reply = guarded { held =>
           if (requested.isEmpty) request(held, range, bytes)
           held.connection.awaitRead(held.timeoutMillis)
         }
-        // The batch before this one is done with, so its segment can be filled next.
+        // Spark has finished with the previous batch, so its segment can be filled next.
         reading.foreach(lease.get.connection.giveBack)
         reading = requested
         requested = None
         Some(reply)
       } catch {
         case lost: ExchangeException
-            if lost.code == ExchangeErrorCode.CONNECTION_CLOSED && agentsLost < BlockReader.MostAgentsLost =>
+            if lost.code == ExchangeErrorCode.CONNECTION_CLOSED && agentsLost < BlockReader.MaximumAgentsLost =>
           agentsLost += 1
           lease.foreach(_.abandon())
           forgetLease()
           None
       }
     reply match {
-      case Some(answer) if answer(BlockReader.Status) != BlockReader.Grow => answer
+      case Some(answer) if !answer.needsLargerSegment => answer
       case Some(answer) =>
         reading.foreach(lease.get.connection.drop)
         reading = None
-        receive(range, answer(BlockReader.NeededBytes))
+        receive(range, answer.neededBytes)
       case None => receive(range, bytes)
     }
   }
 
-  /** Asks for the rows after those that were received, if any are wanted. */
-  private def lookAhead(): Unit = if (rowsLeft > 0) todo.headOption.foreach { range =>
+  /** Requests the next rows, if any are needed, while Spark processes the ones received. */
+  private def requestNext(): Unit = if (rowsLeft > 0) unread.headOption.foreach { range =>
     try guarded(request(_, range, read.segmentBytes))
     catch {
-      // The rows at hand are still good; the next wait meets the same end and asks the agent's successor.
+      // The received rows are still valid. The next wait fails in the same way and asks the agent's successor.
       case lost: ExchangeException if lost.code == ExchangeErrorCode.CONNECTION_CLOSED =>
     }
   }
@@ -177,14 +176,6 @@ private[exchange] final class BlockReader(read: BlockRead, ranges: Seq[RowRange]
 private[exchange] object BlockReader {
   private val MaximumBatchRows = 1L << 20
 
-  /** A block that kills every agent which reads it must not be asked for without end. */
-  private val MostAgentsLost = 3
-
-  // The reply of AgentConnection.awaitRead: segment id, status, from row, rows, total rows, needed bytes, nodes.
-  private val Status = 1
-  private val Rows = 3
-  private val TotalRows = 4
-  private val NeededBytes = 5
-  private val Nodes = 6
-  private val Grow = 1L
+  /** Bounds the attempts at a block that kills every agent that reads it. */
+  private val MaximumAgentsLost = 3
 }

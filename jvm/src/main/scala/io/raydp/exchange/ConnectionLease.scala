@@ -5,8 +5,8 @@ import scala.util.control.NonFatal
 import org.apache.spark.{TaskContext, TaskKilledException}
 
 /**
- * A connection in the hands of one task, whose owner ends the lease at the latest when the task completes. Killing the
- * task wakes it from a wait.
+ * One task's use of a connection. Its owner ends the lease when the task completes, or before. Killing the task ends
+ * its wait.
  *
  * @param exportId the export that the task sends blocks for, if any
  */
@@ -25,17 +25,18 @@ private[exchange] final class ConnectionLease(
   def timeoutMillis: Int = address.timeoutMillis
 
   /**
-   * Returns the connection to the pool, unless it failed; every segment was given back or waits for an abandoned read.
+   * Returns the connection to the pool, or closes it if it failed. The caller must have given back every segment except
+   * those of abandoned reads.
    */
   def release(): Unit = if (failed) abandon() else end(pool.release(_, address))
 
-  /** Closes the connection: the agent forgets what the task had begun. */
+  /** Closes the connection. The agent drops what the task has started. */
   def abandon(): Unit = end(pool.discard)
 
-  /** Runs `body`; when the task was killed before or meanwhile, it fails as Spark wants a killed task to fail. */
+  /** Runs `body`. If the task is killed before or during it, fails with the exception that Spark expects. */
   def guarded[T](body: => T): T =
     try {
-      // Otherwise a task that never has to wait would go on to its end.
+      // A task that never has to wait would otherwise run to its end.
       if (context.isInterrupted()) throw new TaskKilledException("killed before it exchanged data with Ray")
       body
     } catch {
@@ -45,14 +46,14 @@ private[exchange] final class ConnectionLease(
         else failure
     }
 
-  private def end(how: AgentConnection => Unit): Unit = synchronized {
+  private def end(dispose: AgentConnection => Unit): Unit = synchronized {
     if (held) {
       held = false
-      how(connection)
+      dispose(connection)
     }
   }
 
-  // Once released, the connection may already serve another task, which must not feel this one's death.
+  // A released connection may already serve another task, which must not be cancelled.
   private def cancel(): Unit = synchronized {
     if (held) connection.cancel()
   }

@@ -7,13 +7,13 @@ import org.apache.spark.sql.execution.{SparkPlan, SparkStrategy}
 import org.apache.spark.sql.types.BinaryType
 
 /**
- * The root of a query whose rows go to Ray: one row per partition remains, the encoded [[PartitionBlocks]]. It is part
- * of the plan, rather than a consumer of its rows, so that its writer is compiled into the last stage.
+ * The root of a query whose rows go to Ray. It returns one row per partition, the encoded [[PartitionBlocks]]. It is
+ * part of the plan rather than a consumer of its rows, so Spark compiles its writer into the last stage.
  */
 private[exchange] final case class ExportBlocks(child: LogicalPlan, request: ExportRequest, output: Seq[Attribute])
     extends UnaryNode {
 
-  // Every column is needed, whether or not an expression mentions it.
+  // Every column is needed, even those that no expression mentions.
   override lazy val references: AttributeSet = child.outputSet
   override def producedAttributes: AttributeSet = outputSet
   override protected def withNewChildInternal(newChild: LogicalPlan): ExportBlocks = copy(child = newChild)
@@ -24,7 +24,10 @@ private[exchange] object ExportBlocks {
   def apply(child: LogicalPlan, request: ExportRequest): ExportBlocks =
     ExportBlocks(child, request, Seq(AttributeReference("blocks", BinaryType, nullable = false)()))
 
-  /** Teaches the session's planner to plan exports. */
+  /**
+   * Makes the session's planner plan exports. Not an entry in `spark.sql.extensions`: those apply only to sessions that
+   * start after it is set, and the session of a DataFrame may have been running before raydp.
+   */
   def registerIn(session: SparkSession): Unit = session.synchronized {
     val methods = session.experimental
     if (!methods.extraStrategies.contains(Planning)) {

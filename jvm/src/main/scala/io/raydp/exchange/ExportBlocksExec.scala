@@ -10,12 +10,13 @@ import org.apache.spark.sql.execution.metric.{SQLMetric, SQLMetrics}
 import org.apache.spark.sql.vectorized.ColumnarBatch
 
 /**
- * Writes its child's rows as Arrow blocks into shared memory. As part of whole-stage code generation it consumes the
- * stage's variables, so that no row object comes between an expression and its column; a child that cannot be fused,
- * or is too wide for Spark to fuse, hands over rows, which generated code reads as well. A child that has its columns
- * in batches hands over those.
+ * Writes its child's rows as Arrow blocks into shared memory.
  *
- * @param sharedMetrics the metrics of the node that this one is a copy of
+ * In whole-stage code generation it writes the stage's variables straight to the columns, without a row object in
+ * between. A child that Spark cannot fuse, or that is too wide, passes rows, which generated code reads as well. A
+ * child with columnar batches passes those.
+ *
+ * @param sharedMetrics the metrics of the node that this one was copied from
  */
 private[exchange] final case class ExportBlocksExec(child: SparkPlan, request: ExportRequest, output: Seq[Attribute])(
     sharedMetrics: Option[Map[String, SQLMetric]] = None)
@@ -29,19 +30,19 @@ private[exchange] final case class ExportBlocksExec(child: SparkPlan, request: E
 
   @transient override lazy val references: AttributeSet = child.outputSet
 
-  // None, so that Spark does not put the writing of a row into a method of its own with the columns as arguments:
-  // measured with strings, such calls cost more than all the rest. doConsume evaluates what is not evaluated yet.
+  // Empty, to keep Spark from moving the code for a row to a method that takes the columns as arguments. Measured with
+  // strings, such calls cost more than everything else. doConsume evaluates the inputs that are not evaluated yet.
   override def usedInputs: AttributeSet = AttributeSet.empty
   override def producedAttributes: AttributeSet = outputSet
 
-  /** What doProduce declared for doConsume, which the child calls in between. */
+  /** The code that doProduce declares for doConsume; the child calls doConsume in between. */
   @transient private var generated: Option[ExportCode] = None
 
   private def taskSpec: ExportTaskSpec = ExportTaskSpec(child.schema, request, metrics)
 
   override def inputRDDs(): Seq[RDD[InternalRow]] = child match {
     case fused: CodegenSupport => fused.inputRDDs()
-    case other => throw new IllegalStateException(s"Not part of a generated stage: $other")
+    case other => throw new IllegalStateException(s"The plan is not part of a generated stage: $other")
   }
 
   override protected def doProduce(ctx: CodegenContext): String = {
@@ -49,7 +50,7 @@ private[exchange] final case class ExportBlocksExec(child: SparkPlan, request: E
     generated = Some(code)
     val produced = child match {
       case fused: CodegenSupport => fused.produce(ctx, this)
-      case other => throw new IllegalStateException(s"Not part of a generated stage: $other")
+      case other => throw new IllegalStateException(s"The plan is not part of a generated stage: $other")
     }
     code.exportAll(produced, row => consume(ctx, outputVars = null, row = row))
   }
@@ -60,7 +61,7 @@ private[exchange] final case class ExportBlocksExec(child: SparkPlan, request: E
       case _ => evaluateVariables(input) + generated.get.writeRow(input, row)
     }
 
-  /** The child's columns where it has them in batches: those are copied as they are, without rows in between. */
+  /** The child's columnar batches, if it has any. They are copied by column, without rows in between. */
   private def columnarSource: Option[() => RDD[ColumnarBatch]] = child match {
     case WholeStageCodegenExec(ColumnarToRowExec(InputAdapter(source))) => columnsOf(source)
     case ColumnarToRowExec(source) => columnsOf(source)
@@ -69,8 +70,8 @@ private[exchange] final case class ExportBlocksExec(child: SparkPlan, request: E
   }
 
   /**
-   * Of a cached frame too, where Spark itself makes rows unless all columns are numbers and there are few; and then its
-   * reader makes new columns for each batch.
+   * Includes cached frames. Spark itself returns their columns only if there are few and all are numbers, and it
+   * allocates them again for each batch.
    */
   private def columnsOf(source: SparkPlan): Option[() => RDD[ColumnarBatch]] = {
     val cached = source match {

@@ -1,5 +1,7 @@
 package io.raydp.exchange
 
+import scala.jdk.OptionConverters._
+
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.{Attribute, UnsafeRow}
 import org.apache.spark.sql.catalyst.expressions.codegen.{CodeGenerator, CodegenContext, ExprCode, FalseLiteral}
@@ -9,8 +11,9 @@ import org.apache.spark.sql.types._
 import io.raydp.exchange.columns._
 
 /**
- * The Java source that writes one row. Each column's writer is a field of the generated class with its final class as
- * type, so that the JIT compiler inlines it; everything else is in the writers, where it can be read and tested.
+ * Generates the Java source that writes one row. Each column's writer is a field of the generated class whose type is
+ * the writer's final class, so the JIT compiler inlines it. Everything else is in the writers, where it can be read
+ * and tested.
  */
 private[exchange] final class ExportCode(ctx: CodegenContext, columns: Seq[Attribute], spec: ExportTaskSpec) {
   import ExportCode._
@@ -30,10 +33,10 @@ private[exchange] final class ExportCode(ctx: CodegenContext, columns: Seq[Attri
     newWriter(column.dataType, s"$writer.column($ordinal)")
   }
 
-  /** Whether nested values are written by code of their own, which suits the types that it meets there. */
+  /** Whether each nested type gets its own code, which the JIT compiler specializes for the types that occur there. */
   private val unfoldsNested = columns.map(column => nodeCount(column.dataType)).sum <= MaximumUnfolded
 
-  /** The loop that exports the partition: all rows by `produced`, then one row that says where they went. */
+  /** Exports the partition: `produced` writes all rows, then `consume` gets one row that tells where the blocks are. */
   def exportAll(produced: String, consume: String => String): String = {
     val done = ctx.addMutableState(CodeGenerator.JAVA_BOOLEAN, "exported")
     val name = ctx.freshName("exportRows")
@@ -55,14 +58,14 @@ private[exchange] final class ExportCode(ctx: CodegenContext, columns: Seq[Attri
      """.stripMargin
   }
 
-  /** Writes one row whose columns are in `input`, evaluated, or can be read from `row`. */
+  /** Writes one row, from the evaluated variables in `input` or from `row`. */
   def writeRow(input: Seq[ExprCode], row: ExprCode): String = {
     val index = ctx.freshName("rowIndex")
     if (columns.size <= ColumnsPerMethod) written(index, input.indices.map(i => putVariable(i, index, input(i))))
     else row.code.toString + written(index, putInMethods(row.value.toString, index))
   }
 
-  /** Writes one row that something else has made: what need not be an object on the way to its column is none. */
+  /** Writes one row that another operator created. Values become objects only if their columns need it. */
   def writeFrom(row: String): String = {
     val index = ctx.freshName("rowIndex")
     if (columns.size <= ColumnsPerMethod) written(index, columns.indices.map(i => putFromRow(i, index, row)))
@@ -86,7 +89,7 @@ private[exchange] final class ExportCode(ctx: CodegenContext, columns: Seq[Attri
      """.stripMargin
   }
 
-  /** Methods of more than 8,000 bytecodes are never compiled, so a wide row is read back in several. */
+  /** The JIT compiler ignores methods of more than 8,000 bytecodes, so several methods write a wide row. */
   private def putInMethods(row: String, index: String): Seq[String] =
     columns.indices.grouped(ColumnsPerMethod).map { group =>
       val name = ctx.freshName("writeColumns")
@@ -115,14 +118,15 @@ private[exchange] final class ExportCode(ctx: CodegenContext, columns: Seq[Attri
   private lazy val valuePuts: Seq[(String, String) => String] =
     columns.zip(columnWriters).map { case (column, writer) => valuePut(column.dataType, writer) }
 
-  private def valuePut(dataType: DataType, column: String): (String, String) => String = dataType match {
-    case struct: StructType if unfoldsNested => putStruct(struct, column)
-    case array: ArrayType if unfoldsNested => putArray(array, column)
-    case map: MapType if unfoldsNested => putMap(map, column)
-    case userDefined: UserDefinedType[_] => valuePut(userDefined.sqlType, column)
-    case other => (index, value) =>
-        putMethod(other).fold(s"$column.putNull($index);")(name => s"$column.$name($index, $value);")
-  }
+  private def valuePut(declared: DataType, column: String): (String, String) => String =
+    ColumnType.storageOf(declared) match {
+      case struct: StructType if unfoldsNested => putStruct(struct, column)
+      case array: ArrayType if unfoldsNested => putArray(array, column)
+      case map: MapType if unfoldsNested => putMap(map, column)
+      case other =>
+        val putMethod = ColumnType.of(other).putMethod.toScala
+        (index, value) => putMethod.fold(s"$column.putNull($index);")(name => s"$column.$name($index, $value);")
+    }
 
   private def putStruct(struct: StructType, column: String): (String, String) => String = {
     val puts = struct.zipWithIndex.map { case (field, i) =>
@@ -180,14 +184,15 @@ private[exchange] final class ExportCode(ctx: CodegenContext, columns: Seq[Attri
       source: String,
       ordinal: String,
       index: String): String = {
-    val putValue = dataType match {
-      case _: StringType | BinaryType => s"$writer.putFrom($source, $ordinal, $index);"
-      case other => valuePut(index, CodeGenerator.getValue(source, other, ordinal))
+    val putValue = ColumnType.of(dataType) match {
+      // Copies the bytes without creating an object for the value.
+      case ColumnType.STRING | ColumnType.BINARY => s"$writer.putFrom($source, $ordinal, $index);"
+      case _ => valuePut(index, CodeGenerator.getValue(source, dataType, ordinal))
     }
     if (nullable) s"if ($source.isNullAt($ordinal)) { $writer.putNull($index); } else { $putValue }" else putValue
   }
 
-  /** A method that writes the value `source` at `index`, as a call; the JIT compiler inlines what is small. */
+  /** Adds a method that writes the value `source` at `index`, and returns a call of it. */
   private def newMethod(prefix: String, source: Class[_], body: String): (String, String) => String = {
     val name = ctx.freshName(prefix)
     val method = ctx.addNewFunction(name, s"private void $name(int index, ${source.getName} source) {\n$body\n}")
@@ -195,7 +200,7 @@ private[exchange] final class ExportCode(ctx: CodegenContext, columns: Seq[Attri
   }
 
   private def newWriter(dataType: DataType, origin: String): String = {
-    val className = writerClass(dataType).getName
+    val className = ColumnType.of(dataType).writer.getName
     ctx.addMutableState(
       className,
       "column",
@@ -206,55 +211,20 @@ private[exchange] final class ExportCode(ctx: CodegenContext, columns: Seq[Attri
 
 private[exchange] object ExportCode {
 
-  /** So many puts, at some 30 bytecodes each, stay well below the size at which a method is not compiled. */
+  /** This many puts, of some 30 bytecodes each, stay well below the size of methods that the JIT compiler ignores. */
   private val ColumnsPerMethod = 100
 
-  /** A class file holds 65,535 constants; columns beyond this number are kept in arrays. */
+  /** A class file can hold 65,535 constants, so the writers of more columns than this are kept in arrays. */
   private val MaximumFields = 2000
 
   /** With more columns and nested parts than this, one generated class would grow too large. */
   private val MaximumUnfolded = 500
 
   /** The number of writers for a column of this type. */
-  private def nodeCount(dataType: DataType): Int = dataType match {
+  private def nodeCount(declared: DataType): Int = ColumnType.storageOf(declared) match {
     case StructType(fields) => 1 + fields.map(field => nodeCount(field.dataType)).sum
     case ArrayType(element, _) => 1 + nodeCount(element)
     case MapType(key, value, _) => 1 + nodeCount(key) + nodeCount(value)
-    case userDefined: UserDefinedType[_] => nodeCount(userDefined.sqlType)
     case _ => 1
-  }
-
-  private def writerClass(dataType: DataType): Class[_ <: ColumnWriter] = dataType match {
-    case BooleanType => classOf[BooleanColumn]
-    case _: DecimalType => classOf[DecimalColumn]
-    case _: StringType | BinaryType => classOf[BytesColumn]
-    case _: ArrayType => classOf[ListColumn]
-    case _: MapType => classOf[MapColumn]
-    case _: StructType => classOf[StructColumn]
-    case NullType => classOf[NullColumn]
-    case CalendarIntervalType => classOf[CalendarIntervalColumn]
-    case _: VariantType => classOf[VariantColumn]
-    case userDefined: UserDefinedType[_] => writerClass(userDefined.sqlType)
-    case _ => classOf[FixedWidthColumn]
-  }
-
-  /** The writer's method for a value of the type; a column of type void has no values. */
-  private def putMethod(dataType: DataType): Option[String] = dataType match {
-    case NullType => None
-    case BooleanType => Some("putBoolean")
-    case ByteType => Some("putByte")
-    case ShortType => Some("putShort")
-    case IntegerType | DateType | _: YearMonthIntervalType => Some("putInt")
-    case FloatType => Some("putFloat")
-    case DoubleType => Some("putDouble")
-    case _: DecimalType => Some("putDecimal")
-    case _: StringType => Some("putString")
-    case BinaryType => Some("putBinary")
-    case _: ArrayType => Some("putArray")
-    case _: MapType => Some("putMap")
-    case _: StructType => Some("putStruct")
-    case CalendarIntervalType => Some("putInterval")
-    case _: VariantType => Some("putVariant")
-    case _ => Some("putLong")
   }
 }

@@ -10,18 +10,18 @@ object ExportJob {
   /**
    * Checks the schema of a DataFrame, in Spark's JSON form.
    *
-   * @throws UnsupportedTypeException naming the column and its type
+   * @throws columns.UnsupportedTypeException naming the column and its type
    */
   def checkSchema(schemaJson: String): Unit =
-    ColumnTypes.check(DataType.fromJson(schemaJson).asInstanceOf[StructType])
+    SchemaCheck.check(DataType.fromJson(schemaJson).asInstanceOf[StructType])
 
   /**
-   * Runs the query of `df` and stores its rows as blocks with the agents of the nodes where the tasks run. Returns where
-   * the blocks are, as JSON, in the order of the partitions. Only blocks of successful task attempts are listed.
+   * Runs the query of `df` and stores its rows as blocks with the agents of the nodes where the tasks run. Returns
+   * where the blocks are, as JSON, in the order of the partitions. Lists only blocks of successful task attempts.
    */
   def run(df: Dataset[Row], requestJson: String): String = df match {
     case frame: classic.Dataset[Row] =>
-      ColumnTypes.check(frame.schema)
+      SchemaCheck.check(frame.schema)
       val request = ExportRequest.parse(requestJson)
       PartitionBlocks.toJson(exportBlocks(request.blocks.fold(frame)(withPartitions(frame, _)), request))
     case other =>

@@ -32,7 +32,7 @@ private[exchange] object ExportRequest {
   }
 }
 
-/** What the requests of both directions have in common. */
+/** Parses what the requests of both directions have in common. */
 private[exchange] object Requests {
   val mapper = new ObjectMapper()
 

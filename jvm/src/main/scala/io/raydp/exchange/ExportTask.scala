@@ -23,7 +23,7 @@ final class ExportTask private[exchange] (spec: ExportTaskSpec) {
   private lazy val lease = new ConnectionLease(spec.request.agent, context, Some(exportId))
   private var ring: Option[SegmentRing] = None
 
-  /** Where the task's rows go. */
+  /** Takes the task's rows. */
   val writer: BlockWriter = new BlockWriter(spec.schema, spec.request.blockBytes, Sink)
 
   /** Exports every row of the partition, for plans without generated code. */
@@ -39,8 +39,8 @@ final class ExportTask private[exchange] (spec: ExportTaskSpec) {
   }
 
   /**
-   * Sends what is left and returns the row that tells the driver where it went. The agent has promised by then to store
-   * it: while it does, this slot's next task may fill the other segment.
+   * Sends the last block and returns the row that tells the driver where the blocks are. By then the agent has promised
+   * to store them: while it does, the next task in this slot can fill the other segment.
    */
   def finish(): UnsafeRow = {
     writer.finish()
@@ -48,7 +48,7 @@ final class ExportTask private[exchange] (spec: ExportTaskSpec) {
       val blocks = lease.guarded(segments.finish())
       lease.release()
       spec.metrics(ExportTask.WaitTime) += segments.waitedNanos
-      PartitionBlocks(AgentAddress.nodeHere(), blocks)
+      PartitionBlocks(AgentLocator.nodeOf(lease.connection.path), blocks)
     }
     spec.metrics(ExportTask.Rows) += partition.blocks.map(_.rows).sum
     spec.metrics(ExportTask.Blocks) += partition.blocks.size

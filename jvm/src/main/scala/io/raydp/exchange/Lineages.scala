@@ -39,6 +39,6 @@ object Lineages {
 
   private def cannotRecompute(reason: String, exportId: Long): ExchangeException = new ExchangeException(
     ExchangeErrorCode.INVALID_ARGUMENT,
-    s"Spark cannot recompute blocks that were lost with a node: $reason. Convert the DataFrame again; if its rows are " +
-      s"random, cache it or write it to storage first. Export: $exportId")
+    s"Spark cannot recompute blocks that were lost with a node: $reason. Convert the DataFrame again; if its rows " +
+      s"are random, cache it or write it to storage first. Export: $exportId")
 }

@@ -3,26 +3,26 @@ package io.raydp.exchange
 /**
  * Rows of one block.
  *
- * @param rows how many from `fromRow` on; none means all that follow
+ * @param rows how many rows from `fromRow` on; all of them if none
  */
 private[exchange] final case class RowRange(block: Int, fromRow: Long, rows: Option[Long])
 
-/** What one task reads, in order, and where it had best run. */
+/** What one task reads, in order, and the hosts that it prefers. */
 private[exchange] final case class PlannedPartition(ranges: Seq[RowRange], hosts: Seq[String])
 
 /**
- * @param targetBytes the size that partitions should come near to
- * @param minimumPartitions how many tasks can run at once: fewer partitions would leave cores idle
+ * @param targetBytes the size that partitions should have
+ * @param minimumPartitions how many tasks can run at once; fewer partitions would leave cores idle
  */
 private[exchange] final case class PartitionSettings(targetBytes: Long, minimumPartitions: Int)
 
-/** Divides the blocks of a Dataset among tasks, keeping their order: a pure function. */
+/** Divides the blocks of a Dataset among tasks and keeps their order. A pure function. */
 private[exchange] object PartitionPlanner {
 
-  /** What a block of unknown size is taken for. */
+  /** The assumed size of a block of unknown size. */
   private val UnknownBytes = 64L << 20
 
-  /** Blocks this many times larger than the target are divided; smaller ones are not worth a second request. */
+  /** Blocks more than this many times larger than the target are divided; smaller ones are not worth two requests. */
   private val LargeFactor = 2
 
   private final case class Piece(range: RowRange, bytes: Long, hosts: Seq[String])
@@ -30,8 +30,8 @@ private[exchange] object PartitionPlanner {
   def plan(blocks: IndexedSeq[DatasetBlock], settings: PartitionSettings): IndexedSeq[PlannedPartition] = {
     val total = blocks.map(sizeOf).sum
     val target = math.max(1L, math.min(settings.targetBytes, total / math.max(settings.minimumPartitions, 1)))
-    // Dividing follows the asked size, not the smaller one that keeps every core busy: a block is one piece of memory
-    // on one node, and reading a part of it costs as much to prepare as reading the whole.
+    // Blocks are divided by the configured size, not by the smaller one that keeps every core busy: preparing to read
+    // a part of a block costs as much as preparing to read all of it.
     val pieces = blocks.indices.flatMap(index => divide(index, blocks(index), settings.targetBytes))
     group(pieces, target).map(partition)
   }
@@ -56,7 +56,7 @@ private[exchange] object PartitionPlanner {
   private def group(pieces: Seq[Piece], target: Long): IndexedSeq[Seq[Piece]] =
     pieces.foldLeft(Vector.empty[Vector[Piece]]) { (groups, piece) =>
       groups.lastOption match {
-        // Up to half a piece over the target rather than a small partition more.
+        // A partition may exceed the target by half a piece, which avoids an additional small partition.
         case Some(last) if last.map(_.bytes).sum + piece.bytes / 2 < target => groups.init :+ (last :+ piece)
         case _ => groups :+ Vector(piece)
       }

@@ -4,8 +4,8 @@ import org.apache.spark.sql.connector.catalog.{Identifier, Table, TableCatalog, 
 import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
 /**
- * The catalog `ray` of SQL: its tables are the registered Ray Datasets. They are registered from Python; SQL can read,
- * list and drop them.
+ * SQL's catalog `ray`, whose tables are the registered Ray Datasets. Python registers them; SQL can read, list and drop
+ * them.
  */
 final class RayCatalog extends TableCatalog {
   private var catalogName = RayTableProvider.ShortName
@@ -20,7 +20,7 @@ final class RayCatalog extends TableCatalog {
   override def tableExists(table: Identifier): Boolean =
     table.namespace.isEmpty && RegisteredDatasets.contains(table.name)
 
-  // Not a NoSuchTableException, which Spark replaces with a message of its own that knows no names.
+  // Not a NoSuchTableException: Spark would replace it with a message that does not list the known names.
   override def loadTable(table: Identifier): Table =
     RegisteredDatasets.table((table.namespace :+ table.name).mkString("."))
 
@@ -33,6 +33,6 @@ final class RayCatalog extends TableCatalog {
 
   private def unsupported(action: String, table: Identifier): UnsupportedOperationException =
     new UnsupportedOperationException(
-      s"SQL cannot $action a Ray Dataset. Convert a DataFrame with raydp.from_spark and name the result with " +
+      s"SQL cannot $action a Ray Dataset. Convert a DataFrame with raydp.from_spark and register the result with " +
         s"raydp.register(dataset, name). Table: $catalogName.${table.name}")
 }

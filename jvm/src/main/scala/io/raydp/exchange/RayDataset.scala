@@ -5,19 +5,19 @@ import scala.jdk.CollectionConverters._
 import org.apache.spark.sql.types.{DataType, StructType}
 
 /**
- * A block of a Ray Dataset as the driver knows it.
+ * What the driver knows of a Ray Dataset's block.
  *
  * @param rows how many rows it has, if known
  * @param bytes its size in Ray's object store, if known
- * @param hosts the addresses of the nodes that hold it
+ * @param hosts the hosts that hold it
  */
 private[exchange] final case class DatasetBlock(rows: Option[Long], bytes: Option[Long], hosts: Seq[String])
 
 /**
  * A Ray Dataset that Spark can read.
  *
- * @param id the number under which the agents know it
- * @param segmentBytes the size of the segments that tasks read into
+ * @param id the id under which the agents know it
+ * @param segmentBytes the size of the segments that tasks read through
  */
 private[exchange] final case class RayDataset(
     id: Long,
@@ -44,7 +44,7 @@ private[exchange] object RayDataset {
       blocks = blocks)
   }
 
-  /** The schema may stand in the request as JSON or as a string of JSON. */
+  /** The request contains the schema as JSON or as a string of JSON. */
   private def schemaText(node: com.fasterxml.jackson.databind.JsonNode): String =
     if (node.isTextual) node.asText else node.toString
 }

@@ -7,31 +7,33 @@ import org.apache.spark.sql.connector.read._
 import org.apache.spark.sql.internal.SQLConf
 import org.apache.spark.sql.types.StructType
 
-/** Collects what a query needs of a Dataset: which columns, and how many rows at most. */
-private[exchange] final class RayScanBuilder(table: RayTable) extends ScanBuilder with SupportsPushDownRequiredColumns
-    with SupportsPushDownLimit {
-  private var columns = table.dataset.schema
+/** Collects which columns and how many rows of a Dataset a query needs. */
+private[exchange] final class RayScanBuilder(dataset: RayDataset, lease: DatasetLease) extends ScanBuilder
+    with SupportsPushDownRequiredColumns with SupportsPushDownLimit {
+  private var columns = dataset.schema
   private var limit: Option[Long] = None
 
   override def pruneColumns(required: StructType): Unit =
-    columns = ColumnPruning.pruned(table.dataset.schema, required)
+    columns = ColumnPruning.pruned(dataset.schema, required)
 
-  // Every task stops at the limit; Spark still cuts what several tasks return together.
+  // Every task stops at the limit; Spark still limits the rows of all tasks together.
   override def pushLimit(rows: Int): Boolean = {
     limit = Some(rows.toLong)
     true
   }
 
   override def isPartiallyPushed: Boolean = true
-  override def build(): Scan = new RayScan(table, columns, limit)
+  override def build(): Scan = new RayScan(dataset, lease, columns, limit)
 }
 
-/** A read of some columns and rows of a Dataset. Holds the Dataset's lease through its table. */
-private[exchange] final class RayScan(table: RayTable, columns: StructType, limit: Option[Long]) extends Scan with Batch
-    with SupportsReportStatistics {
-  private val dataset = table.dataset
+/** Reads some columns and rows of a Dataset. Holds the Dataset's lease. */
+private[exchange] final class RayScan(
+    dataset: RayDataset,
+    lease: DatasetLease,
+    columns: StructType,
+    limit: Option[Long]) extends Scan with Batch with SupportsReportStatistics {
 
-  /** The leading blocks that can hold the limit's rows, if there is one and the row counts are known. */
+  /** The leading blocks that can hold the limit's rows; without a limit or row counts, all blocks. */
   private lazy val blocks: IndexedSeq[DatasetBlock] = limit.fold(dataset.blocks) { rows =>
     val before = dataset.blocks.scanLeft(0L)((sum, block) => sum + block.rows.getOrElse(0L))
     dataset.blocks.zip(before).takeWhile { case (_, sum) => sum < rows }.map(_._1)
@@ -52,7 +54,7 @@ private[exchange] final class RayScan(table: RayTable, columns: StructType, limi
       targetBytes = conf.filesMaxPartitionBytes,
       minimumPartitions =
         conf.getConf(SQLConf.LEAF_NODE_DEFAULT_PARALLELISM).getOrElse(session.sparkContext.defaultParallelism))
-    PartitionPlanner.plan(blocks, settings).map(new RayInputPartition(_, table.lease): InputPartition).toArray
+    PartitionPlanner.plan(blocks, settings).map(new RayInputPartition(_, lease): InputPartition).toArray
   }
 
   override def createReaderFactory(): PartitionReaderFactory = {
@@ -64,7 +66,7 @@ private[exchange] final class RayScan(table: RayTable, columns: StructType, limi
       ColumnPruning.selection(dataset.schema, columns),
       dataset.segmentBytes,
       limit)
-    new RayReaderFactory(request, table.lease)
+    new RayReaderFactory(request, lease)
   }
 
   override def estimateStatistics(): Statistics = {

@@ -2,14 +2,13 @@ package io.raydp.exchange
 
 import java.util
 
-import org.apache.spark.sql.connector.catalog.{SupportsRead, Table, TableCapability, TableProvider}
+import org.apache.spark.sql.connector.catalog.{Table, TableProvider}
 import org.apache.spark.sql.connector.expressions.Transform
-import org.apache.spark.sql.connector.read.ScanBuilder
 import org.apache.spark.sql.sources.DataSourceRegister
 import org.apache.spark.sql.types.StructType
 import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
-/** The data source "ray": `spark.read.format("ray").load(name)` of a Dataset that `raydp.register` named. */
+/** The data source "ray": `spark.read.format("ray").load(name)` reads a Dataset that `raydp.register` named. */
 final class RayTableProvider extends TableProvider with DataSourceRegister {
   import RayTableProvider._
 
@@ -25,36 +24,25 @@ final class RayTableProvider extends TableProvider with DataSourceRegister {
 
   private def table(options: CaseInsensitiveStringMap): RayTable = {
     def option(key: String): Option[String] = Option(options.get(key))
-    option(DatasetOption).map(numbered).orElse(option(NameOption).map(RegisteredDatasets.table)).getOrElse(
+    option(DatasetOption).map(imported).orElse(option(NameOption).map(RegisteredDatasets.table)).getOrElse(
       throw new IllegalArgumentException(
-        s"""The data source "$ShortName" needs the name of a Dataset: name it with raydp.register(dataset, "name") """ +
-          s"""and read it with spark.read.format("$ShortName").load("name"), or use raydp.to_spark(dataset)."""))
+        s"""The data source "$ShortName" needs the name of a Dataset. Register it with """ +
+          s"""raydp.register(dataset, "name") and read it with spark.read.format("$ShortName").load("name"), or """ +
+          "use raydp.to_spark(dataset)."))
   }
 
-  private def numbered(number: String): RayTable =
-    number.toLongOption.flatMap(RayBlocks.table).getOrElse(throw new IllegalArgumentException(
-      "Spark holds no such Ray Dataset: it was released with the last DataFrame over it, or never converted. Use " +
-        s"raydp.to_spark(dataset). Option $DatasetOption: $number"))
+  private def imported(id: String): RayTable =
+    id.toLongOption.flatMap(ImportedDatasets.table).getOrElse(throw new IllegalArgumentException(
+      "Spark does not hold this Ray Dataset. It was never converted, or it was released with the last DataFrame over " +
+        s"it. Use raydp.to_spark(dataset). Option $DatasetOption: $id"))
 }
 
 private[exchange] object RayTableProvider {
   val ShortName = "ray"
 
-  /** A Dataset's number, which `raydp.to_spark` sets. */
+  /** The id of an imported Dataset; `raydp.to_spark` sets it. */
   val DatasetOption = "dataset"
 
-  /** A registered Dataset's name: the argument of `load`. */
+  /** The name of a registered Dataset: the argument of `load`. */
   val NameOption = "path"
-}
-
-/** A Ray Dataset as a table. Holds the Dataset's lease. */
-private[exchange] final class RayTable(val dataset: RayDataset, val lease: DatasetLease) extends Table
-    with SupportsRead {
-  override def name(): String = s"ray dataset ${dataset.id}"
-
-  // Table.columns, its successor, is derived from this one.
-  override def schema(): StructType = dataset.schema
-
-  override def capabilities(): util.Set[TableCapability] = util.EnumSet.of(TableCapability.BATCH_READ)
-  override def newScanBuilder(options: CaseInsensitiveStringMap): ScanBuilder = new RayScanBuilder(this)
 }

@@ -6,7 +6,7 @@ import org.apache.spark.sql.AnalysisException
 
 import io.raydp.configuration.Spelling
 
-/** No Ray Dataset is registered under a name. Has the condition of every table that is not there, and its own text. */
+/** No Ray Dataset has this name. Has the error condition of any missing table, with a message of its own. */
 final class UnknownDatasetException(name: String, message: String) extends AnalysisException(
       message = message,
       errorClass = Some("TABLE_OR_VIEW_NOT_FOUND"),
@@ -16,10 +16,10 @@ final class UnknownDatasetException(name: String, message: String) extends Analy
 private[exchange] object RegisteredDatasets {
   private val tables = TrieMap.empty[String, RayTable]
 
-  /** Gives a name to a table; another table of that name is let go, queries that were made of it read on. */
+  /** Names a table. Replaces the table that had this name; queries over the old one can still read it. */
   def register(name: String, table: RayTable): Unit = tables.update(name, table)
 
-  /** Takes a name back; false when it was none. */
+  /** Removes a name; false if it was not registered. */
   def unregister(name: String): Boolean = tables.remove(name).isDefined
 
   def contains(name: String): Boolean = tables.contains(name)
@@ -31,14 +31,17 @@ private[exchange] object RegisteredDatasets {
   /**
    * The table of a name.
    *
-   * @throws UnknownDatasetException says which names there are
+   * @throws UnknownDatasetException with the names that exist
    */
-  def table(name: String): RayTable = tables.getOrElse(name, throw new UnknownDatasetException(name, unknown(name)))
+  def table(name: String): RayTable = tables.getOrElse(name, throw unknown(name))
 
-  private def unknown(name: String): String = {
+  private def unknown(name: String): UnknownDatasetException = {
     val known = names
     val guess = Spelling.nearest(name, known).fold("")(nearest => s"Did you mean '$nearest'? ")
-    "There is no Ray Dataset of this name: it was never registered, or unregistered meanwhile. " + guess +
-      s"Register it with raydp.register(dataset, '$name'). Registered: ${known.mkString("[", ", ", "]")}, name: '$name'"
+    new UnknownDatasetException(
+      name,
+      "No Ray Dataset has this name. It was never registered, or it has been unregistered. " + guess +
+        s"Register it with raydp.register(dataset, '$name'). Registered: ${known.mkString("[", ", ", "]")}, " +
+        s"name: '$name'")
   }
 }

@@ -5,10 +5,10 @@ import scala.collection.mutable
 import io.raydp.exchange.columns.{BlockSink, ByteRanges}
 
 /**
- * The two segments of a task that sends blocks: while the agent stores one, the task fills the other. More are never
- * made, which bounds the task's memory and holds it back when the object store is slow.
+ * The two segments of a task that sends blocks: the task fills one while the agent stores the other. There are never
+ * more, which bounds the task's memory and slows it down when the object store is slow.
  *
- * @param blockBytes what a block may touch; a segment with notably more physical pages gives the surplus back
+ * @param blockBytes how many bytes a block may touch; a segment with far more physical pages returns the excess
  */
 private[exchange] final class SegmentRing(
     connection: AgentConnection,
@@ -25,7 +25,7 @@ private[exchange] final class SegmentRing(
   private var waited = 0L
 
   override def acquire(bytes: Long): MappedSegment = {
-    // Those of the task before this one count as well.
+    // The blocks of this connection's previous task count as well.
     while (connection.unstoredBlocks >= Segments) {
       val began = System.nanoTime()
       takeAcceptances()
@@ -43,11 +43,11 @@ private[exchange] final class SegmentRing(
     trim(segment, touched)
     unaccepted(segment.id) = new Sent(sent, rows, bytes)
     sent += 1
-    // A segment that was made for one oversized row would otherwise stay that large.
+    // A segment that was created for one oversized row is not reused.
     connection.sendBlock(segment, exportId, rows, nodes, bytes <= 2 * blockBytes)
   }
 
-  /** Waits until the agent has promised to store every block; their positions in the order they were sent. */
+  /** Waits until the agent has accepted every block. Returns their positions in the order in which they were sent. */
   def finish(): Seq[BlockPosition] = {
     takeAcceptances()
     accepted.values.toVector
@@ -58,16 +58,16 @@ private[exchange] final class SegmentRing(
 
   private def takeAcceptances(): Unit = while (unaccepted.nonEmpty) {
     val acceptance = connection.awaitAccepted(timeoutMillis)
-    val id = acceptance(0)
-    val block = unaccepted.remove(id).getOrElse(throw new ExchangeException(
+    val block = unaccepted.remove(acceptance.segmentId).getOrElse(throw new ExchangeException(
       ExchangeErrorCode.PROTOCOL,
-      s"The exchange agent accepted a block that was not sent. Segment: $id, agent: ${connection.path}"))
-    accepted(block.order) = BlockPosition(acceptance(1), block.rows, block.bytes)
+      "The exchange agent accepted a block that was not sent. Segment: " +
+        s"${acceptance.segmentId}, agent: ${connection.path}"))
+    accepted(block.order) = BlockPosition(acceptance.index, block.rows, block.bytes)
   }
 
   private def trim(segment: MappedSegment, touched: ByteRanges): Unit = {
     segment.touched.addAll(touched)
-    if (segment.touched.totalBytes > blockBytes + blockBytes / Tolerance) {
+    if (segment.touched.totalBytes > blockBytes + blockBytes / SurplusDivisor) {
       segment.touched.forEachOutside(touched, PageBytes, (from, to) => connection.trim(segment, from, to))
       segment.setTouched(touched)
     }
@@ -83,6 +83,6 @@ private[exchange] object SegmentRing {
   private val Segments = 2
   private val PageBytes = 4096L
 
-  /** Physical pages beyond the block's bytes are let be up to this part of them: refilling them costs time. */
-  private val Tolerance = 4
+  /** A segment keeps surplus pages up to the block's bytes divided by this, since touching pages again costs time. */
+  private val SurplusDivisor = 4
 }

@@ -1,6 +1,6 @@
 package io.raydp.exchange.columns;
 
-/** One Arrow buffer of a block: where it lies in the segment and how much of it is used. */
+/** One Arrow buffer of a block: its place in the segment, and how much of it is used. */
 final class BlockBuffer {
   final Extent extent;
   private final int bitsPerElement;

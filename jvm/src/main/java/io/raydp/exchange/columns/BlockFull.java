@@ -1,8 +1,8 @@
 package io.raydp.exchange.columns;
 
 /**
- * Signals that a row does not fit the block any more; thrown in the middle of a row, which is then rolled back. One per
- * {@link BlockSpace}, without a stack trace: it is control flow that happens once per block.
+ * Signals that a row does not fit the block. It is thrown in the middle of a row, which is then rolled back. Each
+ * {@link BlockSpace} has one, without a stack trace: it is control flow that happens once per block.
  */
 public final class BlockFull extends RuntimeException {
   private static final long serialVersionUID = 1L;

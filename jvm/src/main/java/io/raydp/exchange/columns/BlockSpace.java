@@ -4,18 +4,18 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The room of one block: its extents and buffers, how they are laid out, and how many bytes may still be touched.
+ * The capacity of one block: its extents and buffers, their layout, and how many bytes may still be touched.
  *
- * <p>Writers only compare a count with a limit. The limits of all extents together never exceed the block's bytes; an
- * extent that reaches its own comes here and gets a larger one, shared out anew by what each extent used so far, until
- * next to nothing is left and the block counts as full.
+ * <p>Writers only compare a count with a limit. The limits of all extents together never exceed the block's bytes. When
+ * an extent reaches its limit, the remaining bytes are distributed again, by what each extent has used so far, until
+ * hardly any are left and the block is full.
  */
 public final class BlockSpace {
-  /** More rows than this make a block hard to split for its consumers, however small the rows are. */
+  /** Consumers cannot split a block of more rows well, however small the rows are. */
   static final int MAXIMUM_ROWS = 1 << 24;
 
-  /** A block counts as full when less than this part of it is left: sharing out crumbs costs more than they hold. */
-  private static final int CRUMB = 64;
+  /** A block is full when fewer bytes remain than its size divided by this: distributing them costs too much. */
+  private static final int FULL_DIVISOR = 64;
 
   private final long targetBytes;
   private final List<Extent> extents = new ArrayList<>();
@@ -23,8 +23,8 @@ public final class BlockSpace {
   private final BlockFull full = new BlockFull();
   private final Extent rows;
   private SegmentLayout layout;
-  private Extent lacking;
-  private long lackingCount;
+  private Extent exceeding;
+  private long exceedingCount;
 
   /** A block that ends when about {@code targetBytes} bytes are touched. */
   public BlockSpace(long targetBytes) {
@@ -72,7 +72,7 @@ public final class BlockSpace {
       extents.get(i).count = 0;
       extents.get(i).capacity = newLayout.capacity(i);
     }
-    shareOut(Math.min(targetBytes, layout.blockBytes()), null, 0);
+    distribute(Math.min(targetBytes, layout.blockBytes()), null, 0);
   }
 
   long usedBytes() {
@@ -83,27 +83,27 @@ public final class BlockSpace {
     return used;
   }
 
-  /** Makes room for {@code needed} more elements beyond the extent's count, or throws {@link BlockFull}. */
+  /** Raises the extent's limit by at least {@code needed} elements beyond its count, or throws {@link BlockFull}. */
   void reserve(Extent extent, long needed) {
     long used = usedBytes() + extent.bytesFor(needed);
     boolean firstRow = rows.count == 0;
-    // The first row may go beyond the target, up to what the segment was made for: it cannot be put off to another.
+    // The first row cannot move to the next block, so it may exceed the target, up to the size of the segment.
     long spare = (firstRow ? Math.max(targetBytes, layout.blockBytes()) : targetBytes) - used;
-    if (extent.count + needed > extent.capacity || spare < (firstRow ? 0 : targetBytes / CRUMB)) {
-      lacking = extent;
-      lackingCount = extent.count + needed;
+    if (extent.count + needed > extent.capacity || spare < (firstRow ? 0 : targetBytes / FULL_DIVISOR)) {
+      exceeding = extent;
+      exceedingCount = extent.count + needed;
       throw full;
     }
-    // A first row beyond the target gets crumbs only, so that the row after it already finds the block full.
-    shareOut(Math.max(targetBytes - used, firstRow ? targetBytes / CRUMB : 0), extent, needed);
+    // After a first row beyond the target hardly anything is left, so the next row finds the block full.
+    distribute(Math.max(targetBytes - used, firstRow ? targetBytes / FULL_DIVISOR : 0), extent, needed);
   }
 
-  private void shareOut(long spare, Extent favoured, long needed) {
+  private void distribute(long spare, Extent favoured, long needed) {
     double used = Math.max(usedBytes(), 1);
     double even = spare / 2.0 / extents.size();
     boolean empty = usedBytes() == 0;
     for (Extent extent : extents) {
-      // Half by what was used so far, half evenly: quick to settle, and never a share of nothing.
+      // Half by use so far, half evenly: this converges quickly, and no extent gets nothing.
       double byUse = empty ? even : spare / 2.0 * (extent.usedBytes() / used);
       long bits = extent.bitsPerElement();
       long share = bits == 0 ? extent.capacity : (long) ((even + byUse) * 8 / bits);
@@ -113,15 +113,15 @@ public final class BlockSpace {
   }
 
   /**
-   * The layout in which the row that did not fit an empty block has a chance.
+   * A larger layout for a row that did not fit an empty block.
    *
    * @throws OversizedRowException when no segment could hold it
    */
   SegmentLayout enlarged() {
-    if (lackingCount > lacking.maximum()) {
-      throw new OversizedRowException(lacking.path, lackingCount);
+    if (exceedingCount > exceeding.maximum()) {
+      throw new OversizedRowException(exceeding.path, exceedingCount);
     }
-    long needed = Math.max(usedBytes(), lacking.bytesFor(lackingCount));
+    long needed = Math.max(usedBytes(), exceeding.bytesFor(exceedingCount));
     return layoutFor(2 * Math.max(needed, layout.blockBytes()));
   }
 

@@ -29,7 +29,7 @@ public final class BlockWriter {
   private final BlockSink sink;
   private final SegmentLayout usualLayout;
 
-  /** Null between blocks: a task without rows never asks for one. */
+  /** Null between blocks. A task without rows never acquires one. */
   private BlockSink.Segment segment;
 
   public BlockWriter(StructType schema, long blockBytes, BlockSink sink) {
@@ -46,9 +46,9 @@ public final class BlockWriter {
 
   /** Returns the index at which the next row goes. */
   public int beginRow() {
-    // The limit may lie below: it can shrink to the row in progress, which counts only when it ends.
+    // The limit can be below the count: it may shrink to the row in progress, which counts only when it ends.
     if (rows.count >= rows.limit) {
-      makeRoomForRow();
+      reserveRow();
     }
     return rows.count;
   }
@@ -91,7 +91,7 @@ public final class BlockWriter {
       int count = Math.min(attempt, batch.numRows() - from);
       if (count > 1) {
         int written = writeRange(batch, from, count);
-        // A stretch that does not fit is tried again by halves, down to single rows, which always find room.
+        // A range that does not fit is halved, down to single rows, which always fit.
         attempt = written == 0 ? count / 2 : batch.numRows();
         from += written;
       } else {
@@ -137,7 +137,7 @@ public final class BlockWriter {
     }
   }
 
-  /** After {@link BlockFull}: takes back what was written of the current row and makes room for it. */
+  /** After {@link BlockFull}: rolls the current row back and begins a block that it fits. */
   public void makeRoom() {
     int row = rows.count;
     if (row == 0) {
@@ -157,7 +157,7 @@ public final class BlockWriter {
     }
   }
 
-  private void makeRoomForRow() {
+  private void reserveRow() {
     if (segment == null) {
       begin(usualLayout);
     }

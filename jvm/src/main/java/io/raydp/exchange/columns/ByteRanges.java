@@ -43,7 +43,7 @@ public final class ByteRanges {
     return total;
   }
 
-  /** Calls back with the parts of these ranges, rounded inwards to whole pages, that {@code kept} does not touch. */
+  /** Passes on the parts of these ranges that {@code kept} does not touch, rounded inwards to whole pages. */
   public void forEachOutside(ByteRanges kept, long pageBytes, RangeConsumer consumer) {
     for (var range : ends.entrySet()) {
       long from = range.getKey();

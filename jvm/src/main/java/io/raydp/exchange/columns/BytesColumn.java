@@ -10,7 +10,7 @@ import org.apache.spark.sql.vectorized.ColumnVector;
 import org.apache.spark.unsafe.Platform;
 import org.apache.spark.unsafe.types.UTF8String;
 
-/** A column of strings or binaries: 32-bit offsets and the bytes, an extent of their own. */
+/** A column of strings or binaries: 32-bit offsets, and the bytes, which have their own extent. */
 public final class BytesColumn extends ColumnWriter {
   private final boolean binary;
   private final Extent bytes;
@@ -58,8 +58,8 @@ public final class BytesColumn extends ColumnWriter {
   }
 
   /**
-   * Copies exactly {@code length} bytes; short values by words that overlap in the middle. Neither a call nor a loop,
-   * which the JIT compiler unrolls for lengths that do not come, is as quick.
+   * Copies exactly {@code length} bytes. Short values are copied by words that overlap in the middle. This is faster
+   * than a call, and than a loop, which the JIT compiler unrolls for lengths that do not occur.
    */
   private static void copy(Object object, long source, long target, int length) {
     if (length > 32) {
@@ -88,8 +88,8 @@ public final class BytesColumn extends ColumnWriter {
   }
 
   /**
-   * Takes the bytes of Spark's own rows and arrays where they lie. To make a {@link UTF8String} of them costs more than
-   * to copy them: several of its fields are volatile, and the constructor writes each.
+   * Copies the bytes directly out of Spark's own rows and arrays. Creating a {@link UTF8String} of them would cost more
+   * than the copy: the constructor writes several volatile fields.
    */
   @Override
   public void putFrom(SpecializedGetters source, int ordinal, int index) {
@@ -104,7 +104,7 @@ public final class BytesColumn extends ColumnWriter {
     }
   }
 
-  /** A value in the form that unsafe rows and arrays have for it: its offset in them and its length. */
+  /** Writes a value that unsafe rows and arrays describe by its offset in them and its length. */
   private void putUnsafe(int index, Object base, long offset, long offsetAndLength) {
     put(index, base, offset + (offsetAndLength >>> 32), (int) offsetAndLength);
   }
@@ -118,7 +118,7 @@ public final class BytesColumn extends ColumnWriter {
     }
   }
 
-  /** Copies values from where Spark's vectors, those of its Parquet reader among them, have them one behind the other. */
+  /** Copies values from the contiguous buffer of Spark's own vectors, such as those of its Parquet reader. */
   private void putVector(WritableColumnVector source, int from, int count, int index) {
     boolean hasDictionary = source.hasDictionary();
     Object base = null;
@@ -126,7 +126,7 @@ public final class BytesColumn extends ColumnWriter {
     if (source.arrayData() instanceof OffHeapColumnVector outside) {
       origin = outside.valuesNativeAddress();
     } else {
-      base = SparkVectorInternals.values((OnHeapColumnVector) source.arrayData(), FixedWidthColumn.Kind.BYTE, 0);
+      base = SparkVectorInternals.values((OnHeapColumnVector) source.arrayData(), Primitive.BYTE, 0);
       origin = Platform.BYTE_ARRAY_OFFSET;
     }
     for (int i = 0; i < count; i++) {

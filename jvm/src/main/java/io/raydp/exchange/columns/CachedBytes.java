@@ -9,14 +9,10 @@ import java.util.Arrays;
 import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
 import org.apache.spark.sql.catalyst.expressions.UnsafeMapData;
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
-import org.apache.spark.sql.types.ArrayType;
-import org.apache.spark.sql.types.BinaryType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.Decimal;
 import org.apache.spark.sql.types.DecimalType;
-import org.apache.spark.sql.types.MapType;
 import org.apache.spark.sql.types.StringType;
-import org.apache.spark.sql.types.StructType;
 import org.apache.spark.sql.vectorized.ColumnVector;
 import org.apache.spark.sql.vectorized.ColumnarArray;
 import org.apache.spark.sql.vectorized.ColumnarMap;
@@ -24,13 +20,13 @@ import org.apache.spark.unsafe.Platform;
 import org.apache.spark.unsafe.types.UTF8String;
 
 /**
- * One column of one batch of Spark's cache whose values are bytes: strings, binaries, decimals, and structs, arrays and
- * maps in their unsafe form. The values stay where the cache has them.
+ * One column of a batch in Spark's cache whose values are bytes: strings, binaries, decimals, and structs, arrays and
+ * maps in their unsafe form. The values are read in place.
  *
  * <p>The format is that of {@code org.apache.spark.sql.execution.columnar.ColumnBuilder}, integers in native order: the
- * number of nulls, the positions of the nulls, and then, for the rows that are not null, either the values (plain) or,
- * for strings and decimals of up to 18 digits, the number of a compression scheme and what it made of them. A value is
- * its length and its bytes, a decimal of up to 18 digits 8 bytes, and one of more a big-endian integer.
+ * number of nulls, the positions of the nulls, then the values that are not null. For strings and decimals of up to
+ * 18 digits, the values follow the number of their compression scheme; other values are not compressed. A value is its
+ * length and its bytes. A decimal of up to 18 digits is 8 bytes, and a longer one is a big-endian integer.
  */
 public final class CachedBytes extends ColumnVector {
   private static final VarHandle INT = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.nativeOrder());
@@ -46,7 +42,7 @@ public final class CachedBytes extends ColumnVector {
   private int[] lengths = {};
   private int nulls;
 
-  /** Rows below it have their place; values of unlike lengths are looked for as they are asked for, in order. */
+  /** The rows below this one are located. Values of varying length are located in order, when they are read. */
   private int located;
 
   private int nextPosition;
@@ -58,7 +54,7 @@ public final class CachedBytes extends ColumnVector {
     super(type);
   }
 
-  /** Takes another batch's column, without copying its values. */
+  /** Reads the column of another batch, without copying its values. */
   public void read(byte[] cached, int rows) {
     column = cached;
     if (lengths.length < rows) {
@@ -67,8 +63,8 @@ public final class CachedBytes extends ColumnVector {
     }
     nulls = intAt(0);
     Arrays.fill(lengths, 0, rows, 0);
-    for (int number = 1; number <= nulls; number++) {
-      lengths[intAt(Integer.BYTES * number)] = NULL;
+    for (int i = 1; i <= nulls; i++) {
+      lengths[intAt(Integer.BYTES * i)] = NULL;
     }
     int position = Integer.BYTES * (1 + nulls);
     int scheme = PLAIN;
@@ -90,8 +86,8 @@ public final class CachedBytes extends ColumnVector {
       case RUNS -> readRuns(position, rows);
       case DICTIONARY -> readDictionary(position, rows);
       default -> throw new IllegalStateException(
-          "Spark's cache holds values in a form that this version of raydp does not know. Turn "
-              + "spark.sql.inMemoryColumnarStorage.compressed off, or use another version. Compression scheme: "
+          "Spark's cache uses a compression scheme that this version of raydp does not know. Set "
+              + "spark.sql.inMemoryColumnarStorage.compressed to false, or upgrade raydp. Compression scheme: "
               + scheme);
     }
   }
@@ -165,7 +161,7 @@ public final class CachedBytes extends ColumnVector {
     return column;
   }
 
-  /** Returns where the value of a row begins for which {@link #isNullAt} was asked before, here and below. */
+  /** Returns the offset of a row's value. Here and below, call {@link #isNullAt} first: it locates the value. */
   long offset(int row) {
     return Platform.BYTE_ARRAY_OFFSET + starts[row];
   }
@@ -204,7 +200,7 @@ public final class CachedBytes extends ColumnVector {
     return Decimal.apply(new BigDecimal(unscaled, scale), precision, scale);
   }
 
-  /** Returns the struct, which is valid until the next one is asked for. */
+  /** Returns the struct, which is valid until the next call. */
   UnsafeRow structAt(int row, int fields) {
     if (struct == null) {
       struct = new UnsafeRow(fields);
@@ -213,13 +209,13 @@ public final class CachedBytes extends ColumnVector {
     return struct;
   }
 
-  /** Returns the array, which is valid until the next one is asked for. */
+  /** Returns the array, which is valid until the next call. */
   UnsafeArrayData arrayAt(int row) {
     array.pointTo(column, offset(row), lengths[row]);
     return array;
   }
 
-  /** Returns the map, which is valid until the next one is asked for. */
+  /** Returns the map, which is valid until the next call. */
   UnsafeMapData mapAt(int row) {
     map.pointTo(column, offset(row), lengths[row]);
     return map;
@@ -291,17 +287,7 @@ public final class CachedBytes extends ColumnVector {
   }
 
   private static UnsupportedOperationException notByValue() {
-    return new UnsupportedOperationException("The bytes of a cached column are read where they lie");
-  }
-
-  /** Tells whether Spark's cache holds values of the type as bytes. */
-  public static boolean holds(DataType type) {
-    return type instanceof StringType
-        || type instanceof BinaryType
-        || type instanceof DecimalType
-        || type instanceof StructType
-        || type instanceof ArrayType
-        || type instanceof MapType;
+    return new UnsupportedOperationException("A cached column of bytes is read in place, not by value");
   }
 
   private static boolean isCompactDecimal(DataType type) {

@@ -11,9 +11,9 @@ public final class CalendarIntervalColumn extends ColumnWriter {
 
   CalendarIntervalColumn(BlockSpace space, Extent extent) {
     super(space, extent);
-    this.months = new FixedWidthColumn(space, extent, FixedWidthColumn.Kind.INT);
-    this.days = new FixedWidthColumn(space, extent, FixedWidthColumn.Kind.INT);
-    this.microseconds = new FixedWidthColumn(space, extent, FixedWidthColumn.Kind.LONG);
+    this.months = new FixedWidthColumn(space, extent, Primitive.INT);
+    this.days = new FixedWidthColumn(space, extent, Primitive.INT);
+    this.microseconds = new FixedWidthColumn(space, extent, Primitive.LONG);
   }
 
   @Override

@@ -7,12 +7,12 @@ import org.apache.spark.sql.vectorized.ColumnarArray;
 import org.apache.spark.unsafe.Platform;
 
 /**
- * Writes one column (or nested part of one) of a block in Arrow's layout straight into the bound segment. A writer
- * does not count its slots: callers pass the index and write indexes in order. Every buffer is plain memory that the
- * segment owns; a writer owns nothing.
+ * Writes one column of a block, or a nested part of one, in Arrow's layout straight into the bound segment. A writer
+ * does not count its slots: callers pass the index and write indexes in order. The segment owns every buffer; a writer
+ * owns nothing.
  */
 public abstract class ColumnWriter {
-  /** The first stretch of a validity bitmap that is prepared when a null turns up. */
+  /** How much of a validity bitmap is prepared at the first null. */
   private static final int FIRST_FILL = 1 << 16;
 
   final BlockSpace space;
@@ -21,7 +21,7 @@ public abstract class ColumnWriter {
   private long base;
   private long validityAddress;
 
-  /** Slots below it have prepared validity bits, a multiple of 64; 0 as long as the block has no null here. */
+  /** The slots below this one have prepared validity bits. A multiple of 64; 0 while the column has no null. */
   private int filled;
 
   private int nulls;
@@ -49,7 +49,7 @@ public abstract class ColumnWriter {
     }
   }
 
-  /** Copies all elements at once where their layout is Arrow's and none is null; returns whether it did. */
+  /** Copies all elements at once if their layout is Arrow's and none is null. Returns whether it did. */
   public boolean copyAll(ArrayData source, int index) {
     return false;
   }
@@ -67,7 +67,7 @@ public abstract class ColumnWriter {
   /** Writes the source's value, which is not null. */
   public abstract void putFrom(SpecializedGetters source, int ordinal, int index);
 
-  /** Writes {@code count} values of a column, nulls included, from {@code from} on to the slots from {@code index} on. */
+  /** Writes {@code count} values of a column, including nulls, from {@code from} on to the slots from {@code index}. */
   void putRange(ColumnVector source, int from, int count, int index) {
     if (source instanceof CachedBytes cached) {
       for (int i = 0; i < count; i++) {
@@ -107,10 +107,10 @@ public abstract class ColumnWriter {
     nulls++;
   }
 
-  /** Marks slots as valid well beyond {@code index}, so that values need not touch the bitmap at all. */
+  /** Marks slots as valid well beyond {@code index}, so values never touch the bitmap. */
   private void fill(int index) {
-    long wanted = Math.max(index + 1L, Math.max(FIRST_FILL, 2L * filled));
-    int end = (int) Math.min((wanted + 63) & ~63L, extent.capacity & ~7);
+    long target = Math.max(index + 1L, Math.max(FIRST_FILL, 2L * filled));
+    int end = (int) Math.min((target + 63) & ~63L, extent.capacity & ~7);
     if (end <= index) {
       end = extent.capacity;
     }
@@ -118,7 +118,7 @@ public abstract class ColumnWriter {
     filled = end;
   }
 
-  /** Takes the slots from {@code from} up to {@code to} back, so that they can be written anew. */
+  /** Clears the slots from {@code from} up to {@code to}, which can then be written again. */
   void rollBack(int from, int to) {
     for (int index = from; index < to && index < filled; index++) {
       long address = validityAddress + (index >> 3);
@@ -152,7 +152,7 @@ public abstract class ColumnWriter {
     return base + buffer.offset();
   }
 
-  final void requireRoom(Extent target, int elements) {
+  final void reserve(Extent target, int elements) {
     if (target.limit - target.count < elements) {
       space.reserve(target, elements);
     }

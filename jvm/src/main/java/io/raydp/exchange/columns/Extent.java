@@ -2,10 +2,10 @@ package io.raydp.exchange.columns;
 
 /**
  * An index space of a block: the rows, the elements of one list or map, or the bytes of one string column. The buffers
- * that are indexed by it grow together. {@link BlockSpace} moves {@link #limit}; writers move {@link #count}.
+ * that it indexes grow together. {@link BlockSpace} moves {@link #limit}; writers move {@link #count}.
  */
 public final class Extent {
-  /** The largest count that 32-bit Arrow offsets can address, less slack for the end offset. */
+  /** The largest count that Arrow's 32-bit offsets can address, minus some slack for the end offset. */
   static final int MAXIMUM = Integer.MAX_VALUE - 8;
 
   /** The column that the extent belongs to, for messages. */
@@ -14,13 +14,13 @@ public final class Extent {
   private final int maximum;
   private long bitsPerElement;
 
-  /** How many elements the bound segment has room for. */
+  /** How many elements the bound segment can hold. */
   int capacity;
 
-  /** Writers ask {@link BlockSpace#reserve} before they go beyond this count; at most {@link #capacity}. */
+  /** Writers call {@link BlockSpace#reserve} before they exceed this count. At most {@link #capacity}. */
   int limit;
 
-  /** Elements in use, those of a row in progress included. */
+  /** Elements in use, including those of the row in progress. */
   int count;
 
   Extent(String path, int maximum) {
@@ -36,7 +36,7 @@ public final class Extent {
     return bitsPerElement;
   }
 
-  /** How many elements a segment for {@code blockBytes} bytes should have room for. */
+  /** How many elements a segment for {@code blockBytes} bytes should hold. */
   int capacityFor(long blockBytes) {
     return bitsPerElement == 0 ? maximum : (int) Math.min(maximum, blockBytes * 8 / bitsPerElement);
   }

@@ -11,30 +11,14 @@ import org.apache.spark.unsafe.Platform;
 
 /** A column of numbers, dates, times, timestamps or ANSI intervals: one value of 1, 2, 4 or 8 bytes per slot. */
 public final class FixedWidthColumn extends ColumnWriter {
-  /** How a value is read from a row. */
-  enum Kind {
-    BYTE(1),
-    SHORT(2),
-    INT(4),
-    LONG(8),
-    FLOAT(4),
-    DOUBLE(8);
-
-    final int bytes;
-
-    Kind(int bytes) {
-      this.bytes = bytes;
-    }
-  }
-
-  private final Kind kind;
+  private final Primitive primitive;
   private final BlockBuffer values;
   private long valuesAddress;
 
-  FixedWidthColumn(BlockSpace space, Extent extent, Kind kind) {
+  FixedWidthColumn(BlockSpace space, Extent extent, Primitive primitive) {
     super(space, extent);
-    this.kind = kind;
-    this.values = space.newBuffer(extent, 8 * kind.bytes);
+    this.primitive = primitive;
+    this.values = space.newBuffer(extent, 8 * primitive.bytes);
   }
 
   @Override
@@ -69,7 +53,7 @@ public final class FixedWidthColumn extends ColumnWriter {
 
   @Override
   public void putFrom(SpecializedGetters source, int ordinal, int index) {
-    switch (kind) {
+    switch (primitive) {
       case BYTE -> putByte(index, source.getByte(ordinal));
       case SHORT -> putShort(index, source.getShort(ordinal));
       case INT -> putInt(index, source.getInt(ordinal));
@@ -81,11 +65,11 @@ public final class FixedWidthColumn extends ColumnWriter {
 
   @Override
   void putEmpty(int index) {
-    switch (kind.bytes) {
-      case 1 -> putByte(index, (byte) 0);
-      case 2 -> putShort(index, (short) 0);
-      case 4 -> putInt(index, 0);
-      default -> putLong(index, 0L);
+    switch (primitive) {
+      case BYTE -> putByte(index, (byte) 0);
+      case SHORT -> putShort(index, (short) 0);
+      case INT, FLOAT -> putInt(index, 0);
+      case LONG, DOUBLE -> putLong(index, 0L);
     }
   }
 
@@ -93,11 +77,11 @@ public final class FixedWidthColumn extends ColumnWriter {
   void putRange(ColumnVector source, int from, int count, int index) {
     boolean hasNull = source.hasNull();
     if (hasNull && !(source instanceof WritableColumnVector)) {
-      // Others may refuse to read the slot of a null.
+      // Other vectors may refuse to read the slot of a null.
       super.putRange(source, from, count, index);
       return;
     }
-    copyValues(source, from, count, valuesAddress + (long) index * kind.bytes);
+    copyValues(source, from, count, valuesAddress + (long) index * primitive.bytes);
     if (hasNull) {
       for (int i = 0; i < count; i++) {
         if (source.isNullAt(from + i)) {
@@ -108,19 +92,19 @@ public final class FixedWidthColumn extends ColumnWriter {
   }
 
   private void copyValues(ColumnVector source, int from, int count, long address) {
-    long bytes = (long) count * kind.bytes;
+    long bytes = (long) count * primitive.bytes;
     if (source instanceof OnHeapColumnVector vector && !vector.hasDictionary()) {
-      Object values = SparkVectorInternals.values(vector, kind, from + count);
+      Object values = SparkVectorInternals.values(vector, primitive, from + count);
       if (values != null) {
-        // Arrays of all primitive types begin at the same offset.
-        Platform.copyMemory(values, Platform.LONG_ARRAY_OFFSET + (long) from * kind.bytes, null, address, bytes);
+        // The values of all primitive arrays begin at the same offset.
+        Platform.copyMemory(values, Platform.LONG_ARRAY_OFFSET + (long) from * primitive.bytes, null, address, bytes);
         return;
       }
     } else if (source instanceof OffHeapColumnVector vector && !vector.hasDictionary()) {
-      Platform.copyMemory(null, vector.valuesNativeAddress() + (long) from * kind.bytes, null, address, bytes);
+      Platform.copyMemory(null, vector.valuesNativeAddress() + (long) from * primitive.bytes, null, address, bytes);
       return;
     }
-    switch (kind) {
+    switch (primitive) {
       case BYTE -> Platform.copyMemory(source.getBytes(from, count), Platform.BYTE_ARRAY_OFFSET, null, address, bytes);
       case SHORT -> Platform.copyMemory(source.getShorts(from, count), Platform.SHORT_ARRAY_OFFSET, null, address, bytes);
       case INT -> Platform.copyMemory(source.getInts(from, count), Platform.INT_ARRAY_OFFSET, null, address, bytes);
@@ -144,7 +128,7 @@ public final class FixedWidthColumn extends ColumnWriter {
       }
     }
     Platform.copyMemory(
-        object, position, null, valuesAddress + (long) firstIndex * kind.bytes, (long) count * kind.bytes);
+        object, position, null, valuesAddress + (long) firstIndex * primitive.bytes, (long) count * primitive.bytes);
     return true;
   }
 

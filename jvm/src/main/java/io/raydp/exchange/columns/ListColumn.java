@@ -5,7 +5,7 @@ import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
 import org.apache.spark.sql.catalyst.util.ArrayData;
 import org.apache.spark.unsafe.Platform;
 
-/** A column of lists: 32-bit offsets into the elements, which are an extent of their own. */
+/** A column of lists: 32-bit offsets into the elements, which have their own extent. */
 public final class ListColumn extends ColumnWriter {
   private final Extent elements;
   private final BlockBuffer offsets;
@@ -36,10 +36,10 @@ public final class ListColumn extends ColumnWriter {
     element.writeAll(value, start);
   }
 
-  /** Makes room for a list; returns the index at which its elements are to be written. */
+  /** Begins a list and returns the index of its first element. */
   public int begin(int index, int length) {
     int start = elements.count;
-    requireRoom(elements, length);
+    reserve(elements, length);
     elements.count = start + length;
     endAt(index, start + length);
     return start;

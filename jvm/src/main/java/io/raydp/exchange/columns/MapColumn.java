@@ -5,7 +5,7 @@ import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
 import org.apache.spark.sql.catalyst.util.MapData;
 import org.apache.spark.unsafe.Platform;
 
-/** A column of maps: 32-bit offsets into a struct of keys and values, an extent of their own. */
+/** A column of maps: 32-bit offsets into structs of key and value, which have their own extent. */
 public final class MapColumn extends ColumnWriter {
   private final Extent entries;
   private final BlockBuffer offsets;
@@ -49,10 +49,10 @@ public final class MapColumn extends ColumnWriter {
     value.writeAll(map.valueArray(), start);
   }
 
-  /** Makes room for a map; returns the index at which its keys and values are to be written. */
+  /** Begins a map and returns the index of its first key and value. */
   public int begin(int index, int length) {
     int start = entries.count;
-    requireRoom(entries, length);
+    reserve(entries, length);
     entries.count = start + length;
     endAt(index, start + length);
     return start;
@@ -90,7 +90,7 @@ public final class MapColumn extends ColumnWriter {
   void describe(NodeList nodes) {
     describeNode(nodes, 2);
     nodes.addBuffer(offsets.offset(), offsets.usedBytes());
-    // The struct of entries has a node of its own; its slots are never null.
+    // The struct of entries has its own node; its slots are never null.
     nodes.beginNode(entries.count, 0, 1);
     nodes.addAbsentBuffer();
     key.describe(nodes);

@@ -7,7 +7,7 @@ import java.util.Arrays;
  * number of buffers, then offset and size of each buffer relative to the segment's start.
  */
 final class NodeList {
-  /** Stands for the offset of a buffer that is not there. */
+  /** The offset of an absent buffer. */
   static final long ABSENT = -1;
 
   private long[] values = new long[64];

@@ -6,8 +6,8 @@ public final class OversizedRowException extends RuntimeException {
 
   OversizedRowException(String column, long needed) {
     super(
-        "A single row holds more bytes or elements in one column than a block can address: the limit is 2 GiB of text "
-            + "or 2^31 elements. Split the value over several rows or columns. Column: " + column + ", needed: "
+        "A single row has more bytes or elements in one column than a block can address: at most 2 GiB of text or 2^31 "
+            + "elements. Split the value into several rows or columns. Column: " + column + ", needed: "
             + needed + ", limit: " + Extent.MAXIMUM);
   }
 }

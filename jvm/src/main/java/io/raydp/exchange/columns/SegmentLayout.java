@@ -1,10 +1,10 @@
 package io.raydp.exchange.columns;
 
 /**
- * Where each buffer of a block lies in its segment: pure arithmetic, no memory.
+ * The place of each buffer of a block in its segment: pure arithmetic, no memory.
  *
- * <p>Every extent gets room for the whole block's bytes, because nobody knows beforehand which column will be the large
- * one. Segments are sparse, so what is not touched costs address space only; {@link BlockSpace} bounds what is touched.
+ * <p>Every extent can hold the whole block's bytes, because the largest column is not known in advance. Segments are
+ * sparse, so untouched pages cost only address space; {@link BlockSpace} bounds what is touched.
  */
 public final class SegmentLayout {
   private static final long PAGE = 4096;
@@ -30,8 +30,8 @@ public final class SegmentLayout {
     long[] offsets = new long[buffers.length];
     long next = 0;
     for (int i = 0; i < buffers.length; i++) {
-      // Columns are written side by side: if they all began at the same place of a page, they would compete for the
-      // same few cache sets. So each begins one cache line further into its page than the one before.
+      // Columns are written side by side. If all began at the same offset in a page, they would compete for the same
+      // few cache sets, so each begins one cache line further into its page than the one before.
       offsets[i] = next + CACHE_LINE * (i % (PAGE / CACHE_LINE));
       next = roundUp(offsets[i] + buffers[i].bytesFor(buffers[i].extent.capacityFor(blockBytes)), PAGE);
     }
@@ -42,7 +42,7 @@ public final class SegmentLayout {
     return (value + unit - 1) / unit * unit;
   }
 
-  /** The bytes that a block may touch, which the capacities are made for. */
+  /** The bytes that a block may touch, from which the capacities follow. */
   public long blockBytes() {
     return blockBytes;
   }

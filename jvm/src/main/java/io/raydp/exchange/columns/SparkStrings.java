@@ -13,12 +13,12 @@ import java.util.stream.Collectors;
 import org.apache.spark.unsafe.types.UTF8String;
 
 /**
- * Strings of Spark's that lie outside the heap, made without {@code UTF8String}'s constructor.
+ * Creates Spark's strings over memory outside the heap, without {@code UTF8String}'s constructor.
  *
- * <p>Since Spark 4.0 the constructor writes four volatile fields, each with a memory barrier, which takes longer than all
- * else that is done for a short string. Here they get the same values by plain writes, as for fields that are not volatile:
- * nobody else has the object yet. A constructor without barriers would replace this; where the fields are other ones than
- * those known here, the constructor is used.
+ * <p>Since Spark 4.0, the constructor writes four volatile fields, each with a memory barrier, which takes longer than
+ * everything else for a short string. Here, plain writes set the same values: no other thread has the object yet. A
+ * constructor without barriers would replace this. If the class has other fields than those known here, the constructor
+ * is used.
  */
 public final class SparkStrings {
   private static final Set<String> FIELDS =
@@ -46,7 +46,7 @@ public final class SparkStrings {
 
   private SparkStrings() {}
 
-  /** Returns the string of so many bytes at an address; it must not be used after they are gone. */
+  /** Returns the string over {@code bytes} bytes at an address. It is valid as long as that memory. */
   public static UTF8String at(long address, int bytes) {
     if (!IS_KNOWN) {
       return UTF8String.fromAddress(null, address, bytes);
@@ -64,12 +64,12 @@ public final class SparkStrings {
   private static UTF8String allocate() {
     try {
       return (UTF8String) ALLOCATE.invokeExact();
-    } catch (Throwable error) { // what a method handle may throw; this one allocates
+    } catch (Throwable error) { // the declared exception of method handles
       throw new IllegalStateException(error);
     }
   }
 
-  /** Java has no other way to an object without a constructor's run; Spark itself uses this class. */
+  /** Java has no other way to create an object without running a constructor; Spark itself uses this class. */
   private static MethodHandle allocation() {
     try {
       Class<?> unsafe = Class.forName("sun.misc.Unsafe");

@@ -9,15 +9,15 @@ import org.apache.spark.sql.execution.vectorized.WritableColumnVector;
 import org.apache.spark.sql.types.DataType;
 
 /**
- * Everything of ours that uses what Spark's column vectors and its cache keep to themselves. What is used, why, and
- * what would replace it in public:
+ * All uses of the private parts of Spark's column vectors and cache, the reason for each, and the public API that would
+ * replace it:
  *
  * <ul>
- *   <li>The arrays of {@code OnHeapColumnVector}: its public bulk reads make an array of every stretch, a second copy
- *       of all data. A bulk read into memory would replace it.
+ *   <li>The arrays of {@code OnHeapColumnVector}: its public bulk reads copy every range into a new array, a second
+ *       copy of all data. A bulk read into memory would replace it.
  *   <li>{@code ColumnAccessor.decompress}: reads one column of numbers of a cached batch. The public
- *       {@code CachedBatchSerializer} does so too, but only where no column of the frame is anything else.
- *   <li>The format of a cached column of bytes, in {@link CachedBytes}: the same.
+ *       {@code CachedBatchSerializer} does so too, but only for frames in which all columns are numbers.
+ *   <li>The format of a cached column of bytes, in {@link CachedBytes}, for the same reason.
  * </ul>
  */
 public final class SparkVectorInternals {
@@ -30,10 +30,10 @@ public final class SparkVectorInternals {
 
   private SparkVectorInternals() {}
 
-  /** Returns the array of the vector's values, or null where it has none of that kind with as many as {@code end}. */
-  static Object values(OnHeapColumnVector vector, FixedWidthColumn.Kind kind, int end) {
+  /** Returns the vector's array of this primitive, or null if it has none or one with fewer than {@code end} values. */
+  static Object values(OnHeapColumnVector vector, Primitive primitive, int end) {
     Object array =
-        switch (kind) {
+        switch (primitive) {
           case BYTE -> (byte[]) BYTES.get(vector);
           case SHORT -> (short[]) SHORTS.get(vector);
           case INT -> (int[]) INTS.get(vector);
@@ -44,7 +44,7 @@ public final class SparkVectorInternals {
     return array == null || Array.getLength(array) < end ? null : array;
   }
 
-  /** Reads a column of numbers, booleans, dates or times of a cached batch. */
+  /** Decompresses a column of a cached batch that {@link ColumnType.CachedAs#NUMBERS} describes. */
   public static void decompress(byte[] column, WritableColumnVector target, DataType type, int rows) {
     ColumnAccessor$.MODULE$.decompress(column, target, type, rows);
   }

@@ -3,7 +3,7 @@ package io.raydp.exchange.columns;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
 
-/** A column of structs: its fields share the column's own slots. */
+/** A column of structs, whose fields share the column's slots. */
 public final class StructColumn extends ColumnWriter {
   private final ColumnWriter[] fields;
 
@@ -40,7 +40,7 @@ public final class StructColumn extends ColumnWriter {
     putStruct(index, source.structAt(row, fields.length));
   }
 
-  /** Fields of an absent struct hold empty values, not nulls: a field may be declared to have none. */
+  /** The fields of a null struct hold empty values, not nulls, since a field may be declared without nulls. */
   @Override
   void putEmpty(int index) {
     for (ColumnWriter field : fields) {

@@ -3,7 +3,7 @@ package io.raydp.exchange.columns;
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
 import org.apache.spark.unsafe.types.VariantVal;
 
-/** A column of variants: a struct of two binaries, the value and the metadata that it refers to. */
+/** A column of variants: a struct of two binaries, the value and its metadata. */
 public final class VariantColumn extends ColumnWriter {
   private final BytesColumn value;
   private final BytesColumn metadata;

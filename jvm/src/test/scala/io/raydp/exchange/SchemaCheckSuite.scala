@@ -3,13 +3,15 @@ package io.raydp.exchange
 import org.apache.spark.sql.types._
 import org.scalatest.funsuite.AnyFunSuite
 
-class ColumnTypesSuite extends AnyFunSuite {
+import io.raydp.exchange.columns.UnsupportedTypeException
+
+class SchemaCheckSuite extends AnyFunSuite {
 
   private def refusal(schema: StructType): String =
     intercept[UnsupportedTypeException](ExportJob.checkSchema(schema.json)).getMessage
 
   test("every type that has a writer passes at any depth") {
-    (0 until 200).foreach(seed => ColumnTypes.check(new RandomRows(seed.toLong).schema(maximumColumns = 8)))
+    (0 until 200).foreach(seed => SchemaCheck.check(new RandomRows(seed.toLong).schema(maximumColumns = 8)))
   }
 
   test("an unsupported type is named with its column") {
@@ -20,12 +22,12 @@ class ColumnTypesSuite extends AnyFunSuite {
     assert(refusal(nested).contains("Column: visits.element.place, type: GEOMETRY(4326)"))
     val nanos = TimestampNTZNanosType(9)
     val map = new StructType().add("m", MapType(StringType, nanos))
-    assert(intercept[UnsupportedTypeException](ColumnTypes.check(map)).getMessage.contains("Column: m.value"))
+    assert(intercept[UnsupportedTypeException](SchemaCheck.check(map)).getMessage.contains("Column: m.value"))
   }
 
   test("columns of the same name and no columns at all are refused") {
     assert(refusal(new StructType().add("a", LongType).add("b", LongType).add("a", StringType)).contains("Names: a"))
     assert(refusal(new StructType()).contains("without columns"))
-    ColumnTypes.check(new StructType().add("a", LongType).add("A", LongType))
+    SchemaCheck.check(new StructType().add("a", LongType).add("A", LongType))
   }
 }

@@ -1,0 +1,27 @@
+package io.raydp.exchange;
+
+/**
+ * The agent's reply to a read.
+ *
+ * @param needsLargerSegment whether the rows did not fit the segment, which then holds none
+ * @param rows how many rows the segment holds
+ * @param totalRows how many rows the block has
+ * @param neededBytes the size of a segment that can hold the rows, if a larger one is needed
+ * @param nodes where the columns are in the segment, from {@link #FIRST_NODE} on; see {@link NodeCursor}
+ */
+record ReadReply(boolean needsLargerSegment, long rows, long totalRows, long neededBytes, long[] nodes) {
+  private static final int FIRST_NODE = 6;
+
+  /**
+   * Takes {@link NativeExchange#awaitRead}'s reply apart: {segment id, status (0 ready, 1 larger segment needed), from
+   * row, rows, total rows, needed bytes, nodes...}. The nodes stay in the array that crossed the border.
+   */
+  static ReadReply of(long[] reply) {
+    return new ReadReply(reply[1] == 1, reply[3], reply[4], reply[5], reply);
+  }
+
+  /** Walks the columns of the reply in the segment at {@code segmentAddress}. */
+  NodeCursor columns(long segmentAddress) {
+    return new NodeCursor(segmentAddress, nodes, FIRST_NODE);
+  }
+}

@@ -1,0 +1,51 @@
+package io.raydp.exchange
+
+import java.nio.file.Path
+
+import io.raydp.configuration.RaydpConfiguration
+import org.apache.spark.SparkEnv
+
+/**
+ * A way to find the socket of the exchange agent on the node that this JVM runs on.
+ *
+ * The exchange knows nothing else of how an executor was placed on its node. It need not be a Ray actor.
+ */
+private[exchange] trait AgentLocator {
+
+  /**
+   * The socket, if this way leads to one.
+   *
+   * @param directory where the application's agents have their sockets, one per node
+   */
+  def locate(directory: Path): Option[Path]
+}
+
+private[exchange] object AgentLocator {
+
+  /** The id of this JVM's Ray node in hexadecimal. The code that starts an executor on a Ray node sets it. */
+  private val NodeProperty = "raydp.node.id"
+
+  /** How many digits of the node's id name a socket. */
+  private val NodeDigits = 16
+
+  private val SocketSuffix = ".sock"
+
+  private val configuredSocket: AgentLocator = _ =>
+    Option(SparkEnv.get).flatMap(_.conf.getOption(RaydpConfiguration.ExchangeSocket.key)).map(Path.of(_))
+
+  private val socketOfNode: AgentLocator = directory =>
+    sys.props.get(NodeProperty).map(node => directory.resolve(node.take(NodeDigits) + SocketSuffix))
+
+  /** The first that finds a socket wins. */
+  private val locators: Seq[AgentLocator] = Seq(configuredSocket, socketOfNode)
+
+  /** The socket of this node's agent. */
+  def socketHere(directory: Path): Path =
+    locators.iterator.flatMap(_.locate(directory)).nextOption().getOrElse(throw new ExchangeException(
+      ExchangeErrorCode.INVALID_ARGUMENT,
+      "This executor cannot find the exchange agent. It does not know its Ray node because raydp did not start it. " +
+        s"Set ${RaydpConfiguration.ExchangeSocket.key} to the agent's socket on every node."))
+
+  /** The name under which the agent behind a socket is known to the driver. */
+  def nodeOf(socket: String): String = Path.of(socket).getFileName.toString.stripSuffix(SocketSuffix)
+}
