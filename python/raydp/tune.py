@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from raydp._estimators.configuration import check_whole_number
+from raydp._configuration.arguments import check_whole_number
 from raydp._estimators.data.frames import DatasetFrame, StoredFrame, wrap_frame
 from raydp._estimators.estimator import Estimator
 from raydp._estimators.frameworks import require

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import ray
 from hypothesis import given
 from hypothesis import strategies as st
 
 import raydp
+from raydp._configuration import registry
+from raydp._configuration.arguments import check_whole_number
 from raydp._configuration.memory_size import parse_memory_size
 from raydp.errors import InvalidArgumentError
 
@@ -40,6 +43,8 @@ GOOD: dict[str, Any] = {"app_name": "t", "num_executors": 1, "executor_cores": 1
         ({"configs": {"spark.raydp.executor.resources.GPU": "1"}}, ["spark.raydp.executor.resource.<name>?"]),
         ({"configs": {"spark.raydp.executor.resource.GPU": "-1"}}, ["at least 0", "resource.GPU: '-1'"]),
         ({"configs": {"spark.ray.bundle_indexes": "first"}}, ["placementGroup.bundleIndexes: 'first'"]),
+        ({"configs": {"spark.driver.extraJavaOptions": "-Da='b"}}, ["quotation mark", "spark.driver.extraJavaOptions"]),
+        ({"configs": {"spark.executor.extraJavaOptions": "-Da=b\\"}}, ["backslash", "spark.executor.extraJavaOptions"]),
         ({"placement_group_strategy": "CLOSE"}, ["strategy", "STRICT_PACK", "'CLOSE'"]),
         ({"placement_group_bundle_indexes": [0]}, ["placement_group_bundle_indexes", "placement_group"]),
         ({"placement_group": "mine"}, ["placement_group", "str"]),
@@ -51,6 +56,22 @@ def test_wrong_argument_is_named(changes: dict[str, Any], words: list[str]) -> N
         raydp.init_spark(**{**GOOD, **changes})
     assert all(word in str(caught.value) for word in words), str(caught.value)
     assert ray.is_initialized() == was_running
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    assert check_whole_number("n", np.int64(2)) == 2
+    assert type(check_whole_number("n", np.uint8(2))) is int
+    assert parse_memory_size(np.int64(1 << 30)) == 1 << 30
+    for wrong in (np.float64(2), np.bool_(True), True, "2", None, 0):  # noqa: FBT003
+        with pytest.raises(InvalidArgumentError, match="n must be a whole number of at least 1; got"):
+            check_whole_number("n", wrong)
+
+
+@pytest.mark.parametrize(("name", "least"), [("spark.executor.cores", 1), ("spark.executor.instances", 0)])
+def test_the_smallest_number_of_a_setting_is_named(name: str, least: int) -> None:
+    registry.check({name: str(least)})
+    with pytest.raises(InvalidArgumentError, match=f"at least {least}. {name}: '-1'"):
+        registry.check({name: "-1"})
 
 
 @given(st.integers(0, 10**6), st.sampled_from(["", "K", "m", "G", "t"]), st.sampled_from(["", "B", "b", "iB"]))

@@ -82,6 +82,20 @@ def test_a_frame_without_rows_keeps_its_schema(spark: SparkSession) -> None:
     )
 
 
+def test_a_command_is_not_run_again(spark: SparkSession) -> None:
+    spark.range(1).createOrReplaceTempView("made_before")
+    shown = spark.sql("SHOW TABLES LIKE 'made_*'")
+    spark.range(1).createOrReplaceTempView("made_after")
+    try:
+        for num_blocks in (None, 2):
+            assert [row["tableName"] for row in raydp.from_spark(shown, num_blocks=num_blocks).take_all()] == [
+                "made_before"
+            ]
+    finally:
+        spark.catalog.dropTempView("made_before")
+        spark.catalog.dropTempView("made_after")
+
+
 def test_partitions_without_rows_make_no_blocks(spark: SparkSession) -> None:
     df = numbers(spark, 1000, 8).where("id < 250")
     dataset = raydp.from_spark(df)

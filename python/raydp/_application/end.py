@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from raydp._application.application import Application
     from raydp._application.lifecycle import Ending
 
-__all__ = ["context_stopped", "end_jvm", "failed_to_start", "stop"]
+__all__ = ["context_stopped", "end_at_exit", "end_jvm", "failed_to_start", "stop"]
 
 
 def stop(*, keep_data: bool) -> None:
@@ -51,6 +53,14 @@ def end_jvm() -> None:
         driver_jvm.end_process(process)
 
 
+def end_at_exit() -> None:
+    """End the application because this process exits. A forked child has none: it forgets its parent's."""
+    try:
+        stop(keep_data=False)
+    finally:
+        end_jvm()
+
+
 def failed_to_start(error: BaseException) -> BaseException:
     """Close everything after a failed start, and return the error that explains it."""
     try:
@@ -67,6 +77,12 @@ def failed_to_start(error: BaseException) -> BaseException:
                 _close(ending)
     finally:
         end_jvm()
+
+
+def _forget_parent() -> None:
+    """Forget the application in a forked child: its parent still uses it, and the connection to its JVM."""
+    lifecycle.forget()
+    _spark_internals.abandon_gateway()
 
 
 def _close(ending: Ending | None) -> None:
@@ -88,3 +104,7 @@ def _archive_classes(application: Application) -> None:
             f"(set {registry.ARCHIVE_CLASSES.key}=false to turn it off)",
             file=sys.stderr,
         )
+
+
+atexit.register(end_at_exit)
+os.register_at_fork(after_in_child=_forget_parent)

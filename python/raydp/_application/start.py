@@ -72,20 +72,25 @@ def _prepare(master: str, checked_settings: Mapping[str, str], deployment: Deplo
     entry_points = EntryPoints(jvm)
     entry_points.set_system_properties(deployment.driver_properties(cluster))
     reservation = deployment.reserve(settings, entry_points)
-    if reservation is not None:
-        settings = merge(settings, Contribution(added=reservation.settings))
-    application = Application(
-        application_id=settings[registry.APPLICATION_ID.key],
-        cluster=cluster,
-        jvm=jvm,
-        settings=settings,
-        progress=StartupProgress(entry_points, enabled=registry.progress(settings)),
-        nodes=NodePreflight(settings),
-        metrics=MetricsExport(entry_points, settings),
-        java=java,
-        reservation=reservation,
-    )
-    lifecycle.request(application)
+    try:
+        if reservation is not None:
+            settings = merge(settings, Contribution(added=reservation.settings))
+        application = Application(
+            application_id=settings[registry.APPLICATION_ID.key],
+            cluster=cluster,
+            jvm=jvm,
+            settings=settings,
+            progress=StartupProgress(entry_points, enabled=registry.progress(settings)),
+            nodes=NodePreflight(settings),
+            metrics=MetricsExport(entry_points, settings),
+            java=java,
+            reservation=reservation,
+        )
+        lifecycle.request(application)
+    except BaseException:
+        if reservation is not None:
+            reservation.release()
+        raise
     deployment.start(settings, entry_points)
     return settings
 

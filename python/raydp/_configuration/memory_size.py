@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from raydp._configuration.arguments import is_whole_number
 from raydp.errors import InvalidArgumentError
 
 __all__ = ["MEBIBYTE", "parse_memory_size"]
@@ -27,7 +28,7 @@ def parse_memory_size(memory_size: str | int) -> int:
     Raises:
         InvalidArgumentError: The value is not a memory size, or it is negative.
     """
-    if isinstance(memory_size, bool) or not isinstance(memory_size, (str, int)):
+    if not isinstance(memory_size, str) and not is_whole_number(memory_size):
         raise InvalidArgumentError(
             "A memory size must be a string such as '1g' or a number of bytes; "
             f"got {type(memory_size).__name__}: {memory_size!r}"

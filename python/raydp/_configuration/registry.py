@@ -7,6 +7,7 @@ compares the two. Python has its own registry to reject wrong settings before Ra
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from raydp._configuration import setting as forms
@@ -164,6 +165,16 @@ APP_MASTER_RESOURCES = ResourceSettings(
 )
 RESOURCES = (EXECUTOR_RESOURCES, APP_MASTER_RESOURCES)
 
+_JAVA_OPTIONS = (
+    "spark.driver.defaultJavaOptions",
+    "spark.driver.extraJavaOptions",
+    "spark.executor.defaultJavaOptions",
+    "spark.executor.extraJavaOptions",
+    EXECUTOR_MODULE_OPTIONS.key,
+    APP_MASTER_JAVA_OPTIONS.key,
+)
+"""Settings whose text a shell would divide into words."""
+
 
 def progress(settings: Mapping[str, str]) -> bool | None:
     """Return whether to show progress bars; ``None`` if standard error is a terminal."""
@@ -193,10 +204,18 @@ def check(settings: Mapping[str, str]) -> None:
                 "An executor needs at least 450m of memory, of which Spark reserves 300m for itself. "
                 f"spark.executor.memory: {memory}"
             )
-    for name in ("spark.executor.cores", "spark.executor.instances"):
+    for name, least in (("spark.executor.cores", 1), ("spark.executor.instances", 0)):
         value = settings.get(name)
-        if value is not None and not (value.strip().isdigit() and int(value) >= (name == "spark.executor.cores")):
-            raise InvalidArgumentError(f"This setting must be a whole number that is not negative. {name}: {value!r}")
+        if value is not None and not (value.strip().isdigit() and int(value) >= least):
+            raise InvalidArgumentError(f"This setting must be a whole number of at least {least}. {name}: {value!r}")
+    for name in _JAVA_OPTIONS:
+        try:
+            shlex.split(settings.get(name, ""))
+        except ValueError as error:
+            raise InvalidArgumentError(
+                "These Java options cannot be divided into words: a quotation mark is not closed, or a backslash ends "
+                f"the text. Close it, or put a backslash in front of it. {name}: {settings[name]}"
+            ) from error
 
 
 def _refuse_unknown(settings: Mapping[str, str]) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, Literal, TypedDict
 
+from raydp._configuration.arguments import check_whole_number, is_whole_number
 from raydp.errors import InvalidArgumentError
 
 __all__ = [
@@ -19,7 +20,6 @@ __all__ = [
     "TrainingOptions",
     "check_callbacks",
     "check_label_column",
-    "check_whole_number",
     "configure",
 ]
 
@@ -152,17 +152,6 @@ def configure(
     return configuration
 
 
-def check_whole_number(name: str, value: Any, least: int = 1) -> int:
-    """Return an argument that must be a whole number, also one of NumPy's types, as an ``int``.
-
-    Raises:
-        InvalidArgumentError: The value is not a whole number, or it is too small.
-    """
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise InvalidArgumentError(f"{name} must be a whole number of at least {least}; got: {value!r}")
-    return int(value)
-
-
 def check_label_column(label_column: Any) -> None:
     """Raise InvalidArgumentError if the label column of an estimator that needs one is not a string."""
     if not isinstance(label_column, str):
@@ -187,7 +176,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _check_seed(given: Any) -> int:
-    if isinstance(given, bool) or not isinstance(given, Integral) or not 0 <= int(given) < 2**31:
+    if not is_whole_number(given) or not 0 <= int(given) < 2**31:
         raise InvalidArgumentError(f"seed must be a whole number from 0 to 2147483647; got: {given!r}")
     return int(given)
 

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from ray import cloudpickle
 
+from raydp._configuration.arguments import check_whole_number
 from raydp._estimators import inference
-from raydp._estimators.configuration import check_whole_number
 from raydp._estimators.data.frames import wrap_frame
 from raydp._estimators.data.layout import check_columns, select_columns
 from raydp._estimators.data.shards import Shard, split_rows

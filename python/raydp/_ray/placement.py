@@ -10,6 +10,7 @@ import ray
 from ray.util import placement_group, placement_group_table, remove_placement_group
 
 from raydp._configuration import registry
+from raydp._configuration.arguments import is_whole_number
 from raydp.errors import ClusterError, InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -64,13 +65,13 @@ def given_group_settings(group: PlacementGroup, bundle_indexes: Sequence[int] | 
         )
     count = group.bundle_count
     indexes = list(range(count)) if bundle_indexes is None else list(bundle_indexes)
-    wrong = [i for i in indexes if isinstance(i, bool) or not isinstance(i, int) or not 0 <= i < count]
+    wrong = [i for i in indexes if not is_whole_number(i) or not 0 <= i < count]
     if wrong or not indexes:
         raise InvalidArgumentError(
             f"placement_group_bundle_indexes must name bundles of the group, from 0 to {count - 1}; got: "
             f"{list(bundle_indexes or [])}"
         )
-    return {_ID: group.id.hex(), _INDEXES: ",".join(map(str, indexes))}
+    return {_ID: group.id.hex(), _INDEXES: ",".join(str(int(i)) for i in indexes)}
 
 
 def reserve(

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import ray.data
 
 from raydp._application import Application, current_application
+from raydp._configuration.arguments import check_whole_number
 from raydp._ray.internals import Blocks, blocks_of_dataset
 from raydp._spark import internals as _spark_internals
-from raydp.errors import InvalidArgumentError, NotADataFrameError, SessionError
+from raydp.errors import NotADataFrameError, SessionError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -76,8 +77,8 @@ def convert(
         keep_lineage: Whether Spark recomputes lost blocks; ``None``: what the application's settings say.
     """
     frame = classic_dataframe(df)
-    if num_blocks is not None and (isinstance(num_blocks, bool) or not isinstance(num_blocks, int) or num_blocks < 1):
-        raise InvalidArgumentError(f"num_blocks must be a whole number of at least 1; got: {num_blocks!r}")
+    if num_blocks is not None:
+        num_blocks = check_whole_number("num_blocks", num_blocks)
     exchange = _application_of(frame.sparkSession).exchange
     return exchange.from_spark(frame, num_blocks=num_blocks, tensor_columns=tensor_columns, keep_lineage=keep_lineage)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from raydp._application import end, start
 from raydp._application.lifecycle import lifecycle
 from raydp._application.settings import checked
 from raydp._configuration import registry
+from raydp._configuration.arguments import check_whole_number
 from raydp._configuration.memory_size import MEBIBYTE, parse_memory_size
 from raydp._ray.placement import given_group_settings
 from raydp._spark import internals as _spark_internals
@@ -136,7 +136,7 @@ def _session(request: _Request) -> SparkSession:
 
 def _same_session(request: _Request) -> SparkSession:
     started: _StartedSession | None = lifecycle.session
-    if started is None:
+    if started is None or not _spark_internals.is_running(started.spark):
         raise SessionError(
             "A Spark session that was not started by raydp.init_spark runs in this process, and Spark allows one at a "
             "time. Use that one, or call its stop() first"
@@ -171,12 +171,6 @@ def _flag(name: str, value: bool) -> bool:  # noqa: FBT001
     return value
 
 
-def _count(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InvalidArgumentError(f"{name} must be a whole number of at least 1; got: {value!r}")
-    return value
-
-
 def _settings(
     num_executors: int, executor_cores: int, executor_memory: str | int, configs: Mapping[str, Any] | None
 ) -> dict[str, str]:
@@ -185,8 +179,8 @@ def _settings(
     memory = parse_memory_size(executor_memory) // MEBIBYTE
     return {
         **{str(key): _text(value) for key, value in (configs or {}).items()},
-        "spark.executor.instances": str(_count("num_executors", num_executors)),
-        "spark.executor.cores": str(_count("executor_cores", executor_cores)),
+        "spark.executor.instances": str(check_whole_number("num_executors", num_executors)),
+        "spark.executor.cores": str(check_whole_number("executor_cores", executor_cores)),
         "spark.executor.memory": f"{memory}m",
     }
 
@@ -223,6 +217,3 @@ def _placement_settings(
 def _forget_builder_options(request: _Request) -> None:
     """Remove the application's settings from PySpark's process-wide builder, or the next session would get them."""
     _spark_internals.forget_builder_options({"spark.master", "spark.app.name", *request.settings})
-
-
-atexit.register(stop_spark)

@@ -9,6 +9,7 @@ from py4j.protocol import Py4JJavaError
 
 from raydp._application import Application, current_application
 from raydp._application.startup_failures import explain
+from raydp._configuration.arguments import check_whole_number
 from raydp.errors import ClusterError, InvalidArgumentError, SessionError
 
 if TYPE_CHECKING:
@@ -42,8 +43,7 @@ def scale(num_executors: int, *, timeout_seconds: float = 60.0) -> int:
         SessionError: No application runs, or Spark's dynamic allocation sets the number of its executors.
         ClusterError: The application failed, for example because no node can ever hold an executor.
     """
-    if isinstance(num_executors, bool) or not isinstance(num_executors, int) or num_executors < 0:
-        raise InvalidArgumentError(f"num_executors must be a whole number of at least 0; got: {num_executors!r}")
+    num_executors = check_whole_number("num_executors", num_executors, least=0)
     if isinstance(timeout_seconds, bool) or not 0 <= timeout_seconds <= _LONGEST_TIMEOUT_SECONDS:
         raise InvalidArgumentError(f"timeout_seconds must be between 0 and a week; got: {timeout_seconds!r}")
     application = current_application()

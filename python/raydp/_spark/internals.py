@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from raydp._spark.gateway import GatewayProcess
 
 __all__ = [
+    "abandon_gateway",
     "adopt_gateway",
     "dataframe_of",
     "forget_builder_options",
@@ -33,6 +34,7 @@ __all__ = [
     "install_context_hook",
     "instantiated_session",
     "is_context_active",
+    "is_running",
     "java_dataframe",
     "java_session",
     "running_jvm",
@@ -139,6 +141,11 @@ def is_context_active() -> bool:
     return _active() is not None
 
 
+def is_running(session: SparkSession) -> bool:
+    """Return whether a session belongs to the running ``SparkContext``, and was not stopped before this one started."""
+    return session.sparkContext is _active()
+
+
 def running_jvm() -> JVMView | None:
     """Return the JVM that PySpark talks to, or ``None`` before the first gateway was launched."""
     return SparkContext._jvm
@@ -176,6 +183,18 @@ def adopt_gateway(process: GatewayProcess) -> JVMView:
     if jvm is None:
         raise SessionError("PySpark did not use the JVM that was launched for it; is another version installed?")
     return jvm
+
+
+def abandon_gateway() -> None:
+    """Keep a forked child from telling its parent's JVM which objects the child no longer needs.
+
+    Why: Py4J sends that over the connections that the child shares with its parent when the child's objects are garbage
+    collected, at its exit at the latest, and the JVM then drops objects of the parent. A gateway that notices a fork
+    would replace it.
+    """
+    gateway = SparkContext._gateway
+    if gateway is not None:
+        gateway._gateway_client.is_connected = False
 
 
 def forget_gateway() -> None:

@@ -14,6 +14,7 @@ from ray import cloudpickle
 from ray.exceptions import GetTimeoutError, RayActorError
 from ray.util import placement_group_table, remove_placement_group
 
+from raydp._configuration.arguments import check_whole_number
 from raydp._ray.capacity import reserve_capacity
 from raydp._ray.cluster import join_cluster
 from raydp._ray.placement import given_group_settings
@@ -57,9 +58,7 @@ class JobSpec:
         if not isinstance(self.job_name, str) or not self.job_name:
             raise InvalidArgumentError(f"job_name must be a non-empty string; got: {self.job_name!r}")
         for name in ("world_size", "num_cpus_per_process", "num_processes_per_node"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InvalidArgumentError(f"{name} must be a whole number of at least 1; got: {value!r}")
+            object.__setattr__(self, name, check_whole_number(name, getattr(self, name)))
         if self.world_size % self.num_processes_per_node:
             raise InvalidArgumentError(
                 "Every node has the same number of processes, so world_size must be a multiple of "

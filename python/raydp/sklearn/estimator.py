@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from raydp._estimators.configuration import Options, check_whole_number, configure
+from raydp._configuration.arguments import check_whole_number
+from raydp._estimators.configuration import Options, configure
 from raydp._estimators.estimator import Estimator
 from raydp._estimators.frameworks import require
 from raydp.errors import InvalidArgumentError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from raydp._estimators.configuration import check_whole_number
+from raydp._configuration.arguments import check_whole_number
 from raydp._estimators.frameworks.learner import Learner, data_parallel_trainer
 from raydp.errors import InvalidArgumentError
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from raydp._estimators.configuration import check_whole_number
+from raydp._configuration.arguments import check_whole_number
 from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:

@@ -39,7 +39,8 @@ object ExportJob {
   private def exportBlocks(frame: classic.Dataset[Row], request: ExportRequest): Seq[PartitionBlocks] = {
     val session = frame.sparkSession
     ExportBlocks.registerIn(session)
-    val query = new QueryExecution(session, ExportBlocks(frame.queryExecution.analyzed, request))
+    // Spark has run a command (SHOW TABLES, SET and the like) when its DataFrame was created. This plan has the result.
+    val query = new QueryExecution(session, ExportBlocks(frame.queryExecution.commandExecuted, request))
     ExportIds.withJobTag(session.sparkContext, request.exportId) {
       SQLExecution.withNewExecutionId(query, Some("raydp.from_spark")) {
         val partitions = query.executedPlan.executeCollect().toSeq.map(row => PartitionBlocks.decode(row.getBinary(0)))
