@@ -18,7 +18,8 @@ namespace {
 constexpr std::chrono::seconds kSendTimeout{30};
 
 std::string seconds_of(std::chrono::milliseconds wait) {
-  return std::to_string(static_cast<double>(wait.count()) / 1000.0) + " s";
+  const auto millis = wait.count();
+  return millis % 1000 == 0 ? std::to_string(millis / 1000) + " s" : std::to_string(millis) + " ms";
 }
 
 std::string numbered(std::uint32_t segment) { return "segment " + std::to_string(segment); }
@@ -200,7 +201,9 @@ Message AgentClient::await(Use use, std::chrono::milliseconds timeout, const cha
                     (use == Use::read ? "no read was requested" : "no block was sent or accepted"));
   }
   const Deadline deadline = Deadline::after(timeout);
-  const std::string late = std::string(what) + " within " + seconds_of(timeout);
+  const std::string late = std::string(what) + " within " + seconds_of(timeout) +
+                           ". Is Ray's object store full, and spilling slow? Raise "
+                           "spark.raydp.exchange.timeout if so";
   while (answers.empty()) sort_answer(receive(deadline, late.c_str()));
   Message answer = std::move(answers.front());
   answers.pop_front();

@@ -1,4 +1,7 @@
-"""Every wait of the exchange, with its bound."""
+"""The waits of the driver and the agents in the exchange, and of a task for its agent's answers, with their bounds.
+
+The native core and the JVM's connection pool bound what happens below: connecting, and sending a message.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ class ExchangeWaits:
     """How long each wait of the exchange may take, in seconds.
 
     ``spark.raydp.exchange.timeout`` sets the first five, each of which depends on the amount of data and on the speed
-    of disks and network. The others are control calls, which take milliseconds on a healthy cluster.
+    of disks and network. The others do not depend on the data.
 
     Attributes:
         task: A Spark task waits for its agent: once for each block that the agent stores, once for each reply to a

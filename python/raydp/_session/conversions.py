@@ -98,6 +98,7 @@ def to_spark(ds: ray.data.Dataset, spark: SparkSession | None = None) -> DataFra
 
     Raises:
         NotADataFrameError: ``ds`` is not a Ray Dataset.
+        InvalidArgumentError: The Dataset has no columns, or two of the same name.
         UnsupportedTypeError: A column has a type that Spark cannot hold.
         SessionError: No session on Ray runs, or ``spark`` is a different session.
     """

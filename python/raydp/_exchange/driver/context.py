@@ -44,5 +44,5 @@ class ExchangeContext:
             application=self.directory.application,
             agents_dir=str(self.directory.folder),
             token=self.directory.token.hex(),
-            timeout_s=round(self.waits.task),
+            timeout_s=self.waits.task,
         )

@@ -183,8 +183,9 @@ class AgentDirectory:
                     if other.node not in self._agents:
                         ray.kill(other.handle)
                 raise ExchangeError(
-                    f"The exchange agent of a node did not start. Is this version of raydp installed on the node, and "
-                    f"can it write to {self.folder.parent}? Node {agent.node}: {reason_of(error)}"
+                    f"The exchange agent of a node did not start within {self._waits.agent_start:.0f} s, or failed. Is "
+                    f"this version of raydp installed on the node, and can it write to {self.folder.parent}? "
+                    f"Node {agent.node}: {reason_of(error)}"
                 ) from error
 
     def _start_one(self, agent: Agent) -> None:

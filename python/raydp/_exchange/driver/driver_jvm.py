@@ -47,7 +47,7 @@ class AgentAddress:
     application: str
     agents_dir: str
     token: str
-    timeout_s: int
+    timeout_s: float
 
 
 @dataclass(frozen=True)
