@@ -82,6 +82,18 @@ def test_a_frame_without_rows_keeps_its_schema(spark: SparkSession) -> None:
     )
 
 
+def test_a_dropped_dataset_is_freed_without_the_garbage_collector(spark: SparkSession) -> None:
+    before = settled_store_bytes(spark)
+    gc.disable()
+    try:
+        dataset = raydp.from_spark(spark.range(0, 4_000_000, 1, 2))
+        assert eventually(lambda: store_bytes_used() - before > 30e6)
+        del dataset
+        assert eventually(lambda: store_bytes_used() - before < 1e6)
+    finally:
+        gc.enable()
+
+
 def test_a_command_is_not_run_again(spark: SparkSession) -> None:
     spark.range(1).createOrReplaceTempView("made_before")
     shown = spark.sql("SHOW TABLES LIKE 'made_*'")

@@ -96,7 +96,9 @@ def test_the_sdist_holds_what_a_build_reads(distributions: Any) -> None:
         pytest.skip("not a checkout: there is nothing to compare with")
     parts = ["python", "native", "jvm", "build_backend", "*.gradle", "*.properties", ".scalafmt.conf", "pyproject.toml"]
     listed = subprocess.run(["git", "ls-files", "-z", "--", *parts], cwd=ROOT, capture_output=True, check=True).stdout
-    tracked = {name for name in listed.decode().split("\0") if name and not name.endswith(".clang-format")}
+    tracked = {
+        name for name in listed.decode().split("\0") if name and not name.endswith((".clang-format", ".clang-tidy"))
+    }
     with tarfile.open(distributions.sdist) as archive:
         packed = {name.partition("/")[2] for name in archive.getnames()}
     assert {name for name in tracked - packed if (ROOT / name).exists()} == set()

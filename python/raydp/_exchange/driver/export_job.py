@@ -166,8 +166,12 @@ class ExportJob:
                 self._liveness.stop()
                 self._context.directory.leave(self)
         refs = {(stream.agent.key, index): ref for stream in self._streams for index, ref in enumerate(stream.refs)}
+        agents = [stream.agent for stream in self._streams]
+        # This object and its callbacks refer to each other, so it lives until Python's garbage collector runs. It must
+        # not keep the blocks of a Dataset that the program has dropped.
+        self._streams.clear()
         _check_all_stored(partitions, refs)
-        return ExportedBlocks(self._export_id, partitions, refs, [stream.agent for stream in self._streams], form)
+        return ExportedBlocks(self._export_id, partitions, refs, agents, form)
 
     def needs(self, agent: Agent) -> bool:
         """Executors that have left may have sent blocks that the agent has not stored yet."""
