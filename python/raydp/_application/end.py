@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -54,7 +53,7 @@ def end_jvm() -> None:
 
 
 def end_at_exit() -> None:
-    """End the application because this process exits. A forked child has none: it forgets its parent's."""
+    """End the application because this process exits."""
     try:
         stop(keep_data=False)
     finally:
@@ -79,12 +78,6 @@ def failed_to_start(error: BaseException) -> BaseException:
         end_jvm()
 
 
-def _forget_parent() -> None:
-    """Forget the application in a forked child: its parent still uses it, and the connection to its JVM."""
-    lifecycle.forget()
-    _spark_internals.abandon_gateway()
-
-
 def _close(ending: Ending | None) -> None:
     if ending is None or ending.application is None:
         return
@@ -107,4 +100,3 @@ def _archive_classes(application: Application) -> None:
 
 
 atexit.register(end_at_exit)
-os.register_at_fork(after_in_child=_forget_parent)

@@ -115,10 +115,6 @@ class Lifecycle:
     """
 
     def __init__(self) -> None:
-        self.forget()
-
-    def forget(self) -> None:
-        """Start again without an application, in a forked child. The lock may be held by a thread of the parent."""
         self._changed = threading.Condition()
         self._state = State.IDLE
         self._application: Application | None = None

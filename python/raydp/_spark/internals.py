@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from raydp._spark.gateway import GatewayProcess
 
 __all__ = [
-    "abandon_gateway",
     "adopt_gateway",
     "dataframe_of",
     "forget_builder_options",
@@ -183,18 +182,6 @@ def adopt_gateway(process: GatewayProcess) -> JVMView:
     if jvm is None:
         raise SessionError("PySpark did not use the JVM that was launched for it; is another version installed?")
     return jvm
-
-
-def abandon_gateway() -> None:
-    """Keep a forked child from telling its parent's JVM which objects the child no longer needs.
-
-    Why: Py4J sends that over the connections that the child shares with its parent when the child's objects are garbage
-    collected, at its exit at the latest, and the JVM then drops objects of the parent. A gateway that notices a fork
-    would replace it.
-    """
-    gateway = SparkContext._gateway
-    if gateway is not None:
-        gateway._gateway_client.is_connected = False
 
 
 def forget_gateway() -> None:
