@@ -15,9 +15,9 @@ source ci/environment.sh
 bash ci/setup.sh
 if [[ ! -d $(echo .venv/lib/python3*/site-packages/raydp) ]]; then fail "run ci/build.sh first: raydp is not in .venv"; fi
 RAYDP_PYTHON=$PWD/.venv/bin/python bash ci/dev-build.sh testing
+use_quick_java
 if (($# == 0)); then
-  step "Class-data archives, which make the hundreds of JVMs below start faster"
-  PATH=$PWD/.venv/bin:$PATH .venv/bin/python -m raydp archive --if-missing
+  bash ci/archives.sh
   set -- --numprocesses "${RAYDP_TEST_PROCESSES:-3}" --dist loadfile --no-loadscope-reorder
 fi
 RAYDP_TEST_DASHBOARD=$(dashboard_folder)

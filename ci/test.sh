@@ -29,7 +29,7 @@ native_log=build/test-native.log
 bash ci/test-native.sh "${lanes[@]}" >"$native_log" 2>&1 &
 native=$!
 trap 'kill "$native" 2>/dev/null || true' EXIT
-if ! $fast; then PATH=$PWD/.venv/bin:$PATH .venv/bin/python -m raydp archive --if-missing & fi
+if ! $fast; then bash ci/archives.sh & fi
 bash ci/lint.sh
 bash ci/test-jvm.sh
 if ! wait "$native"; then

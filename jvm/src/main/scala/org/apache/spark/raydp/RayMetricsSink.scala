@@ -7,12 +7,11 @@ import java.util.concurrent.atomic.AtomicBoolean
 import scala.util.control.NonFatal
 
 import com.codahale.metrics.MetricRegistry
-import io.raydp.metrics.{MetricReading, MetricReadings}
+import io.raydp.metrics.{MetricBoard, MetricReading, MetricReadings}
 import org.apache.spark.{SparkContext, SparkEnv}
 import org.apache.spark.internal.config.METRICS_NAMESPACE
 import org.apache.spark.metrics.sink.Sink
-import org.apache.spark.rpc.RpcEndpointRef
-import org.apache.spark.scheduler.cluster.CoarseGrainedSchedulerBackend
+import org.apache.spark.rpc.{RpcEndpointRef, RpcEnv, ThreadSafeRpcEndpoint}
 import org.apache.spark.util.RpcUtils
 import org.slf4j.LoggerFactory
 
@@ -27,8 +26,8 @@ import org.slf4j.LoggerFactory
  *    documentation tells users how to name a sink; a public trait would replace it.
  *  - `METRICS_NAMESPACE`: the prefix of a metric's name, unless it is the application's id; a public way to resolve a
  *    setting that refers to others would replace it.
- *  - `RpcUtils`, `CoarseGrainedSchedulerBackend`: the connection to the driver. The public messages of Spark's plugins
- *    would need a plugin in `spark.plugins`, next to the user's own.
+ *  - `RpcUtils`, `RpcEnv`, `ThreadSafeRpcEndpoint`: the connection to the driver. The public messages of Spark's
+ *    plugins would need a plugin in `spark.plugins`, next to the user's own.
  *
  * @param properties `period`: seconds between two readings
  */
@@ -66,7 +65,7 @@ final class RayMetricsSink(properties: Properties, registry: MetricRegistry) ext
     } catch {
       case _: InterruptedException => Thread.currentThread.interrupt() // the sink is being stopped
       case NonFatal(error) =>
-        // In the driver, the endpoint goes before the sink.
+        // In the driver, the connections go before the sink.
         val stopping = reader.isShutdown || SparkContext.getActive.exists(_.isStopped)
         if (!stopping && warned.compareAndSet(false, true))
           log.warn("Spark's metrics could not be sent to the driver", error)
@@ -84,7 +83,7 @@ private object RayMetricsSink {
   private def routeOf(env: SparkEnv): Option[Route] =
     env.conf.getOption("spark.app.id").map { application =>
       val namespace = env.conf.get(METRICS_NAMESPACE).getOrElse(application)
-      val driver = RpcUtils.makeDriverRef(CoarseGrainedSchedulerBackend.ENDPOINT_NAME, env.conf, env.rpcEnv)
+      val driver = RpcUtils.makeDriverRef(MetricsEndpoint.Name, env.conf, env.rpcEnv)
       Route(MetricRegistry.name(namespace, env.executorId) + ".", env.executorId, driver)
     }
 
@@ -95,5 +94,21 @@ private object RayMetricsSink {
   }
 }
 
-/** The metrics of an executor or the driver, sent to the driver's endpoint. */
+/** The metrics of an executor or the driver. */
 private final case class ExecutorMetrics(executor: String, readings: Vector[MetricReading])
+
+/**
+ * Collects in the driver what the sinks send.
+ *
+ * It lives as long as the driver's connections do. The scheduler's endpoint ends earlier, and Spark prints each message
+ * that arrives after that, with everything in it.
+ */
+private final class MetricsEndpoint(override val rpcEnv: RpcEnv, board: MetricBoard) extends ThreadSafeRpcEndpoint {
+  override def receive: PartialFunction[Any, Unit] = {
+    case ExecutorMetrics(executor, readings) => board.tell(executor, readings)
+  }
+}
+
+private object MetricsEndpoint {
+  val Name = "RaydpMetrics"
+}

@@ -52,6 +52,7 @@ private final class RaySchedulerBackend(scheduler: TaskSchedulerImpl, sc: SparkC
   override def start(): Unit = {
     super.start()
     LocalFolders.protect(sc.env, provider.folders, provider.folders)
+    rpcEnv.setupEndpoint(MetricsEndpoint.Name, new MetricsEndpoint(rpcEnv, provider.metrics))
     provider.attach(this, initialExecutors)
     // Spark computes later requests and kills relative to this number, which would otherwise be 0.
     requestDefaultExecutors(initialExecutors)
@@ -166,7 +167,6 @@ private final class RaySchedulerBackend(scheduler: TaskSchedulerImpl, sc: SparkC
     private val sparkReceive = super.receive
 
     override def receive: PartialFunction[Any, Unit] = {
-      case ExecutorMetrics(executor, readings) => provider.metrics.tell(executor, readings)
       case message if sparkReceive.isDefinedAt(message) =>
         sparkReceive(message)
         message match {
