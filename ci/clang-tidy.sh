@@ -15,12 +15,7 @@ setup_uv
 # Not in .venv: it is 140 MB, and nothing else uses it.
 version=22.1.7
 tool=$RAYDP_CACHE/clang-tidy-$version
-if [[ ! -d $tool ]]; then
-  step "Installing clang-tidy $version into $tool"
-  "$UV" pip install --quiet --no-deps --python .venv/bin/python --target "$tool.new.$$" "clang-tidy==$version"
-  mv --no-target-directory "$tool.new.$$" "$tool" || [[ -d $tool ]] # another process was first
-  rm -rf "$tool.new.$$"
-fi
+install_packages "$tool" "clang-tidy==$version"
 clang_tidy=$tool/clang_tidy/data/bin/clang-tidy
 
 mapfile -t sources < <(git ls-files --cached --others --exclude-standard -- native/ ci/clang-tidy.sh '*/NativeExchange.java')

@@ -14,6 +14,17 @@ dashboard_folder() {
   printf '%s/dashboard-%s\n' "$RAYDP_CACHE" "$({ cat ci/dashboard.lock && find_python; } | sha256sum | cut -c 1-16)"
 }
 
+# install_packages FOLDER PACKAGE...: installs into a folder of its own, unless it exists. Needs setup_uv.
+install_packages() {
+  local folder=$1
+  shift
+  if [[ -d $folder ]]; then return; fi
+  step "Installing $* into $folder"
+  "$UV" pip install --quiet --compile-bytecode --no-deps --python .venv/bin/python --target "$folder.new.$$" "$@"
+  mv --no-target-directory "$folder.new.$$" "$folder" || [[ -d $folder ]] # another process was faster
+  rm -rf "$folder.new.$$"
+}
+
 # use_quick_java: makes Java start programs with its first compiler only. A JVM that lives for seconds needs a third less
 # CPU time that way, and the tests start hundreds of them. The folder of this Java has the layout of a JDK.
 use_quick_java() {

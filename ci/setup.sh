@@ -67,11 +67,4 @@ fi
 
 # These packages are not in .venv. If they were, each of the hundreds of Ray clusters in the tests would start the
 # expensive agent of Ray's dashboard. Programs that need the dashboard add this folder to PYTHONPATH.
-dashboard=$(dashboard_folder)
-if [[ ! -d $dashboard ]]; then
-  step "Installing ci/dashboard.lock into $dashboard"
-  "$UV" pip install --quiet --compile-bytecode --no-deps --python .venv/bin/python --target "$dashboard.new.$$" \
-    --requirements ci/dashboard.lock
-  mv --no-target-directory "$dashboard.new.$$" "$dashboard" || [[ -d $dashboard ]] # another process was faster
-  rm -rf "$dashboard.new.$$"
-fi
+install_packages "$(dashboard_folder)" --requirements ci/dashboard.lock

@@ -16,8 +16,8 @@ def outcome_of(program: str) -> str:
     return outcome.output
 
 
-def test_lost_blocks_are_made_again() -> None:
-    output = outcome_of("exchange/lost_blocks_are_made_again")
+def test_lost_blocks_are_recomputed() -> None:
+    output = outcome_of("exchange/lost_blocks_are_recomputed")
     assert all(line in output for line in ("plain", "shuffled", "lineages left: 0")), output
 
 

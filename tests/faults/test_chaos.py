@@ -15,7 +15,7 @@ from support.datasets import eventually, shared_names
 
 _TESTS = Path(__file__).resolve().parents[1]
 _SECONDS_PER_KILL = 40
-_SECONDS_BESIDE = 300
+_SECONDS_WITHOUT_KILLS = 300
 
 
 @pytest.mark.cluster
@@ -35,7 +35,7 @@ def test_jobs_go_on_and_nothing_is_left(request: pytest.FixtureRequest) -> None:
         start_new_session=True,
     )
     try:
-        output, _ = process.communicate(timeout=_SECONDS_BESIDE + _SECONDS_PER_KILL * kills)
+        output, _ = process.communicate(timeout=_SECONDS_WITHOUT_KILLS + _SECONDS_PER_KILL * kills)
         assert process.returncode == 0, output[-20_000:]
         report = json.loads(output.strip().splitlines()[-1])
         assert (report["wrong"], report["lost"], report["leaked"]) == ([], [], []), output[-20_000:]

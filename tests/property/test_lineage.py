@@ -49,11 +49,11 @@ def exported(sizes_of_partitions: list[list[int]], start: int, gap: int) -> Expo
 def test_rows_come_back_at_their_positions(partitions: list[tuple[list[int], Any]], gap: int, new_gap: int) -> None:
     first = exported([sizes for sizes, _ in partitions], 0, gap)
     lineage = Lineage.of(first, Any)  # type: ignore[arg-type]
-    divided_anew = []
+    new_sizes = []
     for sizes, random in partitions:
         cuts = sorted({random.randint(0, sum(sizes)) for _ in range(3)} | {0, sum(sizes)})
-        divided_anew.append([end - begin for begin, end in pairwise(cuts)])
-    again = exported(divided_anew, 0, new_gap)
+        new_sizes.append([end - begin for begin, end in pairwise(cuts)])
+    again = exported(new_sizes, 0, new_gap)
     places = lineage.row_ranges.get("node", [])
     assert len(places) == (first.stream_length("node") if any(sizes for sizes, _ in partitions) else 0)
     for index, place in enumerate(places):

@@ -1,6 +1,6 @@
 """Spark to Ray to Spark, and Ray to Spark to Ray, give back what went in.
 
-Up to what ``docs/types.md`` states: a time zone's name becomes UTC, what Ray's blocks hold beside Spark's types
+Up to what ``docs/types.md`` states: a time zone's name becomes UTC, what Ray's blocks hold besides Spark's types
 is decoded and widened to them, and every column becomes nullable.
 """
 

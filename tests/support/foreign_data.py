@@ -1,4 +1,4 @@
-"""Hypothesis strategies for what Ray's blocks may hold beside canonical types, and what must become of it.
+"""Hypothesis strategies for what Ray's blocks may hold besides canonical types, and what must become of it.
 
 A column is drawn as the values that Spark must see; from them it is laid out in the type that is found.
 """

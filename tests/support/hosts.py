@@ -105,7 +105,7 @@ class Host:
 
     @property
     def address(self) -> str:
-        """Its one address beside loopback's."""
+        """Its one address besides loopback's."""
         return f"10.77.0.{self.number}"
 
     @property

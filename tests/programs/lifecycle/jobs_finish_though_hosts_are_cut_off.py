@@ -74,7 +74,7 @@ eventually("an executor on the host's new node", lambda: len(executors_on(few)) 
 end(180)
 table = pa.concat_tables(ray.get(made, timeout=120))
 assert sorted(table["id"].to_pylist()) == list(range(300_000))
-say("blocks of the lost node are made again")
+say("blocks of the lost node are recomputed")
 
 end = begin_job(spark, 1)
 many.cut()
