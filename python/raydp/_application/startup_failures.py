@@ -25,6 +25,7 @@ _KINDS: dict[str, type[RaydpError]] = {
     "executors_lost": ExecutorStartError,
     "invalid_configuration": InvalidArgumentError,
     "stopped": SessionError,
+    "internal": SessionError,
 }
 _KINDS_WITH_LOGS = frozenset({"start_failed", "start_timeout", "executors_lost"})
 

@@ -72,17 +72,14 @@ final class RayInternals {
    * <p>Why: that hook runs concurrently with Spark's own and frees Ray while the SparkContext still ends its executors.
    * The process then ends with Ray's exit code instead of the program's. Ordered shutdown hooks, or an init without a
    * hook, would replace this.
+   *
+   * @throws ReflectiveOperationException this version of Ray cannot be joined in this way
    */
-  static void join() {
+  static void join() throws ReflectiveOperationException {
     synchronized (Ray.class) {
-      try {
-        Field runtime = Ray.class.getDeclaredField("runtime");
-        runtime.setAccessible(true);
-        if (runtime.get(null) == null) runtime.set(null, new DefaultRayRuntimeFactory().createRayRuntime());
-      } catch (ReflectiveOperationException e) {
-        throw new IllegalStateException(
-            "This version of Ray cannot be joined without its shutdown hook. Use the Ray version that raydp requires", e);
-      }
+      Field runtime = Ray.class.getDeclaredField("runtime");
+      runtime.setAccessible(true);
+      if (runtime.get(null) == null) runtime.set(null, new DefaultRayRuntimeFactory().createRayRuntime());
     }
   }
 }

@@ -2,8 +2,6 @@ package io.raydp.lifecycle
 
 import java.util.concurrent.{ScheduledExecutorService, TimeUnit}
 
-import scala.util.control.NonFatal
-
 import org.slf4j.LoggerFactory
 
 /**
@@ -102,7 +100,7 @@ private[lifecycle] final class AppMasterClient(
   private def start(incarnation: Int, snapshot: FleetSnapshot): Unit = {
     val appMaster =
       try effects.startAppMaster(incarnation, post)
-      catch { case NonFatal(error) => new Unavailable(error) }
+      catch { case Isolation.Failure(error) => new Unavailable(error) }
     state = Starting(incarnation, appMaster)
     ask(incarnation, appMaster, snapshot, StartMillis)
   }
@@ -110,7 +108,9 @@ private[lifecycle] final class AppMasterClient(
   private def ask(incarnation: Int, appMaster: RemoteAppMaster, snapshot: FleetSnapshot, timeoutMillis: Long): Unit =
     calls.execute { () =>
       try post(FleetEvent.Decided(incarnation, appMaster.decide(snapshot, timeoutMillis)))
-      catch { case NonFatal(error) => post(FleetEvent.AppMasterLost(incarnation, String.valueOf(error.getMessage))) }
+      catch {
+        case Isolation.Failure(error) => post(FleetEvent.AppMasterLost(incarnation, String.valueOf(error.getMessage)))
+      }
     }
 }
 
@@ -146,7 +146,7 @@ private[lifecycle] object AppMasterClient {
   /** Stands for an AppMaster that could not even be requested from Ray. */
   private final class Unavailable(error: Throwable) extends RemoteAppMaster {
     override def decide(snapshot: FleetSnapshot, timeoutMillis: Long): Decision =
-      throw new RemoteCallException(s"It could not be requested from Ray: $error", error)
+      throw new RemoteCallException(LifecycleMessages.notRequested(error), error)
     override def kill(): Unit = ()
   }
 

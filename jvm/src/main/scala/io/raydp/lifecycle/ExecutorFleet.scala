@@ -3,8 +3,6 @@ package io.raydp.lifecycle
 import java.util.concurrent.{CountDownLatch, LinkedBlockingQueue, ScheduledThreadPoolExecutor, TimeUnit}
 import java.util.concurrent.ThreadPoolExecutor.DiscardPolicy
 
-import scala.util.control.NonFatal
-
 import io.raydp.metrics.MetricBoard
 import io.raydp.process.{ExecutorOutcome, FolderGuard}
 import org.apache.spark.raydp.{DriverScheduler, ExecutorProvider, ExecutorTotals}
@@ -26,6 +24,7 @@ private[lifecycle] final class ExecutorFleet(val spec: ApplicationSpec, effects:
   import FleetEvent._
 
   private val log = LoggerFactory.getLogger(classOf[ExecutorFleet])
+  private val isolated = new Isolation(log)
   private val events = new LinkedBlockingQueue[FleetEvent]
   private val ended = new CountDownLatch(1)
   private val thread = new Thread(() => run(), "raydp-fleet")
@@ -97,18 +96,13 @@ private[lifecycle] final class ExecutorFleet(val spec: ApplicationSpec, effects:
     }
   }
 
+  /** Whatever happens, the end runs: without it, actors stay, and the next application of this JVM finds Ray in use. */
   private def run(): Unit =
-    try {
-      if (begin()) handleEvents()
-      end()
-    } catch {
-      case error: Throwable =>
-        log.error("The application's lifecycle ended with an internal error", error)
-        fail(new RayApplicationException(
-          FailureKind.StartFailed,
-          s"The application's lifecycle failed: $error",
-          Some(error)))
-    } finally ended.countDown()
+    try if (begin()) handleEvents() else awaitStop()
+    catch { case error: Throwable => fail(internal(error)) }
+    finally
+      try end()
+      finally ended.countDown()
 
   /** @return whether the application started; if not, it has failed */
   private def begin(): Boolean =
@@ -124,15 +118,14 @@ private[lifecycle] final class ExecutorFleet(val spec: ApplicationSpec, effects:
       publish()
       true
     } catch {
-      case error: RayApplicationException => fail(error); awaitStop(); false
-      case NonFatal(error) =>
-        fail(new RayApplicationException(
-          FailureKind.RayUnreachable,
-          LifecycleMessages.unreachable("", error.toString),
-          Some(error)))
-        awaitStop()
-        false
+      case error: RayApplicationException => fail(error); false
+      case Isolation.Failure(error) => fail(internal(error)); false
     }
+
+  private def internal(error: Throwable): RayApplicationException = {
+    log.error("The application cannot continue", error)
+    new RayApplicationException(FailureKind.Internal, LifecycleMessages.internal(error), Some(error))
+  }
 
   private def awaitStop(): Unit = while (events.take() != Stop) {}
 
@@ -143,12 +136,12 @@ private[lifecycle] final class ExecutorFleet(val spec: ApplicationSpec, effects:
       val batch = first.toVector ++ Iterator.continually(Option(events.poll())).takeWhile(_.isDefined).flatten
       val before = snapshot
       snapshot = snapshot.at(clock())
-      batch.foreach(handle)
+      batch.foreach(event => isolated(s"The event $event could not be handled")(handle(event)))
       undecided = undecided || snapshot != before.at(snapshot.now)
       going = !batch.contains(Stop)
       if (going) {
-        capacity.watch(snapshot)
-        releaseServices()
+        isolated("The cluster's capacity could not be watched")(capacity.watch(snapshot))
+        isolated("Shuffle services could not be released")(releaseServices())
         decide()
         publish()
       }
@@ -234,8 +227,8 @@ private[lifecycle] final class ExecutorFleet(val spec: ApplicationSpec, effects:
   /** Skips an action that no longer fits what has happened since. The next decision takes that into account. */
   private def perform(action: Action): Unit = action match {
     case Action.Launch(id) if id == snapshot.nextId && snapshot.kept.size < snapshot.desired =>
-      members.launch(id, expects)
       snapshot = snapshot.launched
+      members.launch(id, expects)
       board.happened(s"executor $id requested")
     case Action.Kill(id, why) => snapshot.executor(id).foreach(kill(_, why))
     case Action.CheckCapacity(id) if snapshot.executor(id).exists(_.phase == ExecutorPhase.Pending) =>
@@ -331,15 +324,14 @@ private[lifecycle] final class ExecutorFleet(val spec: ApplicationSpec, effects:
   }
 
   /** A call to Ray that continues after Ray's shutdown would end this process. Then the connection stays open. */
-  private def leave(): Unit =
-    try {
-      appMaster.close()
-      calls.shutdownNow()
+  private def leave(): Unit = {
+    isolated("The AppMaster could not be ended")(appMaster.close())
+    calls.shutdownNow()
+    isolated("This process stays connected to the Ray cluster until it ends") {
       if (calls.awaitTermination(CallEndMillis, TimeUnit.MILLISECONDS)) effects.close()
       else log.warn("A call to Ray does not end. This process stays connected to the Ray cluster until it ends")
-    } catch {
-      case NonFatal(error) => log.warn("This process stays connected to the Ray cluster until it ends", error)
     }
+  }
 }
 
 private[lifecycle] object ExecutorFleet {

@@ -4,11 +4,13 @@ import scala.collection.mutable
 
 import io.raydp.process.{ExecutorLaunch, ExecutorOutcome, ExecutorPlace, ShuffleServiceLaunch}
 import org.apache.spark.raydp.DriverScheduler
+import org.slf4j.LoggerFactory
 
 /** The actors of the executors in a snapshot, and what Spark is told about them. Only the fleet's thread uses it. */
 private[lifecycle] final class FleetMembers(spec: ApplicationSpec, effects: FleetEffects, post: FleetEvent => Unit) {
   import FleetMembers.Member
 
+  private val isolated = new Isolation(LoggerFactory.getLogger(classOf[FleetMembers]))
   private val services = new ShuffleServices(spec.shuffleService, effects, post)
   private val members = mutable.Map.empty[Int, Member]
   private val recentlyLost = mutable.Queue.empty[ExecutorStatus]
@@ -30,8 +32,12 @@ private[lifecycle] final class FleetMembers(spec: ApplicationSpec, effects: Flee
     startAll()
   }
 
-  /** @param kept tells which executors stay: the new one goes to another bundle of the placement group */
-  def launch(id: Int, kept: Int => Boolean): Unit = {
+  /**
+   * Requests an executor from Ray. A request that throws is a failed start.
+   *
+   * @param kept tells which executors stay: the new one goes to another bundle of the placement group
+   */
+  def launch(id: Int, kept: Int => Boolean): Unit = orFailedStart(id) {
     val bundle = spec.executor.placement.map { placement =>
       placement.bundleFor(members.collect { case (other, member) if kept(other) => member.bundle }.flatten)
     }
@@ -56,7 +62,7 @@ private[lifecycle] final class FleetMembers(spec: ApplicationSpec, effects: Flee
     services.lost(serviceId).map(host => (host, at(host).toVector.sorted))
 
   /** Tells Spark to recompute what was computed on a host. */
-  def filesLost(host: String, reason: String): Unit = scheduler.foreach(_.filesLost(host, reason))
+  def filesLost(host: String, reason: String): Unit = tell(_.filesLost(host, reason))
 
   /** Ends the shuffle services that are no longer needed. Returns their hosts. */
   def releaseServices(now: Long): Vector[String] =
@@ -68,15 +74,15 @@ private[lifecycle] final class FleetMembers(spec: ApplicationSpec, effects: Flee
 
   /** Kills an executor's process and tells Spark how it ended. */
   def remove(id: Int, outcome: ExecutorOutcome): Unit = members.remove(id).foreach { member =>
-    member.remote.kill()
+    kill(id, member)
     // A request that was withdrawn before it had a process is not a loss.
     if (member.place.isDefined || outcome.exitCode != 0) recentlyLost += ExecutorStatus(id, "lost", member.place)
     if (recentlyLost.size > FleetMembers.KeptLost) recentlyLost.dequeue()
-    scheduler.foreach(_.executorLost(id, outcome))
+    tell(_.executorLost(id, outcome))
   }
 
   /** Like [[remove]], but does not tell Spark. */
-  def forget(id: Int): Unit = members.remove(id).foreach(_.remote.kill())
+  def forget(id: Int): Unit = members.remove(id).foreach(kill(id, _))
 
   /** Kills the executors that never joined, because Spark cannot tell them to stop. */
   def killIdle(): Unit = members.filter(!_._2.started || scheduler.isEmpty).keys.toVector.foreach(forget)
@@ -86,12 +92,25 @@ private[lifecycle] final class FleetMembers(spec: ApplicationSpec, effects: Flee
     services.killAll()
   }
 
-  def fail(error: RayApplicationException): Unit = scheduler.foreach(_.failed(error))
+  def fail(error: RayApplicationException): Unit = tell(_.failed(error))
 
   def statuses(snapshot: FleetSnapshot): Vector[ExecutorStatus] =
     recentlyLost.toVector ++ snapshot.executors.map { executor =>
       val place = members.get(executor.id).flatMap(_.place)
       ExecutorStatus(executor.id, executor.phase.name, place, leaving = executor.departure.isDefined)
+    }
+
+  private def tell(news: DriverScheduler => Unit): Unit =
+    isolated("Spark's scheduler could not be told what happened")(scheduler.foreach(news))
+
+  private def kill(id: Int, member: Member): Unit = isolated(s"Executor $id could not be ended")(member.remote.kill())
+
+  private def orFailedStart(id: Int)(step: => Unit): Unit =
+    try step
+    catch {
+      case Isolation.Failure(error) =>
+        val reason = LifecycleMessages.notRequested(error)
+        post(FleetEvent.Ended(id, Right(ExecutorOutcome(1, byApplication = false, reason))))
     }
 
   private def at(host: String): Iterable[Int] = members.collect {
@@ -108,20 +127,22 @@ private[lifecycle] final class FleetMembers(spec: ApplicationSpec, effects: Flee
   private def settingsOf(member: Member): Option[Map[String, String]] =
     if (spec.shuffleService.isEmpty) Some(Map.empty) else member.place.flatMap(place => services.settings(place.host))
 
-  private def start(id: Int): Unit = for {
-    attached <- scheduler
-    member <- members.get(id) if !member.started
-    settings <- settingsOf(member)
-  } {
-    member.remote.start(
-      ExecutorLaunch(
-        attached.driverUrl,
-        id,
-        spec.executor.cores,
-        spec.id,
-        FleetMembers.DefaultProfile,
-        attached.executorProperties ++ settings))
-    members(id) = member.copy(started = true)
+  private def start(id: Int): Unit = orFailedStart(id) {
+    for {
+      attached <- scheduler
+      member <- members.get(id) if !member.started
+      settings <- settingsOf(member)
+    } {
+      member.remote.start(
+        ExecutorLaunch(
+          attached.driverUrl,
+          id,
+          spec.executor.cores,
+          spec.id,
+          FleetMembers.DefaultProfile,
+          attached.executorProperties ++ settings))
+      members(id) = member.copy(started = true)
+    }
   }
 }
 

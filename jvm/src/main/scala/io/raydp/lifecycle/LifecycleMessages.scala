@@ -54,6 +54,15 @@ object LifecycleMessages {
     "Ray cannot be reached. Check that the cluster runs (`ray status`), that this is its GCS address, and that no " +
       s"firewall blocks it. Address: $address; error: $reason"
 
+  def unfitRay: String =
+    "This version of Ray cannot be joined in the way that raydp needs. Install the Ray version that raydp requires"
+
+  def internal(error: Throwable): String =
+    s"The application cannot continue because of an unexpected error; its stack is in the driver's log. Error: " +
+      s"${error.getClass.getName}: ${ActorWatch.describe(error)}"
+
+  def notRequested(error: Throwable): String = s"It could not be requested from Ray: ${ActorWatch.describe(error)}"
+
   def noAddress: String =
     "The master URL 'ray' stands for the Ray cluster of this process, but this process has none. Use ray:HOST:PORT " +
       "with the cluster's GCS address, or set RAY_ADDRESS"

@@ -11,8 +11,11 @@ object FailureKind {
   case object InvalidConfiguration extends FailureKind("invalid_configuration")
   case object Stopped extends FailureKind("stopped")
 
+  /** An error that nobody expected. The message quotes it. */
+  case object Internal extends FailureKind("internal")
+
   val all: Vector[FailureKind] =
-    Vector(RayUnreachable, Infeasible, StartFailed, StartTimeout, InvalidConfiguration, Stopped)
+    Vector(RayUnreachable, Infeasible, StartFailed, StartTimeout, InvalidConfiguration, Stopped, Internal)
 
   def named(name: String): FailureKind =
     all.find(_.name == name).getOrElse(throw new IllegalArgumentException(s"no such kind of failure: $name"))

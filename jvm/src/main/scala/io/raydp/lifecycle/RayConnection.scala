@@ -3,6 +3,7 @@ package io.raydp.lifecycle
 import java.net.{InetSocketAddress, Socket}
 import java.nio.file.Path
 import java.util.concurrent.{Callable, ExecutionException, Executors, TimeUnit, TimeoutException}
+import java.util.concurrent.atomic.AtomicBoolean
 
 import io.ray.api.Ray
 
@@ -58,11 +59,23 @@ private[lifecycle] final class RayConnection(address: String, applicationId: Str
       joining.setDaemon(true)
       joining
     }
-    val attempt: Callable[Unit] = () => RayInternals.join()
+    // Whoever is first decides. An attempt that succeeds after this application has given up must not stay in Ray.
+    val decided = new AtomicBoolean
+    val attempt: Callable[Unit] = () => {
+      RayInternals.join()
+      if (!decided.compareAndSet(false, true)) Ray.shutdown()
+    }
     try thread.submit(attempt).get(JoinMillis, TimeUnit.MILLISECONDS)
     catch {
-      case error: ExecutionException => throw unreachable(ActorWatch.describe(error.getCause), Some(error.getCause))
-      case error: TimeoutException => throw unreachable(s"no answer within ${JoinMillis / 1000} s", Some(error))
+      case error: ExecutionException =>
+        error.getCause match {
+          case unfit @ (_: ReflectiveOperationException | _: LinkageError) =>
+            throw new IllegalStateException(LifecycleMessages.unfitRay, unfit)
+          case cause => throw unreachable(ActorWatch.describe(cause), Some(cause))
+        }
+      case error: TimeoutException if decided.compareAndSet(false, true) =>
+        throw unreachable(s"no answer within ${JoinMillis / 1000} s", Some(error))
+      case _: TimeoutException => // it has just joined
     } finally thread.shutdown()
   }
 

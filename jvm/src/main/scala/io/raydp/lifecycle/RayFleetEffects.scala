@@ -55,9 +55,13 @@ private[lifecycle] final class RayFleetEffects(address: String, spec: Applicatio
         executor.runtimeEnv.asJava,
         executor.placement.map(_.groupId).getOrElse(""),
         bundle.getOrElse(-1)))
-    watch.add(RayActors.place(actor)) {
-      case Success(bytes) => post(FleetEvent.ProcessStarted(id, ExecutorPlace.decode(bytes)))
-      case died => post(FleetEvent.Ended(id, Left(ActorWatch.describe(died))))
+    endingOnFailure(actor, s"executor $id") {
+      watch.add(RayActors.place(actor)) { answer =>
+        answer.map(ExecutorPlace.decode) match {
+          case Success(place) => post(FleetEvent.ProcessStarted(id, place))
+          case died => post(FleetEvent.Ended(id, Left(ActorWatch.describe(died))))
+        }
+      }
     }
     new RemoteExecutor {
       override def start(launch: ExecutorLaunch): Unit =
@@ -80,7 +84,10 @@ private[lifecycle] final class RayFleetEffects(address: String, spec: Applicatio
         Map.empty[String, String].asJava,
         "",
         -1))
-    watch.add(RayActors.end(actor))(answer => post(FleetEvent.AppMasterLost(incarnation, ActorWatch.describe(answer))))
+    endingOnFailure(actor, "the AppMaster") {
+      watch.add(RayActors.end(actor))(answer =>
+        post(FleetEvent.AppMasterLost(incarnation, ActorWatch.describe(answer))))
+    }
     new RemoteAppMaster {
       override def decide(snapshot: FleetSnapshot, timeoutMillis: Long): Decision =
         try AppMasterCall.result(Ray.get(RayActors.decide(actor, SnapshotCodec.encode(snapshot)), timeoutMillis))
@@ -104,12 +111,14 @@ private[lifecycle] final class RayFleetEffects(address: String, spec: Applicatio
         "",
         -1))
     val lost = (reason: String) => post(FleetEvent.ShuffleServiceLost(serviceId, reason))
-    watch.add(RayActors.serviceEnd(actor))(answer => lost(ActorWatch.describe(answer)))
-    watch.add(RayActors.start(actor, launch.encoded)) {
-      case Success(bytes) =>
-        ShuffleServiceAnswer.decode(bytes).port
-          .fold(lost, port => post(FleetEvent.ShuffleServiceReady(serviceId, port)))
-      case died => lost(ActorWatch.describe(died))
+    endingOnFailure(actor, s"the shuffle service of $host") {
+      watch.add(RayActors.serviceEnd(actor))(answer => lost(ActorWatch.describe(answer)))
+      watch.add(RayActors.start(actor, launch.encoded)) { answer =>
+        answer.map(ShuffleServiceAnswer.decode) match {
+          case Success(said) => said.port.fold(lost, port => post(FleetEvent.ShuffleServiceReady(serviceId, port)))
+          case died => lost(ActorWatch.describe(died))
+        }
+      }
     }
     new RemoteShuffleService {
       override def kill(): Unit = end(actor, s"the shuffle service of $host")
@@ -123,6 +132,11 @@ private[lifecycle] final class RayFleetEffects(address: String, spec: Applicatio
   }
 
   override def close(): Unit = connection.close(() => watch.close())
+
+  /** An actor that cannot be called would stay until this process leaves Ray, because nothing else knows it. */
+  private def endingOnFailure(actor: ActorHandle[_], what: String)(calls: => Unit): Unit =
+    try calls
+    catch { case error: Throwable => end(actor, what); throw error }
 
   private def end(actor: ActorHandle[_], what: String): Unit =
     try (actor: BaseActorHandle).kill(true)

@@ -3,6 +3,7 @@ package io.raydp.lifecycle
 import scala.collection.mutable
 
 import io.raydp.process.ShuffleServiceLaunch
+import org.slf4j.LoggerFactory
 
 /**
  * The shuffle services of an application, if it uses them: one for each host that has executors.
@@ -17,6 +18,7 @@ private[lifecycle] final class ShuffleServices(
     post: FleetEvent => Unit) {
   import ShuffleServices.Service
 
+  private val isolated = new Isolation(LoggerFactory.getLogger(classOf[ShuffleServices]))
   private val services = mutable.Map.empty[String, Service]
   private var lastId = 0
 
@@ -26,13 +28,20 @@ private[lifecycle] final class ShuffleServices(
   def settings(host: String): Option[Map[String, String]] =
     services.get(host).flatMap(_.port).map(port => Map(ShuffleServices.PortKey -> port.toString))
 
-  /** This host has executors. */
+  /** This host has executors. A service that cannot be requested from Ray is lost. */
   def need(host: String, launch: => ShuffleServiceLaunch): Unit = spec.foreach { service =>
     services.get(host) match {
       case Some(running) => services(host) = running.copy(unusedSince = None)
       case None =>
         lastId += 1
-        services(host) = Service(lastId, effects.startShuffleService(lastId, host, service, launch, post))
+        val remote =
+          try effects.startShuffleService(lastId, host, service, launch, post)
+          catch {
+            case Isolation.Failure(error) =>
+              post(FleetEvent.ShuffleServiceLost(lastId, LifecycleMessages.notRequested(error)))
+              ShuffleServices.Unavailable
+          }
+        services(host) = Service(lastId, remote)
     }
   }
 
@@ -44,7 +53,7 @@ private[lifecycle] final class ShuffleServices(
 
   /** @return the service's host, if the service was the current one there */
   def lost(serviceId: Int): Option[String] = hostOf(serviceId).map { host =>
-    services.remove(host).foreach(_.remote.kill())
+    services.remove(host).foreach(kill(host, _))
     host
   }
 
@@ -59,7 +68,7 @@ private[lifecycle] final class ShuffleServices(
     services.toVector.flatMap { case (host, service) =>
       val since = if (inUse(host)) None else service.unusedSince.orElse(Some(now))
       if (since.exists(now - _ >= patience)) {
-        service.remote.kill()
+        kill(host, service)
         services.remove(host)
         Some(host)
       } else {
@@ -76,9 +85,12 @@ private[lifecycle] final class ShuffleServices(
   } yield LifecycleMessages.waitsForShuffleService(host, specified.memory)
 
   def killAll(): Unit = {
-    services.values.foreach(_.remote.kill())
+    services.foreachEntry(kill)
     services.clear()
   }
+
+  private def kill(host: String, service: Service): Unit =
+    isolated(s"The shuffle service of $host could not be ended")(service.remote.kill())
 
   private def hostOf(serviceId: Int): Option[String] = services.collectFirst {
     case (host, service) if service.id == serviceId => host
@@ -87,6 +99,11 @@ private[lifecycle] final class ShuffleServices(
 
 private[lifecycle] object ShuffleServices {
   val PortKey = "spark.shuffle.service.port"
+
+  /** Stands for a service that could not even be requested from Ray. */
+  private object Unavailable extends RemoteShuffleService {
+    override def kill(): Unit = ()
+  }
 
   /**
    * @param id distinguishes a service from an earlier one on the same host

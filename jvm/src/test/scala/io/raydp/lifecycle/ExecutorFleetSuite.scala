@@ -1,83 +1,12 @@
 package io.raydp.lifecycle
 
-import java.util.concurrent.LinkedBlockingQueue
-import java.util.concurrent.atomic.AtomicLong
-
 import scala.jdk.CollectionConverters._
 
 import io.raydp.process.ExecutorOutcome
-import org.apache.spark.SparkConf
-import org.apache.spark.raydp.DriverScheduler
 import org.scalatest.funsuite.AnyFunSuite
 
 final class ExecutorFleetSuite extends AnyFunSuite {
-  private val patience = 30000L
-
-  private final class Application(
-      executors: Int,
-      val cluster: SimulatedFleetEffects,
-      placement: Option[PlacementSpec],
-      settings: Map[String, String]) extends DriverScheduler {
-    private val parsed = ApplicationSpec
-      .parse(
-        new SparkConf(false).set("spark.executor.instances", executors.toString).setAll(settings),
-        contextExists = false)
-    val spec: ApplicationSpec = parsed
-      .copy(executor = parsed.executor.copy(placement = placement))
-      .copy(policy =
-        FleetPolicy(60000, 60000, maxConsecutiveFailures = 3, killGrace = 200, backOffBase = 10, backOffLimit = 20))
-    val board = new StatusBoard(spec.id, executors)
-    val fleet = new ExecutorFleet(spec, cluster, board)
-    val losses = new LinkedBlockingQueue[(Int, ExecutorOutcome)]
-    val hostsLost = new LinkedBlockingQueue[String]
-    val failures = new LinkedBlockingQueue[RuntimeException]
-    val finished = new AtomicLong
-
-    override def driverUrl: String = "spark://driver"
-    override def executorProperties: Map[String, String] = Map.empty
-    override def tasksFinished: Long = finished.get
-    override def resize(count: Int): Unit = fleet.post(FleetEvent.Desired(count))
-    override def holdsShuffleFiles(host: String): Boolean = true
-    override def filesLost(host: String, reason: String): Unit = hostsLost.put(host)
-    override def executorLost(id: Int, outcome: ExecutorOutcome): Unit = losses.put((id, outcome))
-    override def failed(error: RuntimeException): Unit = failures.put(error)
-
-    def begin(): Unit = {
-      fleet.start()
-      fleet.post(FleetEvent.Attached(this, executors))
-    }
-
-    def await(what: String)(holds: ApplicationStatus => Boolean): ApplicationStatus = {
-      val status = board.await(patience)(holds)
-      assert(holds(status), s"waited for: $what; there is: $status")
-      status
-    }
-
-    /** Waits until so many AppMasters have decided. */
-    def awaitDecisions(appMasters: Int): ApplicationStatus =
-      await(s"decisions of $appMasters AppMasters")(_.events.count(_.text == "the AppMaster decides") == appMasters)
-
-    def awaitRegistered(count: Int): ApplicationStatus =
-      await(s"$count registered executors")(status =>
-        status.registered == count && status.executors.count(_.state != "lost") == count)
-  }
-
-  private def running(
-      executors: Int,
-      cluster: SimulatedFleetEffects = new SimulatedFleetEffects,
-      placement: Option[PlacementSpec] = None,
-      settings: Map[String, String] = Map.empty)(test: Application => Unit): Unit = {
-    val application = new Application(executors, cluster, placement, settings)
-    application.begin()
-    try test(application)
-    finally {
-      application.fleet.post(FleetEvent.Stop)
-      cluster.ids.foreach(cluster.end) // as Spark's message to stop makes them do
-      application.fleet.stop()
-    }
-    assert(cluster.living.isEmpty, "executors were left")
-    assert(cluster.closed.get == 1, "the cluster was not left once")
-  }
+  import SimulatedApplication.running
 
   test("the executors at the start do not wait for the AppMaster") {
     val cluster = new SimulatedFleetEffects
@@ -92,8 +21,7 @@ final class ExecutorFleetSuite extends AnyFunSuite {
     running(2) { application =>
       application.awaitRegistered(2)
       application.cluster.die(1)
-      application.await("executor 3")(_.executors.exists(executor =>
-        executor.id == 3 && executor.state == "registered"))
+      application.awaitExecutor(3)
       val (id, outcome) = application.losses.take()
       assert(id == 1 && !outcome.byApplication && outcome.reason.contains("killed by the test"))
     }
@@ -104,8 +32,7 @@ final class ExecutorFleetSuite extends AnyFunSuite {
     running(3, placement = Some(group)) { application =>
       application.awaitRegistered(3)
       application.cluster.die(2)
-      application.await("executor 4")(_.executors.exists(executor =>
-        executor.id == 4 && executor.state == "registered"))
+      application.awaitExecutor(4)
       assert(application.cluster.bundles.asScala.toMap == Map(1 -> 4, 2 -> 2, 3 -> 0, 4 -> 2))
     }
   }
@@ -157,8 +84,7 @@ final class ExecutorFleetSuite extends AnyFunSuite {
     running(1, cluster) { application =>
       application.await("the end of the restarts")(_.events.exists(_.text.contains("lost too often")))
       cluster.die(1)
-      application.await("executor 2")(_.executors.exists(executor =>
-        executor.id == 2 && executor.state == "registered"))
+      application.awaitExecutor(2)
       assert(cluster.appMasters.isEmpty && cluster.requested.get == 2)
     }
   }
@@ -174,8 +100,7 @@ final class ExecutorFleetSuite extends AnyFunSuite {
       assert(application.cluster.appMasters.init.forall(_.isDead) && !application.cluster.appMasters.last.isDead)
       val before = application.cluster.decisions.get
       application.cluster.die(1)
-      application.await("executor 2")(_.executors.exists(executor =>
-        executor.id == 2 && executor.state == "registered"))
+      application.awaitExecutor(2)
       assert(application.cluster.decisions.get > before, "the AppMaster was not asked")
       assert(application.cluster.requested.get == 2)
     }
@@ -207,8 +132,7 @@ final class ExecutorFleetSuite extends AnyFunSuite {
       val outcome = ExecutorOutcome(1, byApplication = true, "System.exit was called")
       application.fleet.post(FleetEvent.Ending(1, outcome))
       application.fleet.post(FleetEvent.Ended(1, Left("the actor died")))
-      application.await("executor 2")(_.executors.exists(executor =>
-        executor.id == 2 && executor.state == "registered"))
+      application.awaitExecutor(2)
       assert(application.losses.asScala.toVector == Vector((1, outcome)))
     }
   }
@@ -216,17 +140,14 @@ final class ExecutorFleetSuite extends AnyFunSuite {
   test("executors that vanish again and again without any task done are blamed on the application in the end") {
     running(1) { application =>
       (1 to 5).foreach { id =>
-        application.await(s"executor $id")(_.executors.exists(executor =>
-          executor.id == id && executor.state == "registered"))
+        application.awaitExecutor(id)
         application.cluster.die(id)
       }
-      application.await("executor 6")(_.executors.exists(executor =>
-        executor.id == 6 && executor.state == "registered"))
+      application.awaitExecutor(6)
       assert(application.losses.asScala.map(_._2.byApplication).toVector == Vector(false, false, false, true, true))
       application.finished.set(1)
       application.cluster.die(6)
-      application.await("executor 7")(_.executors.exists(executor =>
-        executor.id == 7 && executor.state == "registered"))
+      application.awaitExecutor(7)
       assert(!application.losses.asScala.last._2.byApplication)
     }
   }
@@ -278,7 +199,7 @@ final class ExecutorFleetSuite extends AnyFunSuite {
     val cluster = new SimulatedFleetEffects
     running(1, cluster, settings = shuffleService) { application =>
       (1 to 3).foreach(_ => cluster.services.take().die())
-      val failure = application.await("the failure")(_.failure.isDefined).failure.get
+      val failure = application.awaitFailure()
       assert(failure.getMessage.contains("the shuffle service of its host ended"))
     }
   }
@@ -306,7 +227,7 @@ final class ExecutorFleetSuite extends AnyFunSuite {
       val stopping = new Thread(() => application.fleet.stop())
       stopping.start()
       cluster.end(1)
-      stopping.join(patience)
+      stopping.join(SimulatedApplication.Patience)
       assert(!stopping.isAlive)
       assert(application.board.current.phase == ApplicationPhase.Stopped)
     }

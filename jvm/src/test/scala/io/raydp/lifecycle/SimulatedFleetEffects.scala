@@ -16,6 +16,7 @@ private[lifecycle] final class SimulatedFleetEffects(slots: Int = Int.MaxValue) 
     val killed = new AtomicBoolean
     val started = new AtomicBoolean
     override def start(launch: ExecutorLaunch): Unit = {
+      onCall("start an executor")
       started.set(true)
       launches.put(id, launch)
       SimulatedFleetEffects.this.join(this)
@@ -23,6 +24,7 @@ private[lifecycle] final class SimulatedFleetEffects(slots: Int = Int.MaxValue) 
     override def kill(): Unit = {
       killed.set(true)
       living.remove(id)
+      onCall("kill an executor")
     }
   }
 
@@ -36,7 +38,10 @@ private[lifecycle] final class SimulatedFleetEffects(slots: Int = Int.MaxValue) 
       if (dead.getCount == 0) throw new RemoteCallException("it is dead", new RuntimeException)
       AppMasterCall.result(AppMasterCall.answer(SnapshotCodec.encode(snapshot)))
     }
-    override def kill(): Unit = dead.countDown()
+    override def kill(): Unit = {
+      dead.countDown()
+      onCall("kill an AppMaster")
+    }
 
     /** Like Ray, reports the death for each call that waits: a decision, which reports itself, and the call of its end. */
     def die(): Unit = {
@@ -49,7 +54,10 @@ private[lifecycle] final class SimulatedFleetEffects(slots: Int = Int.MaxValue) 
 
   final class ShuffleService(val number: Int, val host: String, post: FleetEvent => Unit) extends RemoteShuffleService {
     val killed = new AtomicBoolean
-    override def kill(): Unit = killed.set(true)
+    override def kill(): Unit = {
+      killed.set(true)
+      onCall("kill a service")
+    }
     def listen(): Unit = post(FleetEvent.ShuffleServiceReady(number, SimulatedFleetEffects.ServicePort + number))
     def die(): Unit = post(FleetEvent.ShuffleServiceLost(number, "killed by the test"))
   }
@@ -73,15 +81,21 @@ private[lifecycle] final class SimulatedFleetEffects(slots: Int = Int.MaxValue) 
   @volatile var appMasters: Vector[AppMaster] = Vector.empty
   @volatile var joined: FleetEvent => Unit = _ => ()
 
+  /** Runs at each call to Ray, with what it does. If it throws, the call fails. */
+  @volatile var onCall: String => Unit = _ => ()
+
   def ids: Set[Int] = living.keySet.asScala.toSet
 
-  override def connect(): Unit = ()
-  override def nodes(): Vector[NodeResources] =
+  override def connect(): Unit = onCall("connect")
+  override def nodes(): Vector[NodeResources] = {
+    onCall("look up nodes")
     Vector(NodeResources("ab", "10.0.0.1", Map("CPU" -> 1e6, "memory" -> 1e18)))
+  }
   override def hasCapacity(demand: Map[String, Double]): Boolean = living.size < slots
 
   override def launch(id: Int, bundle: Option[Int], post: FleetEvent => Unit): RemoteExecutor = {
     bundle.foreach(bundles.put(id, _))
+    onCall("launch an executor")
     requested.incrementAndGet()
     val executor = new Executor(id, post)
     living.put(id, executor)
@@ -105,6 +119,7 @@ private[lifecycle] final class SimulatedFleetEffects(slots: Int = Int.MaxValue) 
       service: ShuffleServiceSpec,
       launch: ShuffleServiceLaunch,
       post: FleetEvent => Unit): RemoteShuffleService = {
+    onCall("start a service")
     val started = new ShuffleService(number, host, post)
     services.put(started)
     started
