@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raydp._configuration import former_names as _former_names
-from raydp._configuration import registry as _configuration
+from raydp._configuration import registry
 from raydp._machine import installation as _installation
 from raydp.errors import InvalidArgumentError
 
@@ -44,8 +44,8 @@ def test_the_page_is_what_the_registry_prints() -> None:
 
 def test_both_languages_have_the_same_settings() -> None:
     python = {
-        **{setting.key: (setting.form, setting.default or "", setting.former) for setting in _configuration.SETTINGS},
-        **{family.pattern: (family.form, "", family.former) for family in _configuration.RESOURCES},
+        **{setting.key: (setting.form, setting.default or "", setting.former) for setting in registry.SETTINGS},
+        **{family.pattern: (family.form, "", family.former) for family in registry.RESOURCES},
     }
     lines = [line.split("\t") for line in printed("--table").splitlines()]
     jvm = {key: (form, default, tuple(filter(None, former.split(",")))) for key, form, default, former in lines}
@@ -53,8 +53,8 @@ def test_both_languages_have_the_same_settings() -> None:
 
 
 def test_both_languages_accept_the_same_values() -> None:
-    keys = [setting.key for setting in _configuration.SETTINGS]
-    keys += [f"{family.prefix}disk" for family in _configuration.RESOURCES]
+    keys = [setting.key for setting in registry.SETTINGS]
+    keys += [f"{family.prefix}disk" for family in registry.RESOURCES]
     questions = [(key, value) for key in keys for value in VALUES]
     answers = printed("--check", standard_input="".join(f"{key}={value}\n" for key, value in questions)).splitlines()
     assert len(answers) == len(questions)
@@ -69,7 +69,7 @@ def test_both_languages_accept_the_same_values() -> None:
 
 def is_accepted(key: str, value: str) -> bool:
     try:
-        _configuration.check({key: value})
+        registry.check({key: value})
     except InvalidArgumentError:
         return False
     return True

@@ -116,10 +116,10 @@ SHUFFLE_SERVICE_MEMORY = Setting(
     "spark.raydp.shuffleService.memory", "a size from 128m to 64g", "512m", _service_memory
 )
 RUNTIME_ENV = Setting("spark.raydp.runtimeEnv", "a JSON object", None, forms.text)
-BLOCK_SIZE = Setting("spark.raydp.exchange.blockSize", "a size from 1m to 1g", "64m", _block_size)
+EXCHANGE_BLOCK_SIZE = Setting("spark.raydp.exchange.blockSize", "a size from 1m to 1g", "64m", _block_size)
 EXCHANGE_SOCKET = Setting("spark.raydp.exchange.socket", "the path of a Unix socket", None, forms.text)
 EXCHANGE_TIMEOUT = Setting("spark.raydp.exchange.timeout", _SECONDS, "600", forms.seconds)
-FAULT_TOLERANT = Setting("spark.raydp.exchange.faultTolerant", _BOOLEAN, "true", forms.boolean)
+EXCHANGE_FAULT_TOLERANT = Setting("spark.raydp.exchange.faultTolerant", _BOOLEAN, "true", forms.boolean)
 NETWORK_ENCRYPTION = Setting("spark.raydp.network.encryption", _BOOLEAN, "false", forms.boolean)
 UI_TOKEN = Setting("spark.raydp.ui.token", _BOOLEAN, "true", forms.boolean)
 METRICS = Setting("spark.raydp.metrics", _BOOLEAN, "true", forms.boolean)
@@ -144,10 +144,10 @@ SETTINGS: tuple[Setting[Any], ...] = (
     PLACEMENT_GROUP_STRATEGY,
     SHUFFLE_SERVICE_MEMORY,
     RUNTIME_ENV,
-    BLOCK_SIZE,
+    EXCHANGE_BLOCK_SIZE,
     EXCHANGE_SOCKET,
     EXCHANGE_TIMEOUT,
-    FAULT_TOLERANT,
+    EXCHANGE_FAULT_TOLERANT,
     NETWORK_ENCRYPTION,
     UI_TOKEN,
     METRICS,

@@ -14,7 +14,7 @@ import ray
 from ray.util import get_node_ip_address
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from raydp._configuration import registry as _configuration
+from raydp._configuration import registry
 from raydp._doctor import machine, software
 from raydp._doctor.findings import Check, Finding, Level, run_check
 from raydp._machine import installation as _installation
@@ -35,13 +35,13 @@ _PYTHON = "raydp.doctor.python"
 
 def _check_class_path(settings: Mapping[str, str]) -> str:
     """Check that the executors' jars exist at the same paths as on the driver's node."""
-    class_path = settings[_configuration.EXECUTOR_CLASS_PATH.key]
+    class_path = settings[registry.EXECUTOR_CLASS_PATH.key]
     jars = [Path(entry) for entry in class_path.split(os.pathsep) if entry.endswith(".jar")]
     missing = [str(jar) for jar in jars if not jar.is_file()]
     if missing:
         raise MissingRequirementError(
             "This node lacks jars that the executors need. Install raydp and pyspark at the same path as on the "
-            f"driver's node, or set {_configuration.EXECUTOR_CLASS_PATH.key} to paths that every node has. Missing: "
+            f"driver's node, or set {registry.EXECUTOR_CLASS_PATH.key} to paths that every node has. Missing: "
             f"{', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}"
         )
     return f"{len(jars)} jars"
@@ -136,9 +136,7 @@ def examine_cluster(address: str) -> Iterator[Finding]:
     yield joined
     if joined.level is Level.BROKEN:
         return
-    pending = _start_tasks(
-        {_configuration.EXECUTOR_CLASS_PATH.key: os.pathsep.join(map(str, _installation.class_path()))}
-    )
+    pending = _start_tasks({registry.EXECUTOR_CLASS_PATH.key: os.pathsep.join(map(str, _installation.class_path()))})
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while pending and time.monotonic() < deadline:
         yield from _collect_findings(pending, timeout=deadline - time.monotonic())
@@ -152,7 +150,7 @@ def _start_tasks(settings: Mapping[str, str]) -> dict[Any, str]:
     """Start a task on one node of each other machine; return the machines' addresses by the tasks' references."""
     here = get_node_ip_address()
     nodes = {node["NodeManagerAddress"]: node["NodeID"] for node in ray.nodes() if node["Alive"]}
-    key = _configuration.EXECUTOR_CLASS_PATH.key
+    key = registry.EXECUTOR_CLASS_PATH.key
     node_settings = {_PYTHON: _python_version(), key: settings.get(key, "")}
     task = ray.remote(num_cpus=0, max_retries=0)(_run_checks)
     return {

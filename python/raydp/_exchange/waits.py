@@ -15,20 +15,22 @@ class ExchangeWaits:
     """How long each wait of the exchange may take, in seconds.
 
     ``spark.raydp.exchange.timeout`` sets the first five, each of which depends on the amount of data and on the speed
-    of disks and network. The others do not depend on the data.
+    of disks and network. The others do not depend on the data. The file in brackets has the message of the wait.
 
     Attributes:
         task: A Spark task waits for its agent: once for each block that the agent stores, once for each reply to a
-            read request.
-        block_fetch: An agent waits for Ray to bring a block of a Dataset to its node.
-        block_descriptions: The driver waits for the agents to describe all blocks whose schema is unknown.
-        last_blocks: After Spark's job, the driver waits for each agent to store the blocks that it has received.
-        sign_of_life: During Spark's job, the driver waits for the driver JVM and the agents to answer a check. The job
-            itself may take any time.
+            read request (``native/core/agent_client.cc``).
+        block_fetch: An agent waits for Ray to bring a block of a Dataset to its node (``agent/block_reader.py``).
+        block_descriptions: The driver waits for the agents to describe all blocks whose schema is unknown
+            (``driver/block_descriptions.py``).
+        last_blocks: After Spark's job, the driver waits for each agent to store the blocks that it has received
+            (``driver/export_job.py``).
+        sign_of_life: During Spark's job, the driver waits for the driver JVM and the agents to answer a check
+            (``driver/liveness.py``). The job itself may take any time.
         check_interval: Time between two of these checks.
         control: The driver waits for an agent to answer a control call.
         cancel: The driver waits for an export to cancel.
-        agent_start: The driver waits for an agent to start.
+        agent_start: The driver waits for an agent to start (``driver/directory.py``).
         agent_stop: The driver waits for agents to close.
     """
 

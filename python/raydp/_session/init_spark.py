@@ -89,7 +89,7 @@ def init_spark(
     """
     settings = _settings(num_executors, executor_cores, executor_memory, configs)
     if not _flag("fault_tolerant_mode", fault_tolerant_mode):
-        settings[registry.FAULT_TOLERANT.key] = "false"
+        settings[registry.EXCHANGE_FAULT_TOLERANT.key] = "false"
     settings |= _placement_settings(placement_group_strategy, placement_group, placement_group_bundle_indexes)
     request = _Request(_name(app_name), _flag("enable_hive", enable_hive), settings)
     with _calls:

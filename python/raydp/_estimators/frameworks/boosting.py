@@ -25,6 +25,9 @@ __all__ = ["BoostingLearner", "check_boosting_arguments"]
 class BoostingLearner(Learner):
     """A framework of boosted trees with its parameters.
 
+    A framework defines ``multiclass_objective``, ``is_binary``, ``distributed_trainer_class`` and ``predict_scores``,
+    and what :class:`Learner` leaves open: how to train in one worker, and how to load a model.
+
     Attributes:
         params: The framework's parameters.
         rounds: ``num_boost_round`` of the estimator.

@@ -12,7 +12,7 @@ import ray
 from pyspark.errors import PySparkValueError
 from pyspark.sql.types import StructType
 
-from raydp._configuration import registry as _configuration
+from raydp._configuration import registry
 from raydp._exchange.driver.block_descriptions import describe_blocks
 from raydp._exchange.driver.context import ExchangeContext
 from raydp._exchange.driver.directory import AgentDirectory
@@ -70,16 +70,16 @@ class Exchange:
         executor_nodes: ExecutorNodes,
         settings: Mapping[str, str],
     ) -> None:
-        waits = ExchangeWaits.of_timeout(_configuration.EXCHANGE_TIMEOUT.get(settings))
+        waits = ExchangeWaits.of_timeout(registry.EXCHANGE_TIMEOUT.get(settings))
         self.directory = AgentDirectory(application_id, executor_nodes=executor_nodes, waits=waits)
         self._context = ExchangeContext(
             directory=self.directory,
             executor_nodes=executor_nodes,
             jvm=DriverJvm(jvm),
             waits=waits,
-            block_bytes=_configuration.BLOCK_SIZE.get(settings),
-            keep_lineage=_configuration.FAULT_TOLERANT.get(settings),
-            progress=_configuration.progress(settings),
+            block_bytes=registry.EXCHANGE_BLOCK_SIZE.get(settings),
+            keep_lineage=registry.EXCHANGE_FAULT_TOLERANT.get(settings),
+            progress=registry.progress(settings),
         )
         self.leases = DatasetLeases(self._context)
         self.lineages = Lineages(self._context)

@@ -32,7 +32,8 @@ import org.apache.spark.sql.types.YearMonthIntervalType;
  * method for a value, how Spark's cache stores it, and the Spark types that have this form.
  *
  * <p>Whatever else depends on a column's type is an exhaustive {@code switch} over the rows, so a row that is missing
- * somewhere does not compile. A Spark type that is in no row is refused everywhere.
+ * somewhere does not compile. Generated code ({@code ExportCode}) knows only text and binary by name. A Spark type that
+ * is in no row is refused everywhere.
  */
 public enum ColumnType {
   BOOLEAN(BooleanColumn.class, "putBoolean", CachedAs.NUMBERS, BooleanType.class),

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Runs what takes too long for every change, and writes the results to docs/nightly.md.
+#
+#   bash ci/nightly.sh [LANE]...     default: all lanes, one after another
+#
+#   property      round trips and state machines of tests/property with 1,000 examples each
+#   kills         100 processes killed or frozen while jobs run
+#   restarts      50 starts and stops of Spark in one process
+#   applications  8 applications at once on one Ray cluster
+#   fuzz          libFuzzer on the messages that peers send, for 10 minutes (needs Clang)
+#
+# RAYDP_NIGHTLY_SEED   decides what is killed, and when (default: the date, as YYYYMMDD)
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=ci/environment.sh
+source ci/environment.sh
+
+seed=${RAYDP_NIGHTLY_SEED:-$(date +%Y%m%d)}
+table=docs/nightly.md
+logs=build/nightly
+all=(property kills restarts applications fuzz)
+
+run_lane() {
+  case $1 in
+    property) HYPOTHESIS_PROFILE=nightly bash ci/test-python.sh --timeout 7200 tests/property ;;
+    kills) bash ci/test-python.sh --timeout 7200 tests/faults/test_chaos.py --seed "$seed" --kills 100 ;;
+    restarts) bash ci/test-python.sh --timeout 7200 tests/lifecycle/test_restarts.py --restarts 50 ;;
+    applications) bash ci/test-python.sh --timeout 3600 tests/lifecycle/test_session.py -k at_once --applications 8 ;;
+    fuzz) bash ci/test-native.sh fuzz ;;
+    *) fail "no such lane: $1; the lanes are ${all[*]}" ;;
+  esac
+}
+
+# record LANE RESULT MINUTES: replaces the lane's row of the table.
+record() {
+  local commit
+  commit=$(git describe --always --dirty)
+  sed -i "/^| $1 |/d" "$table"
+  printf '| %s | %s | %s | %s | %s | %s |\n' "$1" "$2" "$3" "$(date +%F)" "$commit" "$seed" >>"$table"
+}
+
+if (($# == 0)); then set -- "${all[@]}"; fi
+bash ci/build.sh
+mkdir -p "$logs"
+failed=()
+for lane in "$@"; do
+  step "Nightly: $lane (log: $logs/$lane.log)"
+  began=$SECONDS
+  if (run_lane "$lane") >"$logs/$lane.log" 2>&1; then result=passed; else result=failed failed+=("$lane"); fi
+  summary=$(grep --text --extended-regexp '^=+ .* in [0-9.]+s' "$logs/$lane.log" | tail -n 1 | tr -d '=' | xargs || true)
+  record "$lane" "$result${summary:+: $summary}" "$(((SECONDS - began + 30) / 60))"
+  tail -n 3 "$logs/$lane.log"
+done
+if ((${#failed[@]})); then fail "these lanes failed: ${failed[*]}"; fi
