@@ -7,6 +7,8 @@
 #   kills         100 processes killed or frozen while jobs run
 #   restarts      50 starts and stops of Spark in one process
 #   applications  8 applications at once on one Ray cluster
+#   conversions   200 conversions in a store that holds three
+#   notebooks     the notebooks, from the first cell to the last
 #   fuzz          libFuzzer on the messages that peers send, for 10 minutes (needs Clang)
 #
 # RAYDP_NIGHTLY_SEED   decides what is killed, and when (default: the date, as YYYYMMDD)
@@ -18,7 +20,7 @@ source ci/environment.sh
 seed=${RAYDP_NIGHTLY_SEED:-$(date +%Y%m%d)}
 table=docs/nightly.md
 logs=build/nightly
-all=(property kills restarts applications fuzz)
+all=(property kills restarts applications conversions notebooks fuzz)
 
 run_lane() {
   case $1 in
@@ -26,6 +28,8 @@ run_lane() {
     kills) bash ci/test-python.sh --timeout 7200 tests/faults/test_chaos.py --seed "$seed" --kills 100 ;;
     restarts) bash ci/test-python.sh --timeout 7200 tests/lifecycle/test_restarts.py --restarts 50 ;;
     applications) bash ci/test-python.sh --timeout 3600 tests/lifecycle/test_session.py -k at_once --applications 8 ;;
+    conversions) bash ci/test-python.sh --timeout 3600 tests/exchange/test_limits.py -k store_that --conversions 200 ;;
+    notebooks) bash ci/test-python.sh --timeout 3600 --nightly tests/examples/test_notebooks.py ;;
     fuzz) bash ci/test-native.sh fuzz ;;
     *) fail "no such lane: $1; the lanes are ${all[*]}" ;;
   esac

@@ -60,7 +60,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--applications", type=int, default=2, help="how many applications tests/lifecycle/test_session.py runs at once"
     )
+    parser.addoption(
+        "--conversions", type=int, default=60, help="how many conversions tests/exchange/test_limits.py makes in a row"
+    )
     parser.addoption("--restarts", type=int, default=6, help="how often tests/lifecycle/test_restarts.py starts Spark")
+    parser.addoption("--nightly", action="store_true", help="also run the tests that are marked nightly")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -79,8 +83,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before -m selects
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use the shared cluster, and start the long files first."""
+    """Mark the tests that use the shared cluster, leave the nightly ones out, and start the long files first."""
     for item in items:
+        if item.get_closest_marker("nightly") and not item.config.getoption("--nightly"):
+            item.add_marker(pytest.mark.skip(reason="runs in ci/nightly.sh, or with --nightly"))
         if "ray_cluster" in getattr(item, "fixturenames", ()):
             item.add_marker("cluster")
     order = {Path(__file__).parent / name: place for place, name in enumerate(LONG_FILES)}

@@ -20,6 +20,7 @@ def test_committed_without_outputs(path: Path) -> None:
 
 
 @pytest.mark.cluster
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_titanic(monkeypatch: pytest.MonkeyPatch) -> None:
     path = next(path for path in NOTEBOOKS if path.name == "titanic.ipynb")

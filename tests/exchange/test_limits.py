@@ -80,15 +80,16 @@ def test_idle_and_busy_connections_share_the_bound(spark: SparkSession) -> None:
 
 
 @pytest.mark.slow
-def test_two_hundred_conversions_in_a_store_that_holds_three(spark: SparkSession) -> None:
+def test_conversions_in_a_store_that_holds_three(spark: SparkSession, request: pytest.FixtureRequest) -> None:
+    conversions = request.config.getoption("--conversions")
     before = settled_store_bytes(spark)
     df = wide(spark, 150)
-    for _ in range(200):
+    for _ in range(conversions):
         dataset = raydp.from_spark(df)
         del dataset
     assert eventually(lambda: store_bytes_used() - before < 10e6)
     dataset = raydp.from_spark(df)
-    for _ in range(50):
+    for _ in range(conversions // 4):
         back = raydp.to_spark(dataset, spark)
         assert back.agg(F.max("a")).first()[0] == 150 * MEBIBYTE // 32 - 1  # type: ignore[index]
         del back
