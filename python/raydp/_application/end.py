@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import atexit
-import sys
 from typing import TYPE_CHECKING
 
 from raydp._application import driver_jvm, startup_failures
+from raydp._application.class_archives import archive_classes
 from raydp._application.lifecycle import Event, lifecycle
-from raydp._configuration import registry
-from raydp._machine.class_data import archive_in_background
 from raydp._spark import internals as _spark_internals
 
 if TYPE_CHECKING:
-    from raydp._application.application import Application
     from raydp._application.lifecycle import Ending
 
 __all__ = ["context_stopped", "end_at_exit", "end_jvm", "failed_to_start", "stop"]
@@ -82,21 +79,8 @@ def _close(ending: Ending | None) -> None:
     if ending is None or ending.application is None:
         return
     ending.application.close()
-    if ending.was_running:
-        _archive_classes(ending.application)
-
-
-def _archive_classes(application: Application) -> None:
-    settings = application.settings
-    has_own = settings.get(registry.EXECUTOR_CLASS_DATA_ARCHIVE.key)
-    if application.java is None or has_own or not registry.ARCHIVE_CLASSES.get(settings):
-        return
-    if archive_in_background(application.java) and registry.BANNER.get(settings):
-        print(
-            "raydp: caching Java's classes in a one-time background job of low priority, for faster starts "
-            f"(set {registry.ARCHIVE_CLASSES.key}=false to turn it off)",
-            file=sys.stderr,
-        )
+    if ending.was_running and ending.application.java is not None:
+        archive_classes(ending.application.java, ending.application.settings)
 
 
 atexit.register(end_at_exit)

@@ -54,8 +54,8 @@ class Driver:
     Attributes:
         deployment: How its Spark processes run.
         java: What starts its JVM; ``None`` if the JVM runs already.
-        is_python: Whether the program is in Python. A Scala or Java program has nothing that exports metrics or
-            caches classes, and no Python workers.
+        is_python: Whether the program is in Python. A Scala or Java program has nothing that exports metrics,
+            and no Python workers.
     """
 
     deployment: Deployment
@@ -161,7 +161,7 @@ def _metrics(driver: Driver, settings: Mapping[str, str], cluster: RayCluster) -
 
 def _class_archive(driver: Driver, settings: Mapping[str, str], cluster: RayCluster) -> Contribution:
     del settings, cluster
-    archive = find_archive(driver.java, Role.EXECUTOR) if driver.is_python and driver.java is not None else None
+    archive = None if driver.java is None else find_archive(driver.java, Role.EXECUTOR)
     return Contribution({} if archive is None else {registry.EXECUTOR_CLASS_DATA_ARCHIVE.key: str(archive)})
 
 

@@ -8,6 +8,7 @@ import subprocess
 import zipfile
 from typing import TYPE_CHECKING
 
+from raydp._application.class_archives import archive_classes
 from raydp._application.settings import Driver, checked, complete_settings
 from raydp._configuration import registry
 from raydp._deployments.native import NativeDeployment
@@ -51,7 +52,8 @@ def run(submission: Submission) -> int:
             f"{_STRATEGY}: {settings[_STRATEGY]}; instead: {registry.PLACEMENT_GROUP_ID.key}"
         )
     deployment = NativeDeployment()
-    driver = Driver(deployment, find_java(), is_python=False)
+    java = find_java()
+    driver = Driver(deployment, java, is_python=False)
     cluster, settings = complete_settings(submission.master, settings, driver)
     properties = {**deployment.driver_properties(cluster), "raydp.submitted.master": f"ray:{cluster.address}"}
     options = [f"-D{name}={value}" for name, value in properties.items()]
@@ -62,10 +64,13 @@ def run(submission: Submission) -> int:
     if submission.verbose:
         arguments.append("--verbose")
     command, environment = spark_submit_command(settings)
-    return _wait(
+    code = _wait(
         [*command, *arguments, submission.application, main_class, *submission.arguments],
         {**os.environ, **driver_environment(settings), **environment},
     )
+    if code == 0:
+        archive_classes(java, settings)
+    return code
 
 
 def _main_class(jar: str) -> str:

@@ -1,8 +1,7 @@
 package io.raydp.lifecycle
 
 import java.util.concurrent.ExecutorService
-
-import scala.util.control.NonFatal
+import java.util.concurrent.atomic.AtomicBoolean
 
 import org.slf4j.LoggerFactory
 
@@ -22,6 +21,9 @@ private[lifecycle] final class ClusterCapacity(
   private val log = LoggerFactory.getLogger(classOf[ClusterCapacity])
   private var warned = false
   private var due: Option[Long] = None
+
+  /** One look-up at a time: while Ray does not answer, others would only pile up behind it. */
+  private val lookingUp = new AtomicBoolean
 
   /** When to call [[watch]] again even if nothing happens. */
   def dueAt: Option[Long] = due
@@ -45,13 +47,14 @@ private[lifecycle] final class ClusterCapacity(
   def check(id: Int): Unit = calls.execute { () =>
     val available =
       try effects.hasCapacity(demand)
-      catch { case NonFatal(error) => log.warn("The cluster's capacity could not be checked", error); false }
+      catch { case Isolation.Failure(error) => log.warn("The cluster's capacity could not be checked", error); false }
     post(FleetEvent.CapacityChecked(id, available))
   }
 
-  private def lookUpNodes(): Unit = calls.execute { () =>
+  private def lookUpNodes(): Unit = if (lookingUp.compareAndSet(false, true)) calls.execute { () =>
     try post(FleetEvent.NodesSeen(effects.nodes()))
-    catch { case NonFatal(error) => log.warn("The nodes of the Ray cluster could not be looked up", error) }
+    catch { case Isolation.Failure(error) => log.warn("The nodes of the Ray cluster could not be looked up", error) }
+    finally lookingUp.set(false)
   }
 }
 
