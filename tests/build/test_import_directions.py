@@ -19,7 +19,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"_legacy", "_submission"}),
     frozenset({"_estimators"}),
     frozenset({"xgboost", "lightgbm", "torch", "tf", "sklearn", "ml", "tune"}),
-    frozenset({"spark", "utils", "estimator", "__main__"}),
+    frozenset({"context", "spark", "utils", "estimator", "versions", "__main__"}),
     frozenset({""}),
 )
 """From bottom to top. A part imports parts of lower layers only, and none of its own layer. ``""`` is raydp itself."""

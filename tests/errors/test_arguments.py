@@ -28,6 +28,7 @@ GOOD: dict[str, Any] = {"app_name": "t", "num_executors": 1, "executor_cores": 1
         ({"executor_memory": "100m"}, ["450m", "100m"]),
         ({"executor_memory": 1024}, ["450m"]),
         ({"num_executors": 0}, ["num_executors", "at least 1", "0"]),
+        ({"num_executors": -1, "configs": {"spark.dynamicAllocation.enabled": True}}, ["at least 0", "-1"]),
         ({"num_executors": "two"}, ["num_executors", "'two'"]),
         ({"executor_cores": 0}, ["executor_cores", "0"]),
         ({"executor_cores": 1.5}, ["executor_cores", "1.5"]),

@@ -55,6 +55,15 @@ def completed(java: Java, given_settings: Mapping[str, str], *, is_python: bool 
     return complete_settings("ray", checked(given_settings), driver)[1]
 
 
+def test_variables_of_raydp_1_6_name_configurations_of_log4j(machine: Java, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARK_LOG4J_CONFIG_FILE_NAME", "driver.xml")
+    monkeypatch.setenv("RAY_LOG4J_CONFIG_FILE_NAME", "executors.xml")
+    driver, executors = "spark.raydp.driver.log4jConfiguration", "spark.raydp.executor.log4jConfiguration"
+    found = completed(machine, {executors: "own.xml"})
+    assert (found[driver], found[executors]) == ("driver.xml", "own.xml")
+    assert completed(machine, {})[executors] == "executors.xml"
+
+
 def test_contributors_fill_gaps_and_extend_lists(machine: Java) -> None:
     from_nothing = completed(machine, {})
     for key in from_nothing:

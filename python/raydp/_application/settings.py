@@ -15,6 +15,7 @@ enter the pipeline.
 from __future__ import annotations
 
 import datetime as dt
+import os
 import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
@@ -130,6 +131,16 @@ def _protection(_: Driver, settings: Mapping[str, str]) -> Contribution:
     return Contribution(added=values, extended={key: value for key, value in values.items() if key in settings})
 
 
+def _logging(_: Driver, settings: Mapping[str, str]) -> Contribution:
+    """Read the variables that name configurations of log4j, as in RayDP 1.6."""
+    del settings
+    variables = {
+        registry.DRIVER_LOGGING.key: "SPARK_LOG4J_CONFIG_FILE_NAME",
+        registry.EXECUTOR_LOGGING.key: "RAY_LOG4J_CONFIG_FILE_NAME",
+    }
+    return Contribution({key: value for key, name in variables.items() if (value := os.environ.get(name))})
+
+
 def _python_workers(driver: Driver, settings: Mapping[str, str]) -> Contribution:
     return Contribution(worker_settings(settings) if driver.is_python else {})
 
@@ -165,5 +176,5 @@ def _class_archive(driver: Driver, settings: Mapping[str, str], cluster: RayClus
     return Contribution({} if archive is None else {registry.EXECUTOR_CLASS_DATA_ARCHIVE.key: str(archive)})
 
 
-WITHOUT_RAY: tuple[Contributor, ...] = (_protection, _python_workers)
+WITHOUT_RAY: tuple[Contributor, ...] = (_protection, _logging, _python_workers)
 WITH_RAY: tuple[ClusterContributor, ...] = (_identity, _deployment, _metrics, _class_archive)

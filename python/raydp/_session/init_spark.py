@@ -64,7 +64,7 @@ def init_spark(
 
     Args:
         app_name: Name of the Spark application.
-        num_executors: Number of executors to start with, 1 or more.
+        num_executors: Number of executors to start with, 1 or more; 0 or more with dynamic allocation.
         executor_cores: CPU cores of each executor, 1 or more.
         executor_memory: Heap of each executor: bytes, or a string such as ``"500MB"`` or ``"4g"``; at
             least 450 MiB. Ray also reserves Spark's overhead, off-heap and PySpark memory.
@@ -177,9 +177,14 @@ def _settings(
     if configs is not None and not isinstance(configs, Mapping):
         raise InvalidArgumentError(f"configs must be a dict of Spark settings; got {type(configs).__name__}")
     memory = parse_memory_size(executor_memory) // MEBIBYTE
+    settings = {str(key): _text(value) for key, value in (configs or {}).items()}
+    if settings.get("spark.dynamicAllocation.enabled", "").lower() == "true":
+        count = check_whole_number("num_executors", num_executors, least=0)
+    else:
+        count = check_whole_number("num_executors", num_executors)
     return {
-        **{str(key): _text(value) for key, value in (configs or {}).items()},
-        "spark.executor.instances": str(check_whole_number("num_executors", num_executors)),
+        **settings,
+        "spark.executor.instances": str(count),
         "spark.executor.cores": str(check_whole_number("executor_cores", executor_cores)),
         "spark.executor.memory": f"{memory}m",
     }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -85,7 +87,10 @@ class Submission:
 def parse(arguments: Sequence[str] | None) -> Submission:
     """Parse a command line. If it is wrong, print a message and exit with code 2."""
     parser = _parser()
-    given = vars(parser.parse_args(arguments))
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if words == ["help"]:  # as in RayDP 1.6
+        words = ["--help"]
+    given = vars(parser.parse_args(words))
     settings: dict[str, str] = {}
     for entry in given["conf"]:
         key, equals, value = entry.partition("=")
@@ -97,6 +102,10 @@ def parse(arguments: Sequence[str] | None) -> Submission:
     if given["master"] is not None and given["master"] != master:
         parser.error(f"--master and --conf spark.master differ: {given['master']!r} and {master!r}")
     address = given["ray_address"]
+    if given["ray_conf"] is not None:
+        if address is not None:
+            parser.error(f"Give --ray-address or --ray-conf, not both: {address!r} and {given['ray_conf']!r}")
+        address = _address_in(given["ray_conf"], parser)
     if address is not None and master != "ray":
         parser.error(f"Give --ray-address or a master with an address, not both: {address!r} and {master!r}")
     if address is None and master.startswith("ray:") and not master.startswith("ray://"):
@@ -130,6 +139,9 @@ def _parser() -> argparse.ArgumentParser:
         "if there is none, Ray is started on this machine",
     )
     parser.add_argument(
+        "--ray-conf", metavar="FILE", help='as in RayDP 1.6: a JSON file, {"ray": {"address": "HOST:PORT"}}'
+    )
+    parser.add_argument(
         "--master", metavar="URL", help="ray (the default), or ray:HOST:PORT for --ray-address HOST:PORT"
     )
     parser.add_argument("--class", metavar="CLASS", help="main class of a jar; by default the one in its manifest")
@@ -143,6 +155,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("application", help="the program: .py, a zip or folder with __main__.py, or .jar")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="the program's own arguments")
     return parser
+
+
+def _address_in(file: str, parser: argparse.ArgumentParser) -> str:
+    """Return the address in a configuration file of RayDP 1.6. Ray itself knows the other values of such a file."""
+    try:
+        address = json.loads(Path(file).read_text(encoding="utf-8"))["ray"]["address"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        parser.error(
+            '--ray-conf takes a JSON file like {"ray": {"address": "HOST:PORT"}}; --ray-address HOST:PORT needs no '
+            f"file. File: {file!r}; error: {error!r}"
+        )
+    if not isinstance(address, str):
+        parser.error(f"The address in the file of --ray-conf must be a text, HOST:PORT. Address: {address!r}")
+    return address
 
 
 class _Refuse(argparse.Action):

@@ -19,7 +19,7 @@ def nodes():
 
 spark = raydp.init_spark(
     "t",
-    1,
+    0,
     1,
     "500m",
     configs={
