@@ -55,6 +55,11 @@ def job(ray_cluster: Any) -> Iterator[MPIJob]:
         yield job
 
 
+def test_ranks_import_their_program_once(job: MPIJob) -> None:
+    """Otherwise Python prints a RuntimeWarning in each rank."""
+    assert job.run(lambda _: "raydp.mpi.rank" in sys.modules) == [False, False]
+
+
 def test_each_rank_runs_the_functions_in_turn(job: MPIJob) -> None:
     assert job.run(lambda context: (context.job_id, context.world_rank, context.world_size)) == [
         ("test", 0, 2),

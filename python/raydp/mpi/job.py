@@ -19,7 +19,7 @@ from raydp._ray.capacity import reserve_capacity
 from raydp._ray.cluster import join_cluster
 from raydp._ray.placement import given_group_settings
 from raydp.errors import InvalidArgumentError, MpiError
-from raydp.mpi import rank
+from raydp.mpi import variables
 from raydp.mpi.context import MPIJobContext
 from raydp.mpi.flavors import MPIType, build_command, check_installed, detect_type
 from raydp.mpi.launcher import Launcher
@@ -225,7 +225,7 @@ class MPIJob:
         )
         context = self._make_context(token, name, _find_hosts(group, spec.bundles))
         launcher = Launcher(
-            [*self._make_command(kind, context), sys.executable, "-m", rank.__name__],
+            [*self._make_command(kind, context), sys.executable, "-m", variables.PROGRAM],
             context.env,
             lambda: mailbox.end.remote(token),
         )
@@ -267,12 +267,12 @@ class MPIJob:
         context.add_envs(
             {
                 "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(spec.num_cpus_per_process)),
-                rank.ADDRESS: cluster.address,
-                rank.NAMESPACE: cluster.namespace,
-                rank.MAILBOX: mailbox,
-                rank.TOKEN: token,
-                rank.JOB: spec.job_name,
-                rank.WORLD_SIZE: str(spec.world_size),
+                variables.ADDRESS: cluster.address,
+                variables.NAMESPACE: cluster.namespace,
+                variables.MAILBOX: mailbox,
+                variables.TOKEN: token,
+                variables.JOB: spec.job_name,
+                variables.WORLD_SIZE: str(spec.world_size),
             }
         )
         return context

@@ -1,6 +1,7 @@
 """The program of each rank: join Ray, and run the functions that the driver sends until the job ends.
 
-``mpirun`` starts it as ``python -m raydp.mpi.rank``.
+``mpirun`` starts it as ``python -m raydp.mpi.rank``. No other module imports it: Python would warn in each rank that it
+is imported twice.
 """
 
 from __future__ import annotations
@@ -19,15 +20,9 @@ from raydp._machine.parent_death import die_with_parent
 from raydp.mpi.context import WorkerContext
 from raydp.mpi.flavors import read_rank
 from raydp.mpi.mailbox import Call, Failure
+from raydp.mpi.variables import ADDRESS, JOB, MAILBOX, NAMESPACE, TOKEN, WORLD_SIZE
 
-__all__ = ["ADDRESS", "JOB", "MAILBOX", "NAMESPACE", "TOKEN", "WORLD_SIZE", "main"]
-
-ADDRESS = "RAYDP_MPI_RAY_ADDRESS"
-NAMESPACE = "RAYDP_MPI_RAY_NAMESPACE"
-MAILBOX = "RAYDP_MPI_MAILBOX"
-TOKEN = "RAYDP_MPI_TOKEN"
-JOB = "RAYDP_MPI_JOB"
-WORLD_SIZE = "RAYDP_MPI_WORLD_SIZE"
+__all__ = ["main"]
 
 _JOIN_SECONDS = 60.0
 _END_SECONDS = 10.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from raydp._legacy.interfaces import SparkEstimatorInterface
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DF", "OPTIONAL_DF", "SparkEstimatorInterface"]
 
-DF: TypeAlias = "pyspark.sql.DataFrame | pyspark.pandas.DataFrame"
+DF: TypeAlias = "pyspark.sql.DataFrame | pyspark.pandas.DataFrame[Any]"
 """A DataFrame of Spark, or of pandas on Spark."""
 
-OPTIONAL_DF: TypeAlias = "pyspark.sql.DataFrame | pyspark.pandas.DataFrame | None"
+OPTIONAL_DF: TypeAlias = "pyspark.sql.DataFrame | pyspark.pandas.DataFrame[Any] | None"
 """The same, or ``None``."""
