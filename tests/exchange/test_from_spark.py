@@ -68,6 +68,7 @@ def test_the_dataset_knows_its_blocks_without_running_anything(spark: SparkSessi
     assert metadata.num_rows == 250
     assert dataset.num_blocks() == 4
     assert dataset.schema().base_schema == pa.schema([("id", pa.int64()), ("half", pa.float64()), ("s", pa.string())])
+    assert "FromArrow" in dataset.stats()
 
 
 def test_a_frame_without_rows_keeps_its_schema(spark: SparkSession) -> None:

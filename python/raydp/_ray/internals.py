@@ -86,7 +86,7 @@ def dataset_of_blocks(
         for count, size in zip(rows, sizes, strict=True)
     ]
     context = DataContext.get_current().copy()
-    stats = DatasetStats(metadata={"FromSpark": list(metadata)}, parent=None)
+    stats = DatasetStats(metadata={"FromArrow": list(metadata)}, parent=None)  # as Ray names it
     tables: list[Any] = list(refs)
     return MaterializedDataset(LogicalPlan(FromArrow(tables, metadata), context), context, stats)
 
