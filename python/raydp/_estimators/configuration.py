@@ -131,7 +131,11 @@ def configure(
     """
     unknown = sorted(set(options) - Options.__optional_keys__)
     if unknown:
-        raise TypeError(f"An estimator has no argument of this name: {', '.join(unknown)}")
+        raise TypeError(
+            f"An estimator has no argument of this name: {', '.join(unknown)}. RayDP 1.6 passed such arguments on to "
+            "Ray's trainer, which takes none of them any more. Use the estimator's own arguments: those of its "
+            f"framework, and {', '.join(sorted(Options.__optional_keys__))}"
+        )
     given: dict[str, Any] = {**options}
     features = given.pop("feature_columns", None)
     if "checkpoint_every" in given:
