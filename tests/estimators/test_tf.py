@@ -12,8 +12,11 @@ import ray.train
 keras = pytest.importorskip("keras", reason="the tf extra is not installed")
 pytest.importorskip("tensorflow", reason="the tf extra is not installed")
 
+from raydp._estimators.data.layout import Layout  # noqa: E402
+from raydp._estimators.frameworks.epochs import EpochOptions  # noqa: E402
 from raydp.errors import InvalidArgumentError, InvalidDataError  # noqa: E402
 from raydp.tf import TFEstimator  # noqa: E402
+from raydp.tf.recipe import Recipe  # noqa: E402
 from support.fits import assert_followed, fit_with_early_stop  # noqa: E402
 from support.killing import step_done, steps_done  # noqa: E402
 
@@ -179,6 +182,24 @@ def test_shapes_that_disagree_are_named(ray_cluster: Any, rows: pd.DataFrame) ->
     two = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, activation="softmax")])
     with pytest.raises(InvalidDataError, match=r"more classes than declared. Label kind: 3, declared: 2"):
         TFEstimator(**options(model=two, loss="categorical_crossentropy", label_columns="kind")).fit(rows)
+
+
+@pytest.mark.parametrize("names", [(None, None), ("n", "x")])
+def test_several_inputs_get_columns_by_name_or_in_order(names: tuple[str | None, str | None]) -> None:
+    first, second = (keras.Input((1,), name=name) for name in names)
+    recipe = Recipe(
+        model=keras.Model([first, second], first - 2 * second),
+        optimizer="sgd",
+        loss="mse",
+        metrics=(),
+        merge_features=None,
+        epochs=EpochOptions(count=1, batch_size=2, drop_last=False, shuffle=False, early_stopping=None),
+    ).check()
+    layout = Layout(features=("x", "n"), widths=(1, 1), label=None, weight=None)
+    model = recipe.make_model(layout)
+    x, n = np.float32([[1], [2]]), np.float32([[10], [20]])
+    found = np.asarray(model(recipe.inputs(np.hstack([x, n]), layout)))
+    assert found.tolist() == ((x - 2 * n) if names == (None, None) else (n - 2 * x)).tolist()
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,9 @@ class TFEstimator(Estimator):
         feature_columns: The columns to predict from; ``None`` (the default): all except the label and the weight.
         label_columns: The column to predict, or a list of one.
         merge_feature_columns: Whether the model takes all features as one matrix. Otherwise it takes a dictionary
-            with a matrix for each column, of shape (rows, 1) or (rows, length of its arrays). ``None`` (the default):
-            one matrix, unless the model has several inputs.
+            with a matrix for each column, of shape (rows, 1) or (rows, length of its arrays). Inputs that are not
+            named after columns get the columns in order. ``None`` (the default): one matrix, unless the model has
+            several inputs.
         batch_size: Rows of a batch in each worker; 128 by default.
         drop_last: Whether to leave out the last batch if it is smaller; ``False`` by default.
         num_epochs: Number of epochs; 1 by default.

@@ -120,14 +120,28 @@ class Recipe:
         return [metric() if isinstance(metric, Description) else metric for metric in self.metrics]
 
     def inputs(self, features: NDArray[np.float32], layout: Layout) -> Any:
-        """Return features, shape (rows, width), as the model takes them: one matrix, or a matrix for each column."""
+        """Return features, shape (rows, width), as the model takes them: one matrix, or a matrix for each column.
+
+        Inputs that are named after columns get theirs. If no input is, they get the columns in order.
+        """
         if self.merges:
             return keras.ops.convert_to_tensor(features)
         bounds = np.cumsum([0, *layout.widths])
-        return {
+        matrices = {
             name: keras.ops.convert_to_tensor(features[:, low:high])
             for name, low, high in zip(layout.features, bounds, bounds[1:], strict=False)
         }
+        by_position = 1 < len(self._input_names) == len(matrices) and not self._input_names & matrices.keys()
+        return list(matrices.values()) if by_position else matrices
+
+    @cached_property
+    def _input_names(self) -> frozenset[str]:
+        """The names of a model's inputs; empty if it takes a dictionary, or if it is of the user's own class."""
+        model = self.model()
+        inputs = getattr(model, "inputs", None)
+        if not inputs or isinstance(model.input, dict):
+            return frozenset()
+        return frozenset(tensor.name for tensor in inputs)
 
     def labels(self, positions: NDArray[np.float64], outputs: int, *, classes: bool) -> Any:
         """Return labels as the loss takes them: numbers, positions of classes, or one-hot rows.
