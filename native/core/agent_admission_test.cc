@@ -6,6 +6,7 @@
 #include <random>
 #include <thread>
 
+#include "core/build_id.h"
 #include "core/testing/agent_pair.h"
 
 namespace raydp {
@@ -24,8 +25,12 @@ class AgentAdmission : public testing::AgentPair {
   // A peer that can send anything.
   UnixSocket intruder() const { return UnixSocket::connect(path(), Deadline::after(kPatience)); }
 
+  Hello hello() const {
+    return {.build = std::string(build_id()), .token = token_, .application = "tests"};
+  }
+
   void admit(MessageChannel& channel) const {
-    channel.send(Hello{.token = token_, .application = "tests"}, Deadline::after(kPatience));
+    channel.send(hello(), Deadline::after(kPatience));
     EXPECT_TRUE(
         std::holds_alternative<Welcome>(channel.receive(Deadline::after(kPatience))->message));
   }
@@ -70,6 +75,20 @@ TEST_F(AgentAdmission, WrongTokensAndApplicationsAreRefusedAndLogged) {
         line.find("pid " + std::to_string(::getpid()) + ", uid " + std::to_string(::geteuid())),
         std::string::npos);
   }
+}
+
+TEST_F(AgentAdmission, ExecutorsOfAnotherBuildAreRefusedWithBothBuilds) {
+  MessageChannel stranger(intruder());
+  Hello other = hello();
+  other.build = "0.9+0123456789abcdef";
+  stranger.send(other, Deadline::after(kPatience));
+  const auto reason = std::get<Refused>(*last_word(stranger)).reason;
+  EXPECT_NE(reason.find("install the same raydp on every node"), std::string::npos) << reason;
+  EXPECT_NE(reason.find("Executor: " + other.build + ", agent: " + std::string(build_id())),
+            std::string::npos)
+      << reason;
+  expect_healthy();
+  EXPECT_EQ(log().size(), 1U);
 }
 
 TEST_F(AgentAdmission, PeersThatDoNotSayHelloAreDisconnected) {
@@ -167,7 +186,7 @@ TEST_F(AgentAdmission, RandomBytesHurtNobodyAndLeakNothing) {
       .length = 3, .null_count = 0, .n_buffers = 2, .buffers = {{{}, {64, 24}, {}}}};
   server_->exports().open(1, testing::make_batch({testing::make_field("number", "l")}));
   for (int round = 0; round < 300; ++round) {
-    std::vector<std::byte> bytes = encode(Hello{.token = token_, .application = "tests"});
+    std::vector<std::byte> bytes = encode(hello());
     const std::size_t hello = bytes.size();
     for (const Message& message :
          {Message(SegmentOffer{.segment = 0, .size = 4096}),

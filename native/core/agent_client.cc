@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "core/array_layout.h"
+#include "core/build_id.h"
 #include "core/error.h"
 
 namespace raydp {
@@ -50,12 +51,16 @@ void AgentClient::handshake(const Token& token, const std::string& application, 
         "the process that listens on the exchange agent's socket belongs to another user. uid: " +
             std::to_string(peer.uid));
   }
-  send(Hello{.token = token, .application = application});
+  send(Hello{.build = std::string(build_id()), .token = token, .application = application});
   const Message answer = receive(deadline, "the exchange agent did not answer HELLO in time");
   if (const auto* refused = std::get_if<Refused>(&answer)) throw_refusal(*refused);
-  if (!std::holds_alternative<Welcome>(answer)) {
+  const auto* welcome = std::get_if<Welcome>(&answer);
+  if (welcome == nullptr) {
     throw Error(ErrorCode::protocol,
                 std::string("the exchange agent answered HELLO with ") + name_of(answer));
+  }
+  if (welcome->build != build_id()) {
+    throw Error(ErrorCode::protocol, describe_different_builds(build_id(), welcome->build));
   }
 }
 

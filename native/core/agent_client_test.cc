@@ -9,6 +9,7 @@
 #include <functional>
 #include <thread>
 
+#include "core/build_id.h"
 #include "core/error.h"
 #include "core/testing/agent_pair.h"
 
@@ -18,6 +19,8 @@ namespace {
 using namespace std::chrono_literals;
 using testing::error_of;
 using testing::kPatience;
+
+Welcome welcome() { return {.build = std::string(build_id())}; }
 
 // An agent that admits one client and then follows a script.
 class AgentClientTest : public ::testing::Test {
@@ -43,7 +46,7 @@ class AgentClientTest : public ::testing::Test {
   // How a client that reads at most 10 rows into 4096 bytes reacts to these answers.
   Error verdict_on(const std::vector<Message>& answers) {
     run([&](MessageChannel& channel) {
-      channel.send(Welcome{}, Deadline::after(kPatience));
+      channel.send(welcome(), Deadline::after(kPatience));
       for (int i = 0; i < 2; ++i) channel.receive(Deadline::after(kPatience));
       for (const Message& answer : answers) channel.send(answer, Deadline::after(kPatience));
       while (channel.receive(Deadline::after(kPatience))) {
@@ -64,7 +67,7 @@ class AgentClientTest : public ::testing::Test {
 TEST_F(AgentClientTest, AnAgentThatEndedIsNoticedWithoutWaiting) {
   std::atomic<bool> end = false;
   run([&](MessageChannel& channel) {
-    channel.send(Welcome{}, Deadline::after(kPatience));
+    channel.send(welcome(), Deadline::after(kPatience));
     end.wait(false);
   });
   const AgentClient client = connect();
@@ -106,7 +109,7 @@ TEST_F(AgentClientTest, AFailureOfTheConnectionSpeaksForItself) {
 
 TEST_F(AgentClientTest, TheReasonIsFoundEvenWhenOnlySendingFails) {
   run([&](MessageChannel& channel) {
-    channel.send(Welcome{}, Deadline::after(kPatience));
+    channel.send(welcome(), Deadline::after(kPatience));
     channel.send(
         Failed{.code = static_cast<std::uint32_t>(ErrorCode::protocol), .message = "go away"},
         Deadline::after(kPatience));
@@ -121,7 +124,7 @@ TEST_F(AgentClientTest, TheReasonIsFoundEvenWhenOnlySendingFails) {
 
 TEST_F(AgentClientTest, AnAgentThatDiesIsAClosedConnection) {
   run([&](MessageChannel& channel) {
-    channel.send(Welcome{}, Deadline::after(kPatience));
+    channel.send(welcome(), Deadline::after(kPatience));
     for (int i = 0; i < 2; ++i) channel.receive(Deadline::after(kPatience));
   });
   AgentClient client = connect();
@@ -140,9 +143,21 @@ TEST_F(AgentClientTest, AnotherAnswerToHelloIsAViolation) {
   EXPECT_EQ(error_of([&] { connect(); }).code(), ErrorCode::protocol);
 }
 
+TEST_F(AgentClientTest, AgentsOfAnotherBuildAreRefusedWithBothBuilds) {
+  run([&](MessageChannel& channel) {
+    channel.send(Welcome{.build = "0.9+0123456789abcdef"}, Deadline::after(kPatience));
+  });
+  const Error error = error_of([&] { connect(); });
+  EXPECT_EQ(error.code(), ErrorCode::protocol);
+  EXPECT_NE(std::string(error.what())
+                .find("Executor: " + std::string(build_id()) + ", agent: 0.9+0123456789abcdef"),
+            std::string::npos)
+      << error.what();
+}
+
 TEST_F(AgentClientTest, CancelWakesWhoeverWaitsAndStaysInForce) {
   run([&](MessageChannel& channel) {
-    channel.send(Welcome{}, Deadline::after(kPatience));
+    channel.send(welcome(), Deadline::after(kPatience));
     while (channel.receive(Deadline::after(kPatience))) {
     }
   });

@@ -103,7 +103,16 @@ class Placement {
     }
     offsets += array.offset + rows.from;
     const std::int32_t first = offsets[0];
-    for (std::int64_t i = 0; i <= rows.count; ++i) out[i] = offsets[i] - first;
+    unsigned falling = 0;
+    out[0] = 0;
+    for (std::int64_t i = 0; i < rows.count; ++i) {
+      falling |= static_cast<unsigned>(offsets[i + 1] < offsets[i]);
+      out[i + 1] = offsets[i + 1] - first;
+    }
+    if (falling != 0) {
+      throw Error(ErrorCode::invalid_argument,
+                  "a block is damaged: the offsets of one of its columns fall");
+    }
     return range;
   }
 
@@ -166,6 +175,12 @@ void place_columns(Placement& placement, const Field& batch, const ArrowArray& a
   }
 }
 
+// How many rows of its children an array refers to.
+std::int64_t rows_of_children(const Field& field, const ArrowArray& array) {
+  if (field.layout == Layout::structure) return array.offset + array.length;
+  return field.children.empty() ? 0 : offset_at(array, array.length);
+}
+
 void check_shape(const Field& field, const ArrowArray& array, const std::string& path) {
   if (array.n_buffers != static_cast<std::int64_t>(buffer_count(field.layout)) ||
       array.n_children != std::ssize(field.children) || array.dictionary != nullptr ||
@@ -173,9 +188,17 @@ void check_shape(const Field& field, const ArrowArray& array, const std::string&
     throw Error(ErrorCode::invalid_argument,
                 "an Arrow array does not match its schema; column: " + path);
   }
+  const std::int64_t needed = rows_of_children(field, array);
   for (std::size_t i = 0; i < field.children.size(); ++i) {
     const Field& child = field.children[i];
-    check_shape(child, *array.children[i], path.empty() ? child.name : path + "." + child.name);
+    const std::string child_path = path.empty() ? child.name : path + "." + child.name;
+    check_shape(child, *array.children[i], child_path);
+    if (array.children[i]->length < needed) {
+      throw Error(ErrorCode::invalid_argument,
+                  "a block is damaged: column " + child_path + " has " +
+                      std::to_string(array.children[i]->length) + " rows where " +
+                      std::to_string(needed) + " are needed");
+    }
   }
 }
 

@@ -16,9 +16,10 @@ struct RowRange {
   std::int64_t count = 0;
 };
 
-/// Throws `invalid_argument` unless `array` has the shape that its schema describes and, like a
-/// record batch, no nulls at the top level. The content of its buffers is trusted, because it comes
-/// from this process.
+/// Throws `invalid_argument` unless `array` has the shape that its schema describes, its children
+/// have the rows that it refers to, and it has, like a record batch, no nulls at the top level. The
+/// sizes of its buffers, which the interface does not tell, are trusted: they come from this
+/// process.
 void check_batch(const Field& batch, const ArrowArray& array);
 
 /// The bytes that `copy_rows` needs for these rows. The size never falls when `count` rises. The
@@ -31,7 +32,8 @@ std::int64_t rows_that_fit(const Field& batch, const ArrowArray& array, RowRange
 
 /// Copies rows of a batch (any Arrow offset, slices, nesting) to the start of `destination`, which
 /// must be aligned to 64 bytes and hold `bytes_needed`. Every copied array starts at row 0:
-/// bitmaps are shifted and offsets start at 0. Returns the columns' nodes.
+/// bitmaps are shifted and offsets start at 0. Returns the columns' nodes. Throws
+/// `invalid_argument` for offsets that fall.
 std::vector<ArrayNode> copy_rows(const Field& batch, const ArrowArray& array, RowRange rows,
                                  std::span<std::byte> destination);
 

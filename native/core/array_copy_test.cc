@@ -200,6 +200,39 @@ TEST(ArrayCopy, BatchesOfAnotherShapeAreRefused) {
                Error);
 }
 
+TEST(ArrayCopy, ChildrenWithTooFewRowsAreRefused) {
+  const std::vector<std::int64_t> values(8, 5);
+  const std::vector<std::int32_t> offsets{0, 2, 5};
+  const void* number_buffers[] = {nullptr, values.data()};
+  ArrowArray numbers = array_of(5, 0, number_buffers);
+  ArrowArray* items[] = {&numbers};
+  const void* list_buffers[] = {nullptr, offsets.data()};
+  ArrowArray list = array_of(2, 0, list_buffers, items);
+  ArrowArray* columns[] = {&list};
+  const void* none[] = {nullptr};
+  ArrowArray array = array_of(2, 0, none, columns);
+  const Field batch = make_batch({make_field("list", "+l", {make_field("item", "l")})});
+  check_batch(batch, array);
+  numbers.length = 4;  // the last offset is 5
+  EXPECT_THROW(check_batch(batch, array), Error);
+  numbers.length = 5;
+  array.offset = 1;  // then the batch needs a third row
+  EXPECT_THROW(check_batch(batch, array), Error);
+}
+
+TEST(ArrayCopy, OffsetsThatFallAreNotPassedOn) {
+  const char text[] = "abcdef";
+  const std::vector<std::int32_t> offsets{0, 6, 2, 6};
+  const void* buffers[] = {nullptr, offsets.data(), text};
+  ArrowArray column = array_of(3, 0, buffers);
+  ArrowArray* children[] = {&column};
+  const ArrowArray array = array_of(3, 0, std::span(buffers).first<1>(), children);
+  const Field batch = make_batch({make_field("text", "u")});
+  const auto mapping = segment_of(4096);
+  EXPECT_EQ(copy_rows(batch, array, {.from = 0, .count = 1}, mapping->bytes()).size(), 1U);
+  EXPECT_THROW(copy_rows(batch, array, {.from = 0, .count = 3}, mapping->bytes()), Error);
+}
+
 TEST(ArrayCopy, StructArraysWithNullRowsAreNotBatches) {
   const std::uint8_t some[] = {0xF0};
   const void* buffers[] = {some};

@@ -20,7 +20,9 @@ template <class Fields, class M>
 void visit_fields(Fields& f, M& m) {
   using T = std::remove_const_t<M>;
   if constexpr (std::is_same_v<T, Hello>) {
-    f(m.token), f(m.application);
+    f(m.build), f(m.token), f(m.application);
+  } else if constexpr (std::is_same_v<T, Welcome>) {
+    f(m.build);
   } else if constexpr (std::is_same_v<T, Refused>) {
     f(m.reason);
   } else if constexpr (std::is_same_v<T, SegmentOffer>) {
@@ -40,10 +42,9 @@ void visit_fields(Fields& f, M& m) {
     f(m.segment), f(m.from_row), f(m.rows), f(m.total_rows), f(m.nodes);
   } else if constexpr (std::is_same_v<T, Grow>) {
     f(m.segment), f(m.needed);
-  } else if constexpr (std::is_same_v<T, Failed>) {
-    f(m.segment), f(m.code), f(m.message);
   } else {
-    static_assert(std::is_same_v<T, Welcome>, "a message without a list of fields");
+    static_assert(std::is_same_v<T, Failed>, "a message without a list of fields");
+    f(m.segment), f(m.code), f(m.message);
   }
 }
 

@@ -14,7 +14,7 @@ namespace raydp {
 /// of `kHeaderSize` bytes (magic u32, version u16, type u16, payload length u32) and the payload:
 /// the fields of the struct in order, strings and lists preceded by a u32 count.
 inline constexpr std::uint32_t kMagic = 0x50445952;  // "RYDP" in memory
-inline constexpr std::uint16_t kVersion = 1;
+inline constexpr std::uint16_t kVersion = 2;
 inline constexpr std::size_t kHeaderSize = 12;
 inline constexpr std::size_t kMaxPayload = 4U << 20U;
 
@@ -44,12 +44,16 @@ struct ArrayNode {
   bool operator==(const ArrayNode&) const = default;
 };
 
+/// The first message of an executor. The build comes first in every version, so that an agent can
+/// read it.
 struct Hello {
+  std::string build{};  ///< see `build_id`
   Token token{};
   std::string application{};
   bool operator==(const Hello&) const = default;
 };
 struct Welcome {
+  std::string build{};
   bool operator==(const Welcome&) const = default;
 };
 struct Refused {

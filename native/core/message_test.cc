@@ -16,8 +16,8 @@ std::vector<Message> one_of_each() {
   const ArrayNode empty{.length = 0, .null_count = 0, .n_buffers = 0};
   Token token;
   token.fill(7);
-  return {Hello{.token = token, .application = "raydp-1"},
-          Welcome{},
+  return {Hello{.build = "1.0+00ff", .token = token, .application = "raydp-1"},
+          Welcome{.build = "1.0+00ff"},
           Refused{.reason = "wrong token"},
           SegmentOffer{.segment = 3, .size = 1ULL << 40U},
           DropSegment{.segment = 3},
@@ -67,7 +67,7 @@ TEST(Message, EveryTypeRoundTrips) {
 
 TEST(Message, LayoutIsWhatTheProtocolSays) {
   const std::vector<std::byte> bytes = encode(DropSegment{.segment = 0x01020304});
-  const std::vector<int> expected{'R', 'Y', 'D', 'P', 1, 0, 5, 0, 4, 0, 0, 0, 4, 3, 2, 1};
+  const std::vector<int> expected{'R', 'Y', 'D', 'P', 2, 0, 5, 0, 4, 0, 0, 0, 4, 3, 2, 1};
   ASSERT_EQ(bytes.size(), expected.size());
   for (std::size_t i = 0; i < bytes.size(); ++i)
     EXPECT_EQ(static_cast<int>(bytes[i]), expected[i]) << i;

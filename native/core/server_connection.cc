@@ -6,6 +6,8 @@
 #include <utility>
 #include <variant>
 
+#include "core/build_id.h"
+
 namespace raydp {
 
 namespace {
@@ -76,6 +78,9 @@ void ServerConnection::admit(const Admission& admission) {
   if (!equal_in_constant_time(hello->token, admission.token)) {
     throw Error(ErrorCode::unauthorized, "wrong token");
   }
+  if (hello->build != build_id()) {
+    throw Error(ErrorCode::protocol, describe_different_builds(hello->build, build_id()));
+  }
   if (hello->application != admission.application) {
     throw Error(ErrorCode::unauthorized,
                 "the exchange agent serves another application: " + admission.application);
@@ -84,7 +89,7 @@ void ServerConnection::admit(const Admission& admission) {
 
 void ServerConnection::serve(const Admission& admission, const ConnectionEvents& events,
                              const std::shared_ptr<MappedMemory>& memory) {
-  send(Welcome{});
+  send(Welcome{.build = std::string(build_id())});
   try {
     while (auto received = channel_.receive(Deadline::never())) {
       handle(std::move(*received), admission, events, memory);

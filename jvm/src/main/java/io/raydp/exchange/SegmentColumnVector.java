@@ -41,90 +41,106 @@ public final class SegmentColumnVector extends ColumnVector {
     this.children = children;
   }
 
-  /** The columns of a schema, whose Arrow arrays are all that {@code cursor} walks. */
-  static SegmentColumnVector[] columns(StructType schema, NodeCursor cursor) {
-    SegmentColumnVector[] columns = fields(schema, cursor);
+  /** The columns of a schema, with {@code rows} rows each, whose Arrow arrays are all that {@code cursor} walks. */
+  static SegmentColumnVector[] columns(StructType schema, NodeCursor cursor, long rows) {
+    SegmentColumnVector[] columns = fields(schema, cursor, rows);
     cursor.requireEnd();
     return columns;
   }
 
-  private static SegmentColumnVector[] fields(StructType schema, NodeCursor cursor) {
+  private static SegmentColumnVector[] fields(StructType schema, NodeCursor cursor, long rows) {
     SegmentColumnVector[] columns = new SegmentColumnVector[schema.length()];
     for (int i = 0; i < columns.length; i++) {
-      columns[i] = column(schema.fields()[i].dataType(), cursor);
+      columns[i] = column(schema.fields()[i].dataType(), cursor, rows);
     }
     return columns;
   }
 
-  private static SegmentColumnVector column(DataType declared, NodeCursor cursor) {
+  private static SegmentColumnVector column(DataType declared, NodeCursor cursor, long rows) {
     DataType type = ColumnType.storageOf(declared);
     return switch (ColumnType.of(type)) {
-      case BOOLEAN, BYTE, SHORT, INT, LONG, FLOAT, DOUBLE, DECIMAL -> fixedWidth(type, cursor);
-      case STRING, BINARY -> bytes(type, cursor);
-      case LIST -> list((ArrayType) type, cursor);
-      case MAP -> map((MapType) type, cursor);
-      case STRUCT -> struct((StructType) type, cursor);
-      case VARIANT -> parts(type, cursor, DataTypes.BinaryType, DataTypes.BinaryType);
+      case BOOLEAN -> bits(type, cursor, rows);
+      case BYTE -> fixedWidth(type, cursor, rows, 1);
+      case SHORT -> fixedWidth(type, cursor, rows, 2);
+      case INT, FLOAT -> fixedWidth(type, cursor, rows, 4);
+      case LONG, DOUBLE -> fixedWidth(type, cursor, rows, 8);
+      case DECIMAL -> fixedWidth(type, cursor, rows, 16);
+      case STRING, BINARY -> bytes(type, cursor, rows);
+      case LIST -> list((ArrayType) type, cursor, rows);
+      case MAP -> map((MapType) type, cursor, rows);
+      case STRUCT -> struct((StructType) type, cursor, rows);
+      case VARIANT -> parts(type, cursor, rows, DataTypes.BinaryType, DataTypes.BinaryType);
       case CALENDAR_INTERVAL -> parts(
-          type, cursor, DataTypes.IntegerType, DataTypes.IntegerType, DataTypes.LongType);
-      case VOID -> nulls(type, cursor);
+          type, cursor, rows, DataTypes.IntegerType, DataTypes.IntegerType, DataTypes.LongType);
+      case VOID -> nulls(type, cursor, rows);
     };
   }
 
-  private static SegmentColumnVector fixedWidth(DataType type, NodeCursor cursor) {
-    cursor.beginNode(2);
+  private static SegmentColumnVector bits(DataType type, NodeCursor cursor, long rows) {
+    cursor.beginNode(2, rows);
     int nulls = cursor.nulls();
-    long validity = cursor.buffer();
-    return new SegmentColumnVector(type, validity, 0, cursor.buffer(), nulls);
+    long validity = cursor.validity();
+    return new SegmentColumnVector(type, validity, 0, cursor.bits(), nulls);
   }
 
-  private static SegmentColumnVector bytes(DataType type, NodeCursor cursor) {
-    cursor.beginNode(3);
+  private static SegmentColumnVector fixedWidth(DataType type, NodeCursor cursor, long rows, int width) {
+    cursor.beginNode(2, rows);
     int nulls = cursor.nulls();
-    long validity = cursor.buffer();
-    long offsets = cursor.buffer();
-    return new SegmentColumnVector(type, validity, offsets, cursor.buffer(), nulls);
+    long validity = cursor.validity();
+    return new SegmentColumnVector(type, validity, 0, cursor.values(width), nulls);
   }
 
-  private static SegmentColumnVector list(ArrayType type, NodeCursor cursor) {
-    cursor.beginNode(2);
+  private static SegmentColumnVector bytes(DataType type, NodeCursor cursor, long rows) {
+    cursor.beginNode(3, rows);
     int nulls = cursor.nulls();
-    long validity = cursor.buffer();
-    long offsets = cursor.buffer();
-    return new SegmentColumnVector(type, validity, offsets, 0, nulls, column(type.elementType(), cursor));
+    long validity = cursor.validity();
+    long offsets = cursor.offsets();
+    return new SegmentColumnVector(type, validity, offsets, cursor.bytes(), nulls);
   }
 
-  private static SegmentColumnVector map(MapType type, NodeCursor cursor) {
-    cursor.beginNode(2);
+  private static SegmentColumnVector list(ArrayType type, NodeCursor cursor, long rows) {
+    cursor.beginNode(2, rows);
     int nulls = cursor.nulls();
-    long validity = cursor.buffer();
-    long offsets = cursor.buffer();
-    cursor.beginNode(1); // the struct of entries, which has no nulls
-    cursor.buffer();
-    SegmentColumnVector keys = column(type.keyType(), cursor);
-    return new SegmentColumnVector(type, validity, offsets, 0, nulls, keys, column(type.valueType(), cursor));
+    long validity = cursor.validity();
+    long offsets = cursor.offsets();
+    SegmentColumnVector elements = column(type.elementType(), cursor, cursor.end());
+    return new SegmentColumnVector(type, validity, offsets, 0, nulls, elements);
   }
 
-  private static SegmentColumnVector struct(StructType type, NodeCursor cursor) {
-    cursor.beginNode(1);
+  private static SegmentColumnVector map(MapType type, NodeCursor cursor, long rows) {
+    cursor.beginNode(2, rows);
     int nulls = cursor.nulls();
-    long validity = cursor.buffer();
-    return new SegmentColumnVector(type, validity, 0, 0, nulls, fields(type, cursor));
+    long validity = cursor.validity();
+    long offsets = cursor.offsets();
+    long entries = cursor.end();
+    cursor.beginNode(1, entries); // the struct of entries, which has no nulls
+    cursor.validity();
+    SegmentColumnVector keys = column(type.keyType(), cursor, entries);
+    return new SegmentColumnVector(
+        type, validity, offsets, 0, nulls, keys, column(type.valueType(), cursor, entries));
   }
 
-  private static SegmentColumnVector nulls(DataType type, NodeCursor cursor) {
-    cursor.beginNode(0);
+  private static SegmentColumnVector struct(StructType type, NodeCursor cursor, long rows) {
+    cursor.beginNode(1, rows);
+    int nulls = cursor.nulls();
+    long validity = cursor.validity();
+    return new SegmentColumnVector(type, validity, 0, 0, nulls, fields(type, cursor, rows));
+  }
+
+  private static SegmentColumnVector nulls(DataType type, NodeCursor cursor, long rows) {
+    cursor.beginNode(0, rows);
     return new SegmentColumnVector(type, 0, 0, 0, cursor.length());
   }
 
   /** A type whose values Spark assembles from its children's values. */
-  private static SegmentColumnVector parts(DataType type, NodeCursor cursor, DataType... partTypes) {
-    cursor.beginNode(1);
+  private static SegmentColumnVector parts(
+      DataType type, NodeCursor cursor, long rows, DataType... partTypes) {
+    cursor.beginNode(1, rows);
     int nulls = cursor.nulls();
-    long validity = cursor.buffer();
+    long validity = cursor.validity();
     SegmentColumnVector[] parts = new SegmentColumnVector[partTypes.length];
     for (int i = 0; i < parts.length; i++) {
-      parts[i] = column(partTypes[i], cursor);
+      parts[i] = column(partTypes[i], cursor, rows);
     }
     return new SegmentColumnVector(type, validity, 0, 0, nulls, parts);
   }

@@ -93,7 +93,7 @@ private[exchange] final class BlockReader(read: BlockRead, ranges: Seq[RowRange]
       rowsLeft -= reply.rows
       if (reply.rows > 0) {
         requestNext()
-        val columns = SegmentColumnVector.columns(read.columns, reply.columns(reading.get.address))
+        val columns = SegmentColumnVector.columns(read.columns, reply.columns(reading.get.address), reply.rows)
         Some(new ColumnarBatch(columns.toArray[ColumnVector], Math.toIntExact(reply.rows)))
       } else if (rowsLeft == 0) None
       else nextBatch()

@@ -58,7 +58,7 @@ class ColumnTypeSuite extends AnyFunSuite {
       Using.resource(new MemorySink)(sink => refusal(new BlockWriter(schema, 1000L, sink)))
       refusal(exportingClass(schema))
       if (nested == dataType) {
-        refusal(SegmentColumnVector.columns(schema, new NodeCursor(0L, Array.emptyLongArray, 0)))
+        refusal(SegmentColumnVector.columns(schema, new NodeCursor(0L, Array.emptyLongArray, 0), 0L))
         refusal(CachedScan.isReadable(dataType))
       }
     }

@@ -31,7 +31,7 @@ final class MemorySink extends BlockSink with AutoCloseable {
 
   /** The blocks as Spark reads them. */
   def batches(schema: StructType): Seq[ColumnarBatch] = blocks.toSeq.map { block =>
-    val columns = SegmentColumnVector.columns(schema, new NodeCursor(block.address, block.nodes, 0))
+    val columns = SegmentColumnVector.columns(schema, new NodeCursor(block.address, block.nodes, 0), block.rows)
     new ColumnarBatch(columns.toArray[ColumnVector], block.rows.toInt)
   }
 
