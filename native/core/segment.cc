@@ -26,16 +26,19 @@ void check_size(std::uint64_t size, ErrorCode code) {
 
 }  // namespace
 
-Mapping::Mapping(std::byte* address, std::size_t size, std::shared_ptr<MappedMemory> counter)
-    : address_(address), size_(size), counter_(std::move(counter)) {
+void Mapping::Unmap::operator()(std::byte* address) const noexcept { ::munmap(address, size); }
+
+Mapping::Mapping(Pages pages, std::shared_ptr<MappedMemory> counter) noexcept
+    : pages_(std::move(pages)), counter_(std::move(counter)) {
   counter_->segments += 1;
-  counter_->bytes += size_;
+  counter_->bytes += bytes().size();
 }
 
 Mapping::~Mapping() {
-  ::munmap(address_, size_);
+  const std::size_t size = bytes().size();
+  pages_.reset();
   counter_->segments -= 1;
-  counter_->bytes -= size_;
+  counter_->bytes -= size;
 }
 
 std::shared_ptr<Mapping> Mapping::map(const FileDescriptor& file, std::uint64_t size,
@@ -47,27 +50,25 @@ std::shared_ptr<Mapping> Mapping::map(const FileDescriptor& file, std::uint64_t 
                        "cannot map a shared memory segment of " + std::to_string(size) + " bytes",
                        errno);
   }
-  try {
-    return std::shared_ptr<Mapping>(
-        new Mapping(static_cast<std::byte*>(address), size, std::move(counter)));
-  } catch (...) {
-    ::munmap(address, size);
-    throw;
-  }
+  // Both allocations below may fail. Each owner passes the pages on only when the next one exists.
+  Pages pages(static_cast<std::byte*>(address), Unmap{size});
+  std::unique_ptr<Mapping> mapping(new Mapping(std::move(pages), std::move(counter)));
+  return mapping;
 }
 
 void Mapping::discard(std::uint64_t begin, std::uint64_t end) {
-  if (begin > end || end > size_) {
+  const std::size_t size = bytes().size();
+  if (begin > end || end > size) {
     throw Error(ErrorCode::invalid_argument,
-                "the range to discard must lie in the segment of " + std::to_string(size_) +
+                "the range to discard must lie in the segment of " + std::to_string(size) +
                     " bytes: [" + std::to_string(begin) + ", " + std::to_string(end) + ")");
   }
   const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   const std::uint64_t first = (begin + page - 1) / page * page;
   // The segment's end counts as a page boundary: nothing uses the rest of its last page.
-  const std::uint64_t last = end == size_ ? (end + page - 1) / page * page : end / page * page;
+  const std::uint64_t last = end == size ? (end + page - 1) / page * page : end / page * page;
   if (first >= last) return;
-  if (::madvise(address_ + first, last - first, MADV_REMOVE) != 0) {
+  if (::madvise(pages_.get() + first, last - first, MADV_REMOVE) != 0) {
     throw_system_error(ErrorCode::io,
                        "cannot return pages of a shared memory segment to the system", errno);
   }

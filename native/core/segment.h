@@ -30,18 +30,23 @@ class Mapping {
   Mapping& operator=(const Mapping&) = delete;
   ~Mapping();
 
-  std::span<std::byte> bytes() const noexcept { return {address_, size_}; }
+  std::span<std::byte> bytes() const noexcept { return {pages_.get(), pages_.get_deleter().size}; }
 
   /// Returns the physical pages that are entirely in [begin, end) to the system. They read as zeros
   /// afterwards, in every process.
   void discard(std::uint64_t begin, std::uint64_t end);
 
  private:
-  Mapping(std::byte* address, std::size_t size, std::shared_ptr<MappedMemory> counter);
+  struct Unmap {
+    std::size_t size = 0;
+    void operator()(std::byte* address) const noexcept;
+  };
+  using Pages = std::unique_ptr<std::byte, Unmap>;
 
-  std::byte* address_;
-  std::size_t size_;
-  std::shared_ptr<MappedMemory> counter_;
+  Mapping(Pages pages, std::shared_ptr<MappedMemory> counter) noexcept;
+
+  Pages pages_;
+  const std::shared_ptr<MappedMemory> counter_;
 };
 
 /// An anonymous file of `size` bytes (memfd), sealed against shrinking and growing: nobody can

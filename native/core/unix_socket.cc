@@ -186,7 +186,8 @@ std::size_t UnixSocket::receive(std::span<std::byte> buffer,
       for (std::size_t i = 0; i < count; ++i, ++received_descriptors) {
         int fd = -1;
         std::memcpy(&fd, CMSG_DATA(item) + i * sizeof fd, sizeof fd);
-        descriptors.emplace_back(fd);
+        FileDescriptor descriptor(fd);  // closes it if the list cannot grow
+        descriptors.push_back(std::move(descriptor));
       }
     }
     if ((header.msg_flags & MSG_CTRUNC) != 0 || received_descriptors > 1) {
