@@ -20,6 +20,7 @@ from raydp._configuration import registry
 from raydp._deployments.native import NativeDeployment
 from raydp._doctor.nodes import NodePreflight
 from raydp._machine.java import find_java
+from raydp._ray import internals as _ray_internals
 from raydp.errors import SessionError
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def started() -> None:
     application = lifecycle.start()
     application.progress.close()
     application.metrics.start()
+    _ray_internals.quieten_from_spark()
     print_banner(application)
 
 

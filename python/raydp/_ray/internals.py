@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ __all__ = [
     "dataset_of_blocks",
     "is_client_connected",
     "lean_trainer",
+    "quieten_from_spark",
     "quieten_reports",
     "referenced",
     "remove_groups",
@@ -163,6 +165,23 @@ def is_client_connected() -> bool:
     from ray.util.client import ray as client
 
     return bool(client.is_connected())
+
+
+def quieten_from_spark() -> None:
+    """Keep ``ray.data.from_spark(df)`` from warning of an argument that nobody gave. Idempotent.
+
+    Why: its own default for the deprecated ``parallelism`` counts as given. Another default in Ray would replace this.
+    """
+    logging.getLogger("ray.data.read_api").addFilter(_is_for_the_caller)
+
+
+def _is_for_the_caller(record: logging.LogRecord) -> bool:
+    if "``parallelism`` is deprecated" not in str(record.msg):
+        return True
+    frame = sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_name != "from_spark":
+        frame = frame.f_back
+    return frame.f_locals.get("parallelism", 0) is not None
 
 
 def quieten_reports() -> None:

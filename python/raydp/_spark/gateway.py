@@ -33,7 +33,10 @@ __all__ = ["GatewayProcess", "driver_environment", "launch_gateway_process", "sp
 _START_TIMEOUT_SECONDS = 120.0
 _CHECK_INTERVAL_SECONDS = 0.02
 _LOGGING_OPTION = "-Dlog4j2.configurationFile="
-_DEFAULT_LOGGING = "classpath:org/apache/spark/log4j2-defaults.properties"
+# Spark's own configuration, and what differs from it.
+_DEFAULT_LOGGING = (
+    "classpath:org/apache/spark/log4j2-defaults.properties,classpath:io/raydp/lifecycle/driver-log4j2.properties"
+)
 _GATEWAY_CLASS = "org.apache.spark.api.python.PythonGatewayServer"
 
 _JAVA_OPTION_KEYS = ("spark.driver.defaultJavaOptions", "spark.driver.extraJavaOptions")

@@ -100,7 +100,8 @@ object RaydpConfiguration {
     "spark.raydp.driver.log4jConfiguration",
     "a log4j 2 configuration: a path, a URL, or a name on the class path",
     None,
-    "Logging configuration of the driver's JVM, if Python starts it. Spark's own by default.",
+    "Logging configuration of the driver's JVM, if Python starts it. By default Spark's own, with warnings and errors " +
+      "only.",
     "2.0.0",
     Setting.text,
     Vector("spark.log4j.config.file.name"))
