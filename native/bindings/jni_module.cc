@@ -158,19 +158,26 @@ extern "C" JNIEXPORT void JNICALL JNI_OnUnload(JavaVM* vm, void*) {
   }
 }
 
-RAYDP_NATIVE(jlong, connect)
-(JNIEnv* env, jclass, jstring path, jbyteArray token, jstring application, jint timeout_millis) {
-  return guarded(env, [&]() -> jlong {
-    return connections().add(std::make_shared<AgentClient>(
-        cpp_string(env, path), token_from(env, token), cpp_string(env, application),
-        std::chrono::milliseconds(timeout_millis)));
+RAYDP_NATIVE(jlong, create)(JNIEnv* env, jclass) {
+  return guarded(env,
+                 [&]() -> jlong { return connections().add(std::make_shared<AgentClient>()); });
+}
+
+RAYDP_NATIVE(void, connect)
+(JNIEnv* env, jclass, jlong connection, jstring path, jbyteArray token, jstring application,
+ jint timeout_millis) {
+  guarded(env, [&] {
+    connections()
+        .get(connection)
+        ->connect(cpp_string(env, path), token_from(env, token), cpp_string(env, application),
+                  std::chrono::milliseconds(timeout_millis));
   });
 }
 
 RAYDP_NATIVE(void, disconnect)(JNIEnv* env, jclass, jlong connection) {
   guarded(env, [&] {
     // A call that is blocked on another thread wakes up and frees the client when it returns.
-    if (const auto client = connections().remove(connection)) client->cancel();
+    if (const auto client = connections().remove(connection)) client->disconnect();
   });
 }
 

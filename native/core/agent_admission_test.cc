@@ -45,7 +45,7 @@ class AgentAdmission : public testing::AgentPair {
 
   static Error refused(const std::string& path, const Token& token,
                        const std::string& application) {
-    return error_of([&] { AgentClient(path, token, application, kPatience); });
+    return error_of([&] { AgentClient().connect(path, token, application, kPatience); });
   }
 
   // Checks that the server still works afterwards.

@@ -36,14 +36,31 @@ std::string numbered(std::uint32_t segment) { return "segment " + std::to_string
 
 }  // namespace
 
-AgentClient::AgentClient(const std::string& path, const Token& token,
-                         const std::string& application, std::chrono::milliseconds timeout)
-    : channel_(UnixSocket::connect(path, Deadline::after(timeout))) {
-  handshake(token, application, Deadline::after(timeout));
+void AgentClient::connect(const std::string& path, const Token& token,
+                          const std::string& application, std::chrono::milliseconds timeout) {
+  if (channel_ != nullptr) {
+    throw Error(ErrorCode::invalid_argument, "the client is already connected");
+  }
+  const Deadline deadline = Deadline::after(timeout);
+  auto channel = std::make_unique<MessageChannel>(
+      UnixSocket::connect(path, deadline, [this] { return disconnected_.load(); }));
+  {
+    const std::lock_guard lock(connecting_);
+    channel_ = std::move(channel);
+    if (disconnected_) channel_->shutdown();
+  }
+  handshake(token, application, deadline);
+}
+
+MessageChannel& AgentClient::channel() const {
+  if (channel_ == nullptr) {
+    throw Error(ErrorCode::connection_closed, "the client is not connected to an exchange agent");
+  }
+  return *channel_;
 }
 
 void AgentClient::handshake(const Token& token, const std::string& application, Deadline deadline) {
-  const PeerCredentials peer = channel_.peer();
+  const PeerCredentials peer = channel().peer();
   // Never send the token to another user's process that listens on this path.
   if (peer.uid != ::geteuid()) {
     throw Error(
@@ -64,22 +81,23 @@ void AgentClient::handshake(const Token& token, const std::string& application, 
   }
 }
 
-void AgentClient::cancel() noexcept {
-  cancelled_ = true;
-  channel_.shutdown();
+void AgentClient::disconnect() noexcept {
+  disconnected_ = true;
+  const std::lock_guard lock(connecting_);
+  if (channel_ != nullptr) channel_->shutdown();
 }
 
 // Explains why the connection ended during a call, as far as is known.
 void AgentClient::report_closed(const Error& error) {
-  if (cancelled_) throw Error(ErrorCode::cancelled, "the connection was cancelled by this process");
+  if (disconnected_) throw Error(ErrorCode::cancelled, "this process ended the connection");
   throw error;
 }
 
 void AgentClient::send(const Message& message, int descriptor) {
   try {
-    channel_.send(message, Deadline::after(kSendTimeout), descriptor);
+    channel().send(message, Deadline::after(kSendTimeout), descriptor);
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::connection_closed || cancelled_) report_closed(error);
+    if (error.code() != ErrorCode::connection_closed || disconnected_) report_closed(error);
     // The agent sends its reason before it disconnects. Report that instead of "closed".
     while (true) {
       sort_answer(receive(Deadline::after(std::chrono::milliseconds(0)), error.what()));
@@ -90,7 +108,7 @@ void AgentClient::send(const Message& message, int descriptor) {
 Message AgentClient::receive(Deadline deadline, const char* what) {
   std::optional<MessageChannel::Received> received;
   try {
-    received = channel_.receive(deadline);
+    received = channel().receive(deadline);
   } catch (const Error& error) {
     if (error.code() == ErrorCode::timeout) throw Error(ErrorCode::timeout, what);
     report_closed(error);
@@ -230,7 +248,7 @@ void AgentClient::sort_answer(Message message) {
     accept_answer(segment, Use::read, std::move(message));
   } else if (const auto* failed = std::get_if<Failed>(&message)) {
     if (failed->segment == kNoSegment) {
-      channel_.shutdown();
+      channel().shutdown();
       throw_failure(*failed);
     }
     const auto found = segments_.find(failed->segment);
@@ -238,10 +256,10 @@ void AgentClient::sort_answer(Message message) {
     accept_answer(failed->segment, use, std::move(message));
   } else if (const auto* refused = std::get_if<Refused>(&message)) {
     // An agent that has reached its limit of connections refuses before it reads our HELLO.
-    channel_.shutdown();
+    channel().shutdown();
     throw_refusal(*refused);
   } else {
-    channel_.shutdown();
+    channel().shutdown();
     throw Error(ErrorCode::protocol,
                 std::string("the exchange agent may not send this message: ") + name_of(message));
   }
@@ -262,7 +280,7 @@ void AgentClient::accept_answer(std::uint32_t segment, Use expected, Message mes
     }
     if (const auto* ready = std::get_if<Ready>(&message)) check_ready(found->second, *ready);
   } catch (const Error&) {
-    channel_.shutdown();
+    channel().shutdown();
     throw;
   }
   const bool failed = std::holds_alternative<Failed>(message);

@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -30,20 +31,22 @@ struct ReadReply {
 };
 
 /// An executor's connection to the exchange agent of its node. One thread at a time, except
-/// `cancel`. Owns its segments and their mappings: they end with it.
+/// `disconnect`. Owns its segments and their mappings: they end with it.
 class AgentClient {
  public:
-  /// Connects and authenticates. Throws `connection_refused` if nobody listens (yet),
-  /// `unauthorized` if either side refuses the other, `timeout`, `invalid_argument`, `protocol`.
-  AgentClient(const std::string& path, const Token& token, const std::string& application,
-              std::chrono::milliseconds timeout);
+  /// Connects and authenticates, once and before everything else. Throws `connection_refused` if
+  /// nobody listens (yet), `unauthorized` if either side refuses the other, `timeout`,
+  /// `invalid_argument`, `protocol`.
+  void connect(const std::string& path, const Token& token, const std::string& application,
+               std::chrono::milliseconds timeout);
 
-  /// Wakes the thread that is blocked in this client. That call and every later one throw
-  /// `cancelled`. May be called on any thread; the segments stay mapped until the destructor.
-  void cancel() noexcept;
+  /// Wakes the thread that is blocked in this client, also while it connects. That call and every
+  /// later one throw `cancelled`. May be called on any thread; the segments stay mapped until the
+  /// destructor.
+  void disconnect() noexcept;
 
   /// Whether the agent is known to have closed the connection or died. Does not wait.
-  bool agent_gone() const noexcept { return channel_.peer_closed(); }
+  bool agent_gone() const { return channel().peer_closed(); }
 
   /// Creates, seals, maps and announces a segment of `size` bytes; returns its id. Only
   /// pages that are touched take physical memory. Throws `out_of_memory`, `connection_closed`.
@@ -91,6 +94,7 @@ class AgentClient {
     std::uint64_t wanted_rows = 0;  // of the read
   };
 
+  MessageChannel& channel() const;
   void handshake(const Token& token, const std::string& application, Deadline deadline);
   void send(const Message& message, int descriptor = -1);
   Message receive(Deadline deadline, const char* what);
@@ -103,8 +107,10 @@ class AgentClient {
   void accept_answer(std::uint32_t segment, Use expected, Message message);
   static void check_ready(const OwnSegment& segment, const Ready& ready);
 
-  MessageChannel channel_;
-  std::atomic<bool> cancelled_{false};
+  // Set once, by `connect`, under the lock; `disconnect` reads it on another thread.
+  std::unique_ptr<MessageChannel> channel_;
+  std::mutex connecting_;
+  std::atomic<bool> disconnected_{false};
   const std::shared_ptr<MappedMemory> memory_ = std::make_shared<MappedMemory>();
   std::unordered_map<std::uint32_t, OwnSegment> segments_;
   std::uint32_t next_segment_ = 0;

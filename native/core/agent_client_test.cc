@@ -39,8 +39,10 @@ class AgentClientTest : public ::testing::Test {
     if (agent_.joinable()) agent_.join();
   }
 
-  AgentClient connect(std::chrono::milliseconds timeout = kPatience) const {
-    return AgentClient(path_.string(), {}, "tests", timeout);
+  std::unique_ptr<AgentClient> connect(std::chrono::milliseconds timeout = kPatience) const {
+    auto client = std::make_unique<AgentClient>();
+    client->connect(path_.string(), {}, "tests", timeout);
+    return client;
   }
 
   // How a client that reads at most 10 rows into 4096 bytes reacts to these answers.
@@ -52,10 +54,10 @@ class AgentClientTest : public ::testing::Test {
       while (channel.receive(Deadline::after(kPatience))) {
       }
     });
-    AgentClient client = connect();
-    const std::uint32_t segment = client.create_segment(4096);
-    client.request_read({.segment = segment, .max_rows = 10, .columns = {0}});
-    return error_of([&] { client.await_read(kPatience); });
+    const auto client = connect();
+    const std::uint32_t segment = client->create_segment(4096);
+    client->request_read({.segment = segment, .max_rows = 10, .columns = {0}});
+    return error_of([&] { client->await_read(kPatience); });
   }
 
   const testing::TemporaryDirectory directory_;
@@ -70,12 +72,12 @@ TEST_F(AgentClientTest, AnAgentThatEndedIsNoticedWithoutWaiting) {
     channel.send(welcome(), Deadline::after(kPatience));
     end.wait(false);
   });
-  const AgentClient client = connect();
-  EXPECT_FALSE(client.agent_gone());
+  const auto client = connect();
+  EXPECT_FALSE(client->agent_gone());
   end = true;
   end.notify_all();
   agent_.join();
-  EXPECT_TRUE(client.agent_gone());
+  EXPECT_TRUE(client->agent_gone());
 }
 
 TEST_F(AgentClientTest, BuffersOutsideTheSegmentAreRefused) {
@@ -115,9 +117,9 @@ TEST_F(AgentClientTest, TheReasonIsFoundEvenWhenOnlySendingFails) {
         Deadline::after(kPatience));
     channel.shutdown();
   });
-  AgentClient client = connect();
+  const auto client = connect();
   agent_.join();
-  const Error error = error_of([&] { client.create_segment(4096); });
+  const Error error = error_of([&] { client->create_segment(4096); });
   EXPECT_EQ(error.code(), ErrorCode::protocol);
   EXPECT_STREQ(error.what(), "the exchange agent reports: go away");
 }
@@ -127,10 +129,10 @@ TEST_F(AgentClientTest, AnAgentThatDiesIsAClosedConnection) {
     channel.send(welcome(), Deadline::after(kPatience));
     for (int i = 0; i < 2; ++i) channel.receive(Deadline::after(kPatience));
   });
-  AgentClient client = connect();
-  const std::uint32_t segment = client.create_segment(4096);
-  client.send_block(segment, 1, 0, {});
-  EXPECT_EQ(error_of([&] { client.await_accepted(kPatience); }).code(),
+  const auto client = connect();
+  const std::uint32_t segment = client->create_segment(4096);
+  client->send_block(segment, 1, 0, {});
+  EXPECT_EQ(error_of([&] { client->await_accepted(kPatience); }).code(),
             ErrorCode::connection_closed);
 }
 
@@ -155,21 +157,47 @@ TEST_F(AgentClientTest, AgentsOfAnotherBuildAreRefusedWithBothBuilds) {
       << error.what();
 }
 
-TEST_F(AgentClientTest, CancelWakesWhoeverWaitsAndStaysInForce) {
+TEST_F(AgentClientTest, DisconnectWakesWhoeverConnects) {
+  AgentClient client;
+  std::atomic<bool> said_hello = false;
+  run([&](MessageChannel& channel) {
+    said_hello = true;
+    said_hello.notify_all();
+    // The client leaves although it has no answer.
+    EXPECT_FALSE(channel.receive(Deadline::after(kPatience)));
+  });
+  std::thread killer([&] {
+    said_hello.wait(false);
+    client.disconnect();
+  });
+  const Error error = error_of([&] { client.connect(path_.string(), {}, "tests", kPatience); });
+  EXPECT_EQ(error.code(), ErrorCode::cancelled);
+  killer.join();
+}
+
+TEST_F(AgentClientTest, DisconnectBeforeConnectStaysInForce) {
+  run([&](MessageChannel&) {});
+  AgentClient client;
+  client.disconnect();
+  const Error error = error_of([&] { client.connect(path_.string(), {}, "tests", kPatience); });
+  EXPECT_EQ(error.code(), ErrorCode::cancelled);
+}
+
+TEST_F(AgentClientTest, DisconnectWakesWhoeverWaitsAndStaysInForce) {
   run([&](MessageChannel& channel) {
     channel.send(welcome(), Deadline::after(kPatience));
     while (channel.receive(Deadline::after(kPatience))) {
     }
   });
-  AgentClient client = connect();
-  const std::uint32_t segment = client.create_segment(4096);
-  client.send_block(segment, 1, 0, {});
-  std::thread killer([&] { client.cancel(); });
-  EXPECT_EQ(error_of([&] { client.await_accepted(kPatience); }).code(), ErrorCode::cancelled);
+  const auto client = connect();
+  const std::uint32_t segment = client->create_segment(4096);
+  client->send_block(segment, 1, 0, {});
+  std::thread killer([&] { client->disconnect(); });
+  EXPECT_EQ(error_of([&] { client->await_accepted(kPatience); }).code(), ErrorCode::cancelled);
   killer.join();
-  EXPECT_EQ(error_of([&] { client.create_segment(4096); }).code(), ErrorCode::cancelled);
+  EXPECT_EQ(error_of([&] { client->create_segment(4096); }).code(), ErrorCode::cancelled);
   // The task may still write: its memory must stay mapped until the client ends.
-  client.segment_memory(segment)[4095] = std::byte{1};
+  client->segment_memory(segment)[4095] = std::byte{1};
 }
 
 }  // namespace

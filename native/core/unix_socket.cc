@@ -4,12 +4,12 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/un.h>
 
 #include <cerrno>
 #include <cstring>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "core/error.h"
@@ -17,6 +17,9 @@
 namespace raydp {
 
 namespace {
+
+// How long to wait for space in the backlog of a listener, which poll(2) cannot report.
+constexpr std::chrono::milliseconds kBacklogPause{5};
 
 sockaddr_un address_of(const std::string& path) {
   sockaddr_un address{};
@@ -33,7 +36,7 @@ sockaddr_un address_of(const std::string& path) {
 }
 
 FileDescriptor new_socket() {
-  FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) throw_system_error(ErrorCode::io, "cannot create a Unix socket", errno);
   return socket;
 }
@@ -82,7 +85,8 @@ void check_not_served(const std::filesystem::path& path) {
                 "socket: " +
                     path.string());
   }
-  if (connect_once(new_socket(), address_of(path.string())) == 0) {
+  const int error = connect_once(new_socket(), address_of(path.string()));
+  if (error == 0 || error == EAGAIN) {
     throw Error(ErrorCode::invalid_argument,
                 "another exchange agent of this application already listens on this node: " +
                     path.string());
@@ -91,21 +95,19 @@ void check_not_served(const std::filesystem::path& path) {
 
 }  // namespace
 
-UnixSocket UnixSocket::connect(const std::string& path, Deadline deadline) {
+UnixSocket UnixSocket::connect(const std::string& path, Deadline deadline,
+                               const std::function<bool()>& abandoned) {
   const sockaddr_un address = address_of(path);
   FileDescriptor socket = new_socket();
-  // connect(2) on a Unix socket waits only for space in the listener's backlog, which poll(2)
-  // cannot report; the send timeout bounds this wait.
-  const int wait_millis = deadline.is_never() ? 0 : std::max(deadline.poll_timeout(), 1);
-  const timeval wait{.tv_sec = wait_millis / 1000, .tv_usec = wait_millis % 1000 * 1000L};
-  if (::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait) != 0) {
-    throw_system_error(ErrorCode::io, "cannot configure a Unix socket", errno);
-  }
   int error = connect_once(socket, address);
-  while (error == EINTR && !deadline.expired()) error = connect_once(socket, address);
-  if (error == EAGAIN || error == EINTR) {
-    throw Error(ErrorCode::timeout,
-                "the exchange agent did not accept the connection in time: " + path);
+  while (error == EAGAIN || error == EINTR) {
+    if (abandoned()) throw Error(ErrorCode::cancelled, "this process abandoned the connection");
+    if (deadline.expired()) {
+      throw Error(ErrorCode::timeout,
+                  "the exchange agent did not accept the connection in time: " + path);
+    }
+    std::this_thread::sleep_for(kBacklogPause);
+    error = connect_once(socket, address);
   }
   if (error != 0) {
     throw_system_error(ErrorCode::connection_refused,

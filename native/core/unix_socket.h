@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,8 +27,11 @@ class UnixSocket {
   /// Takes ownership of a connected socket.
   explicit UnixSocket(FileDescriptor socket) noexcept : socket_(std::move(socket)) {}
 
-  /// Throws `connection_refused` if nobody listens at `path`, `timeout`, `invalid_argument`.
-  static UnixSocket connect(const std::string& path, Deadline deadline);
+  /// Throws `connection_refused` if nobody listens at `path`, `timeout`, `invalid_argument`, and
+  /// `cancelled` soon after `abandoned` has become true.
+  static UnixSocket connect(
+      const std::string& path, Deadline deadline,
+      const std::function<bool()>& abandoned = [] { return false; });
 
   /// Sends all of `bytes`. Unless `descriptor` is negative, it is attached to the first byte; the
   /// caller keeps it. Throws `connection_closed`, `timeout` or `io`; part of the bytes may have

@@ -94,7 +94,7 @@ void bind_client(py::module_& module) {
                                    r.needed_bytes, raydp::flatten_nodes(r.nodes));
           },
           py::arg("timeout"), ReleaseGil())
-      .def("cancel", &AgentClient::cancel);
+      .def("disconnect", &AgentClient::disconnect);
 
   module.def(
       "connect",
@@ -102,7 +102,9 @@ void bind_client(py::module_& module) {
          double timeout) {
         const raydp::Token bytes = raydp::python::token_from(token);
         const py::gil_scoped_release release;
-        return std::make_unique<AgentClient>(path, bytes, application, milliseconds(timeout));
+        auto client = std::make_unique<AgentClient>();
+        client->connect(path, bytes, application, milliseconds(timeout));
+        return client;
       },
       py::arg("path"), py::arg("token"), py::arg("application"), py::arg("timeout") = 10.0);
 }

@@ -281,7 +281,7 @@ def test_cancel_wakes_a_waiting_writer(server: Any, connect: Callable[..., Any])
 
     waiting = threading.Thread(target=wait)
     waiting.start()
-    client.cancel()
+    client.disconnect()
     waiting.join(WAIT)
     assert codes == ["cancelled"]
 

@@ -53,7 +53,9 @@ class AgentPair : public ::testing::Test {
   std::string path() const { return (directory_.path() / "agent.sock").string(); }
 
   std::unique_ptr<AgentClient> connect() const {
-    return std::make_unique<AgentClient>(path(), token_, "tests", kPatience);
+    auto client = std::make_unique<AgentClient>();
+    client->connect(path(), token_, "tests", kPatience);
+    return client;
   }
 
   std::vector<std::string> log() {

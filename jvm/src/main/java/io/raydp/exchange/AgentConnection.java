@@ -58,13 +58,22 @@ public final class AgentConnection implements AutoCloseable {
     this.cleanable = CLEANER.register(this, handle);
   }
 
+  /** A connection to the agent at {@code path} that is still to be connected. */
+  public static AgentConnection to(String path) {
+    return new AgentConnection(path, NativeExchange.create());
+  }
+
   /**
-   * Connects to the agent that listens at {@code path}.
+   * Connects and authenticates, once. {@link #cancel} interrupts it.
    *
    * @throws ExchangeException with code CONNECTION_REFUSED when nobody listens there
    */
-  public static AgentConnection open(String path, byte[] token, String application, int timeoutMillis) {
-    return new AgentConnection(path, NativeExchange.connect(path, token, application, timeoutMillis));
+  public void connect(byte[] token, String application, int timeoutMillis) {
+    this.<Void>await(
+        connection -> {
+          NativeExchange.connect(connection, path, token, application, timeoutMillis);
+          return null;
+        });
   }
 
   public String path() {

@@ -11,10 +11,14 @@ final class NativeExchange {
 
   private NativeExchange() {}
 
-  /** Connects and authenticates; the caller owns the handle until {@link #disconnect}. */
-  static native long connect(String socketPath, byte[] token, String applicationId, int timeoutMillis);
+  /** Creates a connection; the caller owns the handle until {@link #disconnect}. */
+  static native long create();
 
-  /** Wakes another thread that waits on the connection, closes the socket and unmaps every segment. */
+  /** Connects and authenticates, once. */
+  static native void connect(
+      long connection, String socketPath, byte[] token, String applicationId, int timeoutMillis);
+
+  /** Wakes another thread that connects or waits on the connection, closes the socket and unmaps every segment. */
   static native void disconnect(long connection);
 
   /** Whether the agent is known to have closed the connection or died. Does not wait. */

@@ -1,8 +1,9 @@
 package io.raydp.exchange
 
-import java.nio.file.{Files, Path, StandardWatchEventKinds}
+import java.nio.file.Path
 import java.util.concurrent.{ScheduledThreadPoolExecutor, TimeUnit}
 
+import scala.annotation.tailrec
 import scala.collection.mutable
 import scala.util.control.NonFatal
 
@@ -36,10 +37,12 @@ final class AgentConnectionPool(idleMillis: Long, maximumIdle: => Int) {
    * A connection to this node's agent that only the caller uses until it is released or discarded.
    *
    * @param exportId the export that the caller sends blocks for; only its blocks may still be in flight
+   * @param cancellation ends the wait for the connection, and the waits on it afterwards
+   * @throws ExchangeException with code CANCELLED if it was cancelled
    */
-  def acquire(address: AgentAddress, exportId: Option[Long]): AgentConnection = {
+  def acquire(address: AgentAddress, exportId: Option[Long], cancellation: Cancellation): AgentConnection = {
     val path = AgentLocator.socketHere(Path.of(address.directory)).toString
-    takeIdle(address, path, exportId).getOrElse(connect(address, path))
+    takeIdle(address, path, exportId, cancellation).getOrElse(connect(address, path, cancellation))
   }
 
   /** Takes a working connection back. The caller holds none of its segments. */
@@ -56,19 +59,23 @@ final class AgentConnectionPool(idleMillis: Long, maximumIdle: => Int) {
       ()
     }
 
-  /** Closes a connection that failed, and the idle ones to the same agent, which has probably died. */
+  /** Closes a connection that failed, and the idle ones whose agent has died as well. */
   def discard(connection: AgentConnection): Unit = {
     connection.close()
-    val stale = synchronized {
-      val (same, others) = idle.toList.partition(_.connection.path == connection.path)
+    val dead = synchronized {
+      val (gone, others) = idle.toList.partition(_.connection.isAgentGone)
       idle.clear()
       idle ++= others
-      same
+      gone
     }
-    stale.foreach(_.connection.close())
+    dead.foreach(_.connection.close())
   }
 
-  private def takeIdle(address: AgentAddress, path: String, exportId: Option[Long]): Option[AgentConnection] = {
+  private def takeIdle(
+      address: AgentAddress,
+      path: String,
+      exportId: Option[Long],
+      cancellation: Cancellation): Option[AgentConnection] = {
     val found = synchronized {
       val index = idle.lastIndexWhere { entry =>
         entry.connection.path == path && entry.address.application == address.application &&
@@ -79,6 +86,7 @@ final class AgentConnectionPool(idleMillis: Long, maximumIdle: => Int) {
     found.filter { connection =>
       val usable =
         try {
+          cancellation.beforeWait(() => connection.cancel())
           connection.drain(exportId.getOrElse(NoExport), address.timeoutMillis)
           !connection.isAgentGone
         } catch { case NonFatal(_) => false }
@@ -97,41 +105,44 @@ final class AgentConnectionPool(idleMillis: Long, maximumIdle: => Int) {
     if (stillIdle) entry.connection.close()
   }
 
-  private def connect(address: AgentAddress, path: String): AgentConnection = {
-    val deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(AgentStartMillis)
+  @tailrec
+  private def connect(
+      address: AgentAddress,
+      path: String,
+      cancellation: Cancellation,
+      deadline: Long = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(AgentStartMillis)): AgentConnection = {
+    def leftMillis: Long = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime())
 
-    def attempt(): AgentConnection =
-      try AgentConnection.open(path, address.token, address.application, address.timeoutMillis)
-      catch {
-        // A dying agent still accepts connections, and closes them.
-        case refused: ExchangeException
-            if refused.code == ExchangeErrorCode.CONNECTION_REFUSED ||
-              refused.code == ExchangeErrorCode.CONNECTION_CLOSED =>
-          val left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime())
-          if (left <= 0) {
-            throw new ExchangeException(
-              ExchangeErrorCode.CONNECTION_REFUSED,
-              "No exchange agent answers on this node. It died, or the node joined the cluster during the conversion " +
-                s"and its agent did not start in time. Convert again. Socket: $path, waited: " +
-                s"${AgentStartMillis / 1000} s, last answer: ${refused.getMessage}",
-              refused)
+    val connection = AgentConnection.to(path)
+    val refused =
+      try {
+        cancellation.beforeWait(() => connection.cancel())
+        val wait = math.min(address.timeoutMillis.toLong, math.max(leftMillis, RetryMillis)).toInt
+        connection.connect(address.token, address.application, wait)
+        None
+      } catch {
+        case NonFatal(failure) =>
+          connection.close()
+          failure match {
+            case refused: ExchangeException if Retried(refused.code) => Some(refused)
+            case other => throw other
           }
-          awaitSocket(Path.of(path), left)
-          attempt()
       }
-    attempt()
-  }
-
-  /**
-   * Waits for a new file in the socket's directory, but only briefly: the file exists before the agent listens.
-   */
-  private def awaitSocket(socket: Path, leftMillis: Long): Unit = {
-    val existing = Iterator.iterate(socket.getParent)(_.getParent).find(Files.isDirectory(_)).get
-    val watch = existing.getFileSystem.newWatchService()
-    try {
-      existing.register(watch, StandardWatchEventKinds.ENTRY_CREATE)
-      watch.poll(math.min(leftMillis, RetryMillis), TimeUnit.MILLISECONDS)
-    } finally watch.close()
+    refused match {
+      case None => connection
+      case Some(_) if leftMillis > 0 =>
+        cancellation.beforeWait(() => SocketWatch.endWaits())
+        // Only briefly: the file exists before the agent listens.
+        SocketWatch.await(Path.of(path), math.min(leftMillis, RetryMillis))
+        connect(address, path, cancellation, deadline)
+      case Some(answer) =>
+        throw new ExchangeException(
+          ExchangeErrorCode.CONNECTION_REFUSED,
+          "No exchange agent answers on this node. It died, or the node joined the cluster during the conversion " +
+            s"and its agent did not start in time. Convert again. Socket: $path, waited: " +
+            s"${AgentStartMillis / 1000} s, last answer: ${answer.getMessage}",
+          answer)
+    }
   }
 }
 
@@ -141,6 +152,10 @@ object AgentConnectionPool {
   /** How long a task waits for the agent of a node that has just joined the cluster, which may be busy. */
   private val AgentStartMillis = 120000L
   private val NoExport = -1L
+
+  /** A dying agent still accepts connections, and closes them. */
+  private val Retried = Set(ExchangeErrorCode.CONNECTION_REFUSED, ExchangeErrorCode.CONNECTION_CLOSED)
+
   private val RetryMillis = 500L
   private val IdleMillis = 30000L
 

@@ -66,8 +66,9 @@ private[exchange] final class BlockReader(read: BlockRead, ranges: Seq[RowRange]
 
   override def close(): Unit = {
     lease.foreach { held =>
-      reading.foreach(held.connection.giveBack)
-      requested.foreach(held.connection.abandonRead)
+      // Without a segment there may be no connection yet either.
+      reading.foreach(segment => held.connection.giveBack(segment))
+      requested.foreach(segment => held.connection.abandonRead(segment))
       held.release()
     }
     forgetLease()

@@ -6,7 +6,7 @@ import org.apache.spark.{TaskContext, TaskKilledException}
 
 /**
  * One task's use of a connection. Its owner ends the lease when the task completes, or before. Killing the task ends
- * its wait.
+ * every wait of the lease, including the one for the connection.
  *
  * @param exportId the export that the task sends blocks for, if any
  */
@@ -15,12 +15,20 @@ private[exchange] final class ConnectionLease(
     context: TaskContext,
     exportId: Option[Long] = None) {
   private val pool = AgentConnectionPool.shared
-  private var held = true
+  private val cancellation = new Cancellation
+  private var held: Option[AgentConnection] = None
+  private var ended = false
   private var failed = false
 
-  val connection: AgentConnection = pool.acquire(address, exportId)
+  context.addTaskInterruptListener((_, _) => cancellation.cancel())
 
-  context.addTaskInterruptListener((_, _) => cancel())
+  /** The connection. The first call waits for it. */
+  def connection: AgentConnection = held.getOrElse {
+    if (ended) throw new IllegalStateException("The lease of the connection has ended")
+    val acquired = pool.acquire(address, exportId, cancellation)
+    held = Some(acquired)
+    acquired
+  }
 
   def timeoutMillis: Int = address.timeoutMillis
 
@@ -46,15 +54,11 @@ private[exchange] final class ConnectionLease(
         else failure
     }
 
-  private def end(dispose: AgentConnection => Unit): Unit = synchronized {
-    if (held) {
-      held = false
-      dispose(connection)
-    }
-  }
-
-  // A released connection may already serve another task, which must not be cancelled.
-  private def cancel(): Unit = synchronized {
-    if (held) connection.cancel()
+  private def end(dispose: AgentConnection => Unit): Unit = {
+    // A released connection may already serve another task, which must not be cancelled.
+    ended = true
+    cancellation.forgetWait()
+    held.foreach(dispose)
+    held = None
   }
 }

@@ -20,7 +20,11 @@ private[exchange] final case class ExportTaskSpec(
 final class ExportTask private[exchange] (spec: ExportTaskSpec) {
   private val context = TaskContext.get()
   private lazy val exportId = ExportIds.ofTask(spec.request, context)
-  private lazy val lease = new ConnectionLease(spec.request.agent, context, Some(exportId))
+  private lazy val lease = {
+    val created = new ConnectionLease(spec.request.agent, context, Some(exportId))
+    context.addTaskCompletionListener[Unit](_ => created.abandon())
+    created
+  }
   private var ring: Option[SegmentRing] = None
 
   /** Takes the task's rows. */
@@ -46,9 +50,10 @@ final class ExportTask private[exchange] (spec: ExportTaskSpec) {
     writer.finish()
     val partition = ring.fold(PartitionBlocks("", Nil)) { segments =>
       val blocks = lease.guarded(segments.finish())
+      val node = AgentLocator.nodeOf(lease.connection.path)
       lease.release()
       spec.metrics(ExportTask.WaitTime) += segments.waitedNanos
-      PartitionBlocks(AgentLocator.nodeOf(lease.connection.path), blocks)
+      PartitionBlocks(node, blocks)
     }
     spec.metrics(ExportTask.Rows) += partition.blocks.map(_.rows).sum
     spec.metrics(ExportTask.Blocks) += partition.blocks.size
@@ -63,7 +68,6 @@ final class ExportTask private[exchange] (spec: ExportTaskSpec) {
     override def acquire(bytes: Long): BlockSink.Segment = lease.guarded {
       if (ring.isEmpty) {
         val blockBytes = spec.request.blockBytes
-        context.addTaskCompletionListener[Unit](_ => lease.abandon())
         ring = Some(new SegmentRing(lease.connection, exportId, blockBytes, lease.timeoutMillis))
       }
       ring.get.acquire(bytes)
