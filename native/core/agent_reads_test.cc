@@ -1,5 +1,6 @@
 // Rows that the agent sends to executors.
 
+#include <atomic>
 #include <thread>
 
 #include "core/array_layout.h"
@@ -113,6 +114,47 @@ TEST_F(AgentReads, MistakesOfTheAgentLeaveTheRequestOpen) {
   const Error failure = error_of([&] { client->await_read(kPatience); });
   EXPECT_EQ(failure.code(), ErrorCode::remote_failed);
   EXPECT_NE(std::string(failure.what()).find("the block is lost"), std::string::npos);
+}
+
+TEST_F(AgentReads, AFailureDuringACopyDoesNotLetTheReaderReuseTheSegment) {
+  constexpr std::int64_t kRows = 8 << 20;
+  const Field one = testing::make_batch({testing::make_field("number", "l")});
+  const std::vector<std::int64_t> values(kRows, -1);
+  const void* buffers[] = {nullptr, values.data()};
+  ArrowArray column = testing::array_of(kRows, 0, buffers);
+  ArrowArray* columns[] = {&column};
+  const ArrowArray large = testing::array_of(kRows, 0, std::span(buffers).first<1>(), columns);
+  auto client = connect();
+  const std::uint32_t segment = client->create_segment(kRows * sizeof(std::int64_t));
+  client->request_read({.segment = segment, .max_rows = kRows, .columns = {0}});
+  const auto wanted = next_read();
+  std::thread copying(
+      [&] { EXPECT_NO_THROW(EXPECT_EQ(wanted->reply(one, large, 0, kRows), kRows)); });
+  const std::span<const std::byte> memory = client->segment_memory(segment);
+  // Not the first bytes, which memcpy may write last.
+  while (std::atomic_ref(const_cast<std::byte&>(memory[1 << 20])).load() == std::byte{0}) {
+    std::this_thread::yield();
+  }
+  wanted->fail("too late");
+  EXPECT_EQ(client->await_read(kPatience).rows, static_cast<std::uint64_t>(kRows));
+  EXPECT_EQ(memory.back(), std::byte{0xFF});
+  copying.join();
+}
+
+TEST_F(AgentReads, ADamagedBlockIsAnAnswer) {
+  const Field text = testing::make_batch({testing::make_field("text", "u")});
+  const std::vector<std::int32_t> offsets{0, 6, 2, 6};
+  const void* buffers[] = {nullptr, offsets.data(), "abcdef"};
+  ArrowArray column = testing::array_of(3, 0, buffers);
+  ArrowArray* columns[] = {&column};
+  const ArrowArray damaged = testing::array_of(3, 0, std::span(buffers).first<1>(), columns);
+  auto client = connect();
+  client->request_read({.segment = client->create_segment(4096), .max_rows = 3, .columns = {0}});
+  const auto wanted = next_read();
+  EXPECT_EQ(error_of([&] { wanted->reply(text, damaged, 0, 3); }).code(),
+            ErrorCode::invalid_argument);
+  EXPECT_NE(std::string(error_of([&] { client->await_read(kPatience); }).what()).find("damaged"),
+            std::string::npos);
 }
 
 TEST_F(AgentReads, AFailedReadLeavesItsSegmentUsable) {

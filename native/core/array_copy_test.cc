@@ -12,6 +12,7 @@
 namespace raydp {
 namespace {
 
+using testing::array_of;
 using testing::make_batch;
 using testing::make_field;
 using testing::Random;
@@ -25,18 +26,6 @@ std::shared_ptr<Mapping> segment_of(std::int64_t bytes) {
   auto mapping = Mapping::map(create_segment_file(size), size, memory);
   std::memset(mapping->bytes().data(), 0xA5, size);
   return mapping;
-}
-
-ArrowArray array_of(std::int64_t length, std::int64_t null_count, std::span<const void*> buffers,
-                    std::span<ArrowArray*> children = {}) {
-  ArrowArray array{};
-  array.length = length;
-  array.null_count = null_count;
-  array.n_buffers = std::ssize(buffers);
-  array.buffers = buffers.data();
-  array.n_children = std::ssize(children);
-  array.children = children.data();
-  return array;
 }
 
 // Copies, checks like a peer, exports, and compares value by value.

@@ -44,21 +44,28 @@ std::int64_t ReadRequest::reply(const Field& schema, const ArrowArray& batch, st
                                                  std::to_string(schema.children.size()) + ", not " +
                                                  std::to_string(read_.columns.size()));
   }
-  // Also keeps the copy below out of a segment that the reader may already reuse.
-  if (answer_->answered()) {
-    throw Error(ErrorCode::invalid_argument, "the read request was already answered");
-  }
   const Selection selected(schema, batch, read_.selection);
-  const Message answer = answer_with(selected.schema(), selected.array(), from, total_rows);
-  const auto delivery = answer_->send(answer);
-  if (delivery == PendingAnswer::Delivery::peer_gone) {
-    throw Error(ErrorCode::connection_closed, "the executor that asked for these rows is gone");
-  }
-  if (delivery == PendingAnswer::Delivery::answered_before) {
+  // From here on, nobody else answers: the reader may reuse the segment as soon as it has an
+  // answer.
+  if (!answer_->claim()) {
     throw Error(ErrorCode::invalid_argument, "the read request was already answered");
+  }
+  const Message answer = copy_claimed(selected, from, total_rows);
+  if (answer_->send_claimed(answer) == PendingAnswer::Delivery::peer_gone) {
+    throw Error(ErrorCode::connection_closed, "the executor that asked for these rows is gone");
   }
   const auto* ready = std::get_if<Ready>(&answer);
   return ready == nullptr ? 0 : static_cast<std::int64_t>(ready->rows);
+}
+
+Message ReadRequest::copy_claimed(const Selection& selected, std::int64_t from,
+                                  std::uint64_t total_rows) {
+  try {
+    return answer_with(selected.schema(), selected.array(), from, total_rows);
+  } catch (const std::exception& problem) {
+    answer_->fail_claimed(ErrorCode::remote_failed, problem.what());
+    throw;
+  }
 }
 
 void ReadRequest::fail(std::string_view reason) noexcept {

@@ -13,6 +13,7 @@
 #include "core/arrow_schema.h"
 #include "core/deadline.h"
 #include "core/message.h"
+#include "core/selection.h"
 #include "core/server_connection.h"
 
 namespace raydp {
@@ -32,16 +33,18 @@ class ReadRequest {
   /// means that not even one fits and that the reader was asked for a larger segment. `batch` still
   /// belongs to the caller. Throws `invalid_argument` if the batch has other types than the
   /// canonical ones, does not fit the selection, ends before `from`, or if an answer was already
-  /// sent; `connection_closed` if the reader is gone.
+  /// sent; `connection_closed` if the reader is gone. If copying fails, because the batch is
+  /// damaged, the reader gets that as its answer.
   std::int64_t reply(const Field& schema, const ArrowArray& batch, std::int64_t from,
                      std::uint64_t total_rows);
 
-  /// Fails the request. Does nothing after another answer.
+  /// Fails the request. Does nothing after another answer, or while `reply` copies.
   void fail(std::string_view reason) noexcept;
 
  private:
   friend class ReadQueue;
 
+  Message copy_claimed(const Selection& selected, std::int64_t from, std::uint64_t total_rows);
   Message answer_with(const Field& schema, const ArrowArray& batch, std::int64_t from,
                       std::uint64_t total_rows);
 

@@ -41,7 +41,10 @@ PendingAnswer::~PendingAnswer() {
 }
 
 PendingAnswer::Delivery PendingAnswer::send(const Message& message) noexcept {
-  if (answered_.exchange(true)) return Delivery::answered_before;
+  return claim() ? send_claimed(message) : Delivery::answered_before;
+}
+
+PendingAnswer::Delivery PendingAnswer::send_claimed(const Message& message) noexcept {
   // Cleared before the answer is sent: the peer may reuse the segment as soon as it has the answer.
   segment_->busy = false;
   if (segment_->dropped) return Delivery::peer_gone;
@@ -53,8 +56,12 @@ void PendingAnswer::announce(const Message& message) noexcept {
 }
 
 PendingAnswer::Delivery PendingAnswer::fail(ErrorCode code, std::string_view reason) noexcept {
-  if (answered_) return Delivery::answered_before;
-  return send(failure(segment_->id, code, reason));
+  return claim() ? fail_claimed(code, reason) : Delivery::answered_before;
+}
+
+PendingAnswer::Delivery PendingAnswer::fail_claimed(ErrorCode code,
+                                                    std::string_view reason) noexcept {
+  return send_claimed(failure(segment_->id, code, reason));
 }
 
 void PendingAnswer::refuse(const Error& violation) noexcept {

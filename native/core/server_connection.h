@@ -42,9 +42,15 @@ class PendingAnswer {
   PendingAnswer& operator=(const PendingAnswer&) = delete;
   ~PendingAnswer();
 
-  /// Sends `message` unless an answer was already sent.
+  /// Sends `message` unless an answer was already sent or claimed.
   Delivery send(const Message& message) noexcept;
   Delivery fail(ErrorCode code, std::string_view reason) noexcept;
+
+  /// Takes the right to answer, for work in the segment that must end before the peer may reuse it.
+  /// False if an answer was sent or claimed before. Whoever got it calls one of the two below.
+  bool claim() noexcept { return !answered_.exchange(true); }
+  Delivery send_claimed(const Message& message) noexcept;
+  Delivery fail_claimed(ErrorCode code, std::string_view reason) noexcept;
 
   /// Sends a message that precedes the answer.
   void announce(const Message& message) noexcept;

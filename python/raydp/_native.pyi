@@ -148,8 +148,11 @@ class ReadRequest:
 
         Raises:
             ExchangeError: ``invalid_argument`` (a type that is not canonical, other columns, a row outside
-                the batch, or a second answer), ``connection_closed`` (the executor is gone).
+                the batch, a damaged column, or a second answer), ``connection_closed`` (the executor is gone).
         """
 
     def fail(self, message: str) -> None:
-        """Fail the executor's task with ``message``. Does nothing after another answer."""
+        """Fail the executor's task with ``message``.
+
+        Does nothing after another answer, or while :meth:`reply` copies.
+        """

@@ -161,6 +161,18 @@ SampleArray::SampleArray(const Field& field, std::int64_t length, Random& random
             .private_data = nullptr};
 }
 
+ArrowArray array_of(std::int64_t length, std::int64_t null_count, std::span<const void*> buffers,
+                    std::span<ArrowArray*> children) {
+  ArrowArray array{};
+  array.length = length;
+  array.null_count = null_count;
+  array.n_buffers = std::ssize(buffers);
+  array.buffers = buffers.data();
+  array.n_children = std::ssize(children);
+  array.children = children.data();
+  return array;
+}
+
 std::string render(const Field& field, const ArrowArray& array, std::int64_t row) {
   const std::int64_t at = array.offset + row;
   if (field.layout == Layout::null) return "null";

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,10 @@ class SampleArray {
   std::vector<ArrowArray*> child_pointers_;
   ArrowArray array_{};
 };
+
+/// An array over the caller's buffers and children; nothing is released.
+ArrowArray array_of(std::int64_t length, std::int64_t null_count, std::span<const void*> buffers,
+                    std::span<ArrowArray*> children = {});
 
 /// The value of one row, bit by bit, derived only from Arrow's definition.
 std::string render(const Field& field, const ArrowArray& array, std::int64_t row);
