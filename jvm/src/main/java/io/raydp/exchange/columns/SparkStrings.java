@@ -8,7 +8,7 @@ import java.lang.invoke.VarHandle;
 import java.lang.reflect.Field;
 import java.lang.reflect.Modifier;
 import java.util.Arrays;
-import java.util.Set;
+import java.util.Map;
 import java.util.stream.Collectors;
 import org.apache.spark.unsafe.types.UTF8String;
 
@@ -17,18 +17,22 @@ import org.apache.spark.unsafe.types.UTF8String;
  *
  * <p>Since Spark 4.0, the constructor writes four volatile fields, each with a memory barrier, which takes longer than
  * everything else for a short string. Here, plain writes set the same values: no other thread has the object yet. A
- * constructor without barriers would replace this. If the class has other fields than those known here, the constructor
- * is used.
+ * constructor without barriers would replace this. If the class has other fields than those known here, or fields of
+ * other types, the constructor is used.
  */
 public final class SparkStrings {
-  private static final Set<String> FIELDS =
-      Set.of("base", "offset", "numBytes", "numChars", "isValid", "numBytesValid", "isFullAscii");
-  private static final boolean IS_KNOWN =
-      Arrays.stream(UTF8String.class.getDeclaredFields())
-          .filter(field -> !Modifier.isStatic(field.getModifiers()))
-          .map(Field::getName)
-          .collect(Collectors.toSet())
-          .equals(FIELDS);
+  /** The fields that are set here, with their types. Two are enums that only Spark can name. */
+  private static final Map<String, Class<?>> FIELDS =
+      Map.of(
+          "base", Object.class,
+          "offset", long.class,
+          "numBytes", int.class,
+          "numChars", int.class,
+          "isValid", Enum.class,
+          "numBytesValid", int.class,
+          "isFullAscii", Enum.class);
+
+  private static final boolean IS_KNOWN = hasKnownFields(UTF8String.class);
 
   private static final MethodHandle ALLOCATE = IS_KNOWN ? allocation() : null;
   private static final VarHandle OFFSET = field("offset");
@@ -45,6 +49,20 @@ public final class SparkStrings {
   private static final Object NO_ASCII = IS_KNOWN ? ASCII.get(NEW) : null;
 
   private SparkStrings() {}
+
+  /** Whether a class has exactly the instance fields that are set here, with their types. */
+  static boolean hasKnownFields(Class<?> strings) {
+    Map<String, Class<?>> found =
+        Arrays.stream(strings.getDeclaredFields())
+            .filter(field -> !Modifier.isStatic(field.getModifiers()))
+            .collect(Collectors.toMap(Field::getName, SparkStrings::kindOf));
+    return found.equals(FIELDS);
+  }
+
+  /** The type of a field, or {@code Enum} for any enum. */
+  private static Class<?> kindOf(Field field) {
+    return field.getType().isEnum() ? Enum.class : field.getType();
+  }
 
   /** Returns the string over {@code bytes} bytes at an address. It is valid as long as that memory. */
   public static UTF8String at(long address, int bytes) {
