@@ -203,6 +203,7 @@ class ExchangeAgent:
     @ray.method(concurrency_group="control")
     def abort(self, export_id: int, reason: str) -> None:
         """End the stream of an export now, and send its tasks the reason; an unknown id is no error."""
+        self._begun.discard(export_id)
         self._tensors.pop(export_id, None)
         self._stored.pop(export_id, None)
         self._require_open().server.abort_export(export_id, reason)

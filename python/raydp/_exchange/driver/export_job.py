@@ -134,6 +134,9 @@ class ExportJob:
         self._plan = plan
         self._export_id = export_id
         self._streams: list[AgentStream] = []
+        # Agents join in threads of the directory, also while this export ends.
+        self._joining = threading.Lock()
+        self._ending = threading.Event()
         self._lost: list[Agent] = []
         self._reports: queue.SimpleQueue[_JobDone | _Failed | _BlockStored] = queue.SimpleQueue()
         self._liveness = LivenessChecks(
@@ -178,12 +181,26 @@ class ExportJob:
         return agent not in self._lost and any(stream.agent is agent for stream in self._streams)
 
     def agent_joined(self, agent: Agent) -> None:
-        """Let an agent accept blocks of this export, and drain its stream."""
+        """Let an agent accept blocks of this export, and drain its stream, unless the export ends."""
+        if self._ending.is_set():
+            return
         tables = self._plan.form.tensor_converter()
         ray.get(
             agent.handle.begin.remote(self._export_id, self._plan.form.canonical, tables),
             timeout=self._context.waits.control,
         )
+        with self._joining:
+            if not self._ending.is_set():
+                self._drain(agent)
+                return
+        agent.handle.abort.remote(self._export_id, "The conversion has ended")
+
+    def agent_lost(self, agent: Agent) -> None:
+        """Fail: the agent may have held blocks of this export that it had not stored yet."""
+        self._lost.append(agent)
+        self._report_failure(agent_died(agent))
+
+    def _drain(self, agent: Agent) -> None:
         call = agent.handle.stream.options(max_task_retries=-1 if self._plan.keep_lineage else 0)
         stream = AgentStream(
             agent,
@@ -195,10 +212,12 @@ class ExportJob:
         self._streams.append(stream)
         stream.start(f"raydp-export-{self._export_id}-{agent.key}")
 
-    def agent_lost(self, agent: Agent) -> None:
-        """Fail: the agent may have held blocks of this export that it had not stored yet."""
-        self._lost.append(agent)
-        self._report_failure(agent_died(agent))
+    def _expect_ends(self) -> None:
+        """From now on, no stream is added, and the end of a stream is no failure."""
+        with self._joining:
+            self._ending.set()
+        for stream in self._streams:
+            stream.expect_end()
 
     def _living_agents(self) -> list[Agent]:
         return [stream.agent for stream in self._streams if stream.agent not in self._lost]
@@ -241,8 +260,7 @@ class ExportJob:
     def _end_streams(self) -> None:
         """Wait until the agents have stored the blocks that they received."""
         waits = self._context.waits
-        for stream in self._streams:
-            stream.expect_end()
+        self._expect_ends()
         calls = [stream.agent.handle.finish.remote(self._export_id) for stream in self._streams]
         for stream, call in zip(self._streams, calls, strict=True):
             try:
@@ -276,8 +294,7 @@ class ExportJob:
 
     def _cancel(self, error: BaseException) -> None:
         """Cancel the job, end the streams and drop the blocks; within bounds, and without an error of its own."""
-        for stream in self._streams:
-            stream.expect_end()
+        self._expect_ends()
         reason = f"The conversion was cancelled: {type(error).__name__}"
         # In a thread, because the JVM may hang.
         canceller = threading.Thread(target=self._cancel_spark_job, name="raydp-cancel", daemon=True)
