@@ -16,7 +16,7 @@ import pytest
 
 import raydp
 from raydp._doctor import Level, examine, machine, preflight
-from raydp.errors import ClusterError, MissingRequirementError
+from raydp.errors import ClusterError, InvalidArgumentError, MissingRequirementError
 from support import programs
 
 if TYPE_CHECKING:
@@ -187,3 +187,16 @@ def test_init_spark_looks_before_ray_starts(package: Path) -> None:
     assert outcome.code == 0, outcome.everything
     assert "refused: raydp's jar is missing" in outcome.output
     assert outcome.output.strip().endswith("False"), outcome.everything
+
+
+def test_local_folders_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(InvalidArgumentError, match=r"spark\.local\.dir: .*/proc/none.*Not a directory"):
+        preflight({"spark.local.dir": f"/proc/none,{file}/below"})
+    warning = machine.check_local_folders({"spark.local.dir": f"/proc/none,{tmp_path}/new/folder"})
+    assert not isinstance(warning, str) and "/proc/none" in warning.text and "new" not in warning.text
+    assert not (tmp_path / "new").exists()
+    monkeypatch.setenv("SPARK_LOCAL_DIRS", f"{file}/below")
+    with pytest.raises(InvalidArgumentError, match="SPARK_LOCAL_DIRS"):
+        preflight({"spark.local.dir": str(tmp_path)})

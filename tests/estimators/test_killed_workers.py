@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -65,6 +66,29 @@ def test_a_fit_and_after_its_retries_the_next_one_resume_from_the_checkpoint(
     course = [metrics["evaluate-rmse"] for metrics in result.history]
     assert len(course) == 9
     assert course == sorted(course, reverse=True)
+
+
+def test_ctrl_c_ends_the_fit_and_the_next_one_works(ray_cluster: Any, rows: pd.DataFrame, tmp_path: Path) -> None:
+    class Waiting(xgboost.callback.TrainingCallback):
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002
+            step_done(tmp_path, model.num_boosted_rounds(), kill_at=())
+            return not eventually((tmp_path / "go on").exists, within=100)
+
+    def press() -> None:
+        if eventually((tmp_path / "steps").exists, within=60):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    handler = signal.getsignal(signal.SIGINT)
+    estimator = checkpointed(tmp_path / "checkpoints", 3, Waiting())
+    pressing = threading.Thread(target=press)
+    pressing.start()
+    with pytest.raises(KeyboardInterrupt):
+        estimator.fit(rows, max_retries=3)
+    pressing.join()
+    assert signal.getsignal(signal.SIGINT) is handler
+    (tmp_path / "go on").touch()
+    assert len(estimator.fit(rows).history) == 3
+    assert steps_done(tmp_path) == [1, 1, 2, 3]
 
 
 def test_a_mistake_in_a_callback_ends_the_fit_at_once(ray_cluster: Any, rows: pd.DataFrame, tmp_path: Path) -> None:

@@ -29,11 +29,11 @@ def test_the_same_arguments_give_the_same_session() -> None:
     assert "again: 7 again 200" in lines
 
 
-def test_a_stopped_session_is_not_returned_while_another_one_runs() -> None:
-    outcome = programs.run("lifecycle/a_session_of_a_builder")
+def test_forked_children_and_other_sessions() -> None:
+    outcome = programs.run("lifecycle/forked_children_and_other_sessions")
     assert outcome.code == 0, outcome.everything
-    other, refused = outcome.output.strip().splitlines()
-    assert other == "other: 3", outcome.everything
+    child, parent, other, refused = outcome.output.strip().splitlines()
+    assert (child, parent, other) == ("child: 3", "parent: 10 10", "other: 3"), outcome.everything
     assert refused.startswith("refused: A Spark session that was not started by raydp.init_spark"), outcome.everything
     assert "Traceback" not in outcome.errors, outcome.everything
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from types import SimpleNamespace
 from typing import Any
@@ -24,15 +25,18 @@ class World:
         self.closed: Counter[str] = Counter()
         self.fails_at: str | None = None
         self.has_context = False
+        self.exit_code: int | None = None
+        self.has_ray = True
         self.lifecycle = Lifecycle()
         for module in (start, end, driver_jvm):
             monkeypatch.setattr(module, "lifecycle", self.lifecycle)
         monkeypatch.setattr("raydp._application.application.lifecycle", self.lifecycle)
         monkeypatch.setattr("raydp._application.application.is_context_active", lambda: self.has_context)
+        monkeypatch.setattr("ray.is_initialized", lambda: self.has_ray)
         monkeypatch.setattr(end._spark_internals, "is_context_active", lambda: self.has_context)
         monkeypatch.setattr(end._spark_internals, "stop_active_context", self.stop_context)
         monkeypatch.setattr(driver_jvm, "reusable_jvm", lambda: None)
-        monkeypatch.setattr(driver_jvm, "launch_gateway_process", lambda *_: self.step("launch") or SimpleNamespace())
+        monkeypatch.setattr(driver_jvm, "launch_gateway_process", self.launch)
         monkeypatch.setattr(driver_jvm._spark_internals, "adopt_gateway", lambda _: self.step("adopt") or "jvm")
         monkeypatch.setattr(driver_jvm, "end_process", lambda _: self.closed.update(["JVM"]))
         monkeypatch.setattr(start, "find_java", lambda: "java")
@@ -53,7 +57,11 @@ class World:
 
     def complete(self, *_: Any) -> tuple[RayCluster, dict[str, str]]:
         self.step("join")
-        return RayCluster("h:1", "n", "h", "/s"), dict(SETTINGS)
+        return RayCluster("127.0.0.1:1", "n", "127.0.0.1", "/s"), dict(SETTINGS)
+
+    def launch(self, *_: Any) -> Any:
+        self.step("launch")
+        return SimpleNamespace(process=SimpleNamespace(poll=lambda: self.exit_code, wait=lambda _: self.exit_code))
 
     def stop_context(self) -> None:
         self.has_context = False
@@ -154,3 +162,55 @@ def test_a_second_start_during_a_start_is_refused_and_harms_nothing(world: World
         start.prepare("ray", {})
     assert world.lifecycle.state is State.STARTING and not world.closed
     start.started()
+
+
+def test_a_dead_application_is_ended_before_the_next_start(world: World) -> None:
+    world.run()
+    end.end_if_dead()
+    assert world.lifecycle.state is State.RUNNING
+    world.exit_code = -9
+    with pytest.raises(SessionError, match="exit code -9"):
+        current_application()
+    end.end_if_dead()
+    assert world.closed == {"JVM": 1, **PARTS} and world.lifecycle.state is State.IDLE
+    world.exit_code = None
+    world.run()
+    world.has_ray = False
+    with pytest.raises(SessionError, match="left the Ray cluster"):
+        current_application()
+    end.end_if_dead()
+    assert world.lifecycle.state is State.IDLE
+
+
+def test_a_jvm_that_ends_during_the_start_is_reported(world: World) -> None:
+    start.prepare("ray", {})
+    world.exit_code = 51
+    explained = end.failed_to_start(ConnectionRefusedError())
+    assert isinstance(explained, SessionError) and "Exit code: 51" in str(explained)
+    assert world.closed == {"JVM": 1, **PARTS}
+
+
+def test_a_part_that_cannot_be_closed_does_not_stop_the_others(world: World) -> None:
+    world.run()
+    application = world.lifecycle.application
+    assert application is not None
+
+    def fail() -> None:
+        raise ConnectionRefusedError
+
+    application.nodes.close = fail  # type: ignore[method-assign]
+    end.stop(keep_data=False)
+    assert world.closed == {"MetricsExport": 1, "reservation": 1} and world.lifecycle.state is State.IDLE
+
+
+def test_the_interrupt_comes_after_the_end(world: World) -> None:
+    world.run()
+
+    def stop() -> None:
+        with end.stopping():
+            signal.raise_signal(signal.SIGINT)
+            world.has_context = False
+
+    with pytest.raises(KeyboardInterrupt):
+        stop()
+    assert world.closed == PARTS and world.lifecycle.state is State.IDLE

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ray
 
 from raydp._application import current_application
+from raydp._application.lifecycle import lifecycle
 from raydp._exchange.driver.export_job import ExportJob
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import subprocess
 
     from raydp._exchange.driver.directory import Agent
 
 __all__ = [
     "agent_counters",
     "agents",
+    "driver_process",
+    "executor_processes",
     "exports_in_progress",
     "held_datasets",
     "kill_agents",
     "lineages",
     "open_blocks",
     "registered_datasets",
+    "session_directory",
     "socket_folder",
+    "state",
 ]
 
 
@@ -71,3 +77,24 @@ def lineages() -> int:
 def socket_folder() -> Path:
     """Return the folder of the exchange agents' sockets."""
     return current_application().exchange.directory.folder
+
+
+def state() -> str:
+    """Return the state of this process's application."""
+    return str(lifecycle.state)
+
+
+def driver_process() -> subprocess.Popen[bytes] | None:
+    """Return the process of the driver JVM that was started here; ``None`` if there is none."""
+    process = lifecycle.process
+    return None if process is None else process.process
+
+
+def executor_processes() -> list[int]:
+    """Return the process ids of the registered executors."""
+    return [one.pid for one in current_application().status().registered if one.pid is not None]
+
+
+def session_directory() -> Path:
+    """Return the folder of the Ray session."""
+    return Path(current_application().cluster.session_directory)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import ray
+from py4j.protocol import Py4JError
+from ray.exceptions import RayError
+
 from raydp._application.entry_points import EntryPoints, RegisteredNodes
 from raydp._application.lifecycle import lifecycle
 from raydp._spark.internals import is_context_active
-from raydp.errors import SessionError
+from raydp.errors import RaydpError, SessionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +31,11 @@ if TYPE_CHECKING:
     from raydp._machine.java import Java
     from raydp._ray.cluster import RayCluster
 
-__all__ = ["Application", "current_application"]
+__all__ = ["Application", "current_application", "find_death"]
+
+_logger = logging.getLogger(__name__)
+_CLOSE_SECONDS = 20.0
+_CLOSE_WITHOUT_CLUSTER_SECONDS = 3.0
 
 
 @dataclass
@@ -89,25 +98,61 @@ class Application:
             lifecycle.keep_until_exit(self._exchange.leases.references())
 
     def close(self) -> None:
-        """Close what this process holds for the application. Blocks of Datasets stay."""
-        self.progress.close()
-        self.nodes.close()
-        self.metrics.close()
+        """Close what this process holds for the application. Blocks of Datasets stay.
+
+        Bounded, and without an error: the JVM or Ray may have ended before. The parts are closed in a thread, because
+        Ray does not bound its calls to a cluster that is gone.
+        """
+        closing = threading.Thread(target=self._close_parts, name="raydp-close", daemon=True)
+        closing.start()
+        limit = _CLOSE_SECONDS if self.cluster.answers() else _CLOSE_WITHOUT_CLUSTER_SECONDS
+        closing.join(limit)
+        if closing.is_alive():
+            _logger.warning(
+                "What this process held for %s was not closed within %.0f s; is Ray overloaded, or gone? Ray frees it "
+                "when this process disconnects",
+                self.application_id,
+                limit,
+            )
+
+    def _close_parts(self) -> None:
         with self._exchange_lock:
             exchange, self._exchange = self._exchange, None
+        parts = [self.progress.close, self.nodes.close, self.metrics.close]
         if exchange is not None:
-            exchange.close()
+            parts.append(exchange.close)
         if self.reservation is not None:
-            self.reservation.release()
+            parts.append(self.reservation.release)
+        for close in parts:
+            try:
+                close()
+            except (RaydpError, RayError, Py4JError, OSError) as error:
+                _logger.info("A part of %s had ended before: %s", self.application_id, error)
+            except Exception:
+                _logger.exception("A part of %s could not be closed", self.application_id)
+
+
+def find_death() -> str | None:
+    """Return what the application cannot live without and has ended, for a message; ``None`` if nothing has."""
+    process = lifecycle.process
+    code = None if process is None else process.process.poll()
+    if code is not None:
+        return f"the driver's JVM has ended, with exit code {code}"
+    return None if ray.is_initialized() else "this process has left the Ray cluster"
 
 
 def current_application() -> Application:
     """Return the running application.
 
     Raises:
-        SessionError: No application runs: it was never started, or it was stopped.
+        SessionError: No application runs: it was never started, it was stopped, or its JVM or Ray has ended.
     """
     application = lifecycle.application
+    if application is not None and (reason := find_death()) is not None:
+        raise SessionError(
+            f"The Spark session on Ray cannot be used any more: {reason}. Start another one with "
+            f"raydp.init_spark(...). Application: {application.application_id}"
+        )
     if application is None or not is_context_active():
         raise SessionError(
             "There is no running Spark session on Ray: it was stopped or never started. Call raydp.init_spark(...), "

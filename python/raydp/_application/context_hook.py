@@ -5,22 +5,20 @@ Separate from the application itself, which it imports on demand, because ``impo
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
-from raydp._spark.internals import install_context_hook
+from raydp._spark.internals import ContextHook, install_context_hook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from pyspark import SparkContext
+    from contextlib import AbstractContextManager
 
 __all__ = ["install", "is_raydp_master"]
 
 
 def install() -> None:
     """Make ``SparkContext`` accept our master URLs; idempotent."""
-    install_context_hook(_before, _started, _failed, _stopped, _submitted)
+    install_context_hook(ContextHook(_before, _started, _failed, _stopping, _submitted))
 
 
 def is_raydp_master(url: str) -> bool:
@@ -54,8 +52,7 @@ def _submitted() -> Mapping[str, str]:
     return submitted.settings
 
 
-def _stopped(context: SparkContext) -> None:
-    del context  # one context per process: the running application is its own
-    end = sys.modules.get("raydp._application.end")
-    if end is not None:  # else no application was ever started here
-        end.context_stopped()
+def _stopping() -> AbstractContextManager[None]:
+    from raydp._application import end
+
+    return end.stopping()

@@ -7,6 +7,8 @@ import logging
 import subprocess
 from typing import TYPE_CHECKING
 
+from py4j.protocol import Py4JNetworkError
+
 from raydp._application.entry_points import ENTRY_CLASS
 from raydp._application.lifecycle import lifecycle
 from raydp._spark import internals as _spark_internals
@@ -15,16 +17,18 @@ from raydp.errors import SessionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from py4j.java_gateway import JVMView
 
     from raydp._machine.java import Java
     from raydp._spark.gateway import GatewayProcess
 
-__all__ = ["end_process", "launch", "reusable_jvm"]
+__all__ = ["end_process", "exit_code", "launch", "reusable_jvm"]
 
 _logger = logging.getLogger(__name__)
-_END_TIMEOUT_SECONDS = 20.0
+_END_TIMEOUT_SECONDS = 8.0
+_DEATH_SECONDS = 1.0
 
 
 def reusable_jvm() -> JVMView | None:
@@ -44,15 +48,24 @@ def reusable_jvm() -> JVMView | None:
     return jvm
 
 
-def launch(java: Java, settings: Mapping[str, str]) -> JVMView:
+def launch(java: Java, settings: Mapping[str, str], log_folder: Path) -> JVMView:
     """Launch the driver JVM, and make PySpark use it. It belongs to the lifecycle from then on."""
-    process = launch_gateway_process(java, settings)
+    process = launch_gateway_process(java, settings, log_folder)
     lifecycle.own_process(process)
     return _spark_internals.adopt_gateway(process)
 
 
+def exit_code(gateway: GatewayProcess | None, error: BaseException) -> int | None:
+    """Return the exit code of a driver JVM if its end may have caused an error, else ``None``."""
+    if gateway is None or not isinstance(error, (Py4JNetworkError, OSError)):
+        return None
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return gateway.process.wait(_DEATH_SECONDS)
+    return None
+
+
 def end_process(gateway: GatewayProcess) -> None:
-    """End a driver JVM that was launched here, within 20 s, and make PySpark forget it."""
+    """End a driver JVM that was launched here, within 8 s, and make PySpark forget it."""
     _spark_internals.forget_gateway()
     process = gateway.process
     if process.stdin is not None:

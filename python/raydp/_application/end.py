@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import logging
+import os
 from typing import TYPE_CHECKING
 
 from raydp._application import driver_jvm, startup_failures
+from raydp._application.application import find_death
 from raydp._application.class_archives import archive_classes
 from raydp._application.lifecycle import Event, lifecycle
+from raydp._application.stuck_jvm import killed_if_stuck
+from raydp._machine.interrupts import interrupts_deferred
+from raydp._ray import internals as _ray_internals
 from raydp._spark import internals as _spark_internals
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from raydp._application.lifecycle import Ending
 
-__all__ = ["context_stopped", "end_at_exit", "end_jvm", "failed_to_start", "stop"]
+__all__ = ["context_stopped", "end_at_exit", "end_if_dead", "end_jvm", "failed_to_start", "stop", "stopping"]
+
+_logger = logging.getLogger(__name__)
 
 
 def stop(*, keep_data: bool) -> None:
-    """Stop the running application, if there is one.
+    """Stop the running application, if there is one. No error if its JVM or Ray has ended.
 
     Args:
         keep_data: Keep the blocks that only DataFrames hold until this process ends.
@@ -28,6 +39,20 @@ def stop(*, keep_data: bool) -> None:
     if keep_data:
         application.keep_data()
     _spark_internals.stop_active_context()
+
+
+@contextlib.contextmanager
+def stopping() -> Iterator[None]:
+    """Stop a ``SparkContext`` in the body of a ``with``, within bounds; then close its application."""
+    with interrupts_deferred(), _ray_internals.without_starting_ray():
+        try:
+            with killed_if_stuck(lifecycle.process, lifecycle.application):
+                yield
+        finally:
+            context_stopped()
+            process = lifecycle.process
+            if process is not None and process.process.poll() is not None:
+                end_jvm()  # the next session needs another one
 
 
 def context_stopped() -> None:
@@ -42,15 +67,25 @@ def end_jvm() -> None:
     process = lifecycle.take_process()
     if process is None:
         return
-    try:
-        with lifecycle.ending(Event.JVM_END) as ending:
-            _close(ending)
-    finally:
-        driver_jvm.end_process(process)
+    with interrupts_deferred(), _ray_internals.without_starting_ray():
+        try:
+            with lifecycle.ending(Event.JVM_END) as ending:
+                _close(ending)
+        finally:
+            driver_jvm.end_process(process)
+
+
+def end_if_dead() -> None:
+    """End an application whose JVM was killed, or whose Ray is gone, so that another one can start."""
+    if lifecycle.application is None or (reason := find_death()) is None:
+        return
+    _logger.warning("The last Spark session on Ray was not stopped, and is no longer usable: %s", reason)
+    stop(keep_data=False)
+    end_jvm()
 
 
 def end_at_exit() -> None:
-    """End the application because this process exits."""
+    """End the application because this process exits. A forked child has none: it forgets its parent's."""
     try:
         stop(keep_data=False)
     finally:
@@ -59,20 +94,36 @@ def end_at_exit() -> None:
 
 def failed_to_start(error: BaseException) -> BaseException:
     """Close everything after a failed start, and return the error that explains it."""
-    try:
-        with lifecycle.ending(Event.FAIL) as ending:
-            application = None if ending is None else ending.application
-            try:
-                return startup_failures.explain_start(
-                    error,
-                    None if application is None else application.cluster,
-                    0.0 if application is None else application.started_at,
-                    "" if application is None else application.nodes.report(),
-                )
-            finally:
-                _close(ending)
-    finally:
-        end_jvm()
+    with interrupts_deferred(), _ray_internals.without_starting_ray():
+        try:
+            with lifecycle.ending(Event.FAIL) as ending:
+                application = None if ending is None else ending.application
+                try:
+                    return startup_failures.explain_start(
+                        error,
+                        None if application is None else application.cluster,
+                        0.0 if application is None else application.started_at,
+                        "" if application is None else application.nodes.report(),
+                        driver_jvm.exit_code(lifecycle.process, error),
+                    )
+                finally:
+                    _close(ending)
+        finally:
+            end_jvm()
+
+
+def _end_before_ray() -> None:
+    """End the application because the program calls ``ray.shutdown()``."""
+    if lifecycle.application is not None:
+        _logger.info("Spark is stopped, because this process leaves the Ray cluster")
+    end_at_exit()
+
+
+def _forget_parent() -> None:
+    """Forget the application in a forked child: its parent still uses it, and the connections to its JVM and to Ray."""
+    lifecycle.forget()
+    _spark_internals.abandon_gateway()
+    _ray_internals.abandon_cluster()
 
 
 def _close(ending: Ending | None) -> None:
@@ -84,3 +135,6 @@ def _close(ending: Ending | None) -> None:
 
 
 atexit.register(end_at_exit)
+_ray_internals.call_before_shutdown(_end_before_ray)
+_ray_internals.limit_automatic_start()
+os.register_at_fork(after_in_child=_forget_parent)

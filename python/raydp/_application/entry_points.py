@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import TYPE_CHECKING, Any
 
 from raydp._application.status import ApplicationStatus
+from raydp._spark.java_errors import translated_errors
+from raydp.errors import SessionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,10 +21,13 @@ ENTRY_CLASS = "io.raydp.lifecycle.RayApplication"
 """A class that only a JVM with raydp's jar has."""
 
 
+_answers = functools.partial(translated_errors, lambda _: None, no_answer=SessionError)
+
+
 class EntryPoints:
     """Static methods of ``io.raydp.lifecycle.RayApplication`` and what belongs to them; safe for any thread.
 
-    Every method raises ``py4j.protocol.Py4JError`` when the JVM is gone.
+    Every method raises ``SessionError`` when the JVM does not answer, except those that start an application.
 
     Args:
         jvm: The driver JVM.
@@ -54,15 +60,18 @@ class EntryPoints:
 
     def status(self) -> ApplicationStatus:
         """Return the status of the application, or of the last one if it has ended."""
-        return ApplicationStatus.parse(self._application.statusJson())
+        with _answers():
+            return ApplicationStatus.parse(self._application.statusJson())
 
     def await_change(self, sequence: int, timeout_seconds: float) -> ApplicationStatus:
         """Return the status once its sequence number is no longer ``sequence``, or after the timeout."""
-        return ApplicationStatus.parse(self._application.awaitChange(sequence, int(1000 * timeout_seconds)))
+        with _answers():
+            return ApplicationStatus.parse(self._application.awaitChange(sequence, int(1000 * timeout_seconds)))
 
     def resize(self, count: int) -> None:
         """Set the number of executors. Returns at once; the status shows the progress."""
-        self._application.resize(count)
+        with _answers():
+            self._application.resize(count)
 
     def executor_demand(self, settings: Mapping[str, str]) -> dict[str, float]:
         """Return what one executor demands of Ray: amounts by the names of Ray's resources."""
@@ -71,17 +80,20 @@ class EntryPoints:
 
     def take_metrics(self) -> dict[str, dict[str, float]]:
         """Return the metrics that were reported since the last call: for each process, values by name."""
-        metrics: dict[str, dict[str, float]] = json.loads(self._application.takeMetricsJson())
+        with _answers():
+            metrics: dict[str, dict[str, float]] = json.loads(self._application.takeMetricsJson())
         return metrics
 
     def ui_address(self) -> str | None:
         """Return the URL of Spark's UI, or ``None`` if the UI is off."""
-        url = self._jvm.org.apache.spark.SparkContext.getOrCreate().uiWebUrl()
-        return str(url.get()) if url.isDefined() else None
+        with _answers():
+            url = self._jvm.org.apache.spark.SparkContext.getOrCreate().uiWebUrl()
+            return str(url.get()) if url.isDefined() else None
 
     def ui_token(self) -> str:
         """Return the token that opens Spark's UI."""
-        return str(self._jvm.io.raydp.security.UiToken.value())
+        with _answers():
+            return str(self._jvm.io.raydp.security.UiToken.value())
 
 
 class RegisteredNodes:
@@ -103,6 +115,6 @@ class RegisteredNodes:
         """Return after a change of the executors since the last call, or after ``timeout`` seconds; for one thread.
 
         Raises:
-            py4j.protocol.Py4JError: The JVM is gone.
+            SessionError: The JVM does not answer.
         """
         self._sequence = self._entry_points.await_change(self._sequence, timeout).sequence

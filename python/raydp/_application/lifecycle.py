@@ -115,6 +115,10 @@ class Lifecycle:
     """
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Start again without an application, in a forked child. The lock may be held by a thread of the parent."""
         self._changed = threading.Condition()
         self._state = State.IDLE
         self._application: Application | None = None
@@ -188,6 +192,12 @@ class Lifecycle:
         with self._changed:
             process, self._process = self._process, None
             return process
+
+    @property
+    def process(self) -> GatewayProcess | None:
+        """The process of the driver JVM; ``None`` if there is none, or if it was not launched here."""
+        with self._changed:
+            return self._process
 
     @property
     def session(self) -> Any:

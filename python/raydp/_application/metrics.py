@@ -14,7 +14,7 @@ import ray
 from py4j.protocol import Py4JError
 
 from raydp._configuration import registry, setting
-from raydp.errors import InvalidArgumentError
+from raydp.errors import InvalidArgumentError, SessionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,7 +92,7 @@ class MetricsExport:
         while not self._ended.wait(self._period):
             try:
                 metrics = self._entry_points.take_metrics()
-            except (Py4JError, OSError):
+            except (SessionError, Py4JError):
                 return  # the JVM is gone, and the application with it
             for executor, values in metrics.items():
                 for name, value in values.items():

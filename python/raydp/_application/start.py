@@ -68,7 +68,7 @@ def _prepare(master: str, checked_settings: Mapping[str, str], deployment: Deplo
     settings["spark.master"] = master
     if jvm is None:
         assert java is not None
-        jvm = driver_jvm.launch(java, settings)
+        jvm = driver_jvm.launch(java, settings, cluster.log_folder)
         settings = merge(settings, resolved_files(EntryPoints(jvm), settings))
     entry_points = EntryPoints(jvm)
     entry_points.set_system_properties(deployment.driver_properties(cluster))

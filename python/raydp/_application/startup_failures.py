@@ -31,15 +31,30 @@ _KINDS_WITH_LOGS = frozenset({"start_failed", "start_timeout", "executors_lost"}
 
 
 def explain_start(
-    error: BaseException, cluster: RayCluster | None, started_at: float, broken_nodes: str
+    error: BaseException, cluster: RayCluster | None, started_at: float, broken_nodes: str, exit_code: int | None
 ) -> BaseException:
-    """Explain an error after which the JVM ends. It asks the JVM for everything that the message needs."""
+    """Explain an error after which the JVM ends. It asks the JVM for everything that the message needs.
+
+    Args:
+        error: What a call to the JVM raised, like the following three as for :func:`explain`.
+        cluster: The Ray cluster.
+        started_at: When the start began.
+        broken_nodes: What is broken on the cluster's machines.
+        exit_code: That of the JVM, if it has ended and caused the error.
+    """
+    if exit_code is not None:
+        return SessionError(
+            "The Spark driver's JVM ended while Spark started; its output is above. Was it killed, perhaps because "
+            f"memory ran out, or is one of the spark.driver.* settings wrong? Exit code: {exit_code}"
+        )
     explained = explain(error, cluster, started_at, broken_nodes)
     if not isinstance(explained, Py4JJavaError):
         return explained
-    return SessionError(
+    refused = SessionError(
         f"Spark could not be started; check the settings that its own error names. {describe(explained)}"
     )
+    refused.__cause__ = error
+    return refused
 
 
 def explain(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from py4j.protocol import Py4JError
 
 from raydp._machine.progress import Progress, progress_enabled
+from raydp.errors import SessionError
 
 if TYPE_CHECKING:
     from raydp._application.entry_points import EntryPoints
@@ -46,7 +47,7 @@ class StartupProgress:
             while not self._ended.is_set():
                 try:
                     status = self._entry_points.await_change(sequence, _WAIT_SECONDS)
-                except (Py4JError, OSError):
+                except (SessionError, Py4JError):
                     return  # the JVM is gone, and the SparkContext's constructor reports that
                 sequence = status.sequence
                 bar.set(len(status.registered), total=status.desired, detail=status.phase)

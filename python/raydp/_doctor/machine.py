@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from raydp._doctor.findings import Finding, Level
 from raydp._machine.socket_folder import find_socket_folder
-from raydp.errors import ClusterError, MissingRequirementError
+from raydp.errors import ClusterError, InvalidArgumentError, MissingRequirementError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "check_address",
     "check_addresses",
+    "check_local_folders",
     "check_memory",
     "check_shared_memory",
     "check_temporary_folder",
@@ -158,6 +159,41 @@ def check_temporary_folder(settings: Mapping[str, str]) -> str | Finding:
             f"TMPDIR and spark.local.dir to folders on a larger disk. Found: {text}",
         )
     return text
+
+
+def check_local_folders(settings: Mapping[str, str]) -> str | Finding:
+    """Check that one of the folders for Spark's shuffle files and spilled blocks can be written to, as Spark needs."""
+    from_environment = os.environ.get("SPARK_LOCAL_DIRS")
+    name = "SPARK_LOCAL_DIRS" if from_environment else "spark.local.dir"
+    folders = [one.strip() for one in (from_environment or settings.get(name, "")).split(",") if one.strip()]
+    if not folders:
+        return f"below {tempfile.gettempdir()} ({name} is not set)"
+    errors = {folder: error for folder in folders if (error := _find_write_error(Path(folder))) is not None}
+    reasons = "; ".join(f"{folder}: {error}" for folder, error in errors.items())
+    if len(errors) == len(folders):
+        raise InvalidArgumentError(
+            "Spark cannot write to any of its local folders: they are read-only, belong to another user, or lie below "
+            f"a file. Name folders on a local disk that this user can write to. {name}: {', '.join(folders)}; {reasons}"
+        )
+    if errors:
+        return Finding(
+            "local folders",
+            Level.WARNING,
+            f"Spark cannot write to some of its local folders, and leaves them out. Correct {name}. Not writable: "
+            f"{reasons}",
+        )
+    return ", ".join(folders)
+
+
+def _find_write_error(folder: Path) -> OSError | None:
+    """Return why nothing can be created in a folder, or in the nearest one above it that exists."""
+    try:
+        while not folder.exists():
+            folder = folder.parent
+        with tempfile.TemporaryDirectory(prefix="raydp-", dir=folder):
+            return None
+    except OSError as error:
+        return error
 
 
 def _can_bind(candidate: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 import ray
 from ray.util import get_node_ip_address
@@ -15,6 +16,7 @@ from raydp.errors import ClusterError, InvalidArgumentError
 __all__ = ["RayCluster", "gcs_address", "join_cluster"]
 
 _PROBE_TIMEOUT_SECONDS = 5.0
+_ANSWER_TIMEOUT_SECONDS = 2.0
 _MASTER_URL = re.compile(r"ray:(?P<host>\[[0-9a-fA-F:]+\]|[^:/\s\[\]]+):(?P<port>\d{1,5})")
 
 
@@ -33,6 +35,20 @@ class RayCluster:
     namespace: str
     node_address: str
     session_directory: str
+
+    @property
+    def log_folder(self) -> Path:
+        """The folder of Ray's logs on this node."""
+        return Path(self.session_directory, "logs")
+
+    def answers(self) -> bool:
+        """Tell whether something still listens at the address. Bounded by 2 s."""
+        host, _, port = self.address.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_TIMEOUT_SECONDS).close()
+        except OSError:
+            return False
+        return True
 
 
 def join_cluster(master: str) -> RayCluster:
@@ -101,6 +117,9 @@ def _connect(address: str | None) -> None:
             ) from error
     try:
         ray.init(address=address)
+    except KeyboardInterrupt:
+        ray.shutdown()  # ends the processes that it has started so far
+        raise
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = address or "the address that RAY_ADDRESS or a running local cluster names"
         raise ClusterError(

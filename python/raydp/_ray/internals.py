@@ -6,18 +6,24 @@ Datasets do not need it.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import ctypes
+import functools
 import logging
 import pickle
 import sys
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from raydp._machine.interrupts import interrupts_deferred
 from raydp.errors import ExchangeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from ray import ObjectRef
@@ -26,17 +32,26 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Blocks",
+    "abandon_cluster",
     "arrow_table",
     "blocks_of_dataset",
+    "call_before_shutdown",
     "dataset_of_blocks",
     "is_client_connected",
     "lean_trainer",
+    "limit_automatic_start",
     "quieten_from_spark",
     "quieten_reports",
     "referenced",
     "remove_groups",
     "session_directory",
+    "without_starting_ray",
 ]
+
+_THREADS = "raydp-"
+"""How the names of all threads of raydp begin."""
+_in_body = threading.local()
+_ABORT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -140,6 +155,8 @@ def referenced(objects: Iterable[str]) -> set[str]:
     from ray._private.worker import global_worker
 
     worker: Any = global_worker
+    if not worker.connected:
+        return set()  # the blocks went with the cluster
     counts: dict[bytes, Any] = worker.core_worker.get_all_reference_counts()
     return {one for one in objects if one.encode() in counts}
 
@@ -184,6 +201,83 @@ def _is_for_the_caller(record: logging.LogRecord) -> bool:
     return frame.f_locals.get("parallelism", 0) is not None
 
 
+def call_before_shutdown(end: Callable[[], None]) -> None:
+    """Call a function each time that the program calls ``ray.shutdown()``, before this process leaves its cluster.
+
+    Why: the driver JVM is connected to the same cluster. If a cluster that ``ray.init`` started ends first, the JVM
+    waits a minute for it, crashes at times, and Ray then ends the process. A callback of Ray would replace this.
+    """
+    import ray
+
+    original = ray.shutdown
+
+    @functools.wraps(original)
+    def shutdown(*args: Any, **kwargs: Any) -> None:
+        end()
+        original(*args, **kwargs)
+
+    ray.shutdown = shutdown
+
+
+class _AutomaticStart:
+    """Whether a call to Ray may start a cluster: not in threads of raydp, nor below :func:`without_starting_ray`."""
+
+    def __init__(self, is_enabled: object) -> None:
+        self._is_enabled = is_enabled
+
+    def __bool__(self) -> bool:
+        is_ours = threading.current_thread().name.startswith(_THREADS) or getattr(_in_body, "depth", 0) > 0
+        return bool(self._is_enabled) and not is_ours
+
+
+def limit_automatic_start() -> None:
+    """Have raydp's own calls to Ray fail after ``ray.shutdown()``, instead of starting a cluster; idempotent.
+
+    Why: nearly every function of Ray calls ``ray.init()`` if the process is not connected. A background thread that
+    comes too late would start a cluster that the program never asked for. An option per call would replace this.
+    """
+    from ray._private import auto_init_hook
+
+    module: Any = auto_init_hook
+    if not isinstance(module.enable_auto_connect, _AutomaticStart):
+        module.enable_auto_connect = _AutomaticStart(module.enable_auto_connect)
+
+
+@contextlib.contextmanager
+def without_starting_ray() -> Iterator[None]:
+    """Have calls to Ray in the body of a ``with`` fail, instead of starting a cluster, if there is none."""
+    _in_body.depth = getattr(_in_body, "depth", 0) + 1
+    try:
+        yield
+    finally:
+        _in_body.depth -= 1
+
+
+def abandon_cluster() -> None:
+    """Keep a forked child from shutting its parent's Ray down when the child ends.
+
+    Why: Ray's at-exit functions run in a forked child as well. They tell the raylet, over the connection that the child
+    shares with its parent, that the driver leaves, and end the processes of a cluster that the parent started. Ray's
+    native objects crash or hang when the child frees them, because their threads exist in the parent only. A Ray that
+    notices a fork would replace this.
+    """
+    from ray._private import state, worker
+
+    atexit.unregister(worker.shutdown)
+    connected: Any = worker.global_worker
+    node: Any = worker._global_node
+    if node is not None:
+        node.all_processes.clear()
+    natives = [getattr(connected, name, None) for name in ("core_worker", "gcs_client")]
+    for native in [*natives, getattr(state.state, "_global_state_accessor", None)]:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(native))
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "on_exit"):  # not in musl
+        # The last function that is registered is called first: the child ends with its exit code, after Python has shut
+        # down and before the destructors of Ray's library.
+        libc.on_exit(libc._exit, None)
+
+
 def quieten_reports() -> None:
     """Stop Ray Train in this worker from logging every report. The log lines reach the user's terminal.
 
@@ -211,6 +305,8 @@ def lean_trainer(trainer: type[Any], groups: Path, is_final: Callable[[BaseExcep
     """
 
     class Lean(trainer):  # type: ignore[misc]  # Ray has no types
+        _controller: Any = None
+
         def _create_default_callbacks(self) -> list[Any]:
             from ray.train.v2._internal.callbacks.datasets import DatasetsCallback
             from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
@@ -221,9 +317,28 @@ def lean_trainer(trainer: type[Any], groups: Path, is_final: Callable[[BaseExcep
 
         def _initialize_and_run_controller(self, **arguments: Any) -> Any:
             policy = _without_retries(arguments.pop("failure_policy"), is_final)
-            return super()._initialize_and_run_controller(failure_policy=policy, **arguments)
+            try:
+                return super()._initialize_and_run_controller(failure_policy=policy, **arguments)
+            except KeyboardInterrupt:
+                _end_controller(self._controller)
+                raise
+
+        def _register_sigint_handler(self, controller: Any) -> None:
+            # Ray Train's handler turns Ctrl-C into the end of the program, and stays for the rest of the program.
+            self._controller = controller
 
     return Lean
+
+
+def _end_controller(controller: Any) -> None:
+    """End an interrupted training: its workers, then its controller. Bounded."""
+    import ray
+
+    if controller is None or not ray.is_initialized():
+        return
+    with interrupts_deferred(), contextlib.suppress(ray.exceptions.RayError):
+        ray.wait([controller.abort.remote()], timeout=_ABORT_SECONDS)
+        ray.kill(controller)
 
 
 def _without_retries(policy: Any, is_final: Callable[[BaseException], bool]) -> Any:

@@ -15,6 +15,7 @@ from raydp._application.settings import checked
 from raydp._configuration import registry
 from raydp._configuration.arguments import check_whole_number
 from raydp._configuration.memory_size import MEBIBYTE, parse_memory_size
+from raydp._machine.interrupts import interrupts_deferred
 from raydp._ray.placement import given_group_settings
 from raydp._spark import internals as _spark_internals
 from raydp.errors import InvalidArgumentError, SessionError
@@ -93,16 +94,20 @@ def init_spark(
     settings |= _placement_settings(placement_group_strategy, placement_group, placement_group_bundle_indexes)
     request = _Request(_name(app_name), _flag("enable_hive", enable_hive), settings)
     with _calls:
+        end.end_if_dead()
         if _spark_internals.is_context_active():
             checked(settings)  # else the start does it
             return _same_session(request)
         start.refuse_spark_connect()
+        _forget(lifecycle.take_session())
         try:
             spark = _session(request)
-        except BaseException:
+            lifecycle.note_session(_StartedSession(request, spark))
+        except BaseException as error:
             _forget_builder_options(request)
+            if not isinstance(error, Exception):  # an interrupt can come when the context is up already
+                end.end_at_exit()
             raise
-        lifecycle.note_session(_StartedSession(request, spark))
         return spark
 
 
@@ -110,18 +115,18 @@ def stop_spark(cleanup_data: bool = True) -> None:  # noqa: FBT001, FBT002  (as 
     """Stop the Spark application: its executors, its other actors and the driver JVM.
 
     Blocks of a Ray ``Dataset`` that the program holds stay readable. Does nothing if no application runs. Also runs
-    when the program exits.
+    when the program exits or calls ``ray.shutdown()``. It is no error if the JVM or Ray has ended before, or hangs:
+    then this takes 10 s at most. Ctrl-C takes effect when Spark has stopped.
 
     Args:
         cleanup_data: Also free the blocks that only DataFrames hold (made by ``to_spark``). With ``False`` they
             stay in Ray's object store until the program exits.
     """
-    with _calls:
-        started: _StartedSession | None = lifecycle.take_session()
+    keep_data = not _flag("cleanup_data", cleanup_data)
+    with _calls, interrupts_deferred():
+        _forget(lifecycle.take_session())
         try:
-            end.stop(keep_data=not _flag("cleanup_data", cleanup_data))
-            if started is not None:
-                _forget_builder_options(started.request)
+            end.stop(keep_data=keep_data)
         finally:
             end.end_jvm()
 
@@ -217,6 +222,11 @@ def _placement_settings(
             f"got indexes without one: {list(indexes)}"
         )
     return {}
+
+
+def _forget(started: _StartedSession | None) -> None:
+    if started is not None:
+        _forget_builder_options(started.request)
 
 
 def _forget_builder_options(request: _Request) -> None:

@@ -71,11 +71,12 @@ class GatewayProcess:
     secret: str
 
 
-def launch_gateway_process(java: Java, settings: Mapping[str, str]) -> GatewayProcess:
+def launch_gateway_process(java: Java, settings: Mapping[str, str], log_folder: Path) -> GatewayProcess:
     """Start the driver JVM and wait until it listens.
 
     Args:
         java: The Java to run.
+        log_folder: Where the JVM writes a file if it crashes.
         settings: The application's complete settings. The direct way uses those of the JVM (driver memory, class
             path, options, ``spark.driver.host``); ``spark-submit`` gets all of them.
 
@@ -87,10 +88,10 @@ def launch_gateway_process(java: Java, settings: Mapping[str, str]) -> GatewayPr
     """
     spark_home = _installation.spark_home()
     if _needs_spark_submit(spark_home, settings):
-        command, extra_environment = spark_submit_command(settings)
+        command, extra_environment = spark_submit_command(settings, log_folder)
         command += shlex.split(os.environ.get("PYSPARK_SUBMIT_ARGS", "pyspark-shell"))
     else:
-        command, extra_environment = _direct_command(java, _conf_directory(spark_home), settings), {}
+        command, extra_environment = _direct_command(java, _conf_directory(spark_home), settings, log_folder), {}
     with tempfile.TemporaryDirectory(prefix="raydp-gateway-") as directory:
         answer = Path(directory, "connection")
         environment = {
@@ -146,14 +147,20 @@ def _conf_directory(spark_home: Path) -> Path:
     return Path(os.environ.get("SPARK_CONF_DIR", spark_home / "conf"))
 
 
-def _direct_command(java: Java, conf_directory: Path, settings: Mapping[str, str]) -> list[str]:
+def _crash_options(log_folder: Path) -> list[str]:
+    """Return options that keep the report of a crash out of the program's working folder. The user's options win."""
+    return [f"-XX:ErrorFile={log_folder}/hs_err_raydp_driver_%p.log"]
+
+
+def _direct_command(java: Java, conf_directory: Path, settings: Mapping[str, str], log_folder: Path) -> list[str]:
     # A class-data archive fits only class paths of jars. A folder in the class path, even a missing one, disables it.
     class_path = [
         *_split(settings.get("spark.driver.extraClassPath")),
         *([str(conf_directory)] if conf_directory.is_dir() else []),
         *map(str, _installation.class_path()),
     ]
-    options = [*_installation.MODULE_OPTIONS, *driver_options(java), f"-Xmx{settings.get('spark.driver.memory', '1g')}"]
+    options = [*_installation.MODULE_OPTIONS, *driver_options(java), *_crash_options(log_folder)]
+    options.append(f"-Xmx{settings.get('spark.driver.memory', '1g')}")
     library_path = settings.get("spark.driver.extraLibraryPath")
     if library_path:
         options.append(f"-Djava.library.path={library_path}")
@@ -163,11 +170,12 @@ def _direct_command(java: Java, conf_directory: Path, settings: Mapping[str, str
     return [str(java.executable), "-cp", os.pathsep.join(class_path), *options, _GATEWAY_CLASS]
 
 
-def spark_submit_command(settings: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+def spark_submit_command(settings: Mapping[str, str], log_folder: Path) -> tuple[list[str], dict[str, str]]:
     """Return a call of ``spark-submit`` with raydp and Ray on the driver's class path.
 
     Args:
         settings: The application's complete settings.
+        log_folder: Where the JVM writes a file if it crashes.
 
     Returns:
         The command, to be completed by further options and the application, and environment variables for it.
@@ -179,6 +187,7 @@ def spark_submit_command(settings: Mapping[str, str]) -> tuple[list[str], dict[s
     )
     on_command_line["spark.driver.extraJavaOptions"] = " ".join(
         [
+            *_crash_options(log_folder),
             settings.get("spark.driver.extraJavaOptions", ""),
             *_installation.ADDED_MODULE_OPTIONS,
             *_logging_options(settings, _conf_directory(_installation.spark_home())),

@@ -7,16 +7,22 @@ PySpark has no hook for cluster managers outside Spark. Three things need its pr
 from __future__ import annotations
 
 import functools
+import logging
 import os
+import signal
+import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from py4j.protocol import Py4JError
 from pyspark.core.context import SparkContext
 
+from raydp._spark.error_texts import keep_error_texts
 from raydp.errors import SessionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from contextlib import AbstractContextManager
 
     from py4j.java_gateway import JavaObject, JVMView
     from pyspark import SparkConf
@@ -25,6 +31,8 @@ if TYPE_CHECKING:
     from raydp._spark.gateway import GatewayProcess
 
 __all__ = [
+    "ContextHook",
+    "abandon_gateway",
     "adopt_gateway",
     "dataframe_of",
     "forget_builder_options",
@@ -40,28 +48,35 @@ __all__ = [
     "stop_active_context",
 ]
 
+_logger = logging.getLogger(__name__)
 _MARK = "_raydp_original"
 
 
-def install_context_hook(
-    before: Callable[[str, dict[str, str]], dict[str, str] | None],
-    started: Callable[[], None],
-    failed: Callable[[BaseException], BaseException],
-    stopped: Callable[[SparkContext], None],
-    submitted: Callable[[], Mapping[str, str]],
-) -> None:
-    """Take part in the life of every ``SparkContext`` of this process.
+@dataclass(frozen=True)
+class ContextHook:
+    """What is called when a ``SparkContext`` starts and stops.
+
+    Attributes:
+        before: Called with the master URL and the configuration of a context that is about to be made; returns the
+            settings to add, or ``None`` when the master is not ours. The others are called for contexts of ours only.
+        started: Called when the context is up.
+        failed: Called with what the constructor raised; returns what to raise instead.
+        stopping: A context manager whose body stops the context.
+        submitted: Returns settings that the program was submitted with; its own settings win.
+    """
+
+    before: Callable[[str, dict[str, str]], dict[str, str] | None]
+    started: Callable[[], None]
+    failed: Callable[[BaseException], BaseException]
+    stopping: Callable[[], AbstractContextManager[None]]
+    submitted: Callable[[], Mapping[str, str]]
+
+
+def install_context_hook(hook: ContextHook) -> None:
+    """Take part in the life of every ``SparkContext`` of this process; idempotent.
 
     Why: ``SparkSession.builder.master("ray")`` must work in an unchanged program, and PySpark offers
-    no extension point around its gateway. A public one would replace both wrappers.
-
-    Args:
-        before: Called with the master URL and the configuration of a context that is about to be made;
-            returns the settings to add, or ``None`` when the master is not ours.
-        started: Called when such a context is up.
-        failed: Called with the error of a context of ours that did not start; returns the error to raise.
-        stopped: Called after any context was stopped.
-        submitted: Returns the settings that this program was submitted with; its own settings win.
+    no extension point around its gateway. A public one would replace the wrappers.
     """
     if hasattr(SparkContext.__init__, _MARK):
         return
@@ -71,34 +86,111 @@ def install_context_hook(
     def init(self: SparkContext, *args: Any, **kwargs: Any) -> None:
         arguments = _bind(args, kwargs)
         conf, master = arguments.get("conf"), arguments.get("master")
-        settings = {**submitted(), **(dict(conf.getAll()) if conf is not None else {})}
+        settings = {**hook.submitted(), **(dict(conf.getAll()) if conf is not None else {})}
         url = master or settings.get("spark.master") or _submitted_master()
-        added = before(url, settings) if url and _active() is None else None
+        added = hook.before(url, settings) if url and _active() is None else None
         if added is None:
             original_init(self, *args, **kwargs)
             return
-        assert url is not None
-        arguments["conf"] = _conf_of({**settings, **added, "spark.master": url})
         try:
+            assert url is not None
+            vars(self)[_MARK] = True
+            arguments["conf"] = _conf_of({**settings, **added, "spark.master": url})
+            _prepare_pyspark()
+            former = signal.getsignal(signal.SIGINT)
             original_init(self, **arguments)
-            started()
+            _interrupt_only_running(self, former)
+            hook.started()
         except BaseException as error:
-            replacement = failed(error)
+            replacement = hook.failed(error)
+            _finish_stop(self, original_stop)
             if replacement is error:
                 raise
-            # The JVM has ended, so its exception can no longer be shown.
-            raise replacement from None if isinstance(error, Py4JError) else error
+            raise replacement from replacement.__cause__
 
     @functools.wraps(original_stop)
     def stop(self: SparkContext) -> None:
-        try:
+        if not _is_ours(self):
             original_stop(self)
-        finally:
-            stopped(self)
+            return
+        if not _is_superseded(self):
+            with hook.stopping():
+                _finish_stop(self, original_stop)
 
     setattr(init, _MARK, original_init)
     SparkContext.__init__ = init  # type: ignore[method-assign]
     SparkContext.stop = stop  # type: ignore[method-assign]
+
+
+def _is_ours(context: SparkContext) -> bool:
+    return _MARK in vars(context)
+
+
+def _is_superseded(context: SparkContext) -> bool:
+    """Tell whether another context runs now. PySpark would forget that one when this one is stopped once more."""
+    return _active() not in (None, context)
+
+
+def _finish_stop(context: SparkContext, original_stop: Callable[[SparkContext], None]) -> None:
+    """Stop a context, although its JVM may have ended. It can be stopped already."""
+    try:
+        original_stop(context)
+    except (Py4JError, OSError) as error:
+        _logger.info("The JVM of the SparkContext has ended before it: %s", error)
+        original_stop(context)  # does what remains: it does not call the JVM twice
+
+
+def _prepare_pyspark() -> None:
+    """Change what PySpark does when the JVM of a session on Ray has ended; idempotent.
+
+    Why: PySpark's JVM lives as long as its process, so PySpark does not expect that. Its exceptions ask it for their
+    text, and ``SparkSession.stop`` asks it to forget the session and fails before PySpark has forgotten it. A PySpark
+    that survives the end of its JVM would replace this.
+    """
+    from pyspark.sql import SparkSession, SQLContext
+
+    keep_error_texts()
+    original_stop = SparkSession.stop
+    if hasattr(original_stop, _MARK):
+        return
+
+    @functools.wraps(original_stop)
+    def stop(self: SparkSession) -> None:
+        context = self.sparkContext
+        if _is_ours(context) and _is_superseded(context):
+            return
+        try:
+            original_stop(self)
+        except (Py4JError, OSError):
+            if not _is_ours(context):
+                raise
+            SparkSession._instantiatedSession = None
+            SparkSession._activeSession = None
+            SQLContext._instantiatedContext = None
+
+    setattr(stop, _MARK, original_stop)
+    SparkSession.stop = stop  # type: ignore[method-assign]
+
+
+def _interrupt_only_running(context: SparkContext, former: Any) -> None:
+    """Let PySpark's handler of Ctrl-C cancel jobs only while its context runs.
+
+    Why: PySpark never removes its handler, which fails once the context has stopped. A handler that is removed in
+    ``SparkContext.stop`` would replace this.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return  # then PySpark has installed none
+    of_pyspark: Any = signal.getsignal(signal.SIGINT)
+    before = getattr(former, _MARK, former)
+
+    def handle(number: int, frame: Any) -> None:
+        if context is _active():
+            of_pyspark(number, frame)
+        elif callable(before):
+            before(number, frame)
+
+    setattr(handle, _MARK, before)
+    signal.signal(signal.SIGINT, handle)
 
 
 _PARAMETERS = tuple(
@@ -182,6 +274,18 @@ def adopt_gateway(process: GatewayProcess) -> JVMView:
     if jvm is None:
         raise SessionError("PySpark did not use the JVM that was launched for it; is another version installed?")
     return jvm
+
+
+def abandon_gateway() -> None:
+    """Keep a forked child from telling its parent's JVM which objects the child no longer needs.
+
+    Why: Py4J sends that over the connections that the child shares with its parent when the child's objects are garbage
+    collected, at its exit at the latest, and the JVM then drops objects of the parent. A gateway that notices a fork
+    would replace it.
+    """
+    gateway = SparkContext._gateway
+    if gateway is not None:
+        gateway._gateway_client.is_connected = False
 
 
 def forget_gateway() -> None:

@@ -89,5 +89,5 @@ def translated_errors(translate: Translation, *, no_answer: type[RaydpError]) ->
         if known is None:
             raise
         raise known from error
-    except Py4JError as error:
+    except (Py4JError, OSError) as error:  # OSError: the JVM has ended, and nothing listens at its port
         raise no_answer(f"The Spark driver's JVM does not answer; was Spark stopped meanwhile? {error}") from error

@@ -63,7 +63,7 @@ def run(submission: Submission) -> int:
         arguments += ["--properties-file", submission.properties_file]
     if submission.verbose:
         arguments.append("--verbose")
-    command, environment = spark_submit_command(settings)
+    command, environment = spark_submit_command(settings, cluster.log_folder)
     code = _wait(
         [*command, *arguments, submission.application, main_class, *submission.arguments],
         {**os.environ, **driver_environment(settings), **environment},

@@ -11,6 +11,7 @@ import java.nio.ByteBuffer;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * Creates and calls our actors. Written in Java because Ray finds a remote method by its method reference, which Scala
@@ -76,9 +77,20 @@ final class RayActors {
     return service.task(ShuffleServiceActor::end).remote();
   }
 
+  /**
+   * Has a JVM that crashes write its report to Ray's logs. Its working folder is the one in which the user started Ray.
+   * The user's options come later, so they win.
+   */
+  private static List<String> withCrashFile(List<String> jvmOptions) {
+    String session = System.getProperty("raydp.ray.session-dir");
+    if (session == null) return jvmOptions;
+    String file = session + "/logs/hs_err_raydp_%p.log";
+    return Stream.concat(Stream.of("-XX:ErrorFile=" + file), jvmOptions.stream()).toList();
+  }
+
   private static <A> ActorCreator<A> configured(ActorCreator<A> creator, Request request) {
     creator.setName(request.name()).setResources(request.resources()).setMaxRestarts(0).setMaxConcurrency(THREADS);
-    creator.setJvmOptions(request.jvmOptions());
+    creator.setJvmOptions(withCrashFile(request.jvmOptions()));
     if (!request.runtimeEnv().isEmpty()) {
       RuntimeEnv runtimeEnv = new RuntimeEnv.Builder().build();
       request.runtimeEnv().forEach(runtimeEnv::setJsonStr);
