@@ -205,6 +205,7 @@ const char* name_of(const Message& message) noexcept {
   constexpr std::array<const char*, std::variant_size_v<Message>> kNames{
       "HELLO",    "WELCOME", "REFUSED", "SEGMENT", "DROP_SEGMENT", "BLOCK",
       "ACCEPTED", "ACK",     "READ",    "READY",   "GROW",         "FAILED"};
+  static_assert(kNames.back() != nullptr, "each message has a name");
   return message.valueless_by_exception() ? "NOTHING" : kNames[message.index()];
 }
 

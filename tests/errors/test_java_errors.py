@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from py4j.protocol import Py4JError, Py4JJavaError
 
 import raydp.errors
+from raydp._application.startup_failures import FAILURES
 from raydp._spark.java_errors import JavaCause, causes, translated, translated_errors
 from raydp.errors import ExchangeError, RaydpError
 
@@ -47,6 +50,13 @@ def test_the_outermost_known_cause_decides() -> None:
     known = translated(raised("spark", "ours", "io"), error_for)
     assert isinstance(known, ExchangeError) and str(known) == "of ours"
     assert translated(raised("spark", "io"), error_for) is None
+
+
+def test_each_kind_of_failure_has_an_exception() -> None:
+    folder = Path(__file__).parents[2] / "jvm/src/main/scala/io/raydp/lifecycle"
+    source = (folder / "RayApplicationException.scala").read_text()
+    kinds = re.findall(r'extends FailureKind\("(\w+)"\)', source)
+    assert len(kinds) > 3 and sorted(kinds) == sorted(FAILURES)
 
 
 def test_circular_causes_end() -> None:

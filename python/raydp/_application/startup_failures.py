@@ -13,21 +13,21 @@ from raydp.errors import ClusterError, ExecutorStartError, InvalidArgumentError,
 if TYPE_CHECKING:
     from raydp._ray.cluster import RayCluster
 
-__all__ = ["explain", "explain_start"]
+__all__ = ["FAILURES", "explain", "explain_start"]
 
 _FAILURE_CLASS = "io.raydp.lifecycle.RayApplicationException"
 _CONFIGURATION_CLASS = "io.raydp.configuration.ConfigurationException"
-_KINDS: dict[str, type[RaydpError]] = {
+FAILURES: dict[str, type[RaydpError]] = {
     "infeasible": ClusterError,
     "ray_unreachable": ClusterError,
     "start_failed": ExecutorStartError,
     "start_timeout": ExecutorStartError,
-    "executors_lost": ExecutorStartError,
     "invalid_configuration": InvalidArgumentError,
     "stopped": SessionError,
     "internal": SessionError,
 }
-_KINDS_WITH_LOGS = frozenset({"start_failed", "start_timeout", "executors_lost"})
+"""Exceptions by the names of the JVM's ``FailureKind``."""
+_KINDS_WITH_LOGS = frozenset({"start_failed", "start_timeout"})
 
 
 def explain_start(
@@ -80,8 +80,8 @@ def explain(
         kind = str(cause.exception.kind())
         if kind in _KINDS_WITH_LOGS and cluster is not None:
             logs = broken_nodes + ends_of_worker_logs(since=started_at)
-            return _KINDS.get(kind, ClusterError)(cause.message + logs)
-        return _KINDS.get(kind, ClusterError)(cause.message)
+            return FAILURES[kind](cause.message + logs)
+        return FAILURES[kind](cause.message)
 
     if not isinstance(error, Py4JJavaError):
         return error

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from py4j.protocol import Py4JJavaError
 
 from raydp._application import Application, current_application
-from raydp._application.startup_failures import explain
+from raydp._application.startup_failures import FAILURES, explain
 from raydp._configuration.arguments import check_whole_number
-from raydp.errors import ClusterError, InvalidArgumentError, SessionError
+from raydp.errors import InvalidArgumentError, SessionError
 
 if TYPE_CHECKING:
     from raydp._application.status import ApplicationStatus
@@ -41,7 +41,8 @@ def scale(num_executors: int, *, timeout_seconds: float = 60.0) -> int:
         InvalidArgumentError: The number or the timeout is out of range, or the placement group that was made for the
             application has too few bundles.
         SessionError: No application runs, or Spark's dynamic allocation sets the number of its executors.
-        ClusterError: The application failed, for example because no node can ever hold an executor.
+        ClusterError: The application failed: Ray is gone, or no node can ever hold an executor.
+        ExecutorStartError: The application failed, because no executor could start.
     """
     num_executors = check_whole_number("num_executors", num_executors, least=0)
     if isinstance(timeout_seconds, bool) or not 0 <= timeout_seconds <= _LONGEST_TIMEOUT_SECONDS:
@@ -79,7 +80,7 @@ def _await(application: Application, count: int, deadline: float) -> int:
         wait = min(_LONGEST_WAIT_SECONDS, 0.001 + remaining)
         status = application.entry_points.await_change(status.sequence, wait)
     if status.failure is not None:
-        raise ClusterError(status.failure.message)
+        raise FAILURES[status.failure.kind](status.failure.message)
     return sum(executor.takes_tasks for executor in status.executors)
 
 
