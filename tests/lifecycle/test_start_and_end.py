@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from raydp._application import driver_jvm, end, start
-from raydp._application.application import current_application
+from raydp._application.application import current_application, errors_of_stop
 from raydp._application.lifecycle import Lifecycle, State
 from raydp._ray.cluster import RayCluster
 from raydp.errors import ClusterError, InvalidArgumentError, SessionError
@@ -214,3 +214,18 @@ def test_the_interrupt_comes_after_the_end(world: World) -> None:
     with pytest.raises(KeyboardInterrupt):
         stop()
     assert world.closed == PARTS and world.lifecycle.state is State.IDLE
+
+
+def test_what_fails_because_spark_is_stopped_says_so(world: World) -> None:
+    def call() -> None:
+        with errors_of_stop(application):
+            raise ConnectionRefusedError
+
+    world.run()
+    application = current_application()
+    with pytest.raises(ConnectionRefusedError):
+        call()
+    with end.stopping():
+        with pytest.raises(SessionError, match="was stopped while this call used it"):
+            call()
+        world.has_context = False

@@ -23,6 +23,7 @@ __all__ = [
     "executor_processes",
     "exports_in_progress",
     "held_datasets",
+    "is_stopping",
     "kill_agents",
     "lineages",
     "open_blocks",
@@ -98,3 +99,9 @@ def executor_processes() -> list[int]:
 def session_directory() -> Path:
     """Return the folder of the Ray session."""
     return Path(current_application().cluster.session_directory)
+
+
+def is_stopping() -> bool:
+    """Tell whether the application is being stopped, or was."""
+    application = lifecycle.application
+    return application is None or application.is_stopping

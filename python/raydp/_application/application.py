@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -10,15 +11,16 @@ from typing import TYPE_CHECKING
 
 import ray
 from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from ray.exceptions import RayError
 
 from raydp._application.entry_points import EntryPoints, RegisteredNodes
 from raydp._application.lifecycle import lifecycle
 from raydp._spark.internals import is_context_active
-from raydp.errors import RaydpError, SessionError
+from raydp.errors import ExchangeError, RaydpError, SessionError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from py4j.java_gateway import JVMView
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from raydp._machine.java import Java
     from raydp._ray.cluster import RayCluster
 
-__all__ = ["Application", "current_application", "find_death"]
+__all__ = ["Application", "current_application", "errors_of_stop", "find_death"]
 
 _logger = logging.getLogger(__name__)
 _CLOSE_SECONDS = 20.0
@@ -53,6 +55,7 @@ class Application:
         java: What its JVM was started with; ``None`` if the JVM ran before.
         reservation: What was reserved for it in Ray, if anything.
         started_at: When its start began, in seconds since the epoch.
+        is_stopping: Whether its ``SparkContext`` is being stopped, or was.
     """
 
     application_id: str
@@ -65,6 +68,7 @@ class Application:
     java: Java | None = None
     reservation: Reservation | None = None
     started_at: float = field(default_factory=time.time)
+    is_stopping: bool = False
     _exchange: Exchange | None = field(default=None, init=False)
     _exchange_lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
@@ -130,6 +134,23 @@ class Application:
                 _logger.info("A part of %s had ended before: %s", self.application_id, error)
             except Exception:
                 _logger.exception("A part of %s could not be closed", self.application_id)
+
+
+@contextlib.contextmanager
+def errors_of_stop(application: Application) -> Iterator[None]:
+    """Raise ``SessionError`` for what fails in the body of a ``with`` because another thread stops the application.
+
+    Spark's own errors do not say that: objects of a session that is being stopped are null, for example.
+    """
+    try:
+        yield
+    except (ExchangeError, SessionError, Py4JError, OSError, RayError, PySparkException) as error:
+        if not application.is_stopping:
+            raise
+        raise SessionError(
+            "Spark was stopped while this call used it, probably in another thread. Wait for the call before "
+            f"raydp.stop_spark(). Application: {application.application_id}"
+        ) from error
 
 
 def find_death() -> str | None:

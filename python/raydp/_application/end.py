@@ -45,8 +45,11 @@ def stop(*, keep_data: bool) -> None:
 def stopping() -> Iterator[None]:
     """Stop a ``SparkContext`` in the body of a ``with``, within bounds; then close its application."""
     with interrupts_deferred(), _ray_internals.without_starting_ray():
+        application = lifecycle.application
+        if application is not None:
+            application.is_stopping = True
         try:
-            with killed_if_stuck(lifecycle.process, lifecycle.application):
+            with killed_if_stuck(lifecycle.process, application):
                 yield
         finally:
             context_stopped()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import ray.data
 
 from raydp._application import Application, current_application
+from raydp._application.application import errors_of_stop
 from raydp._configuration.arguments import check_whole_number
 from raydp._ray.internals import Blocks, blocks_of_dataset
 from raydp._spark import internals as _spark_internals
@@ -79,8 +80,11 @@ def convert(
     frame = classic_dataframe(df)
     if num_blocks is not None:
         num_blocks = check_whole_number("num_blocks", num_blocks)
-    exchange = _application_of(frame.sparkSession).exchange
-    return exchange.from_spark(frame, num_blocks=num_blocks, tensor_columns=tensor_columns, keep_lineage=keep_lineage)
+    application = _application_of(frame.sparkSession)
+    with errors_of_stop(application):
+        return application.exchange.from_spark(
+            frame, num_blocks=num_blocks, tensor_columns=tensor_columns, keep_lineage=keep_lineage
+        )
 
 
 def to_spark(ds: ray.data.Dataset, spark: SparkSession | None = None) -> DataFrame:
@@ -104,7 +108,9 @@ def to_spark(ds: ray.data.Dataset, spark: SparkSession | None = None) -> DataFra
     """
     dataset = checked_dataset("to_spark", ds)
     session = spark if spark is not None else _active_session()
-    return _application_of(session).exchange.to_spark(session, blocks_of_dataset(dataset))
+    application = _application_of(session)
+    with errors_of_stop(application):
+        return application.exchange.to_spark(session, blocks_of_dataset(dataset))
 
 
 def dataframe_of_blocks(spark: SparkSession, schema: pa.Schema | None, refs: Sequence[ray.ObjectRef[Any]]) -> DataFrame:
@@ -115,7 +121,9 @@ def dataframe_of_blocks(spark: SparkSession, schema: pa.Schema | None, refs: Seq
         schema: Arrow schema of the blocks; ``None``: they are read for it.
         refs: The blocks.
     """
-    return _application_of(spark).exchange.to_spark(spark, Blocks.of_refs(refs, schema))
+    application = _application_of(spark)
+    with errors_of_stop(application):
+        return application.exchange.to_spark(spark, Blocks.of_refs(refs, schema))
 
 
 def checked_dataset(function: str, ds: Any) -> ray.data.Dataset:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from raydp._application import current_application
+from raydp._application.application import errors_of_stop
 from raydp._ray.internals import blocks_of_dataset
 from raydp._session import conversions
 from raydp.errors import InvalidArgumentError
@@ -35,7 +36,9 @@ def register(ds: ray.data.Dataset, name: str) -> None:
     """
     dataset = conversions.checked_dataset("register", ds)
     checked = _checked_name(name)
-    current_application().exchange.register(checked, blocks_of_dataset(dataset))
+    application = current_application()
+    with errors_of_stop(application):
+        application.exchange.register(checked, blocks_of_dataset(dataset))
 
 
 def unregister(name: str) -> None:
