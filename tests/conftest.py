@@ -35,6 +35,7 @@ OBJECT_STORE_BYTES = 512 * 1024**2
 LONG_FILES = (
     "faults/test_chaos.py",
     "lifecycle/test_hosts.py",
+    "faults/test_going_on.py",
     "exchange/test_limits.py",
     "lifecycle/test_class_data.py",
     "examples/test_estimators.py",

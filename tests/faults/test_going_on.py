@@ -1,0 +1,86 @@
+"""After a failure, the same process can start again: the JVM or Ray ends first, or somebody presses Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support import programs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> programs.Outcome:
+    """One program with a part for each failure."""
+    folder: Path = tmp_path_factory.mktemp("program")
+    mark = uuid.uuid4().hex
+    # The folder in which the program runs.
+    within = ["env", "-C", os.fspath(folder)]
+    result = programs.run("faults/going_on", env={"RAYDP_TEST_MARK": mark}, within=within)
+    assert programs.await_none(mark, seconds=20) == []
+    return result
+
+
+def test_the_program_ends_in_order_when_ray_is_shut_down_in_its_last_line(outcome: programs.Outcome) -> None:
+    assert outcome.code == 0, outcome.everything
+    assert "rows: 100" in outcome.part("last line"), outcome.everything
+    assert "Exception in thread" not in outcome.errors, outcome.everything
+    assert "Exception ignored" not in outcome.errors, outcome.everything
+    assert "Started a local Ray instance" not in outcome.errors, outcome.everything
+
+
+def test_after_a_crash_of_the_jvm(outcome: programs.Outcome) -> None:
+    said = outcome.part("crash")
+    assert "rows: 10 100" in said, outcome.everything
+    assert "convert: SessionError: The Spark session on Ray cannot be used any more: the driver's JVM" in said
+    assert "stopped: None in time: True" in said, outcome.everything
+    assert "still there: 10" in said, outcome.everything
+
+
+def test_crash_files_are_in_the_folder_of_rays_logs(outcome: programs.Outcome) -> None:
+    assert "files: 2 []" in outcome.part("crash"), outcome.everything
+
+
+def test_a_killed_jvm_needs_no_stop(outcome: programs.Outcome) -> None:
+    assert outcome.part("kill without stop").count("rows: 100") == 2, outcome.everything
+    assert "The last Spark session on Ray was not stopped" in outcome.errors, outcome.everything
+
+
+def test_a_session_whose_jvm_was_killed_can_be_stopped(outcome: programs.Outcome) -> None:
+    said = outcome.part("stop of the session")
+    assert "session: None" in said and "rows: 100" in said, outcome.everything
+
+
+def test_a_frozen_jvm_is_killed_in_time(outcome: programs.Outcome) -> None:
+    assert "stopped: None in time: True" in outcome.part("frozen"), outcome.everything
+
+
+def test_ctrl_c_during_a_start(outcome: programs.Outcome) -> None:
+    said = outcome.part("interrupted start")
+    assert "start: KeyboardInterrupt" in said and "state: idle None" in said, outcome.everything
+
+
+def test_ctrl_c_during_a_stop_waits_for_its_end(outcome: programs.Outcome) -> None:
+    said = outcome.part("interrupted stop")
+    assert "stopped: KeyboardInterrupt" in said and "state: idle None" in said, outcome.everything
+
+
+def test_ray_is_shut_down_before_spark(outcome: programs.Outcome) -> None:
+    said = outcome.part("Ray first")
+    assert "in time: True Spark: None" in said, outcome.everything
+    assert "convert: SessionError" in said, outcome.everything
+    assert "stopped: None in time: True" in said, outcome.everything
+    assert "Ray: False" in said, outcome.everything
+
+
+def test_a_stop_in_another_thread_ends_a_conversion(outcome: programs.Outcome) -> None:
+    said = outcome.part("stop during a conversion")
+    assert "stopped: None in time: True" in said, outcome.everything
+    assert "conversion: SessionError: Spark was stopped while" in said, outcome.everything

@@ -1,0 +1,142 @@
+"""A program of faults/test_going_on.py: failures one after another, in one process that starts again after each."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import ray
+from pyspark.sql import DataFrame, SparkSession
+
+import raydp
+from support import applications
+from support.scripting import begin_part, eventually, say, start_ray
+
+frames: list[DataFrame] = []
+"""A frame of each session."""
+
+
+def start() -> SparkSession:
+    session = raydp.init_spark("t", 1, 1, "600m", configs={"spark.ui.enabled": "false", "spark.raydp.banner": "false"})
+    frames.append(session.range(100))
+    return session
+
+
+def outcome_of(action: Callable[[], object]) -> str:
+    try:
+        return str(action())
+    except BaseException as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def stop_in_time() -> None:
+    begin = time.monotonic()
+    say("stopped:", outcome_of(raydp.stop_spark), "in time:", time.monotonic() - begin < 10)
+
+
+def crash_files(folder: Path) -> list[str]:
+    return [path.name for path in folder.glob("hs_err*") if path.read_text().rstrip().endswith("END.")]
+
+
+def interrupt_when(what: str, condition: Callable[[], bool]) -> threading.Thread:
+    """Press Ctrl-C as soon as a condition holds, in a thread."""
+
+    def press() -> None:
+        eventually(what, condition)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    return thread
+
+
+def convert() -> int:
+    return ray.data.from_spark(frames[-1]).count()
+
+
+start_ray()
+
+begin_part("crash")
+spark = start()
+logs = Path(applications.session_directory(), "logs")
+dataset = ray.data.from_spark(spark.range(10))
+rows = raydp.to_spark(dataset)
+say("rows:", rows.count(), convert())
+os.kill(applications.executor_processes()[0], signal.SIGSEGV)
+eventually("the executor has left its file", lambda: crash_files(logs))
+applications.driver_process().send_signal(signal.SIGSEGV)
+applications.driver_process().wait(60)
+say("files:", len(crash_files(logs)), sorted(Path.cwd().glob("hs_err*")))
+say("convert:", outcome_of(convert))
+stop_in_time()
+say("still there:", dataset.count())
+
+begin_part("kill without stop")
+spark = start()
+say("rows:", convert())
+applications.driver_process().kill()
+applications.driver_process().wait()
+spark = start()
+say("rows:", convert())
+
+begin_part("stop of the session")
+applications.driver_process().kill()
+applications.driver_process().wait()
+say("session:", outcome_of(spark.stop))
+spark = start()
+say("rows:", convert())
+
+begin_part("frozen")
+applications.driver_process().send_signal(signal.SIGSTOP)
+stop_in_time()
+
+begin_part("interrupted start")
+interrupt = interrupt_when("starting", lambda: applications.state() == "starting")
+say("start:", outcome_of(start))
+interrupt.join()
+say("state:", applications.state(), applications.driver_process())
+
+begin_part("Ray first")
+spark = start()
+say("rows:", convert())
+rows = raydp.to_spark(ray.data.from_spark(spark.range(10)))
+begin = time.monotonic()
+ray.shutdown()
+say("in time:", time.monotonic() - begin < 20, "Spark:", applications.driver_process())
+say("convert:", outcome_of(convert))
+stop_in_time()
+say("Ray:", ray.is_initialized())
+
+begin_part("stop during a conversion")
+start_ray()
+spark = start()
+words: list[str] = []
+
+
+def convert_slowly() -> None:
+    slow = spark.range(0, 400, 1, 400).selectExpr("java_method('java.lang.Thread', 'sleep', 500L)", "id")
+    words.append(outcome_of(lambda: ray.data.from_spark(slow).count()))
+
+
+converting = threading.Thread(target=convert_slowly)
+converting.start()
+eventually("converting", applications.exports_in_progress)
+stop_in_time()
+converting.join(60)
+say("conversion:", *words)
+
+begin_part("interrupted stop")
+spark = start()
+say("rows:", convert())
+interrupt = interrupt_when("stopping", applications.is_stopping)
+say("stopped:", outcome_of(raydp.stop_spark))
+interrupt.join()
+say("state:", applications.state(), applications.driver_process())
+
+begin_part("last line")
+spark = start()
+say("rows:", convert())
+rows = raydp.to_spark(ray.data.from_spark(spark.range(10)))
+ray.shutdown()
