@@ -124,8 +124,6 @@ def _logging_options(settings: Mapping[str, str], conf_directory: Path) -> list[
 def driver_environment(settings: Mapping[str, str]) -> dict[str, str]:
     """Return the environment variables that a driver JVM needs in addition to those of this process."""
     return {
-        # Below this level, Ray's core writes to standard error.
-        "RAY_BACKEND_LOG_LEVEL": os.environ.get("RAY_BACKEND_LOG_LEVEL", "warning"),
         "SPARK_HOME": str(_installation.spark_home()),
         "SPARK_LOCAL_IP": os.environ.get("SPARK_LOCAL_IP") or settings["spark.driver.host"],
         "SPARK_CONNECT_MODE": "0",
