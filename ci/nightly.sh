@@ -5,6 +5,7 @@
 #
 #   property      round trips and state machines of tests/property with 1,000 examples each
 #   kills         100 processes killed or frozen while jobs run
+#   sequences     200 sequences of starts, kills, interrupts and stops in one process
 #   restarts      50 starts and stops of Spark in one process
 #   applications  8 applications at once on one Ray cluster
 #   conversions   200 conversions in a store that holds three
@@ -20,12 +21,13 @@ source ci/environment.sh
 seed=${RAYDP_NIGHTLY_SEED:-$(date +%Y%m%d)}
 table=docs/nightly.md
 logs=build/nightly
-all=(property kills restarts applications conversions notebooks fuzz)
+all=(property kills sequences restarts applications conversions notebooks fuzz)
 
 run_lane() {
   case $1 in
     property) HYPOTHESIS_PROFILE=nightly bash ci/test-python.sh --timeout 7200 tests/property ;;
     kills) bash ci/test-python.sh --timeout 7200 tests/faults/test_chaos.py --seed "$seed" --kills 100 ;;
+    sequences) bash ci/test-python.sh --timeout 36000 tests/faults/test_sequences.py --seed "$seed" --sequences 200 ;;
     restarts) bash ci/test-python.sh --timeout 7200 tests/lifecycle/test_restarts.py --restarts 50 ;;
     applications) bash ci/test-python.sh --timeout 3600 tests/lifecycle/test_session.py -k at_once --applications 8 ;;
     conversions) bash ci/test-python.sh --timeout 3600 tests/exchange/test_limits.py -k store_that --conversions 200 ;;

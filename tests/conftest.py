@@ -36,6 +36,7 @@ LONG_FILES = (
     "faults/test_chaos.py",
     "lifecycle/test_hosts.py",
     "faults/test_going_on.py",
+    "faults/test_sequences.py",
     "exchange/test_limits.py",
     "lifecycle/test_class_data.py",
     "examples/test_estimators.py",
@@ -63,6 +64,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption(
         "--conversions", type=int, default=60, help="how many conversions tests/exchange/test_limits.py makes in a row"
+    )
+    parser.addoption(
+        "--sequences", type=int, default=2, help="how many sequences of events tests/faults/test_sequences.py runs"
     )
     parser.addoption("--restarts", type=int, default=6, help="how often tests/lifecycle/test_restarts.py starts Spark")
     parser.addoption("--nightly", action="store_true", help="also run the tests that are marked nightly")

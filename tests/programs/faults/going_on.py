@@ -14,12 +14,13 @@ import raydp
 from support import applications
 from support.scripting import begin_part, eventually, say, start_ray
 
+SETTINGS = {"spark.ui.enabled": False, "spark.raydp.banner": False, "spark.raydp.archiveClasses": False}
 frames: list[DataFrame] = []
 """A frame of each session."""
 
 
 def start() -> SparkSession:
-    session = raydp.init_spark("t", 1, 1, "600m", configs={"spark.ui.enabled": "false", "spark.raydp.banner": "false"})
+    session = raydp.init_spark("t", 1, 1, "600m", configs=SETTINGS)
     frames.append(session.range(100))
     return session
 
