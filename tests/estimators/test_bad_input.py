@@ -127,6 +127,36 @@ BAD_FRAMES: list[tuple[str, dict[str, Any], Any, list[str]]] = [
         lambda f: changed(f, x=f["x"].where(f["id"] > 1, np.inf), a=[[1.0, -np.inf]] * len(f)),
         ["infinite: x (2), a (240)", "divisions by zero"],
     ),
+    (
+        "features beyond float32",
+        {"feature_columns": ["x", "a"]},
+        lambda f: changed(f, x=f["x"].where(f["id"] > 1, 1e39), a=[[1.0, -1e300]] * len(f)),
+        ["infinite: x (2), a (240)", "float32"],
+    ),
+    (
+        "labels beyond float32",
+        {"feature_columns": ["x"]},
+        lambda f: changed(f, y=f["y"].where(f["id"] > 1, -1e39)),
+        ["float32", "y: 2 of 240"],
+    ),
+    (
+        "weights beyond float32",
+        {"feature_columns": ["x"], "weight_column": "w"},
+        lambda f: changed(f, w=1e39),
+        ["Weights must be", "w: 240"],
+    ),
+    (
+        "no weights",
+        {"feature_columns": ["x"], "weight_column": "w"},
+        lambda f: changed(f, w=0.0),
+        ["No row of the frame has a weight above 0", "Column w"],
+    ),
+    (
+        "no weights of rows that are left",
+        {"feature_columns": ["x"], "weight_column": "w", "nulls": "drop"},
+        lambda f: changed(f, w=(f["id"] < 3) * 1.0, x=f["x"].where(f["id"] > 2)),
+        ["No row of the frame has a weight above 0", "nulls='drop'"],
+    ),
     ("negative weight", {"feature_columns": ["x"], "weight_column": "n"}, lambda f: f, ["Weights must be", "n"]),
     (
         "ragged arrays",

@@ -20,9 +20,9 @@ from raydp._estimators.data.frames import StoredBlocks, wrap_frame
 from raydp._estimators.data.labels import find_classes
 from raydp._estimators.data.layout import Layout, select_columns
 from raydp._estimators.data.matrices import build_feature_matrix, find_complete_rows
+from raydp._estimators.data.plain_columns import read_plain_columns
 from raydp._estimators.data.shards import split_rows
 from raydp._estimators.data.statistics import collect_statistics
-from raydp._ray.internals import arrow_table
 from raydp.errors import InvalidDataError
 from raydp.xgboost import XGBoostEstimator
 
@@ -137,7 +137,7 @@ def test_tensors_are_arrays(ray_cluster: Any) -> None:
     blocks = rows.store(["data"])
     counted = collect_statistics(blocks, ["data"], label=None, weight=None, collect_labels=False)
     assert (counted.lengths, counted.missing) == ({"data": (4, 4)}, {"data": 1})
-    tables = [arrow_table(ray.get(ref)) for ref in blocks.refs]
+    tables = [read_plain_columns(ray.get(ref), ["data"]) for ref in blocks.refs]
     matrices = [build_feature_matrix(table, ["data"], [4]) for table in tables]
     np.testing.assert_array_equal(np.concatenate(matrices), values.reshape(3, 4))
 

@@ -101,7 +101,7 @@ def test_a_missing_schema_is_taken_from_the_blocks(spark: SparkSession) -> None:
     df = raydp.spark.ray_dataset_to_spark_dataframe(spark, None, refs)
     assert df.schema.simpleString() == "struct<a:smallint>"
     assert [row.a for row in df.collect()] == [1, None]
-    with pytest.raises(InvalidArgumentError, match="no blocks and no schema"):
+    with pytest.raises(InvalidArgumentError, match="no rows and no schema"):
         raydp.spark.ray_dataset_to_spark_dataframe(spark, None, [])
     empty = raydp.spark.ray_dataset_to_spark_dataframe(spark, pa.schema([("a", pa.int8())]), [])
     assert empty.collect() == []

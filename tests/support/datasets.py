@@ -19,6 +19,7 @@ __all__ = [
     "block_refs",
     "collect_garbage",
     "eventually",
+    "executions",
     "settled_store_bytes",
     "shared_names",
     "store_bytes_used",
@@ -36,6 +37,11 @@ def block_refs(dataset: ray.data.Dataset) -> list[ray.ObjectRef[Any]]:
 def table_of(dataset: ray.data.Dataset) -> pa.Table:
     """Return all rows of a Dataset of Arrow blocks as one table."""
     return pa.concat_tables(ray.get(block_refs(dataset)))
+
+
+def executions(dataset: ray.data.Dataset) -> int:
+    """Return how often Ray Data has started an executor for a Dataset."""
+    return dataset._run_index + 1
 
 
 def store_bytes_used() -> float:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from raydp._estimators.configuration import Configuration
     from raydp._estimators.data.frames import StoredBlocks
     from raydp._estimators.data.layout import Layout
+    from raydp._estimators.data.statistics import Statistics
     from raydp._estimators.frameworks import Learner
 
 __all__ = ["Estimator", "warn_deprecated"]
@@ -263,9 +264,9 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
         prepared = prepare_training_rows(train_blocks, features, configuration, self._learner)
         evaluation_shards = None
         if evaluation_blocks is not None:
-            rows = check_evaluation_rows(evaluation_blocks, prepared, configuration, self._learner)
+            found = check_evaluation_rows(evaluation_blocks, prepared, configuration, self._learner)
             share_all = self._learner.needs_all_evaluation_rows
-            evaluation_shards = self._split(evaluation_blocks, rows, prepared.layout, share_all=share_all)
+            evaluation_shards = self._split(evaluation_blocks, found, prepared.layout, share_all=share_all)
         checked = time.perf_counter()
         learner = self._learner.bind(prepared.layout)
         job = TrainingJob(
@@ -273,7 +274,7 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
             layout=prepared.layout,
             classes=prepared.classes,
             configuration=configuration,
-            train_shards=self._split(train_blocks, prepared.rows, prepared.layout),
+            train_shards=self._split(train_blocks, prepared.statistics, prepared.layout),
             evaluation_shards=evaluation_shards,
         )
         trained = run(job, max_retries=max_retries)
@@ -286,11 +287,11 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
         return FitResult(trained.history, prepared.complete_rows, seconds)
 
     def _split(
-        self, blocks: StoredBlocks, rows: list[int], layout: Layout, *, share_all: bool = False
+        self, blocks: StoredBlocks, found: Statistics, layout: Layout, *, share_all: bool = False
     ) -> tuple[Shard, ...]:
         """Return a shard of the rows for each worker, or all rows for each of them."""
         workers = self._learner.worker_count(self.configuration)
-        shards = split_rows(blocks.refs, rows, layout.columns, 1 if share_all else workers)
+        shards = split_rows(blocks.refs, found.rows, layout.columns, 1 if share_all else workers, found.dropped)
         return tuple(shards * workers if share_all else shards)
 
     def _await_capacity(self) -> None:

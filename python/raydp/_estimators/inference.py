@@ -14,6 +14,7 @@ import ray.data
 from raydp._estimators.data.frames import DatasetFrame, Frame, PandasFrame, SparkFrame, StoredFrame
 from raydp._estimators.data.layout import check_columns
 from raydp._estimators.data.matrices import build_feature_matrix, find_complete_rows
+from raydp._estimators.data.plain_columns import read_plain_columns
 from raydp._estimators.data.rows import extract_rows
 from raydp._estimators.data.vectors import restore_vectors_and_metadata, select_vectors_as_arrays
 from raydp._estimators.metrics import (
@@ -25,7 +26,7 @@ from raydp._estimators.metrics import (
 )
 from raydp._ray.capacity import await_capacity
 from raydp._ray.failures import find_raydp_error
-from raydp._ray.internals import arrow_table
+from raydp._ray.internals import arrow_table, blocks_of_dataset
 from raydp._session.conversions import from_spark, to_spark
 from raydp.errors import InvalidArgumentError, InvalidDataError, NotADataFrameError
 
@@ -86,8 +87,9 @@ class _Predict:
 
     def __call__(self, table: pa.Table) -> pa.Table:
         model, configuration = self.model, self.model.configuration
+        plain = read_plain_columns(table, model.layout.features)
         features = build_feature_matrix(
-            table,
+            plain,
             model.layout.features,
             model.layout.widths,
             fill=configuration.null_fill,
@@ -95,7 +97,7 @@ class _Predict:
         )
         complete = None if configuration.nulls == "keep" else find_complete_rows(features)
         if complete is not None and configuration.nulls == "error" and not complete.all():
-            raise _missing_values_error(table, model)
+            raise _missing_values_error(plain, model)
         scores = model.score(features if complete is None else features[complete])
         if self.probability_column is not None:
             probabilities = _to_lists(to_class_probabilities(scores))
@@ -114,8 +116,9 @@ class _Evaluate:
 
     model: FittedModel
 
-    def compute_sums(self, table: pa.Table) -> Sums:
+    def compute_sums(self, block: object) -> Sums:
         model = self.model
+        table = read_plain_columns(block, model.layout.columns)
         if model.configuration.nulls == "error":
             features = build_feature_matrix(table, model.layout.features, model.layout.widths)
             if not find_complete_rows(features).all():
@@ -137,8 +140,9 @@ def predict(frame: Frame, model: FittedModel, *, prediction_column: str, probabi
     """Return a frame of the same kind with added columns; see :meth:`Estimator.predict`."""
     added = [name for name in (prediction_column, probability_column) if name is not None]
     names = frame.column_names()
-    taken = [name for name in added if name in names]
-    if taken or len(set(added)) < len(added):
+    fold = str.lower if isinstance(frame, SparkFrame) and frame.ignores_case else str
+    taken = [name for name in added if fold(name) in {fold(one) for one in names}]
+    if taken or len({fold(name) for name in added}) < len(added):
         raise InvalidArgumentError(
             f"The frame already has a column of this name; choose another with prediction_column or "
             f"probability_column. Name: {', '.join(taken or added[:1])}"
@@ -168,7 +172,7 @@ def evaluate(frame: Frame, model: FittedModel) -> dict[str, float]:
     if isinstance(frame, PandasFrame):
         parts = [action.compute_sums(frame.table(layout.columns))]
     elif isinstance(frame, StoredFrame):
-        parts = [action.compute_sums(arrow_table(ray.get(ref))) for ref in frame.store(layout.columns).refs]
+        parts = [action.compute_sums(ray.get(ref)) for ref in frame.store(layout.columns).refs]
     else:
         rows = _map_blocks(_to_dataset(frame, layout.columns), action, model).take_all()
         parts = [ray.cloudpickle.loads(row["sums"]) for row in rows]
@@ -207,8 +211,8 @@ def _map_blocks(
         raise found from error
     if result.count() == 0:
         # Ray Data does not call functions for empty blocks, so the result lacks the new columns.
-        blocks = [arrow_table(block) for block in ray.get(dataset.materialize().get_internal_block_refs())]
-        result = ray.data.from_arrow([action(block) for block in blocks[:1]])
+        refs = blocks_of_dataset(dataset.materialize()).refs
+        result = ray.data.from_arrow([action(arrow_table(ray.get(ref))) for ref in refs[:1]])
     return result
 
 

@@ -21,7 +21,7 @@ class ExchangeWaits:
         task: A Spark task waits for its agent: once for each block that the agent stores, once for each reply to a
             read request (``native/core/agent_client.cc``).
         block_fetch: An agent waits for Ray to bring a block of a Dataset to its node (``agent/block_reader.py``).
-        block_descriptions: The driver waits for the agents to describe all blocks whose schema is unknown
+        block_descriptions: The driver waits for an agent to describe some more of the blocks whose schema is unknown
             (``driver/block_descriptions.py``).
         last_blocks: After Spark's job, the driver waits for each agent to store the blocks that it has received
             (``driver/export_job.py``).

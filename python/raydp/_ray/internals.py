@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from raydp._machine.interrupts import interrupts_deferred
+from raydp._ray.pandas_blocks import with_dense_columns
 from raydp.errors import ExchangeError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from ray.data.dataset import MaterializedDataset
 
 __all__ = [
+    "PLACEHOLDER",
     "Blocks",
     "abandon_cluster",
     "arrow_table",
@@ -45,6 +47,7 @@ __all__ = [
     "referenced",
     "remove_groups",
     "session_directory",
+    "without_placeholder",
     "without_starting_ray",
 ]
 
@@ -52,6 +55,10 @@ _THREADS = "raydp-"
 """How the names of all threads of raydp begin."""
 _in_body = threading.local()
 _ABORT_SECONDS = 5.0
+
+
+PLACEHOLDER = "__bsp_stub"
+"""Name of the column that :func:`without_placeholder` removes. Ray's module for it takes a second to import."""
 
 
 @dataclass(frozen=True)
@@ -62,19 +69,22 @@ class Blocks:
         refs: One reference per block.
         rows: Rows per block; ``None``: unknown.
         sizes: Bytes per block; ``None``: unknown.
-        schema: Arrow schema, or ``None`` if the blocks must be read for it (pandas blocks, no blocks).
+        schemas: Arrow schema per block; ``None``: the block must be read for it.
+        declared: What Ray Data or the user says of all blocks, or ``None``. It may be the schema of one block only, so
+            it is needed only if no block has columns.
     """
 
     refs: list[ObjectRef[Any]]
     rows: Sequence[int | None]
     sizes: Sequence[int | None]
-    schema: pa.Schema | None
+    schemas: Sequence[pa.Schema | None]
+    declared: pa.Schema | None
 
     @classmethod
-    def of_refs(cls, refs: Sequence[ObjectRef[Any]], schema: pa.Schema | None) -> Blocks:
-        """Return blocks whose rows and sizes are unknown."""
+    def of_refs(cls, refs: Sequence[ObjectRef[Any]], declared: pa.Schema | None) -> Blocks:
+        """Return blocks of which only the references are known."""
         unknown = [None] * len(refs)
-        return cls(list(refs), unknown, unknown, schema)
+        return cls(list(refs), unknown, unknown, unknown, _visible(declared))
 
 
 def dataset_of_blocks(
@@ -92,6 +102,7 @@ def dataset_of_blocks(
         schema: The Arrow schema of all of them.
     """
     from ray.data import DataContext
+    from ray.data._internal.execution.interfaces import BlockEntry, RefBundle
     from ray.data._internal.logical.interfaces import LogicalPlan
     from ray.data._internal.logical.operators import FromArrow
     from ray.data._internal.stats import DatasetStats
@@ -105,7 +116,13 @@ def dataset_of_blocks(
     context = DataContext.get_current().copy()
     stats = DatasetStats(metadata={"FromArrow": list(metadata)}, parent=None)  # as Ray names it
     tables: list[Any] = list(refs)
-    return MaterializedDataset(LogicalPlan(FromArrow(tables, metadata), context), context, stats)
+    source = FromArrow(tables, metadata)
+    dataset: MaterializedDataset[Any] = MaterializedDataset(LogicalPlan(source, context), context, stats)
+    # As Dataset.materialize does: without it, each look at the blocks starts Ray Data's executor, to run nothing.
+    entries = tuple(BlockEntry(ref, one) for ref, one in zip(tables, metadata, strict=True))
+    dataset._cache.set_bundle(source, RefBundle(entries, schema=schema, owns_blocks=False))
+    dataset._cache.set_stats(stats)
+    return dataset
 
 
 def blocks_of_dataset(dataset: Dataset) -> Blocks:
@@ -113,21 +130,49 @@ def blocks_of_dataset(dataset: Dataset) -> Blocks:
 
     Why: the references come with rows and bytes, which Spark needs to plan well. The public
     ``to_arrow_refs`` runs a task per block and copies pandas blocks. A public iterator over blocks and
-    their metadata would replace it.
+    their metadata would replace it. It must not start Ray Data's executor for blocks that are in the store already:
+    that takes 20 ms and ten log lines, and keeps 25 kB of this process's memory for good.
     """
-    refs: list[ObjectRef[Any]] = []
+    from ray.data._internal.logical.interfaces import SourceOperator
+    from ray.data._internal.logical.operators import AbstractFrom
+
+    source = dataset._logical_plan.dag
+    stored = source.output_data() if isinstance(source, SourceOperator) else None
+    # These operators describe each block by itself. All others say the same of every block: what the first one is.
+    described = isinstance(source, AbstractFrom)
+    refs: list[Any] = []
     rows: list[int | None] = []
     sizes: list[int | None] = []
-    for bundle in dataset.iter_internal_ref_bundles():
+    schemas: list[pa.Schema | None] = []
+    declared: pa.Schema | None = None
+    for bundle in dataset.iter_internal_ref_bundles() if stored is None else stored:
         if any(part is not None for part in bundle.slices or ()):
             raise ExchangeError("Ray Data returned parts of blocks. Call materialize() on the Dataset first.")
+        schema = _visible(bundle.schema)
+        declared = declared or schema
         for entry in bundle.blocks:
             refs.append(entry.ref)
             rows.append(entry.metadata.num_rows)
             sizes.append(entry.metadata.size_bytes)
-    schema = dataset.schema()
-    base = schema.base_schema if schema is not None else None
-    return Blocks(refs, rows, sizes, base if isinstance(base, pa.Schema) else None)
+            schemas.append(schema if described else None)
+    if not declared:
+        found = dataset.schema(fetch_if_missing=False)
+        declared = None if found is None else _visible(found.base_schema)
+    return Blocks(refs, rows, sizes, schemas, declared)
+
+
+def _visible(schema: Any) -> pa.Schema | None:
+    return without_placeholder(schema) if isinstance(schema, pa.Schema) else None
+
+
+def without_placeholder(schema: pa.Schema) -> pa.Schema:
+    """Return the schema of a block without the column that Ray Data adds to blocks that have none.
+
+    Why: Arrow's tables cannot have rows without columns, and that column must not show up in Spark. A public accessor
+    for the visible columns of a block would replace it.
+    """
+    index = schema.get_field_index(PLACEHOLDER)
+    return schema if index < 0 else schema.remove(index)
 
 
 def arrow_table(block: object) -> pa.Table:
@@ -138,9 +183,11 @@ def arrow_table(block: object) -> pa.Table:
     """
     if isinstance(block, pa.Table):
         return block
+    import pandas as pd
     from ray.data.block import BlockAccessor
 
-    table = BlockAccessor.for_block(block).to_arrow()
+    dense = with_dense_columns(block) if isinstance(block, pd.DataFrame) else block
+    table = BlockAccessor.for_block(dense).to_arrow()
     if not isinstance(table, pa.Table):
         raise ExchangeError(f"Ray returned a block of an unknown type: {type(table).__name__}")
     return table

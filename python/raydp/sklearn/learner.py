@@ -51,6 +51,11 @@ class SklearnLearner(Learner):
         return np.float64
 
     @property
+    def labels_type(self) -> type[np.floating[Any]]:  # type: ignore[override]
+        """Doubles, for the same reason."""
+        return np.float64
+
+    @property
     def classifies(self) -> bool | None:
         """Whether the model is a classifier."""
         return bool(sklearn.base.is_classifier(self.model))

@@ -52,6 +52,13 @@ class TorchLearner(NetworkLearner[Recipe]):
         return np.float32 if self.recipe.dtype in (torch.float32, torch.float16, torch.bfloat16) else np.float64
 
     @property
+    def labels_type(self) -> type[np.floating[Any]]:  # type: ignore[override]
+        """float32, or the floating-point type that the user chose for labels."""
+        if self.recipe.label_type is torch.float64:
+            return np.float64
+        return np.float16 if self.recipe.label_type is torch.float16 else np.float32
+
+    @property
     def identity(self) -> str:
         """Describes the model's shapes, the tensor's type and the epochs. Functions have no description that lasts."""
         r = self.recipe

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import ray
 import ray.data
+from ray.data.dataset import MaterializedDataset
 
+from raydp._estimators.data.block_tasks import map_blocks
+from raydp._estimators.data.plain_columns import find_common_types, read_plain_columns
 from raydp._estimators.data.vectors import select_vectors_as_arrays
 from raydp._exchange.types.spark_types import to_arrow_schema
-from raydp._ray.internals import arrow_table, blocks_of_dataset
+from raydp._ray.internals import arrow_table, blocks_of_dataset, without_placeholder
+from raydp._ray.pandas_blocks import with_dense_columns
 from raydp._session.conversions import classic_dataframe, from_spark
 from raydp.errors import InvalidDataError, NotADataFrameError, RaydpError
 
@@ -31,7 +36,7 @@ class StoredBlocks:
 
     Attributes:
         refs: References to the blocks (Arrow tables or pandas frames), in order.
-        schema: Arrow schema of the blocks. It may have more columns than were requested.
+        schema: The types of the requested columns over all blocks. A block may lack some of them, and have others.
         bytes: Size of all blocks; ``None`` if Ray does not know it.
     """
 
@@ -62,6 +67,11 @@ class SparkFrame(Frame):
     def __init__(self, dataframe: DataFrame) -> None:
         self.dataframe = dataframe
 
+    @property
+    def ignores_case(self) -> bool:
+        """Whether the session takes two names for the same column if they differ only in case."""
+        return self.dataframe.sparkSession.conf.get("spark.sql.caseSensitive", "false") != "true"
+
     def column_names(self) -> list[str]:
         """Return the names of the columns."""
         return list(self.dataframe.columns)
@@ -72,7 +82,7 @@ class SparkFrame(Frame):
 
     def store(self, columns: Sequence[str]) -> StoredBlocks:
         """Run the DataFrame's plan once and store these columns."""
-        return _list_blocks(from_spark(select_vectors_as_arrays(self.dataframe, columns)), columns)
+        return DatasetFrame(from_spark(select_vectors_as_arrays(self.dataframe, columns))).store(columns)
 
 
 class DatasetFrame(Frame):
@@ -83,24 +93,31 @@ class DatasetFrame(Frame):
 
     def column_names(self) -> list[str]:
         """Return the names of the columns. A lazy Dataset that does not know them runs until its first block."""
+        if isinstance(self.dataset, MaterializedDataset):
+            return list(dict.fromkeys(name for schema, _ in self._described.schemas for name in schema.names))
         return list(self.dataset.columns() or ())
 
     def schema(self, columns: Sequence[str]) -> pa.Schema:
-        """Return the Arrow types of columns."""
-        found = self.dataset.schema()
-        types = dict(zip(found.names, found.types, strict=True)) if found is not None else {}
-        if all(isinstance(types.get(name), pa.DataType) for name in columns):
-            return pa.schema([(name, types[name]) for name in columns])
-        self.dataset = self.dataset.materialize()  # only its blocks have the types
-        whole = _list_blocks(self.dataset, columns).schema
-        return pa.schema([whole.field(name) for name in columns])
+        """Return the Arrow types of columns. Those of a lazy Dataset are its first block's, if that has them all."""
+        if not isinstance(self.dataset, MaterializedDataset):
+            found = self.dataset.schema()
+            types = dict(zip(found.names, found.types, strict=True)) if found is not None else {}
+            if all(_is_decided(types.get(name)) for name in columns):
+                return find_common_types([(pa.schema([(name, types[name]) for name in columns]), None)], columns)
+            self.dataset = self.dataset.materialize()
+        return find_common_types(self._described.schemas, columns)
 
     def store(self, columns: Sequence[str]) -> StoredBlocks:
         """Execute the Dataset, or return the blocks that it already has."""
-        if isinstance(self.dataset, ray.data.dataset.MaterializedDataset):
-            return _list_blocks(self.dataset, columns)
-        self.dataset = self.dataset.select_columns(list(columns)).materialize()
-        return _list_blocks(self.dataset, columns)
+        if not isinstance(self.dataset, MaterializedDataset):
+            self.dataset = self.dataset.select_columns(list(columns)).materialize()
+        described = self._described
+        return StoredBlocks(described.refs, find_common_types(described.schemas, columns), described.bytes)
+
+    @functools.cached_property
+    def _described(self) -> _DescribedBlocks:
+        """The blocks, after the Dataset is materialized."""
+        return _DescribedBlocks.of(self.dataset)
 
 
 class PandasFrame(Frame):
@@ -115,7 +132,7 @@ class PandasFrame(Frame):
 
     def schema(self, columns: Sequence[str]) -> pa.Schema:
         """Return the Arrow types of columns."""
-        return self.table(columns).schema
+        return find_common_types([(self.table(columns).schema, None)], columns)
 
     def table(self, columns: Sequence[str]) -> pa.Table:
         """Return columns as an Arrow table.
@@ -126,7 +143,7 @@ class PandasFrame(Frame):
         names = self.column_names()  # as strings, which names in pandas need not be
         frame = self.dataframe.iloc[:, [names.index(name) for name in columns]].set_axis(list(columns), axis=1)
         try:
-            return _without_categories(pa.Table.from_pandas(frame, preserve_index=False))
+            return read_plain_columns(pa.Table.from_pandas(with_dense_columns(frame), preserve_index=False), columns)
         except pa.ArrowException as error:
             raise InvalidDataError(
                 "A column of the pandas frame has values of mixed types, or objects for which Arrow has no type. "
@@ -136,7 +153,8 @@ class PandasFrame(Frame):
     def store(self, columns: Sequence[str]) -> StoredBlocks:
         """Put the frame into the object store as one block."""
         table = self.table(columns)
-        return StoredBlocks((ray.put(table),), table.schema, table.nbytes)
+        types = find_common_types([(table.schema, None)], columns)
+        return StoredBlocks((ray.put(table),), types, table.nbytes)
 
 
 class StoredFrame(Frame):
@@ -198,17 +216,35 @@ def _not_a_frame(thing: Any) -> RaydpError:
     )
 
 
-def _without_categories(table: pa.Table) -> pa.Table:
-    """Return the table with categorical columns converted to the type of their values."""
-    types = [field.type.value_type if pa.types.is_dictionary(field.type) else field.type for field in table.schema]
-    return table.cast(pa.schema(zip(table.column_names, types, strict=True)))
+def _is_decided(type_: Any) -> bool:
+    return isinstance(type_, pa.DataType) and not pa.types.is_null(type_)
 
 
-def _list_blocks(dataset: ray.data.Dataset, columns: Sequence[str]) -> StoredBlocks:
-    found = blocks_of_dataset(dataset)
-    sizes = [size for size in found.sizes if size is not None]
-    schema = found.schema
-    if schema is None:
-        schemas = [arrow_table(ray.get(ref)).schema for ref in found.refs[:1]]
-        schema = schemas[0] if schemas else pa.schema([(name, pa.null()) for name in columns])
-    return StoredBlocks(tuple(found.refs), schema, sum(sizes) if len(sizes) == len(found.sizes) else None)
+@dataclass(frozen=True)
+class _DescribedBlocks:
+    """The blocks of a Dataset in Ray's object store.
+
+    Attributes:
+        refs: References to the blocks, in order.
+        schemas: The Arrow schema and the number of rows of each; ``None``: unknown.
+        bytes: Size of all blocks; ``None`` if Ray does not know it.
+    """
+
+    refs: tuple[ray.ObjectRef[Any], ...]
+    schemas: list[tuple[pa.Schema, int | None]]
+    bytes: int | None
+
+    @classmethod
+    def of(cls, dataset: ray.data.Dataset) -> _DescribedBlocks:
+        """Describe the blocks of a Dataset, after reading those of which Ray does not know the schema."""
+        found = blocks_of_dataset(dataset)
+        sizes = [size for size in found.sizes if size is not None]
+        total = sum(sizes) if len(sizes) == len(found.sizes) else None
+        unknown = [ref for ref, schema in zip(found.refs, found.schemas, strict=True) if schema is None]
+        read = iter(map_blocks(_schema_of, unknown, total, name="raydp: schemas of the rows"))
+        schemas = [next(read) if schema is None else schema for schema in found.schemas]
+        return cls(tuple(found.refs), list(zip(schemas, found.rows, strict=True)), total)
+
+
+def _schema_of(block: object) -> pa.Schema:
+    return without_placeholder(arrow_table(block).schema)

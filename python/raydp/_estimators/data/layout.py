@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from raydp._estimators.configuration import Configuration
     from raydp._estimators.data.frames import Frame
 
-__all__ = ["Layout", "check_columns", "is_list", "is_number", "select_columns", "storage_type"]
+__all__ = ["Layout", "check_columns", "check_types", "is_list", "is_number", "select_columns"]
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,17 @@ def check_columns(
             "The frame lacks columns that the estimator needs; check their spelling and the frame's select. "
             f"Missing: {', '.join(missing)}; the frame has: {', '.join(names) or 'none'}"
         )
-    schema = frame.schema([*features, *others])
+    check_types(frame.schema([*features, *others]), features, weight=weight)
+
+
+def check_types(schema: pa.Schema, features: Sequence[str], *, weight: str | None = None) -> None:
+    """Check that features and weight are numeric; raises InvalidDataError if not.
+
+    Args:
+        schema: The types of the columns.
+        features: The feature columns.
+        weight: The weight column, if there is one.
+    """
     wrong = [name for name in features if not _is_feature(schema.field(name).type)]
     if wrong:
         described = ", ".join(f"{name} ({schema.field(name).type})" for name in wrong)
@@ -128,14 +138,9 @@ def check_columns(
 
 
 def is_list(type_: pa.DataType) -> bool:
-    """Return whether a column has several values per row, as arrays and tensors have."""
+    """Return whether a column has several values per row, as arrays have."""
     kinds = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-    return any(kind(storage_type(type_)) for kind in kinds)
-
-
-def storage_type(type_: pa.DataType) -> pa.DataType:
-    """Return the type that stores the values: for Ray's tensors, lists; for other types, the type itself."""
-    return type_.storage_type if isinstance(type_, pa.BaseExtensionType) else type_
+    return any(kind(type_) for kind in kinds)
 
 
 def is_number(type_: pa.DataType) -> bool:
@@ -146,4 +151,4 @@ def is_number(type_: pa.DataType) -> bool:
 
 def _is_feature(type_: pa.DataType) -> bool:
     # Arrow gives a column that has only nulls the type null. The policy for nulls decides about it later.
-    return is_number(type_) or pa.types.is_null(type_) or (is_list(type_) and is_number(storage_type(type_).value_type))
+    return is_number(type_) or pa.types.is_null(type_) or (is_list(type_) and is_number(type_.value_type))

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from raydp._estimators.data.layout import is_list, storage_type
+from raydp._estimators.data.layout import is_list
 from raydp.errors import InvalidDataError
 
 if TYPE_CHECKING:
@@ -16,14 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["build_feature_matrix", "find_complete_rows", "to_numbers", "unwrap_tensors"]
-
-
-def unwrap_tensors(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column of tensors as lists, without copying it. Other columns are returned as they are."""
-    if not isinstance(column.type, pa.BaseExtensionType):
-        return column
-    return pa.chunked_array([chunk.storage for chunk in column.chunks], type=storage_type(column.type))
+__all__ = ["build_feature_matrix", "find_complete_rows", "to_numbers"]
 
 
 def to_numbers(column: pa.ChunkedArray, dtype: type[np.floating[Any]] = np.float64) -> NDArray[Any]:
@@ -46,7 +39,7 @@ def build_feature_matrix(
     """Return the features as a matrix of shape (rows, sum of widths), in C order.
 
     Args:
-        table: Contains the feature columns.
+        table: Contains the feature columns, as :func:`~.plain_columns.read_plain_columns` returns them.
         features: Names of the feature columns, in the order of the matrix.
         widths: How many columns of the matrix each feature becomes.
         fill: What replaces nulls and NaN; ``None``: nulls become NaN.
@@ -58,7 +51,7 @@ def build_feature_matrix(
     matrix = np.empty((table.num_rows, sum(widths)), dtype)
     start = 0
     for name, width in zip(features, widths, strict=True):
-        column = unwrap_tensors(table.column(name))
+        column = table.column(name)
         if is_list(column.type):
             matrix[:, start : start + width] = _flatten_arrays(column, name, width)
         else:

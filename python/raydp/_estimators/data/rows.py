@@ -60,7 +60,7 @@ def extract_rows(
     """Return a table's rows as arrays, without those that ``nulls="drop"`` drops.
 
     Args:
-        table: Contains the layout's columns.
+        table: Contains the layout's columns, as :func:`~.plain_columns.read_plain_columns` returns them.
         layout: The columns.
         classes: The classes; ``None`` for a regression.
         configuration: The policy for nulls.

@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import ray
 
+from raydp._estimators.data.block_tasks import map_blocks
 from raydp._estimators.data.layout import is_list
-from raydp._estimators.data.matrices import to_numbers, unwrap_tensors
-from raydp._ray.internals import arrow_table
+from raydp._estimators.data.matrices import to_numbers
+from raydp._estimators.data.plain_columns import read_plain_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from raydp._estimators.data.frames import StoredBlocks
 
-__all__ = ["MAX_CLASSES", "Statistics", "collect_statistics"]
+__all__ = ["MAX_CLASSES", "NumberTypes", "Statistics", "collect_statistics"]
 
 MAX_CLASSES = 10_000
 """The greatest number of classes. Distinct labels are collected up to one more than this."""
 
-_IN_PROCESS_BYTES = 64 * 1024**2
-_BLOCKS_PER_TASK = 16
-_TASK_SECONDS = 600.0
+
+@dataclass(frozen=True)
+class NumberTypes:
+    """The types in which a framework learns from numbers. Greater numbers are infinite for it.
+
+    Attributes:
+        features: Type of the features.
+        labels: Type of labels that are not classes, and of weights.
+    """
+
+    features: type[np.floating[Any]] = np.float64
+    labels: type[np.floating[Any]] = np.float64
 
 
 @dataclass
@@ -36,27 +48,32 @@ class Statistics:
     Attributes:
         rows: Number of rows of each block.
         missing: Number of rows with a null or NaN, for each feature column that has some.
-        infinite: Number of infinite values, for each feature column that has some.
+        infinite: Number of values that are infinite for the framework, for each feature column that has some.
         incomplete: Number of rows with a null or NaN in any feature, of each block.
+        dropped: Which rows of each block ``nulls="drop"`` drops; ``None``: none.
         lengths: Length of the shortest and the longest array, for each feature column of arrays.
         labels: The distinct labels, at most ``MAX_CLASSES`` + 1; ``None`` if they were not collected.
-        missing_labels: Number of labels that are null, NaN or infinite.
-        invalid_weights: Number of weights that are null, NaN, infinite or negative.
+        missing_labels: Number of labels that are null, NaN or infinite for the framework.
+        invalid_weights: Number of weights that are null, NaN, negative or infinite for the framework.
+        weighted_rows: Number of rows with a weight above 0 that are not dropped.
     """
 
     rows: list[int] = field(default_factory=list)
     missing: dict[str, int] = field(default_factory=dict)
     infinite: dict[str, int] = field(default_factory=dict)
     incomplete: list[int] = field(default_factory=list)
+    dropped: list[NDArray[np.bool_] | None] = field(default_factory=list)
     lengths: dict[str, tuple[int, int]] = field(default_factory=dict)
     labels: set[Any] | None = None
     missing_labels: int = 0
     invalid_weights: int = 0
+    weighted_rows: int = 0
 
     def add(self, other: Statistics) -> None:
         """Add the statistics of the blocks that follow."""
         self.rows += other.rows
         self.incomplete += other.incomplete
+        self.dropped += other.dropped
         for mine, theirs in ((self.missing, other.missing), (self.infinite, other.infinite)):
             for name, count in theirs.items():
                 mine[name] = mine.get(name, 0) + count
@@ -67,6 +84,7 @@ class Statistics:
             self.labels = (self.labels or set()) | other.labels
         self.missing_labels += other.missing_labels
         self.invalid_weights += other.invalid_weights
+        self.weighted_rows += other.weighted_rows
 
 
 @dataclass(frozen=True)
@@ -75,10 +93,23 @@ class _Query:
     label: str | None
     weight: str | None
     collect_labels: bool
+    drop: bool
+    types: NumberTypes
+
+    @property
+    def columns(self) -> list[str]:
+        return [*self.features, *(name for name in (self.label, self.weight) if name is not None)]
 
 
 def collect_statistics(
-    blocks: StoredBlocks, features: Sequence[str], *, label: str | None, weight: str | None, collect_labels: bool
+    blocks: StoredBlocks,
+    features: Sequence[str],
+    *,
+    label: str | None,
+    weight: str | None,
+    collect_labels: bool,
+    drop: bool = False,
+    types: NumberTypes = NumberTypes(),  # noqa: B008  (immutable)
 ) -> Statistics:
     """Read all rows once: in this process if they are small, otherwise in Ray tasks near the data.
 
@@ -88,30 +119,23 @@ def collect_statistics(
         label: The label column, or ``None``.
         weight: The weight column, or ``None``.
         collect_labels: Whether to collect the distinct labels.
+        drop: Whether rows with a null or NaN in a feature are dropped.
+        types: The types in which the framework learns.
     """
-    query = _Query(tuple(features), label, weight, collect_labels)
-    if blocks.bytes is not None and blocks.bytes <= _IN_PROCESS_BYTES:
-        return _scan_blocks(query, *ray.get(list(blocks.refs), timeout=_TASK_SECONDS))
-    groups = [blocks.refs[i : i + _BLOCKS_PER_TASK] for i in range(0, len(blocks.refs), _BLOCKS_PER_TASK)]
-    task = ray.remote(_scan_blocks).options(num_cpus=0, name="raydp: statistics of the rows")
+    query = _Query(tuple(features), label, weight, collect_labels, drop, types)
     total = Statistics(labels=set() if collect_labels else None)
-    for found in ray.get([task.remote(query, *group) for group in groups], timeout=_TASK_SECONDS):
+    scan = functools.partial(_scan_block, query)
+    for found in map_blocks(scan, blocks.refs, blocks.bytes, name="raydp: statistics of the rows"):
         total.add(found)
     return total
 
 
-def _scan_blocks(query: _Query, *blocks: Any) -> Statistics:
-    total = Statistics(labels=set() if query.collect_labels else None)
-    for block in blocks:
-        total.add(_scan_table(query, arrow_table(block)))
-    return total
-
-
-def _scan_table(query: _Query, table: pa.Table) -> Statistics:
-    found = Statistics(rows=[table.num_rows], incomplete=[0])
+def _scan_block(query: _Query, block: object) -> Statistics:
+    table = read_plain_columns(block, query.columns)
+    found = Statistics(rows=[table.num_rows])
     incomplete = np.zeros(table.num_rows, dtype=bool)
     for name in query.features:
-        column = unwrap_tensors(table.column(name))
+        column = table.column(name)
         if is_list(column.type):
             lengths = pc.min_max(pc.list_value_length(column))
             if lengths["min"].is_valid:
@@ -120,27 +144,35 @@ def _scan_table(query: _Query, table: pa.Table) -> Statistics:
         if missing is not None and missing.any():
             found.missing[name] = int(missing.sum())
             incomplete |= missing
-        infinite = _count_infinite(column)
+        infinite = _count_infinite(column, query.types.features)
         if infinite:
             found.infinite[name] = infinite
     found.incomplete = [int(incomplete.sum())]
+    found.dropped = [incomplete if query.drop and incomplete.any() else None]
     if query.label is not None:
         label = table.column(query.label)
         missing = _find_missing(label)
-        found.missing_labels = (0 if missing is None else int(missing.sum())) + _count_infinite(label)
+        type_ = np.float64 if query.collect_labels else query.types.labels
+        found.missing_labels = (0 if missing is None else int(missing.sum())) + _count_infinite(label, type_)
         if query.collect_labels:
             found.labels = set(pc.unique(label.drop_null())[: MAX_CLASSES + 1].to_pylist())
     if query.weight is not None:
-        weights = to_numbers(table.column(query.weight))
+        with np.errstate(over="ignore"):
+            weights = to_numbers(table.column(query.weight)).astype(query.types.labels)
         found.invalid_weights = int((~np.isfinite(weights) | (weights < 0)).sum())
+        found.weighted_rows = int((weights[~incomplete] if query.drop else weights).astype(bool).sum())
     return found
 
 
-def _count_infinite(column: pa.ChunkedArray) -> int:
-    """Return the number of infinite values, also inside arrays."""
+def _count_infinite(column: pa.ChunkedArray, type_: type[np.floating[Any]]) -> int:
+    """Return the number of values that are infinite in a type, also inside arrays."""
     if is_list(column.type):
-        return sum(_count_infinite(pa.chunked_array([chunk.flatten()])) for chunk in column.chunks)
-    return (pc.sum(pc.is_inf(column)).as_py() or 0) if pa.types.is_floating(column.type) else 0
+        elements = [pa.chunked_array([chunk.flatten()]) for chunk in column.chunks]
+        return sum(_count_infinite(one, type_) for one in elements)
+    if not pa.types.is_floating(column.type):
+        return 0
+    with np.errstate(over="ignore"):
+        return int(np.isinf(to_numbers(column).astype(type_)).sum())
 
 
 def _find_missing(column: pa.ChunkedArray) -> Any:

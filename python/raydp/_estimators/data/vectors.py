@@ -18,11 +18,12 @@ def select_vectors_as_arrays(frame: DataFrame, columns: Sequence[str]) -> DataFr
     from pyspark.sql import functions
 
     types = {field.name: field.dataType for field in frame.schema.fields}
+    source, names = _with_distinct_names(frame)
     selected: list[Column] = []
     for name in columns:
-        column = functions.col(_quoted(name))
-        selected.append(_to_array(column).alias(name) if _is_vector(types[name]) else column)
-    return frame.select(selected)
+        column = functions.col(_quoted(names[name]))
+        selected.append(_to_array(column).alias(name) if _is_vector(types[name]) else _named(column, name, names))
+    return source.select(selected)
 
 
 def restore_vectors_and_metadata(frame: DataFrame, original: StructType) -> DataFrame:
@@ -36,16 +37,34 @@ def restore_vectors_and_metadata(frame: DataFrame, original: StructType) -> Data
     from pyspark.sql import functions
 
     fields = {field.name: field for field in original.fields}
+    source, names = _with_distinct_names(frame)
     selected: list[Column] = []
     for name in frame.columns:
-        column = functions.col(_quoted(name))
+        column = _named(functions.col(_quoted(names[name])), name, names)
         field = fields.get(name)
         if field is not None:
             if _is_vector(field.dataType):
                 column = functions.when(column.isNotNull(), array_to_vector(column))
             column = column.alias(name, metadata=field.metadata)
         selected.append(column)
-    return frame.select(selected)
+    return source.select(selected)
+
+
+def _with_distinct_names(frame: DataFrame) -> tuple[DataFrame, dict[str, str]]:
+    """Return a frame whose columns can all be named, and the name that each has in it.
+
+    Spark ignores case, unless the user sets ``spark.sql.caseSensitive``: it cannot tell ``x`` from ``X``.
+    """
+    names = frame.columns
+    if len({name.lower() for name in names}) == len(names):
+        return frame, dict(zip(names, names, strict=True))
+    distinct = [f"c{index}" for index in range(len(names))]
+    return frame.toDF(*distinct), dict(zip(names, distinct, strict=True))
+
+
+def _named(column: Column, name: str, names: dict[str, str]) -> Column:
+    # An alias that changes nothing would keep Spark from reading cached rows by column.
+    return column if names[name] == name else column.alias(name)
 
 
 def _to_array(column: Column) -> Column:

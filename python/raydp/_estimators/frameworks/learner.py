@@ -160,6 +160,9 @@ class Learner(ABC):
     features_type: type[np.floating[Any]] = np.float32
     """Type of the feature matrix that :meth:`score` takes."""
 
+    labels_type: type[np.floating[Any]] = np.float32
+    """Type in which the framework keeps weights, and labels that are not classes."""
+
     handles_missing: ClassVar[bool] = False
     """Whether the framework can learn from missing values (NaN)."""
 

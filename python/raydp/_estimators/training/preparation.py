@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from raydp._estimators.data.labels import Classes, are_class_labels, find_classes
-from raydp._estimators.data.layout import Layout, is_list, is_number, storage_type
-from raydp._estimators.data.statistics import Statistics, collect_statistics
+from raydp._estimators.data.layout import Layout, check_types, is_list, is_number
+from raydp._estimators.data.statistics import NumberTypes, Statistics, collect_statistics
 from raydp.errors import InvalidDataError
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ class PreparedRows:
     Attributes:
         layout: Their columns.
         classes: The classes; ``None`` for a regression.
-        rows: Number of rows of each block.
+        statistics: What is known about the rows.
         complete_rows: Number of rows that are left after ``nulls="drop"``.
     """
 
     layout: Layout
     classes: Classes | None
-    rows: list[int]
+    statistics: Statistics
     complete_rows: int
 
 
@@ -45,18 +45,19 @@ def prepare_training_rows(
     """Check the rows to learn from, and determine their layout and classes.
 
     Raises:
-        InvalidDataError: There are no rows, or fewer than workers; features have nulls that the policy does not
-            allow; arrays differ in length; labels or weights are missing; there is only one class; or the model
-            does not fit the shapes.
+        InvalidDataError: There are no rows, or fewer than workers; features are not numeric, or have nulls that the
+            policy does not allow; arrays differ in length; labels or weights are missing; there is only one class; or
+            the model does not fit the shapes.
     """
     label, weight = configuration.label_column, configuration.weight_column
+    check_types(blocks.schema, features, weight=weight)  # of all blocks, and not only of the first one
     classifies = learner.classifies
     if classifies is None and label is not None:
         classifies = are_class_labels(blocks.schema.field(label).type)
     if label is not None:
         _check_label(label, blocks.schema.field(label).type, classifies=bool(classifies))
     has_classes = bool(classifies) and label is not None
-    statistics = collect_statistics(blocks, features, label=label, weight=weight, collect_labels=has_classes)
+    statistics = _collect(blocks, features, configuration, learner, collect_labels=has_classes)
     complete_rows = _check_values(statistics, configuration, learner)
     _check_count(complete_rows, learner.worker_count(configuration), "frame")
     widths = tuple(_find_width(name, blocks, statistics) for name in features)
@@ -66,24 +67,23 @@ def prepare_training_rows(
         type_, count = blocks.schema.field(label).type, learner.declared_class_count(layout)
         classes = find_classes(statistics.labels or set(), type_, label, count)
     learner.check_data(layout, classes)
-    return PreparedRows(layout, classes, statistics.rows, complete_rows)
+    return PreparedRows(layout, classes, statistics, complete_rows)
 
 
 def check_evaluation_rows(
     blocks: StoredBlocks, prepared: PreparedRows, configuration: Configuration, learner: Learner
-) -> list[int]:
+) -> Statistics:
     """Check the rows to evaluate with against those to learn from.
 
     Returns:
-        Number of rows of each block.
+        What is known about the rows.
 
     Raises:
         InvalidDataError: As for :func:`prepare_training_rows`, or the rows do not match those to learn from.
     """
     layout = prepared.layout
-    statistics = collect_statistics(
-        blocks, layout.features, label=layout.label, weight=layout.weight, collect_labels=prepared.classes is not None
-    )
+    check_types(blocks.schema, layout.features, weight=layout.weight)
+    statistics = _collect(blocks, layout.features, configuration, learner, collect_labels=prepared.classes is not None)
     complete_rows = _check_values(statistics, configuration, learner, what="evaluation frame")
     if not learner.needs_all_evaluation_rows:
         _check_count(complete_rows, learner.worker_count(configuration), "evaluation frame")
@@ -101,7 +101,26 @@ def check_evaluation_rows(
                 "The evaluation frame has classes that the training frame does not have; split the rows by class "
                 f"(stratified). Label {layout.label}: {unknown[:5]}"
             )
-    return statistics.rows
+    return statistics
+
+
+def _collect(
+    blocks: StoredBlocks,
+    features: Sequence[str],
+    configuration: Configuration,
+    learner: Learner,
+    *,
+    collect_labels: bool,
+) -> Statistics:
+    return collect_statistics(
+        blocks,
+        features,
+        label=configuration.label_column,
+        weight=configuration.weight_column,
+        collect_labels=collect_labels,
+        drop=configuration.nulls == "drop",
+        types=NumberTypes(learner.features_type, learner.labels_type),
+    )
 
 
 def _check_values(statistics: Statistics, configuration: Configuration, learner: Learner, what: str = "frame") -> int:
@@ -111,12 +130,13 @@ def _check_values(statistics: Statistics, configuration: Configuration, learner:
         raise InvalidDataError(f"The {what} is empty: it has no rows to learn from. Check the filters of the frame")
     if statistics.missing_labels:
         raise InvalidDataError(
-            f"The label has nulls, NaN or infinite numbers; drop these rows (df.dropna(subset=[label])). Label "
-            f"{configuration.label_column}: {statistics.missing_labels} of {rows} rows"
+            f"The label has nulls, NaN or infinite numbers; drop these rows (df.dropna(subset=[label])). Numbers "
+            f"beyond {learner.labels_type.__name__}, in which this framework keeps labels, are infinite; scale them. "
+            f"Label {configuration.label_column}: {statistics.missing_labels} of {rows} rows"
         )
     if statistics.invalid_weights:
         raise InvalidDataError(
-            "Weights must be finite numbers of 0 or more. "
+            f"Weights must be finite numbers of 0 or more ({learner.labels_type.__name__}). "
             f"Column {configuration.weight_column}: {statistics.invalid_weights} of {rows} are not"
         )
     if statistics.missing and configuration.nulls == "error":
@@ -130,11 +150,17 @@ def _check_values(statistics: Statistics, configuration: Configuration, learner:
         counts = ", ".join(f"{name} ({count})" for name, count in statistics.infinite.items())
         raise InvalidDataError(
             "Features have infinite numbers, from which this framework cannot learn. Look for divisions by zero, or "
-            f"replace them by nulls and set nulls=. Rows of the {what}: {rows}; infinite: {counts}"
+            f"replace them by nulls and set nulls=. It learns from {learner.features_type.__name__}, in which greater "
+            f"numbers are infinite; scale them. Rows of the {what}: {rows}; infinite: {counts}"
         )
     incomplete = sum(statistics.incomplete) if configuration.nulls == "drop" else 0
     if incomplete == rows:
         raise InvalidDataError(f"Every row of the {what} has a null or NaN, so nulls='drop' leaves none. Rows: {rows}")
+    if configuration.weight_column is not None and not statistics.weighted_rows:
+        raise InvalidDataError(
+            f"No row of the {what} has a weight above 0, so there is nothing to learn from. Check how the weights are "
+            f"computed, and the rows that nulls='drop' leaves. Column {configuration.weight_column}, rows: {rows}"
+        )
     return rows - incomplete
 
 
@@ -144,7 +170,7 @@ def _check_label(label: str, type_: pa.DataType, *, classifies: bool) -> None:
             "A regression needs a numeric label. Give the estimator an objective or a loss for classification, or "
             f"another label. Label {label}: {type_}"
         )
-    if pa.types.is_nested(storage_type(type_)):
+    if pa.types.is_nested(type_):
         raise InvalidDataError(
             "A class label must be a single value; index the arrays or structs, or select one of their fields. "
             f"Label {label}: {type_}"

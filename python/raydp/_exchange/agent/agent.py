@@ -25,7 +25,7 @@ from raydp._exchange.agent.block_reader import BlockReader
 from raydp._exchange.agent.recompute_requests import RecomputedBlock, RecomputeRequests
 from raydp._native import AgentServer
 from raydp._native import ExchangeError as NativeError
-from raydp._ray.internals import arrow_table
+from raydp._ray.internals import arrow_table, without_placeholder
 from raydp.errors import ExchangeError
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class BlockDescription:
     def of(cls, block: object) -> BlockDescription:
         """Describe a block, an Arrow table or a pandas DataFrame."""
         table = arrow_table(block)
-        return cls(table.schema.remove_metadata(), table.num_rows, table.nbytes)
+        return cls(without_placeholder(table.schema.remove_metadata()), table.num_rows, table.nbytes)
 
 
 @dataclass(frozen=True)

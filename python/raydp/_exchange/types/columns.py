@@ -59,6 +59,9 @@ def to_canonical_columns(table: pa.Table, fields: Sequence[pa.Field]) -> list[pa
             raise InvalidArgumentError(
                 f"A block of the Dataset has several columns of the same name; rename them first: {field.name}"
             )
+        if not table.num_rows:  # of any type, because it has no value that could be lost
+            result.append(pa.chunked_array([], field.type))
+            continue
         column = table.column(indexes[0]) if indexes else pa.chunked_array([pa.nulls(table.num_rows)])
         result.append(to_canonical_column(column, field.type, field.name))
     return result
@@ -130,8 +133,7 @@ def _check_widening(type_: pa.DataType, target: pa.DataType, path: str) -> None:
         wider = pa.unify_schemas([pa.schema([field]), own], promote_options="permissive").field(0).type
     except pa.ArrowTypeError:
         wider = None
-    # pandas converts integers with nulls to floats. Whole numbers are converted back.
-    if wider == target or (pa.types.is_floating(type_) and pa.types.is_integer(target)):
+    if wider == target:
         return
     raise UnsupportedTypeError(
         f"A block of the Dataset has another type than the Dataset's schema says. Give all blocks the same type, "

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-__all__ = ["is_tensor", "tensor_value", "to_nested_lists"]
+__all__ = ["has_fixed_shape", "is_tensor", "tensor_value", "to_nested_lists"]
 
 # The names of Ray's tensor types. Their classes are in ray.data, which takes a second to import.
 _FIXED_SHAPE = ("ray.data.arrow_tensor", "ray.data.arrow_tensor_v2", "arrow.fixed_shape_tensor")
@@ -24,6 +24,11 @@ _BYTES_PER_CHARACTER = 4
 def is_tensor(type_: pa.DataType) -> bool:
     """Tell whether a type holds tensors."""
     return isinstance(type_, pa.BaseExtensionType) and type_.extension_name in (*_FIXED_SHAPE, _VARIABLE_SHAPE)
+
+
+def has_fixed_shape(type_: pa.DataType) -> bool:
+    """Tell whether a type holds tensors of one shape, whose storage is a list of all numbers of a tensor."""
+    return isinstance(type_, pa.BaseExtensionType) and type_.extension_name in _FIXED_SHAPE
 
 
 def tensor_value(type_: pa.BaseExtensionType) -> tuple[pa.DataType, int]:

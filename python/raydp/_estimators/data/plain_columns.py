@@ -1,0 +1,65 @@
+"""Columns of blocks as estimators read them: plain numbers, texts and lists, whatever types the blocks have.
+
+Dictionaries, run-end encoding and views are decoded, a tensor is the list of its numbers, and a column that a block
+lacks is null.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from raydp._exchange.types.block_schemas import unify_block_schemas
+from raydp._exchange.types.canonical_types import list_of
+from raydp._exchange.types.encodings import decode, is_encoded
+from raydp._exchange.types.tensors import has_fixed_shape, tensor_value
+from raydp._ray.internals import arrow_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["find_common_types", "read_plain_columns"]
+
+
+def read_plain_columns(block: object, columns: Sequence[str]) -> pa.Table:
+    """Return columns of a block, an Arrow table or a pandas frame. Numbers and tensors are not copied."""
+    table = arrow_table(block)
+    found = set(table.column_names)
+    return pa.table(
+        {name: _plain(table.column(name)) if name in found else pa.nulls(table.num_rows) for name in columns}
+    )
+
+
+def find_common_types(blocks: Iterable[tuple[pa.Schema, int | None]], columns: Sequence[str]) -> pa.Schema:
+    """Return the types of columns over all blocks. A column that no block has is of type null.
+
+    Args:
+        blocks: The Arrow schema and the number of rows of each block; ``None``: unknown.
+        columns: The columns.
+
+    Raises:
+        UnsupportedTypeError: A type is not supported, or a column's types in two blocks have nothing in common.
+    """
+    nothing = pa.schema([(name, pa.null()) for name in columns])
+    common = unify_block_schemas([(_plain_types(schema, columns), rows) for schema, rows in blocks], nothing)
+    return pa.schema([(name, common.field(name).type if name in common.names else pa.null()) for name in columns])
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not is_encoded(column.type):
+        return column
+    chunks = column.chunks or [pa.nulls(0, column.type)]
+    if has_fixed_shape(column.type):
+        return pa.chunked_array([chunk.storage for chunk in chunks])
+    return pa.chunked_array([decode(chunk) for chunk in chunks])
+
+
+def _plain_types(schema: pa.Schema, columns: Sequence[str]) -> pa.Schema:
+    fields = [schema.field(name) for name in columns if name in schema.names]
+    return pa.schema(
+        [
+            field.with_type(list_of(tensor_value(field.type)[0])) if has_fixed_shape(field.type) else field
+            for field in fields
+        ]
+    )
