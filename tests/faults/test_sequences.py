@@ -72,7 +72,7 @@ class Sequences(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.ray = self.has_started = self.was_interrupted = False
+        self.ray = self.has_started = False
         self.spark = "absent"
         self._tell("shut_ray_down")  # whatever the last sequence left
 
@@ -93,18 +93,20 @@ class Sequences(RuleBasedStateMachine):
         """A start works in every state, and returns the running session if there is one."""
         said = self._tell("start")
         self.ray, self.spark, self.has_started = True, "running", True
-        self.was_interrupted = False
         self._expect(said == "100")
 
     @precondition(lambda self: self.spark in ("absent", "killed", "stopped"))
     @rule()
     def interrupt_start(self) -> None:
-        """Ctrl-C during a start raises KeyboardInterrupt, and leaves no application or a whole one."""
+        """Ctrl-C during a start raises KeyboardInterrupt. Another start then works.
+
+        Which of them starts the application depends on time. What follows must not, or Hypothesis calls it flaky.
+        """
         said = self._tell("interrupt_start")
-        self.ray, self.spark = True, "running" if self.seen["jvm"] else "absent"
-        self.has_started = self.has_started or said == "not interrupted"
-        self.was_interrupted = said != "not interrupted"  # then the program may not know the session that runs
-        self._expect(said.startswith(("KeyboardInterrupt", "not interrupted")))
+        assert said.startswith(("KeyboardInterrupt", "not interrupted")), (said, self.life.commands)
+        said = self._tell("start")
+        self.ray, self.spark, self.has_started = True, "running", True
+        self._expect(said == "100")
 
     @precondition(lambda self: self.has_started and self.spark != "frozen")
     @rule()
@@ -152,12 +154,12 @@ class Sequences(RuleBasedStateMachine):
     @precondition(lambda self: self.has_started)
     @rule()
     def stop_session(self) -> None:
-        """The same for the session's own method. If it is an older session, nothing happens to the running one."""
+        """The same for the session's own method."""
         said = self._tell("stop_session")
         has_ended = self.seen["state"] == "idle"
         if has_ended and self.spark != "absent":
             self.spark = "stopped"
-        self._expect(said == "done" and self.seen["seconds"] < _STOP_SECONDS and (has_ended or self.was_interrupted))
+        self._expect(said == "done" and self.seen["seconds"] < _STOP_SECONDS and has_ended)
 
 
 @pytest.mark.cluster
