@@ -23,7 +23,7 @@ __all__ = ["killed_if_stuck"]
 
 _logger = logging.getLogger(__name__)
 _LONGEST_STOP_SECONDS = 60.0
-_ANSWER_SECONDS = 8.0
+_ANSWER_SECONDS = 6.0
 _INTERVAL_SECONDS = 0.5
 
 
