@@ -54,7 +54,6 @@ def run(spark: SparkSession, options: argparse.Namespace) -> raydp.tune.TuneResu
         rows.where("month % 4 <> 0"),
         rows.where("month % 4 = 0"),
         metric="auc",
-        mode="max",
         num_samples=1 if options.smoke else options.trials,
         max_concurrent_trials=options.concurrent,
     )

@@ -28,7 +28,16 @@ if TYPE_CHECKING:
 
 __all__ = ["TuneResult", "fit"]
 
-_METRICS: tuple[str, ...] = ("rmse", "mae", "r2", "accuracy", "logloss", "auc")
+_METRICS: dict[str, Literal["min", "max"]] = {
+    "rmse": "min",
+    "mae": "min",
+    "r2": "max",
+    "accuracy": "max",
+    "logloss": "min",
+    "auc": "max",
+}
+"""The metrics of ``Estimator.evaluate``, and which values of them are better."""
+
 _CLASS_FILE = "class"  # in the folder of a saved estimator; names the class that can load it
 
 
@@ -56,7 +65,7 @@ def fit(
     evaluate_ds: Any,
     *,
     metric: str,
-    mode: Literal["min", "max"] = "min",
+    mode: Literal["min", "max"] | None = None,
     num_samples: int = 1,
     max_concurrent_trials: int = 1,
     search_alg: Any = None,
@@ -76,7 +85,8 @@ def fit(
         train_ds: The frame to learn from: a Spark DataFrame, Ray Dataset or pandas DataFrame.
         evaluate_ds: The frame to evaluate with. ``fit`` gets it too, for early stopping.
         metric: A metric of the estimator's ``evaluate``, such as ``"rmse"`` or ``"auc"``.
-        mode: ``"min"`` (the default) if a smaller metric is better, ``"max"`` if a larger one is.
+        mode: ``"min"`` to look for the smallest metric, ``"max"`` for the largest. By default what is better: the
+            largest ``r2``, ``accuracy`` and ``auc``, the smallest of the other metrics.
         num_samples: Number of samples of the search space, each with the whole grid; 1 by default.
         max_concurrent_trials: Number of trials at the same time; 1 by default. The cluster needs capacity for the
             workers of all of them.
@@ -97,7 +107,7 @@ def fit(
         raise InvalidArgumentError(f"make must be a function that returns an estimator; got: {make!r}")
     if metric not in _METRICS:
         raise InvalidArgumentError(f"metric must be one of {', '.join(_METRICS)}; got: {metric!r}")
-    if mode not in ("min", "max"):
+    if mode not in ("min", "max", None):
         raise InvalidArgumentError(f"mode must be 'min' or 'max'; got: {mode!r}")
     for name, value in (("num_samples", num_samples), ("max_concurrent_trials", max_concurrent_trials)):
         check_whole_number(name, value)
@@ -121,7 +131,7 @@ def fit(
             param_space=dict(search_space),
             tune_config=tune.TuneConfig(
                 metric=metric,
-                mode=mode,
+                mode=mode or _METRICS[metric],
                 num_samples=num_samples,
                 max_concurrent_trials=max_concurrent_trials,
                 search_alg=search_alg,

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-def test_the_best_trial_gives_its_estimator(frame: DataFrame) -> None:
+@pytest.mark.parametrize("metric", ["rmse", "r2"])
+def test_the_best_trial_gives_its_estimator(frame: DataFrame, metric: str) -> None:
     from ray.tune import grid_search
 
     columns = frame.select("id", "x", "n", "y")
@@ -25,7 +26,7 @@ def test_the_best_trial_gives_its_estimator(frame: DataFrame) -> None:
         {"alpha": grid_search([1e6, 0.1])},
         columns.where("id < 160"),
         columns.where("id >= 160"),
-        metric="rmse",
+        metric=metric,
     )
     assert found.best_config == {"alpha": 0.1}
     assert sorted(found.trials["config/alpha"]) == [0.1, 1e6]
