@@ -91,7 +91,7 @@ COMMANDS: dict[str, Callable[[], str]] = {
     "stop_during_conversion": stop_during_conversion,
     "kill_jvm": do(kill_jvm),
     "freeze_jvm": do(freeze_jvm),
-    "shut_ray_down": do(ray.shutdown),
+    "shut_ray_down": do(lambda: ray.shutdown()),  # raydp wraps it when the first session starts
     "stop": do(raydp.stop_spark),
     "stop_session": do(lambda: latest[0].sparkSession.stop()),
 }
