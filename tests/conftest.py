@@ -33,23 +33,21 @@ OBJECT_STORE_BYTES = 512 * 1024**2
 
 #: Files that take minutes, the longest first. They start first, or one worker would end alone with the last of them.
 LONG_FILES = (
-    "faults/test_chaos.py",
     "lifecycle/test_hosts.py",
-    "faults/test_going_on.py",
-    "faults/test_sequences.py",
+    "lifecycle/test_session.py",
+    "submission/test_submission.py",
     "exchange/test_limits.py",
-    "lifecycle/test_class_data.py",
-    "examples/test_estimators.py",
+    "exchange/test_lost_nodes.py",
+    "faults/test_going_on.py",
+    "faults/test_chaos.py",
+    "faults/test_sequences.py",
+    "estimators/test_killed_workers.py",
+    "exchange/test_from_spark.py",
     "property/test_round_trips.py",
     "estimators/test_tf.py",
-    "exchange/test_lost_nodes.py",
     "estimators/test_torch.py",
     "packaging/test_distributions.py",
-    "bench/test_bench.py",
-    "estimators/test_rows.py",
-    "lifecycle/test_session.py",
     "lifecycle/test_restarts.py",
-    "submission/test_submission.py",
 )
 
 _sessions_before = pytest.StashKey[set[str]]()

@@ -42,6 +42,7 @@ def run(program: str, *arguments: str, timeout: float = 280) -> str:
 
 
 @pytest.mark.cluster
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_exchange(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
@@ -88,6 +89,7 @@ def test_every_case_survives_the_way_there_and_back(
 
 
 @pytest.mark.cluster
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_startup(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
@@ -104,6 +106,7 @@ def test_startup(tmp_path: Path) -> None:
 
 
 @pytest.mark.cluster
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_estimators(tmp_path: Path) -> None:
     path = tmp_path / "result.json"

@@ -49,6 +49,7 @@ def test_pipeline(spark: SparkSession, example: Any, picture: str) -> None:
     assert 0.55 < pipeline.run(spark, pipeline.arguments(["--smoke", "--plot", picture])) < 0.8
 
 
+@pytest.mark.nightly
 def test_tuning(spark: SparkSession, example: Any, picture: str) -> None:
     tuning = example("tuning")
     found = tuning.run(spark, tuning.arguments(["--smoke", "--plot", picture]))
@@ -56,6 +57,7 @@ def test_tuning(spark: SparkSession, example: Any, picture: str) -> None:
     assert 0.55 < found.best_metrics["auc"] == found.trials["auc"].max() < 0.8
 
 
+@pytest.mark.nightly
 def test_taxi_fare(spark: SparkSession, example: Any, picture: str) -> None:
     taxi_fare = example("taxi_fare")
     errors = taxi_fare.run(spark, taxi_fare.arguments(["--smoke", "--plot", picture]))
@@ -65,6 +67,7 @@ def test_taxi_fare(spark: SparkSession, example: Any, picture: str) -> None:
     assert errors["Keras"] < errors["the mean"] / 2
 
 
+@pytest.mark.nightly
 def test_data_parallel_training_and_batch_inference(
     spark: SparkSession, example: Any, tmp_path: Path, picture: str
 ) -> None:
@@ -78,6 +81,7 @@ def test_data_parallel_training_and_batch_inference(
     assert batch_inference.run(spark, few) > 0.85
 
 
+@pytest.mark.nightly
 def test_plasticc(spark: SparkSession, example: Any, picture: str) -> None:
     plasticc = example("plasticc")
     judged = plasticc.run(spark, plasticc.arguments(["--smoke", "--plot", picture]))

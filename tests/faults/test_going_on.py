@@ -72,6 +72,12 @@ def test_ctrl_c_during_a_stop_waits_for_its_end(outcome: programs.Outcome) -> No
     assert "stopped: KeyboardInterrupt" in said and "state: idle None" in said, outcome.everything
 
 
+def test_ray_is_replaced_without_notice(outcome: programs.Outcome) -> None:
+    said = outcome.part("another Ray")
+    assert "convert: SessionError: The Spark session on Ray cannot be used any more: this process has left" in said
+    assert "rows: 100" in said, outcome.everything
+
+
 def test_ray_is_shut_down_before_spark(outcome: programs.Outcome) -> None:
     said = outcome.part("Ray first")
     assert "in time: True Spark: None" in said, outcome.everything

@@ -30,6 +30,7 @@ def run(cache: Path, **settings: str) -> programs.Outcome:
 
 
 @pytest.mark.cluster
+@pytest.mark.nightly
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_the_second_application_starts_with_archives(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import ray
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from ray.exceptions import RayError
@@ -153,13 +152,13 @@ def errors_of_stop(application: Application) -> Iterator[None]:
         ) from error
 
 
-def find_death() -> str | None:
-    """Return what the application cannot live without and has ended, for a message; ``None`` if nothing has."""
+def find_death(application: Application) -> str | None:
+    """Return what an application cannot live without and has ended, for a message; ``None`` if nothing has."""
     process = lifecycle.process
     code = None if process is None else process.process.poll()
     if code is not None:
         return f"the driver's JVM has ended, with exit code {code}"
-    return None if ray.is_initialized() else "this process has left the Ray cluster"
+    return None if application.cluster.is_joined() else "this process has left the Ray cluster"
 
 
 def current_application() -> Application:
@@ -169,7 +168,7 @@ def current_application() -> Application:
         SessionError: No application runs: it was never started, it was stopped, or its JVM or Ray has ended.
     """
     application = lifecycle.application
-    if application is not None and (reason := find_death()) is not None:
+    if application is not None and (reason := find_death(application)) is not None:
         raise SessionError(
             f"The Spark session on Ray cannot be used any more: {reason}. Start another one with "
             f"raydp.init_spark(...). Application: {application.application_id}"

@@ -80,7 +80,8 @@ def end_jvm() -> None:
 
 def end_if_dead() -> None:
     """End an application whose JVM was killed, or whose Ray is gone, so that another one can start."""
-    if lifecycle.application is None or (reason := find_death()) is None:
+    application = lifecycle.application
+    if application is None or (reason := find_death(application)) is None:
         return
     _logger.warning("The last Spark session on Ray was not stopped, and is no longer usable: %s", reason)
     stop(keep_data=False)

@@ -29,12 +29,21 @@ class RayCluster:
         namespace: Namespace of this process's job; the application's actors live in it.
         node_address: IP address of this process's node.
         session_directory: Folder of the cluster's session on this node.
+        job_id: Id of this process's job (hex); another one after it has left the cluster and joined again.
     """
 
     address: str
     namespace: str
     node_address: str
     session_directory: str
+    job_id: str = ""
+
+    def is_joined(self) -> bool:
+        """Tell whether this process is still connected to this cluster, as the same job."""
+        if not ray.is_initialized():
+            return False
+        here = ray.get_runtime_context()
+        return (here.gcs_address, here.get_job_id()) == (self.address, self.job_id)
 
     @property
     def log_folder(self) -> Path:
@@ -81,6 +90,7 @@ def join_cluster(master: str) -> RayCluster:
         namespace=ray.get_runtime_context().namespace,
         node_address=get_node_ip_address(),
         session_directory=_ray_internals.session_directory(),
+        job_id=ray.get_runtime_context().get_job_id(),
     )
 
 
