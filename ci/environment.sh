@@ -27,31 +27,31 @@ install_packages() {
 
 # use_quick_java: makes Java start programs with its first compiler and its simplest garbage collector only. A JVM that
 # lives for seconds needs a third less CPU time that way, and the tests start hundreds of them. Another collector in a
-# program's options wins, and archives of classes are made with the usual one. The folder of this Java has the layout of a JDK.
+# program's options wins, and archives of classes are made with the usual one. The folder of this Java has the layout of
+# a JDK.
 use_quick_java() {
-  local java home folder
+  local java home script folder
   java=$(command -v "${JAVA_HOME:+$JAVA_HOME/bin/}java") || fail "no java was found; run ci/setup.sh"
   home=$(dirname "$(dirname "$(readlink -f "$java")")")
-  folder=$RAYDP_CACHE/quick-java-$(sha256sum <<<"$home" | cut -c 1-16)
-  if [[ $home != */quick-java-* ]]; then
-    rm -rf "$folder.new.$$"
+  if [[ $home == */quick-java-* ]]; then return; fi
+  script='#!/bin/sh
+case " $* " in
+  *" -XX:+Use"*"GC "* | *" -Xshare:dump "*) exec "'$home'/bin/java" -XX:TieredStopAtLevel=1 "$@" ;;
+  *) exec "'$home'/bin/java" -XX:TieredStopAtLevel=1 -XX:+UseSerialGC "$@" ;;
+esac'
+  folder=$RAYDP_CACHE/quick-java-$(sha256sum <<<"$script" | cut -c 1-16)
+  if [[ ! -d $folder ]]; then
     mkdir -p "$folder.new.$$/bin"
     ln -s "$home"/* "$folder.new.$$/" 2>/dev/null || true # all but bin, which exists
     ln -s "$home"/bin/* "$folder.new.$$/bin/"
     rm "$folder.new.$$/bin/java"
-    cat >"$folder.new.$$/bin/java" <<SCRIPT
-#!/bin/sh
-case " \$* " in
-  *" -XX:+Use"*"GC "* | *" -Xshare:dump "*) exec "$home/bin/java" -XX:TieredStopAtLevel=1 "\$@" ;;
-  *) exec "$home/bin/java" -XX:TieredStopAtLevel=1 -XX:+UseSerialGC "\$@" ;;
-esac
-SCRIPT
+    printf '%s\n' "$script" >"$folder.new.$$/bin/java"
     chmod +x "$folder.new.$$/bin/java"
-    rm -rf "$folder"
-    mv "$folder.new.$$" "$folder"
-    export PATH=$folder/bin:$PATH
-    if [[ -n ${JAVA_HOME:-} ]]; then export JAVA_HOME=$folder; fi
+    mv --no-target-directory "$folder.new.$$" "$folder" || [[ -d $folder ]] # another process was faster
+    rm -rf "$folder.new.$$"
   fi
+  export PATH=$folder/bin:$PATH
+  if [[ -n ${JAVA_HOME:-} ]]; then export JAVA_HOME=$folder; fi
 }
 
 step() { printf '\n==> %s\n' "$*"; }
