@@ -13,6 +13,7 @@ from raydp._configuration.arguments import check_whole_number
 from raydp._estimators.data.frames import DatasetFrame, StoredFrame, wrap_frame
 from raydp._estimators.estimator import Estimator
 from raydp._estimators.frameworks import require
+from raydp._machine.interrupts import handlers_restored
 from raydp._ray.failures import find_raydp_error
 from raydp.errors import InvalidArgumentError, TrainingError
 
@@ -125,19 +126,20 @@ def fit(
 
     folder = storage_path or tempfile.mkdtemp(prefix="raydp-tune-")
     try:
-        found = tune.Tuner(
-            # The trial's own process needs next to nothing, because it waits for its workers.
-            tune.with_resources(tune.with_parameters(run_trial, train=train, evaluate=evaluate), {"CPU": 0.001}),
-            param_space=dict(search_space),
-            tune_config=tune.TuneConfig(
-                metric=metric,
-                mode=mode or _METRICS[metric],
-                num_samples=num_samples,
-                max_concurrent_trials=max_concurrent_trials,
-                search_alg=search_alg,
-            ),
-            run_config=tune.RunConfig(storage_path=folder, verbose=0),
-        ).fit()
+        with handlers_restored():
+            found = tune.Tuner(
+                # The trial's own process needs next to nothing, because it waits for its workers.
+                tune.with_resources(tune.with_parameters(run_trial, train=train, evaluate=evaluate), {"CPU": 0.001}),
+                param_space=dict(search_space),
+                tune_config=tune.TuneConfig(
+                    metric=metric,
+                    mode=mode or _METRICS[metric],
+                    num_samples=num_samples,
+                    max_concurrent_trials=max_concurrent_trials,
+                    search_alg=search_alg,
+                ),
+                run_config=tune.RunConfig(storage_path=folder, verbose=0),
+            ).fit()
         return _find_best(found)
     finally:
         if storage_path is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 def test_the_best_trial_gives_its_estimator(frame: DataFrame, metric: str) -> None:
     from ray.tune import grid_search
 
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR1)]
     columns = frame.select("id", "x", "n", "y")
     found = tune.fit(
         lambda alpha: SklearnEstimator(Ridge(alpha), "y", feature_columns=["x", "n"]),
@@ -28,6 +30,8 @@ def test_the_best_trial_gives_its_estimator(frame: DataFrame, metric: str) -> No
         columns.where("id >= 160"),
         metric=metric,
     )
+    # Ray Tune's handlers would swallow the next Ctrl-C.
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR1)] == handlers
     assert found.best_config == {"alpha": 0.1}
     assert sorted(found.trials["config/alpha"]) == [0.1, 1e6]
     assert found.best_metrics["rmse"] == found.trials["rmse"].min() < found.trials["rmse"].max() / 2

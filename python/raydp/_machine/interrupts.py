@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["interrupts_deferred"]
+__all__ = ["handlers_restored", "interrupts_deferred"]
 
 
 @contextlib.contextmanager
@@ -34,3 +34,18 @@ def interrupts_deferred() -> Iterator[None]:
         signal.signal(signal.SIGINT, former)
         if was_interrupted:
             signal.raise_signal(signal.SIGINT)
+
+
+@contextlib.contextmanager
+def handlers_restored() -> Iterator[None]:
+    """Restore the handlers of SIGINT and SIGUSR1 after the body of a ``with``. Ray Tune replaces them for good."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signal handlers belong to the main thread
+        return
+    former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR1)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            if handler is not None:  # else it was not installed from Python
+                signal.signal(number, handler)

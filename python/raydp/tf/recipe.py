@@ -131,7 +131,7 @@ class Recipe:
             name: keras.ops.convert_to_tensor(features[:, low:high])
             for name, low, high in zip(layout.features, bounds, bounds[1:], strict=False)
         }
-        by_position = 1 < len(self._input_names) == len(matrices) and not self._input_names & matrices.keys()
+        by_position = len(self._input_names) == len(matrices) and not self._input_names & matrices.keys()
         return list(matrices.values()) if by_position else matrices
 
     @cached_property
@@ -139,7 +139,7 @@ class Recipe:
         """The names of a model's inputs; empty if it takes a dictionary, or if it is of the user's own class."""
         model = self.model()
         inputs = getattr(model, "inputs", None)
-        if not inputs or isinstance(model.input, dict):
+        if inputs is None or len(inputs) < 2 or isinstance(model.input, dict):
             return frozenset()
         return frozenset(tensor.name for tensor in inputs)
 
