@@ -32,7 +32,7 @@ class World:
             monkeypatch.setattr(module, "lifecycle", self.lifecycle)
         monkeypatch.setattr("raydp._application.application.lifecycle", self.lifecycle)
         monkeypatch.setattr("raydp._application.application.is_context_active", lambda: self.has_context)
-        monkeypatch.setattr("ray.is_initialized", lambda: self.has_ray)
+        monkeypatch.setattr(RayCluster, "is_joined", lambda _: self.has_ray)
         monkeypatch.setattr(end._spark_internals, "is_context_active", lambda: self.has_context)
         monkeypatch.setattr(end._spark_internals, "stop_active_context", self.stop_context)
         monkeypatch.setattr(driver_jvm, "reusable_jvm", lambda: None)
@@ -61,7 +61,11 @@ class World:
 
     def launch(self, *_: Any) -> Any:
         self.step("launch")
-        return SimpleNamespace(process=SimpleNamespace(poll=lambda: self.exit_code, wait=lambda _: self.exit_code))
+        return SimpleNamespace(
+            process=SimpleNamespace(
+                pid=1, kill=lambda: None, poll=lambda: self.exit_code, wait=lambda _: self.exit_code
+            )
+        )
 
     def stop_context(self) -> None:
         self.has_context = False
