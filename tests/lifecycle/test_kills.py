@@ -59,7 +59,7 @@ def _run_and_kill_driver(mark: str) -> tuple[subprocess.Popen[str], list[psutil.
     while time.monotonic() < deadline:
         family = programs.marked_processes(mark)
         # An executor's daemon, and a worker that it forked.
-        if sum("raydp._spark.worker_daemon" in p.cmdline() for p in family) >= 2:
+        if sum("raydp._spark.worker_daemon" in programs.words_of(p) for p in family) >= 2:
             return process, family
         psutil.wait_procs(family, timeout=0.2)
     raise AssertionError("no Python worker came up within 60 s")

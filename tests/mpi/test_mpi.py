@@ -127,7 +127,7 @@ def test_a_killed_driver_takes_its_ranks_along() -> None:
     while waiting < 2 and (line := process.stdout.readline()):
         waiting += line.count("a rank waits")  # mpirun may put both into one line
     assert waiting == 2
-    ranks = [one for one in programs.marked_processes(mark) if "raydp.mpi.rank" in " ".join(one.cmdline())]
+    ranks = [one for one in programs.marked_processes(mark) if "raydp.mpi.rank" in " ".join(programs.words_of(one))]
     assert len(ranks) >= 2
     process.kill()
     process.wait(10)

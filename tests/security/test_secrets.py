@@ -83,9 +83,10 @@ def test_no_secret_is_in_a_log_a_command_line_or_a_setting(watched: Watched) -> 
     facts = watched.facts
     secrets = {name: facts[name] for name in ("secret", "token")}
     assert all(re.fullmatch("[0-9a-f]{64}", value) for value in secrets.values())
-    places = {f"command line of {p.pid}": " ".join(p.cmdline()) for p in watched.family()}
+    places = {f"command line of {p.pid}": " ".join(programs.words_of(p)) for p in watched.family()}
     places |= {
-        f"environment of {p.pid}": "\n".join(f"{k}={v}" for k, v in p.environ().items()) for p in watched.family()
+        f"environment of {p.pid}": "\n".join(f"{k}={v}" for k, v in programs.variables_of(p).items())
+        for p in watched.family()
     }
     logs = [watched.log, *Path(facts["session"], "logs").rglob("*")]
     places |= {str(path): path.read_text(errors="replace") for path in logs if path.is_file()}

@@ -117,12 +117,33 @@ def marked_processes(mark: str) -> list[psutil.Process]:
     """Return the live processes whose environment has ``RAYDP_TEST_MARK=mark``: a program and all it started."""
     found = []
     for process in psutil.process_iter():
-        try:
-            if process.status() != psutil.STATUS_ZOMBIE and process.environ().get("RAYDP_TEST_MARK") == mark:
-                found.append(process)
-        except (psutil.Error, PermissionError, ProcessLookupError):
-            continue
+        if variables_of(process).get("RAYDP_TEST_MARK") == mark:  # a zombie has none
+            found.append(process)
     return found
+
+
+def words_of(process: psutil.Process) -> list[str]:
+    """Return the words of a process's command line; none if it has ended meanwhile."""
+    try:
+        return process.cmdline()
+    except (psutil.Error, ProcessLookupError):
+        return []
+
+
+def variables_of(process: psutil.Process) -> dict[str, str]:
+    """Return the environment that a process was started with; nothing if it has ended meanwhile."""
+    try:
+        return process.environ()
+    except (psutil.Error, PermissionError, ProcessLookupError):
+        return {}
+
+
+def name_of(process: psutil.Process) -> str:
+    """Return the name of a process's program; nothing if it has ended meanwhile."""
+    try:
+        return process.name()
+    except (psutil.Error, ProcessLookupError):
+        return ""
 
 
 def await_none(mark: str, *, seconds: float, but: frozenset[int] = frozenset()) -> list[str]:

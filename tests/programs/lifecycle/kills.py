@@ -26,8 +26,8 @@ begin_part("AppMaster")  # first: later, the AppMaster of the part before may st
 spark = raydp.init_spark("t", 1, 1, "600m")
 thread, result = slow_job(spark)
 family = programs.marked_processes(os.environ["RAYDP_TEST_MARK"])
-found = [p for p in family if "-Draydp.role=app-master" in p.cmdline()]
-assert len(found) == 1, [p.cmdline()[:3] for p in found]
+found = [p for p in family if "-Draydp.role=app-master" in programs.words_of(p)]
+assert len(found) == 1, [programs.words_of(p)[:3] for p in found]
 before = {e.id for e in executors()}
 thread.start()
 time.sleep(2)

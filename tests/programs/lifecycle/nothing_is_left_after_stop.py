@@ -16,11 +16,14 @@ raydp.stop_spark()
 
 
 def ours():
-    family = [(p.name(), p.cmdline()) for p in programs.marked_processes(os.environ["RAYDP_TEST_MARK"])]
+    processes = programs.marked_processes(os.environ["RAYDP_TEST_MARK"])
+    family = [(programs.name_of(p), programs.words_of(p)) for p in processes]
     return [
         words[:3]
         for name, words in family
-        if name == "java" or "raydp._spark.worker_daemon" in words or words[0].startswith("ray::ExchangeAgent")
+        if name == "java"
+        or "raydp._spark.worker_daemon" in words
+        or any(word.startswith("ray::ExchangeAgent") for word in words[:1])
     ]
 
 

@@ -16,7 +16,7 @@ RIGHT = [(key, 200) for key in range(5)]
 def services():
     """The processes of the application's shuffle service."""
     family = programs.marked_processes(os.environ["RAYDP_TEST_MARK"])
-    return [process for process in family if "-Draydp.role=shuffle-service" in process.cmdline()]
+    return [process for process in family if "-Draydp.role=shuffle-service" in programs.words_of(process)]
 
 
 def start(*, service, dynamic_allocation):

@@ -15,7 +15,8 @@ me = psutil.Process()
 
 
 def processes():
-    return sorted(p.name() for p in programs.marked_processes(os.environ["RAYDP_TEST_MARK"]) if p.name() == "java")
+    family = programs.marked_processes(os.environ["RAYDP_TEST_MARK"])
+    return [name for name in map(programs.name_of, family) if name == "java"]
 
 
 def sizes():

@@ -34,7 +34,7 @@ def executor_pids() -> list[int]:
 
 def app_masters() -> list[int]:
     """Return the AppMasters' processes."""
-    return [process.pid for process in _family() if "-Draydp.role=app-master" in _words(process)]
+    return [process.pid for process in _family() if "-Draydp.role=app-master" in programs.words_of(process)]
 
 
 def agent_pids() -> list[int]:
@@ -50,7 +50,7 @@ def agent_pids() -> list[int]:
 
 def java_processes() -> list[str]:
     """Return the Java processes, the driver's JVM among them, as process ids with the beginnings of command lines."""
-    return [f"{process.pid} {' '.join(_words(process))[:200]}" for process in _family() if _is_java(process)]
+    return [f"{process.pid} {' '.join(programs.words_of(process))[:200]}" for process in _family() if _is_java(process)]
 
 
 def orphans() -> list[str]:
@@ -59,7 +59,7 @@ def orphans() -> list[str]:
     executors = {process.pid for process in family if _is_java(process)}
     alone = []
     for process in family:
-        words = _words(process)
+        words = programs.words_of(process)
         if _DAEMON in words and not executors & {parent.pid for parent in _parents(process)} and process.is_running():
             alone.append(f"{process.pid} {' '.join(words)}")
     return alone
@@ -75,7 +75,7 @@ def _daemons() -> list[int]:
 
 def _python_processes() -> list[tuple[int, int | None]]:
     """Return each process of PySpark's executor side, and its daemon if it is a worker."""
-    found = {process.pid: process for process in _family() if _DAEMON in _words(process)}
+    found = {process.pid: process for process in _family() if _DAEMON in programs.words_of(process)}
     pairs: list[tuple[int, int | None]] = []
     for pid, process in found.items():
         try:
@@ -91,14 +91,7 @@ def _family() -> list[psutil.Process]:
 
 
 def _is_java(process: psutil.Process) -> bool:
-    return _words(process)[:1] != [] and _words(process)[0].endswith("java")
-
-
-def _words(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.Error:
-        return []
+    return "".join(programs.words_of(process)[:1]).endswith("java")
 
 
 def _parents(process: psutil.Process) -> list[Any]:
