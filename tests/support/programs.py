@@ -13,12 +13,14 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+_Answer = TypeVar("_Answer")
 
 _TESTS = Path(__file__).parents[1]
 
@@ -115,35 +117,30 @@ def kill_session(session: int) -> None:
 
 def marked_processes(mark: str) -> list[psutil.Process]:
     """Return the live processes whose environment has ``RAYDP_TEST_MARK=mark``: a program and all it started."""
-    found = []
-    for process in psutil.process_iter():
-        if variables_of(process).get("RAYDP_TEST_MARK") == mark:  # a zombie has none
-            found.append(process)
-    return found
+    return [process for process in psutil.process_iter() if variables_of(process).get("RAYDP_TEST_MARK") == mark]
+
+
+def _unless_ended(ask: Callable[[], _Answer], otherwise: _Answer) -> _Answer:
+    """Ask a process, which may have ended meanwhile. A zombie has a name, but neither words nor variables."""
+    try:
+        return ask()
+    except (psutil.Error, PermissionError, ProcessLookupError):
+        return otherwise
 
 
 def words_of(process: psutil.Process) -> list[str]:
-    """Return the words of a process's command line; none if it has ended meanwhile."""
-    try:
-        return process.cmdline()
-    except (psutil.Error, ProcessLookupError):
-        return []
+    """Return the words of a process's command line; none if it has ended."""
+    return _unless_ended(process.cmdline, [])
 
 
 def variables_of(process: psutil.Process) -> dict[str, str]:
-    """Return the environment that a process was started with; nothing if it has ended meanwhile."""
-    try:
-        return process.environ()
-    except (psutil.Error, PermissionError, ProcessLookupError):
-        return {}
+    """Return the environment that a process was started with; nothing if it has ended."""
+    return _unless_ended(process.environ, {})
 
 
 def name_of(process: psutil.Process) -> str:
-    """Return the name of a process's program; nothing if it has ended meanwhile."""
-    try:
-        return process.name()
-    except (psutil.Error, ProcessLookupError):
-        return ""
+    """Return the name of a process's program; nothing if it has ended."""
+    return _unless_ended(process.name, "")
 
 
 def await_none(mark: str, *, seconds: float, but: frozenset[int] = frozenset()) -> list[str]:
@@ -158,7 +155,4 @@ def await_none(mark: str, *, seconds: float, but: frozenset[int] = frozenset()) 
 
 def describe(process: psutil.Process) -> str:
     """Return the id and the command line of a process."""
-    try:
-        return f"{process.pid} {' '.join(process.cmdline())[:200]}"
-    except psutil.Error:
-        return f"{process.pid} (just ended)"
+    return f"{process.pid} {' '.join(words_of(process))[:200] or '(just ended)'}"

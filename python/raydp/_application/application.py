@@ -131,7 +131,7 @@ class Application:
                 close()
             except (RaydpError, RayError, Py4JError, OSError) as error:
                 _logger.info("A part of %s had ended before: %s", self.application_id, error)
-            except Exception:
+            except Exception:  # a defect in one part must not leave the others open
                 _logger.exception("A part of %s could not be closed", self.application_id)
 
 

@@ -44,7 +44,7 @@ def stop(*, keep_data: bool) -> None:
 @contextlib.contextmanager
 def stopping() -> Iterator[None]:
     """Stop a ``SparkContext`` in the body of a ``with``, within bounds; then close its application."""
-    with interrupts_deferred(), _ray_internals.without_starting_ray():
+    with _undisturbed():
         application = lifecycle.application
         if application is not None:
             application.is_stopping = True
@@ -70,7 +70,7 @@ def end_jvm() -> None:
     process = lifecycle.take_process()
     if process is None:
         return
-    with interrupts_deferred(), _ray_internals.without_starting_ray():
+    with _undisturbed():
         try:
             with lifecycle.ending(Event.JVM_END) as ending:
                 _close(ending)
@@ -98,7 +98,7 @@ def end_at_exit() -> None:
 
 def failed_to_start(error: BaseException) -> BaseException:
     """Close everything after a failed start, and return the error that explains it."""
-    with interrupts_deferred(), _ray_internals.without_starting_ray():
+    with _undisturbed():
         try:
             with lifecycle.ending(Event.FAIL) as ending:
                 application = None if ending is None else ending.application
@@ -114,6 +114,13 @@ def failed_to_start(error: BaseException) -> BaseException:
                     _close(ending)
         finally:
             end_jvm()
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Finish the body of a ``with`` before Ctrl-C takes effect, and let no call in it start a Ray cluster."""
+    with interrupts_deferred(), _ray_internals.without_starting_ray():
+        yield
 
 
 def _end_before_ray() -> None:

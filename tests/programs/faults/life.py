@@ -57,7 +57,7 @@ def stop_during_conversion() -> str:
 
     thread = threading.Thread(target=run)
     thread.start()
-    time.sleep(random.uniform(0.0, 1.0))
+    time.sleep(random.uniform(0.0, 1.0))  # waits for nothing: the stop comes at a random moment
     raydp.stop_spark()
     thread.join(60)
     return outcome[0] if outcome else "HANGS"

@@ -5,11 +5,14 @@ import java.nio.file.{FileSystems, Files, Path, StandardWatchEventKinds, WatchSe
 
 import scala.util.control.NonFatal
 
+import org.slf4j.LoggerFactory
+
 /**
- * Waits for the sockets of agents that start. All tasks of this JVM share one watch service, because each is an inotify
- * instance, of which the kernel gives a user only 128 by default.
+ * Waits for the sockets of agents that start. All tasks of this JVM share one watch service. Each watch service is an
+ * inotify instance, and by default a user may have only 128 of them.
  */
 private[exchange] object SocketWatch {
+  private val log = LoggerFactory.getLogger(getClass)
 
   /** Without it, because the user has no inotify instance left, waits take their full time. */
   private lazy val service: Option[WatchService] =
@@ -54,5 +57,5 @@ private[exchange] object SocketWatch {
         folder.reset()
         endWaits()
       }
-    } catch { case NonFatal(_) => () }
+    } catch { case NonFatal(error) => log.warn("New sockets of agents are not noticed any more", error) }
 }
