@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from raydp._configuration.arguments import check_whole_number
+from raydp._configuration.suggestions import did_you_mean
 from raydp._estimators.data.frames import DatasetFrame, StoredFrame, wrap_frame
 from raydp._estimators.estimator import Estimator
 from raydp._estimators.frameworks import require
@@ -107,7 +108,9 @@ def fit(
     if not callable(make):
         raise InvalidArgumentError(f"make must be a function that returns an estimator; got: {make!r}")
     if metric not in _METRICS:
-        raise InvalidArgumentError(f"metric must be one of {', '.join(_METRICS)}; got: {metric!r}")
+        raise InvalidArgumentError(
+            f"metric must be one of {', '.join(_METRICS)}. {did_you_mean(metric, _METRICS)}Got: {metric!r}"
+        )
     if mode not in ("min", "max", None):
         raise InvalidArgumentError(f"mode must be 'min' or 'max'; got: {mode!r}")
     for name, value in (("num_samples", num_samples), ("max_concurrent_trials", max_concurrent_trials)):

@@ -63,7 +63,7 @@ def test_errors_of_trials_are_those_of_estimators(
     ("changes", "words"),
     [
         ({"make": 3}, "make must be a function"),
-        ({"metric": "loss"}, "metric must be one of rmse"),
+        ({"metric": "loss"}, "metric must be one of rmse.*Did you mean logloss"),
         ({"mode": "less"}, "mode must be 'min' or 'max'"),
         ({"num_samples": 0}, "num_samples must be a whole number"),
         ({"max_concurrent_trials": 1.5}, "max_concurrent_trials must be"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from raydp._configuration.suggestions import did_you_mean
 from raydp.errors import InvalidDataError
 
 if TYPE_CHECKING:
@@ -110,9 +111,10 @@ def check_columns(
     names = frame.column_names()
     missing = [name for name in [*features, *others] if name not in names]
     if missing:
+        nearest = "".join(did_you_mean(name, names) for name in missing)
         raise InvalidDataError(
             "The frame lacks columns that the estimator needs; check their spelling and the frame's select. "
-            f"Missing: {', '.join(missing)}; the frame has: {', '.join(names) or 'none'}"
+            f"{nearest}Missing: {', '.join(missing)}; the frame has: {', '.join(names) or 'none'}"
         )
     check_types(frame.schema([*features, *others]), features, weight=weight)
 
