@@ -81,7 +81,7 @@ EXECUTOR_MODULE_OPTIONS = Setting("spark.raydp.executor.moduleOptions", _OPTIONS
 EXECUTOR_LOGGING = Setting(
     "spark.raydp.executor.log4jConfiguration",
     _LOGGING,
-    "classpath:io/raydp/lifecycle/worker-log4j2.xml",
+    None,
     forms.text,
     ("spark.ray.log4j.config.file.name",),
 )

@@ -14,6 +14,10 @@ import java.util.concurrent.CountDownLatch;
 public final class AppMaster {
   private final CountDownLatch never = new CountDownLatch(1);
 
+  public AppMaster() {
+    WorkerLogging.useConfiguration();
+  }
+
   /** Takes and returns bytes of {@code SnapshotCodec}. Never throws: an exception would end the actor's process. */
   public byte[] decide(byte[] snapshot) {
     return AppMasterCall.answer(snapshot);

@@ -7,7 +7,12 @@ package io.raydp.lifecycle;
  * return what happened instead.
  */
 public final class ExecutorActor {
-  private final ExecutorProcess process = new ExecutorProcess();
+  private final ExecutorProcess process;
+
+  public ExecutorActor() {
+    WorkerLogging.useConfiguration();
+    process = new ExecutorProcess();
+  }
 
   /** Where this process is, as bytes of {@code ExecutorPlace}. The answer tells the driver that the process runs. */
   public byte[] place() {

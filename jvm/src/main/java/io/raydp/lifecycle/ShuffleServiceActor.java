@@ -8,8 +8,13 @@ import java.util.concurrent.CountDownLatch;
  * <p>No exception leaves a method, for the reason given in {@link ExecutorActor}.
  */
 public final class ShuffleServiceActor {
-  private final ShuffleServiceProcess process = new ShuffleServiceProcess();
+  private final ShuffleServiceProcess process;
   private final CountDownLatch never = new CountDownLatch(1);
+
+  public ShuffleServiceActor() {
+    WorkerLogging.useConfiguration();
+    process = new ShuffleServiceProcess();
+  }
 
   /**
    * Starts the service.

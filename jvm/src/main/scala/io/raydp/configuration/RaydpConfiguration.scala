@@ -90,8 +90,8 @@ object RaydpConfiguration {
   val ExecutorLogging: Setting[String] = Setting(
     "spark.raydp.executor.log4jConfiguration",
     "a log4j 2 configuration: a path, a URL, or a name on the class path",
-    Some("classpath:io/raydp/lifecycle/worker-log4j2.xml"),
-    "Logging configuration of the executors' JVMs. Resolved on the executor's node.",
+    None,
+    "Logging configuration of the executors' JVMs, which replaces Ray's. Resolved on the executor's node.",
     "2.0.0",
     Setting.text,
     Vector("spark.ray.log4j.config.file.name"))

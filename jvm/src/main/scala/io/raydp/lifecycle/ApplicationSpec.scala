@@ -47,7 +47,8 @@ final case class ExecutorSpec(
     placement: Option[PlacementSpec]) {
 
   def javaOptionsOf(applicationId: String, executor: Int): Vector[String] =
-    javaOptions ++ ExecutorSettings.javaOptions(userJavaOptions, applicationId, executor)
+    javaOptions ++
+      ExecutorSettings.javaOptions(userJavaOptions, applicationId, executor).map(WorkerLogging.deferred)
 }
 
 /**
@@ -78,9 +79,6 @@ final case class ApplicationSpec(
 object ApplicationSpec {
 
   private val log = LoggerFactory.getLogger(classOf[ApplicationSpec])
-
-  /** The JVM option that names a log4j configuration. */
-  private[lifecycle] val LoggingOption = "-Dlog4j2.configurationFile="
 
   private val AddedModuleOptions =
     Vector("java.math", "java.text", "java.time").map(name => s"--add-opens=java.base/$name=ALL-UNNAMED")
@@ -120,7 +118,7 @@ object ApplicationSpec {
         placement = placement(settings)),
       appMaster = AppMasterSpec(
         whole(settings.amounts(RaydpConfiguration.AppMasterResources)),
-        settings.find(RaydpConfiguration.AppMasterJavaOptions).toVector.flatMap(words)),
+        settings.find(RaydpConfiguration.AppMasterJavaOptions).toVector.flatMap(words).map(WorkerLogging.deferred)),
       shuffleService = shuffleService(conf, settings),
       policy = FleetPolicy(
         startTimeout = settings.get(RaydpConfiguration.StartTimeout),
@@ -200,7 +198,8 @@ object ApplicationSpec {
     Vector(
       "-cp",
       (extra.toVector :+ classPath).mkString(File.pathSeparator),
-      LoggingOption + settings.get(RaydpConfiguration.ExecutorLogging)) ++ own ++
+      WorkerLogging.START_OPTION) ++
+      settings.find(RaydpConfiguration.ExecutorLogging).map(WorkerLogging.option) ++ own ++
       settings.find(RaydpConfiguration.ExecutorClassDataArchive).toVector.flatMap(archiveOptions) ++ modules
   }
 

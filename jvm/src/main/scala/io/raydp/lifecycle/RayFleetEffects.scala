@@ -9,7 +9,6 @@ import scala.util.control.NonFatal
 import io.ray.api.{ActorHandle, BaseActorHandle, PlacementGroups, Ray}
 import io.ray.api.options.PlacementGroupCreationOptions
 import io.ray.api.placementgroup.PlacementStrategy
-import io.raydp.configuration.RaydpConfiguration
 import io.raydp.process.{ExecutorLaunch, ExecutorOutcome, ExecutorPlace, ShuffleServiceAnswer, ShuffleServiceLaunch}
 import org.slf4j.LoggerFactory
 
@@ -155,7 +154,7 @@ private[lifecycle] object RayFleetEffects {
   private def appMasterJavaOptions: Vector[String] = Vector(
     "-cp",
     Vector(getClass, classOf[Option[_]], classOf[Ray]).map(RayConnection.jarOf).mkString(File.pathSeparator),
-    ApplicationSpec.LoggingOption + RaydpConfiguration.ExecutorLogging.default.mkString,
+    WorkerLogging.START_OPTION,
     "-Draydp.role=app-master", // names the process in a list of processes
     "-Xmx64m",
     "-Xss512k",

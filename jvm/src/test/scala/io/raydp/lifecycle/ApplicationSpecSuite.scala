@@ -72,9 +72,19 @@ final class ApplicationSpecSuite extends AnyFunSuite {
   }
 
   test("executors log as they are told") {
-    val option = "-Dlog4j2.configurationFile="
-    assert(parsed().executor.javaOptions.contains(s"${option}classpath:io/raydp/lifecycle/worker-log4j2.xml"))
-    assert(parsed("spark.ray.log4j.config.file.name" -> "/x.xml").executor.javaOptions.contains(s"$option/x.xml"))
+    val names = Vector("log4j2.configurationFile", "log4j.configurationFile", "log4j.configuration")
+    val optionsOf = names.map(name => s"-D$name=/x.xml").mkString("-Da=1 ", " ", " -Db=log4j2.configurationFile=")
+    val deferred = "-Da=1" +: names.map(name => s"-Draydp.$name=/x.xml") :+ "-Db=log4j2.configurationFile="
+    val spec = parsed(
+      "spark.ray.log4j.config.file.name" -> "/setting.xml",
+      "spark.executor.extraJavaOptions" -> optionsOf,
+      "spark.raydp.appMaster.extraJavaOptions" -> optionsOf)
+    val options = spec.executor.javaOptionsOf("app", 1)
+    assert(options.filter(_.startsWith("-Dlog4j")) == Vector(WorkerLogging.START_OPTION), "Ray would replace it")
+    assert(options.contains("-Draydp.log4j2.configurationFile=/setting.xml"))
+    assert(options.takeRight(5) == deferred, "the user's options come last")
+    assert(spec.appMaster.javaOptions == deferred)
+    assert(!parsed().executor.javaOptions.exists(_.startsWith("-Draydp.log4j")))
   }
 
   test("GPUs of Spark's own setting are demanded as GPU") {
