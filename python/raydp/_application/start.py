@@ -19,8 +19,10 @@ from raydp._application.startup_progress import StartupProgress
 from raydp._configuration import registry
 from raydp._deployments.native import NativeDeployment
 from raydp._doctor.nodes import NodePreflight
+from raydp._exchange.driver.jvm_errors import error_for, error_in_text
 from raydp._machine.java import find_java
 from raydp._ray import internals as _ray_internals
+from raydp._spark.action_errors import raise_own_errors_in_actions
 from raydp.errors import SessionError
 
 if TYPE_CHECKING:
@@ -102,6 +104,7 @@ def started() -> None:
     application.progress.close()
     application.metrics.start()
     _ray_internals.quieten_from_spark()
+    raise_own_errors_in_actions(error_for, error_in_text)
     print_banner(application)
 
 

@@ -8,29 +8,21 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from py4j.protocol import Py4JJavaError
 
+from raydp._exchange.driver.jvm_errors import error_for
 from raydp._spark import internals as _spark_internals
 from raydp._spark.java_errors import describe, translated_errors
-from raydp.errors import ExchangeError, RaydpError, UnsupportedTypeError
+from raydp.errors import ExchangeError
 
 if TYPE_CHECKING:
     from py4j.java_gateway import JVMView
     from pyspark.sql import DataFrame, SparkSession
 
-    from raydp._spark.java_errors import JavaCause
-
 __all__ = ["AgentAddress", "BlockOfPartition", "BlockSource", "DriverJvm", "ExportRequest", "ScanRequest"]
-
-_ERROR_TYPES: dict[str, type[RaydpError]] = {
-    "io.raydp.exchange.columns.UnsupportedTypeException": UnsupportedTypeError,
-    "io.raydp.exchange.ExchangeException": ExchangeError,
-}
-_ERROR_IN_TEXT = re.compile(r"io\.raydp\.exchange\.(?:ExchangeException|columns\.UnsupportedTypeException): (.+)")
 
 
 @dataclass(frozen=True)
@@ -214,13 +206,4 @@ def _partitions(text: str) -> list[list[BlockOfPartition]]:
     return [[BlockOfPartition(**block) for block in blocks] for blocks in json.loads(text)["partitions"]]
 
 
-def _error_for(cause: JavaCause) -> RaydpError | None:
-    error_type = _ERROR_TYPES.get(cause.class_name)
-    if error_type is not None:
-        return error_type(cause.message)
-    # Spark's scheduler reports an error in an executor as text only.
-    in_text = _ERROR_IN_TEXT.search(cause.message)
-    return None if in_text is None else ExchangeError(f"A Spark task could not exchange its rows: {in_text[1].strip()}")
-
-
-_python_errors = functools.partial(translated_errors, _error_for, no_answer=ExchangeError)
+_python_errors = functools.partial(translated_errors, error_for, no_answer=ExchangeError)

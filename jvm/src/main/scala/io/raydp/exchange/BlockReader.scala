@@ -135,6 +135,8 @@ private[exchange] final class BlockReader(read: BlockRead, ranges: Seq[RowRange]
           lease.foreach(_.abandon())
           forgetLease()
           None
+        case refusal: ExchangeException if refusal.code == ExchangeErrorCode.REMOTE_FAILED =>
+          throw DataException.of(refusal).getOrElse(refusal)
       }
     reply match {
       case Some(answer) if !answer.needsLargerSegment => answer

@@ -14,7 +14,7 @@ abstract class ClusterManager extends ExternalClusterManager {
   /** The provider for a SparkContext that is being created. */
   protected def providerFor(conf: SparkConf, masterUrl: String): ExecutorProvider
 
-  final override def createTaskScheduler(sc: SparkContext, masterURL: String): TaskScheduler = new TaskSchedulerImpl(sc)
+  final override def createTaskScheduler(sc: SparkContext, masterURL: String): TaskScheduler = new RayTaskScheduler(sc)
 
   final override def createSchedulerBackend(
       sc: SparkContext,

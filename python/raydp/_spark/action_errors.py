@@ -1,0 +1,64 @@
+"""Raises raydp's own error when an action on a DataFrame fails because of one.
+
+PySpark raises ``Py4JJavaError`` for a failed job, with a text of more than a hundred lines, whatever the job failed
+with. ``collect``, ``toPandas`` and ``write`` raise raydp's errors in the same way as raydp's own functions.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from py4j import java_gateway, protocol
+from py4j.protocol import Py4JError, Py4JJavaError
+from pyspark.errors.exceptions.captured import install_exception_handler
+
+from raydp._spark.java_errors import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from raydp._spark.java_errors import Translation
+    from raydp.errors import RaydpError
+
+__all__ = ["raise_own_errors_in_actions"]
+
+_MARK = "_raydp_original"
+
+
+def raise_own_errors_in_actions(*translations: Translation) -> None:
+    """Raise raydp's errors from all calls to the JVM; idempotent.
+
+    Why: each method of PySpark calls the JVM by itself, and all of them get its answers from this function of Py4J.
+    PySpark also replaces it, to raise its own exceptions. A registry of exceptions in PySpark would replace this.
+
+    Args:
+        translations: Which error a Java exception stands for. The first one that knows any of the causes decides.
+    """
+    original = protocol.get_return_value
+    if hasattr(original, _MARK):
+        return
+
+    @functools.wraps(original)
+    def get_return_value(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return original(*args, **kwargs)
+        except Py4JJavaError as error:
+            known = _known(error, translations)
+            if known is None:
+                raise
+            raise known from error
+
+    setattr(get_return_value, _MARK, original)
+    protocol.get_return_value = get_return_value
+    if java_gateway.get_return_value is original:
+        java_gateway.get_return_value = get_return_value
+    else:
+        install_exception_handler()  # PySpark's function, now around this one
+
+
+def _known(error: Py4JJavaError, translations: Sequence[Translation]) -> RaydpError | None:
+    try:
+        return next((known for one in translations if (known := translated(error, one)) is not None), None)
+    except (Py4JError, OSError):  # the JVM has ended meanwhile, and only the error itself is left
+        return None
