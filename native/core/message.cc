@@ -1,9 +1,12 @@
 #include "core/message.h"
 
+#include <array>
 #include <bit>
 #include <cstring>
+#include <tuple>
 #include <type_traits>
 #include <utility>
+#include <variant>
 
 #include "core/error.h"
 
@@ -17,35 +20,13 @@ namespace {
 
 // One list of fields per message serves both directions, so they cannot diverge.
 template <class Fields, class M>
-void visit_fields(Fields& f, M& m) {
-  using T = std::remove_const_t<M>;
-  if constexpr (std::is_same_v<T, Hello>) {
-    f(m.build), f(m.token), f(m.application);
-  } else if constexpr (std::is_same_v<T, Welcome>) {
-    f(m.build);
-  } else if constexpr (std::is_same_v<T, Refused>) {
-    f(m.reason);
-  } else if constexpr (std::is_same_v<T, SegmentOffer>) {
-    f(m.segment), f(m.size);
-  } else if constexpr (std::is_same_v<T, DropSegment>) {
-    f(m.segment);
-  } else if constexpr (std::is_same_v<T, Block>) {
-    f(m.segment), f(m.export_id), f(m.rows), f(m.nodes);
-  } else if constexpr (std::is_same_v<T, Accepted>) {
-    f(m.segment), f(m.index);
-  } else if constexpr (std::is_same_v<T, Ack>) {
-    f(m.segment);
-  } else if constexpr (std::is_same_v<T, Read>) {
-    f(m.segment), f(m.dataset), f(m.block), f(m.from_row), f(m.max_rows), f(m.columns);
-    f(m.selection);
-  } else if constexpr (std::is_same_v<T, Ready>) {
-    f(m.segment), f(m.from_row), f(m.rows), f(m.total_rows), f(m.nodes);
-  } else if constexpr (std::is_same_v<T, Grow>) {
-    f(m.segment), f(m.needed);
-  } else {
-    static_assert(std::is_same_v<T, Failed>, "a message without a list of fields");
-    f(m.segment), f(m.code), f(m.message);
-  }
+void visit_fields(Fields& visit, M& message) {
+  std::apply([&](auto... field) { (visit(message.*field), ...); }, M::kFields);
+}
+
+template <class... M>
+constexpr auto names_in_order(std::type_identity<std::variant<M...>>) {
+  return std::array{M::kName...};
 }
 
 class Writer {
@@ -202,10 +183,7 @@ Message decode_payload(const Header& header, std::span<const std::byte> payload)
 }
 
 const char* name_of(const Message& message) noexcept {
-  constexpr std::array<const char*, std::variant_size_v<Message>> kNames{
-      "HELLO",    "WELCOME", "REFUSED", "SEGMENT", "DROP_SEGMENT", "BLOCK",
-      "ACCEPTED", "ACK",     "READ",    "READY",   "GROW",         "FAILED"};
-  static_assert(kNames.back() != nullptr, "each message has a name");
+  constexpr auto kNames = names_in_order(std::type_identity<Message>());
   return message.valueless_by_exception() ? "NOTHING" : kNames[message.index()];
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <tuple>
 #include <variant>
 #include <vector>
 
@@ -44,52 +45,73 @@ struct ArrayNode {
   bool operator==(const ArrayNode&) const = default;
 };
 
+// Each message has its name, for log lines and errors, and a list of its fields, in the order on
+// the wire.
+
 /// The first message of an executor. The build comes first in every version, so that an agent can
 /// read it.
 struct Hello {
+  static constexpr const char* kName = "HELLO";
   std::string build{};  ///< see `build_id`
   Token token{};
   std::string application{};
+  static constexpr std::tuple kFields{&Hello::build, &Hello::token, &Hello::application};
   bool operator==(const Hello&) const = default;
 };
 struct Welcome {
+  static constexpr const char* kName = "WELCOME";
   std::string build{};
+  static constexpr std::tuple kFields{&Welcome::build};
   bool operator==(const Welcome&) const = default;
 };
 struct Refused {
+  static constexpr const char* kName = "REFUSED";
   std::string reason{};
+  static constexpr std::tuple kFields{&Refused::reason};
   bool operator==(const Refused&) const = default;
 };
 /// The only message that carries a file descriptor.
 struct SegmentOffer {
+  static constexpr const char* kName = "SEGMENT";
   std::uint32_t segment = 0;
   std::uint64_t size = 0;
+  static constexpr std::tuple kFields{&SegmentOffer::segment, &SegmentOffer::size};
   bool operator==(const SegmentOffer&) const = default;
 };
 struct DropSegment {
+  static constexpr const char* kName = "DROP_SEGMENT";
   std::uint32_t segment = 0;
+  static constexpr std::tuple kFields{&DropSegment::segment};
   bool operator==(const DropSegment&) const = default;
 };
 struct Block {
+  static constexpr const char* kName = "BLOCK";
   std::uint32_t segment = 0;
   std::uint64_t export_id = 0;
   std::uint64_t rows = 0;
   std::vector<ArrayNode> nodes{};
+  static constexpr std::tuple kFields{&Block::segment, &Block::export_id, &Block::rows,
+                                      &Block::nodes};
   bool operator==(const Block&) const = default;
 };
 /// The block passed all checks and has its index among the blocks of its export. It will be stored
 /// even if its writer dies.
 struct Accepted {
+  static constexpr const char* kName = "ACCEPTED";
   std::uint32_t segment = 0;
   std::uint64_t index = 0;
+  static constexpr std::tuple kFields{&Accepted::segment, &Accepted::index};
   bool operator==(const Accepted&) const = default;
 };
 /// The block is stored and the writer may reuse the segment.
 struct Ack {
+  static constexpr const char* kName = "ACK";
   std::uint32_t segment = 0;
+  static constexpr std::tuple kFields{&Ack::segment};
   bool operator==(const Ack&) const = default;
 };
 struct Read {
+  static constexpr const char* kName = "READ";
   std::uint32_t segment = 0;
   std::uint64_t dataset = 0;
   std::uint32_t block = 0;
@@ -97,26 +119,36 @@ struct Read {
   std::uint64_t max_rows = 0;
   std::vector<std::uint32_t> columns{};
   std::vector<std::uint32_t> selection{};  // see `Selection`
+  static constexpr std::tuple kFields{&Read::segment,  &Read::dataset,  &Read::block,
+                                      &Read::from_row, &Read::max_rows, &Read::columns,
+                                      &Read::selection};
   bool operator==(const Read&) const = default;
 };
 struct Ready {
+  static constexpr const char* kName = "READY";
   std::uint32_t segment = 0;
   std::uint64_t from_row = 0;
   std::uint64_t rows = 0;
   std::uint64_t total_rows = 0;
   std::vector<ArrayNode> nodes{};
+  static constexpr std::tuple kFields{&Ready::segment, &Ready::from_row, &Ready::rows,
+                                      &Ready::total_rows, &Ready::nodes};
   bool operator==(const Ready&) const = default;
 };
 /// Not even one row fits into the segment; one row needs `needed` bytes.
 struct Grow {
+  static constexpr const char* kName = "GROW";
   std::uint32_t segment = 0;
   std::uint64_t needed = 0;
+  static constexpr std::tuple kFields{&Grow::segment, &Grow::needed};
   bool operator==(const Grow&) const = default;
 };
 struct Failed {
+  static constexpr const char* kName = "FAILED";
   std::uint32_t segment = kNoSegment;
   std::uint32_t code = 0;
   std::string message{};
+  static constexpr std::tuple kFields{&Failed::segment, &Failed::code, &Failed::message};
   bool operator==(const Failed&) const = default;
 };
 

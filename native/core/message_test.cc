@@ -4,6 +4,10 @@
 
 #include <cstring>
 #include <random>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
 
 #include "core/error.h"
 
@@ -64,6 +68,29 @@ TEST(Message, EveryTypeRoundTrips) {
     EXPECT_EQ(decode(bytes), messages[i]) << name_of(messages[i]);
   }
 }
+
+// Takes the place of one field of a message in braces.
+struct Anything {
+  template <class T>
+  operator T() const;  // NOLINT(google-explicit-constructor)
+};
+
+template <class M, std::size_t... I>
+constexpr bool has_fields(std::index_sequence<I...>) {
+  return requires { M{(static_cast<void>(I), Anything{})...}; };
+}
+
+template <class... M>
+constexpr bool lists_all_fields(std::type_identity<std::variant<M...>>) {
+  return (!has_fields<M>(std::make_index_sequence<std::tuple_size_v<decltype(M::kFields)> + 1>()) &&
+          ...);
+}
+
+// A field that is not listed would not be sent.
+static_assert(has_fields<Welcome>(std::make_index_sequence<1>()));
+static_assert(!has_fields<Welcome>(std::make_index_sequence<2>()));
+static_assert(has_fields<Hello>(std::make_index_sequence<3>()));
+static_assert(lists_all_fields(std::type_identity<Message>()));
 
 TEST(Message, LayoutIsWhatTheProtocolSays) {
   const std::vector<std::byte> bytes = encode(DropSegment{.segment = 0x01020304});
