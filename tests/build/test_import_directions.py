@@ -7,6 +7,8 @@ import ast
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+from support.frameworks import framework_names
+
 PACKAGE = Path(__file__).parents[2] / "python" / "raydp"
 
 LAYERS: tuple[frozenset[str], ...] = (
@@ -18,7 +20,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"_session"}),
     frozenset({"_legacy", "_submission"}),
     frozenset({"_estimators"}),
-    frozenset({"xgboost", "lightgbm", "torch", "tf", "sklearn", "ml", "tune"}),
+    frozenset({*framework_names(), "ml", "tune"}),
     frozenset({"context", "spark", "utils", "estimator", "versions", "__main__"}),
     frozenset({""}),
 )

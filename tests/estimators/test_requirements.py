@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 from support import programs
-
-PACKAGES = {"xgboost": "xgboost", "lightgbm": "lightgbm", "torch": "torch", "tf": "tensorflow", "sklearn": "sklearn"}
+from support.frameworks import framework_names, required_modules
 
 
 def test_missing_frameworks_are_named() -> None:
-    outcome = programs.run("estimators/missing_frameworks", json.dumps(PACKAGES), timeout=200)
-    lines = [f"{name} True True" for name in PACKAGES]
+    packages = {name: next(iter(required_modules(name))) for name in framework_names()}
+    outcome = programs.run("estimators/missing_frameworks", json.dumps(packages), timeout=200)
+    lines = [f"{name} True True" for name in packages]
     assert outcome.output.splitlines() == lines, outcome.errors[-3000:]

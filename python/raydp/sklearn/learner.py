@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import sklearn.base
 
-from raydp._estimators.frameworks import Learner, TrainedModel, TrainingWorker, data_parallel_trainer
+from raydp._estimators.frameworks import Learner, TrainedModel, TrainingWorker
 from raydp._estimators.metrics import compute_metrics, compute_sums
 from raydp.errors import InvalidArgumentError
 
@@ -73,11 +73,6 @@ class SklearnLearner(Learner):
     def process_count(self, configuration: Configuration) -> int:
         """Return the number of processes, including joblib's."""
         return 1 if configuration.num_workers == 1 else 1 + configuration.num_workers
-
-    def trainer_class(self, worker_count: int) -> Any:
-        """Return Ray Train's trainer for any framework."""
-        del worker_count
-        return data_parallel_trainer()
 
     def train(self, worker: TrainingWorker) -> TrainedModel | None:
         """Train: in epochs if the model has ``partial_fit``, otherwise with all rows at once."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from raydp._estimators.data.shards import Shard
-    from raydp._estimators.frameworks.learner import TrainingWorker
+    from raydp._estimators.frameworks.worker import TrainingWorker
 
 __all__ = ["iterate_batches"]
 

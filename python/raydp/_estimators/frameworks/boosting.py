@@ -25,8 +25,8 @@ __all__ = ["BoostingLearner", "check_boosting_arguments"]
 class BoostingLearner(Learner):
     """A framework of boosted trees with its parameters.
 
-    A framework defines ``multiclass_objective``, ``is_binary``, ``distributed_trainer_class`` and ``predict_scores``,
-    and what :class:`Learner` leaves open: how to train in one worker, and how to load a model.
+    A framework must define ``framework``, ``file_name``, ``multiclass_objective``, ``classifies``, ``is_binary``,
+    ``distributed_trainer_class``, ``train``, ``load`` and ``predict_scores``. Everything else has a default.
 
     Attributes:
         params: The framework's parameters.
@@ -37,6 +37,12 @@ class BoostingLearner(Learner):
 
     multiclass_objective: ClassVar[str]
     """The objective to recommend if there are more than two classes."""
+
+    objective_parameter: ClassVar[str] = "objective"
+    """The parameter that names the objective."""
+
+    class_count_parameter: ClassVar[str] = "num_class"
+    """The parameter with the number of classes."""
 
     handles_missing: ClassVar[bool] = True
 
@@ -74,9 +80,9 @@ class BoostingLearner(Learner):
         return self.predict_scores(model, features, classes)
 
     def declared_class_count(self, layout: Layout) -> int | None:
-        """Return ``num_class`` of the parameters, or ``None``."""
+        """Return the number of classes in the parameters, or ``None``."""
         del layout
-        count = self.params.get("num_class")
+        count = self.params.get(self.class_count_parameter)
         return None if count is None else int(count)
 
     def check_evaluation_frame(self, *, given: bool) -> None:
@@ -93,7 +99,7 @@ class BoostingLearner(Learner):
         if classes is not None and self.is_binary and len(classes) > 2:
             raise InvalidArgumentError(
                 f"The objective is for two classes and the label has more; use {self.multiclass_objective}. "
-                f"Objective: {self.params['objective']}; classes: {classes}"
+                f"Objective: {self.params[self.objective_parameter]}; classes: {classes}"
             )
 
 

@@ -1,43 +1,35 @@
-"""The interface that a machine learning framework implements.
+"""The interface between estimators and frameworks.
 
-A new framework is one :class:`Learner`. It must define:
+An estimator knows data, workers and results. A :class:`Learner` knows one framework. It imports its framework, but
+neither Spark nor Ray Data: Ray pickles it to the workers. A framework must define
 
-* ``framework`` and ``file_name``: its name, and the name of the model file in a saved estimator,
-* ``classifies`` and ``steps``: whether labels are classes, and how many rounds or epochs training takes,
-* ``trainer_class``: the class of Ray Train that sets its workers up,
-* ``train``: train in one worker, and return a :class:`TrainedModel` in the first one,
-* ``load`` and ``score``: read the trained model, and predict with it.
+* ``framework`` and ``file_name``: its name, and the name of the file with the model,
+* ``classifies`` and ``steps``: whether labels are classes, and how many rounds or epochs there are,
+* ``train``: train in one worker, with what :class:`~raydp._estimators.frameworks.worker.TrainingWorker` offers,
+* ``load`` and ``score``: load the model, and predict for a matrix.
 
-Everything else has a default. A learner imports its framework, but neither Spark nor Ray Data: Ray pickles it to the
-workers. For boosted trees start from :class:`~raydp._estimators.frameworks.boosting.BoostingLearner`, for neural
-networks from :class:`~raydp._estimators.frameworks.networks.NetworkLearner`.
+Everything else has a default. For boosted trees start from
+:class:`~raydp._estimators.frameworks.boosting.BoostingLearner`, for neural networks from
+:class:`~raydp._estimators.frameworks.networks.NetworkLearner`. ``docs/estimators.md`` has the smallest learner.
 """
 
 from __future__ import annotations
 
-import tempfile
 from abc import ABC, abstractmethod
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from raydp._estimators.data.rows import Rows, concatenate_rows, extract_rows
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from raydp._estimators.configuration import Configuration
     from raydp._estimators.data.labels import Classes
     from raydp._estimators.data.layout import Layout
-    from raydp._estimators.data.shards import Shard
+    from raydp._estimators.frameworks.worker import TrainingWorker
 
-__all__ = ["Checkpoints", "Learner", "TrainedModel", "TrainingWorker", "data_parallel_trainer"]
+__all__ = ["Learner", "TrainedModel", "data_parallel_trainer"]
 
 
 @dataclass(frozen=True)
@@ -51,92 +43,6 @@ class TrainedModel:
 
     content: bytes
     history: list[dict[str, float]]
-
-
-class Checkpoints:
-    """Saves the state of training, and restores it after a worker was killed.
-
-    Args:
-        every: Number of steps (rounds or epochs) between checkpoints.
-        enabled: Whether all workers can reach the storage. If not, nothing is saved.
-    """
-
-    def __init__(self, *, every: int, enabled: bool) -> None:
-        self._every = every
-        self._enabled = enabled
-
-    @contextmanager
-    def open_latest(self) -> Iterator[Path | None]:
-        """Yield the folder of the latest checkpoint, or ``None``. The folder is valid inside the context only."""
-        import ray.train
-
-        checkpoint = ray.train.get_checkpoint()
-        with nullcontext(None) if checkpoint is None else checkpoint.as_directory() as folder:
-            yield None if folder is None else Path(folder)
-
-    def report_step(self, step: int, metrics: Mapping[str, float], write: Callable[[Path], None]) -> None:
-        """Report a step to the driver and save a checkpoint, if one is due. Every worker calls this after every step.
-
-        Args:
-            step: Number of steps done, 1 or more.
-            metrics: Metrics of the step.
-            write: Writes the state into a folder. Called in the first worker only.
-        """
-        import ray.train
-
-        if step % self._every:
-            return
-        report = {**metrics, "step": step}
-        if not self._enabled or ray.train.get_context().get_world_rank() != 0:
-            ray.train.report(report)
-            return
-        with tempfile.TemporaryDirectory(prefix="raydp-checkpoint-") as folder:
-            write(Path(folder))
-            ray.train.report(report, checkpoint=ray.train.Checkpoint.from_directory(folder))
-
-
-@dataclass(frozen=True)
-class TrainingWorker:
-    """One training worker: its rank, its rows and its checkpoints.
-
-    Attributes:
-        layout: The columns of the rows.
-        classes: The classes; ``None`` for a regression.
-        configuration: The estimator's configuration.
-        train_shard: The rows to learn from.
-        evaluation_shard: The rows to evaluate with, or ``None``.
-        rank: This worker's number, from 0.
-        worker_count: Number of workers.
-        checkpoints: Where the state of training is saved.
-    """
-
-    layout: Layout
-    classes: Classes | None
-    configuration: Configuration
-    train_shard: Shard
-    evaluation_shard: Shard | None
-    rank: int
-    worker_count: int
-    checkpoints: Checkpoints
-
-    @property
-    def threads(self) -> int:
-        """Number of threads that this worker may use: its CPUs, at least 1."""
-        return max(int(self.configuration.resources["CPU"]), 1)
-
-    def extract_rows(self, table: pa.Table, dtype: type[np.floating[Any]] = np.float32) -> Rows:
-        """Return the rows of a shard's table as arrays, without those that ``nulls="drop"`` drops.
-
-        Args:
-            table: One of :meth:`Shard.tables`.
-            dtype: Type of the features.
-        """
-        return extract_rows(table, self.layout, self.classes, self.configuration, dtype)
-
-    def load_all_rows(self, shard: Shard, dtype: type[np.floating[Any]] = np.float32) -> Rows:
-        """Return all rows of a shard as arrays, in this worker's memory."""
-        parts = [self.extract_rows(table, dtype) for table in shard.tables()]
-        return concatenate_rows(parts, self.layout.width, dtype)
 
 
 def data_parallel_trainer() -> Any:
@@ -182,48 +88,6 @@ class Learner(ABC):
     def steps(self) -> int:
         """The greatest number of rounds or epochs that training takes."""
 
-    @property
-    def identity(self) -> str:
-        """Describes the learner, equal in all processes. Training resumes only from its checkpoints."""
-        return repr(self)
-
-    def declared_class_count(self, layout: Layout) -> int | None:  # noqa: ARG002
-        """Return the number of classes that the user's parameters declare, or ``None``."""
-        return None
-
-    def worker_count(self, configuration: Configuration) -> int:
-        """Return the number of workers among which the rows are divided."""
-        return configuration.num_workers
-
-    def process_count(self, configuration: Configuration) -> int:
-        """Return the number of processes for which the cluster needs capacity, each with a worker's resources."""
-        return self.worker_count(configuration)
-
-    def check_data(self, layout: Layout, classes: Classes | None) -> None:  # noqa: B027 (most have nothing to check)
-        """Check that the model fits the shapes of the data.
-
-        Raises:
-            InvalidDataError: The model does not fit the features or the classes.
-        """
-
-    def check_evaluation_frame(self, *, given: bool) -> None:  # noqa: B027
-        """Check that there is an evaluation frame if one is needed.
-
-        Args:
-            given: Whether the user gave one.
-
-        Raises:
-            InvalidArgumentError: The framework needs an evaluation frame and there is none.
-        """
-
-    def bind(self, layout: Layout) -> Learner:  # noqa: ARG002
-        """Return the learner for these columns. Only frameworks that predict with columns by name need this."""
-        return self
-
-    @abstractmethod
-    def trainer_class(self, worker_count: int) -> Any:
-        """Return the trainer class of Ray Train that sets up this number of workers."""
-
     @abstractmethod
     def train(self, worker: TrainingWorker) -> TrainedModel | None:
         """Train in one of the workers, starting from the latest checkpoint if there is one.
@@ -253,3 +117,45 @@ class Learner(ABC):
             For a classifier, probabilities: of the second class, shape (rows,), or of all, shape (rows, classes).
             For a regression, values, shape (rows,) or (rows, outputs).
         """
+
+    @property
+    def identity(self) -> str:
+        """Describes the learner, equal in all processes. Training resumes only from its checkpoints."""
+        return repr(self)
+
+    def declared_class_count(self, layout: Layout) -> int | None:  # noqa: ARG002
+        """Return the number of classes that the user's parameters declare, or ``None``."""
+        return None
+
+    def worker_count(self, configuration: Configuration) -> int:
+        """Return the number of workers among which the rows are divided."""
+        return configuration.num_workers
+
+    def process_count(self, configuration: Configuration) -> int:
+        """Return the number of processes for which the cluster needs capacity, each with a worker's resources."""
+        return self.worker_count(configuration)
+
+    def trainer_class(self, worker_count: int) -> Any:  # noqa: ARG002
+        """Return the trainer class of Ray Train that sets up this number of workers."""
+        return data_parallel_trainer()
+
+    def check_data(self, layout: Layout, classes: Classes | None) -> None:  # noqa: B027 (most have nothing to check)
+        """Check that the model fits the shapes of the data.
+
+        Raises:
+            InvalidDataError: The model does not fit the features or the classes.
+        """
+
+    def check_evaluation_frame(self, *, given: bool) -> None:  # noqa: B027
+        """Check that there is an evaluation frame if one is needed.
+
+        Args:
+            given: Whether the user gave one.
+
+        Raises:
+            InvalidArgumentError: The framework needs an evaluation frame and there is none.
+        """
+
+    def bind(self, layout: Layout) -> Learner:  # noqa: ARG002
+        """Return the learner for these columns. Only frameworks that predict with columns by name need this."""
+        return self

@@ -1,0 +1,37 @@
+"""The frameworks of estimators. Each is a package of raydp that has a learner. Reads the sources, imports none."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+__all__ = ["framework_names", "public_names", "required_modules"]
+
+_PACKAGE = Path(__file__).parents[2] / "python" / "raydp"
+
+
+def framework_names() -> list[str]:
+    """Return the packages of the frameworks by their names below ``raydp``."""
+    return sorted(path.parent.name for path in _PACKAGE.glob("[!_]*/learner.py"))
+
+
+def public_names(name: str) -> list[str]:
+    """Return ``__all__`` of a framework's package."""
+    for node in _parse(name, "__init__.py").body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return list(ast.literal_eval(node.value))
+    return []
+
+
+def required_modules(name: str) -> dict[str, str]:
+    """Return the modules that a framework's estimator calls ``require`` with, each with the extra of the call."""
+    calls = [node.value for node in _parse(name, "estimator.py").body if isinstance(node, ast.Expr)]
+    return {
+        ast.literal_eval(call.args[0]): ast.literal_eval(call.keywords[0].value)
+        for call in calls
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "require"
+    }
+
+
+def _parse(name: str, file: str) -> ast.Module:
+    return ast.parse((_PACKAGE / name / file).read_text(encoding="utf-8"))
