@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import raydp
 from raydp._configuration import registry
 from raydp._configuration.arguments import check_whole_number
 from raydp._configuration.memory_size import parse_memory_size
+from raydp._session.setting_arguments import SETTING_OF, to_settings, to_text
 from raydp.errors import InvalidArgumentError
 
 GOOD: dict[str, Any] = {"app_name": "t", "num_executors": 1, "executor_cores": 1, "executor_memory": "1g"}
@@ -36,6 +38,7 @@ GOOD: dict[str, Any] = {"app_name": "t", "num_executors": 1, "executor_cores": 1
         ({"app_name": None}, ["app_name", "None"]),
         ({"enable_hive": "yes"}, ["enable_hive", "'yes'"]),
         ({"configs": ["spark.x=1"]}, ["configs", "list"]),
+        ({"configs": {"spark.raydp.runtimeEnv": {"env_vars": {"A": object()}}}}, ["becomes JSON", "object object"]),
         ({"configs": {"spark.raydp.exchange.blockSize": "huge"}}, ["a size from 1m", "'huge'"]),
         ({"configs": {"spark.raydp.exchange.blockSize": "1k"}}, ["from 1m to 1g", "blockSize", "'1k'"]),
         ({"configs": {"spark.raydp.exchange.timeout": "-5"}}, ["seconds", "spark.raydp.exchange.timeout"]),
@@ -57,6 +60,28 @@ def test_wrong_argument_is_named(changes: dict[str, Any], words: list[str]) -> N
         raydp.init_spark(**{**GOOD, **changes})
     assert all(word in str(caught.value) for word in words), str(caught.value)
     assert ray.is_initialized() == was_running
+
+
+def test_arguments_that_are_settings_are_declared_and_documented() -> None:
+    parameters = inspect.signature(raydp.init_spark).parameters
+    for name in SETTING_OF:
+        assert parameters[name].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+        assert parameters[name].annotation
+        assert f"        {name}: " in str(raydp.init_spark.__doc__)
+
+
+@pytest.mark.parametrize("name", [name for name, setting in SETTING_OF.items() if setting.parse("?") is None])
+def test_arguments_that_are_settings_take_what_the_setting_takes(name: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=f"{name} must be .*; got: '\\?'"):
+        to_settings(**{name: "?"})
+    assert to_settings(**{name: None}) == {}
+
+
+def test_values_of_python_become_the_text_of_settings() -> None:
+    values = {"a": [1, "b"], "yes": True}
+    texts = {key: to_text(value) for key, value in {"list": ("x", 2), "json": values, "flag": False, "n": 1.5}.items()}
+    assert texts == {"list": "x,2", "json": '{"a": [1, "b"], "yes": true}', "flag": "false", "n": "1.5"}
+    assert to_settings(fault_tolerant_mode=False) == {"spark.raydp.exchange.faultTolerant": "false"}
 
 
 def test_numbers_of_numpy_are_numbers() -> None:

@@ -12,11 +12,11 @@ from pyspark.sql import SparkSession
 from raydp._application import end, start
 from raydp._application.lifecycle import lifecycle
 from raydp._application.settings import checked
-from raydp._configuration import registry
 from raydp._configuration.arguments import check_whole_number
 from raydp._configuration.memory_size import MEBIBYTE, parse_memory_size
 from raydp._machine.interrupts import interrupts_deferred
 from raydp._ray.placement import given_group_settings
+from raydp._session.setting_arguments import to_settings, to_text
 from raydp._spark import internals as _spark_internals
 from raydp.errors import InvalidArgumentError, SessionError
 
@@ -76,7 +76,8 @@ def init_spark(
             bundle per executor in this arrangement, and remove the bundles with the application.
         placement_group: An existing placement group to run the executors in.
         placement_group_bundle_indexes: The bundles of that group to use, in turn; all by default.
-        configs: Further Spark settings. Values are converted to strings.
+        configs: Further Spark settings. Values are converted to strings: lists are joined with commas, and dicts
+            become JSON.
 
     Returns:
         The session. A second call with the same arguments returns the same session.
@@ -89,9 +90,11 @@ def init_spark(
         ExecutorStartError: The executors did not start. The message ends with the last lines of their logs.
     """
     settings = _settings(num_executors, executor_cores, executor_memory, configs)
-    if not _flag("fault_tolerant_mode", fault_tolerant_mode):
-        settings[registry.EXCHANGE_FAULT_TOLERANT.key] = "false"
     settings |= _placement_settings(placement_group_strategy, placement_group, placement_group_bundle_indexes)
+    settings |= to_settings(
+        fault_tolerant_mode=None if _flag("fault_tolerant_mode", fault_tolerant_mode) else False,
+        placement_group_strategy=placement_group_strategy,
+    )
     request = _Request(_name(app_name), _flag("enable_hive", enable_hive), settings)
     with _calls:
         end.end_if_dead()
@@ -182,7 +185,7 @@ def _settings(
     if configs is not None and not isinstance(configs, Mapping):
         raise InvalidArgumentError(f"configs must be a dict of Spark settings; got {type(configs).__name__}")
     memory = parse_memory_size(executor_memory) // MEBIBYTE
-    settings = {str(key): _text(value) for key, value in (configs or {}).items()}
+    settings = {str(key): to_text(value) for key, value in (configs or {}).items()}
     if settings.get("spark.dynamicAllocation.enabled", "").lower() == "true":
         count = check_whole_number("num_executors", num_executors, least=0)
     else:
@@ -195,10 +198,6 @@ def _settings(
     }
 
 
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def _placement_settings(
     strategy: str | None, group: PlacementGroup | None, indexes: Sequence[int] | None
 ) -> dict[str, str]:
@@ -207,16 +206,9 @@ def _placement_settings(
             "Give either placement_group_strategy, for a group that is made for the application, or an existing "
             f"placement_group, not both. Strategy: {strategy!r}"
         )
-    if strategy is not None:
-        if strategy not in registry.STRATEGIES:
-            raise InvalidArgumentError(
-                f"There is no such placement strategy; use one of {', '.join(registry.STRATEGIES)}. "
-                f"placement_group_strategy: {strategy!r}"
-            )
-        return {registry.PLACEMENT_GROUP_STRATEGY.key: strategy}
     if group is not None:
         return given_group_settings(group, indexes)
-    if indexes is not None:
+    if indexes is not None and strategy is None:
         raise InvalidArgumentError(
             "placement_group_bundle_indexes needs the placement_group that has the bundles; "
             f"got indexes without one: {list(indexes)}"

@@ -1,0 +1,64 @@
+"""The arguments of ``init_spark`` that are settings with a name in Python, and how Python values become settings.
+
+To add such an argument, add it to :data:`SETTING_OF` and to the signature and docstring of ``init_spark``, which passes
+it to :func:`to_settings`. The registry says which values are valid.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from raydp._configuration import registry
+from raydp.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from raydp._configuration.setting import Setting
+
+__all__ = ["SETTING_OF", "to_settings", "to_text"]
+
+SETTING_OF: Mapping[str, Setting[Any]] = {
+    "fault_tolerant_mode": registry.EXCHANGE_FAULT_TOLERANT,
+    "placement_group_strategy": registry.PLACEMENT_GROUP_STRATEGY,
+}
+"""The setting of each argument."""
+
+
+def to_settings(**arguments: object) -> dict[str, str]:
+    """Return the settings that arguments stand for. An argument of ``None`` sets nothing.
+
+    Raises:
+        InvalidArgumentError: A value is not valid for the argument's setting.
+    """
+    settings = {}
+    for name, value in arguments.items():
+        if value is None:
+            continue
+        setting = SETTING_OF[name]
+        text = to_text(value)
+        if setting.parse(text.strip()) is None:
+            raise InvalidArgumentError(f"{name} must be {setting.form}; got: {value!r}")
+        settings[setting.key] = text
+    return settings
+
+
+def to_text(value: object) -> str:
+    """Return a Python value as the text of a setting: lists are joined with commas, and dicts become JSON.
+
+    Raises:
+        InvalidArgumentError: A dict contains something that JSON has not.
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Mapping):
+        try:
+            return json.dumps(dict(value))
+        except (TypeError, ValueError) as error:
+            raise InvalidArgumentError(
+                f"A dict becomes JSON, so it may only contain strings, numbers, booleans, None, lists and dicts; got: "
+                f"{value!r}"
+            ) from error
+    if isinstance(value, (list, tuple)):
+        return ",".join(to_text(one) for one in value)
+    return str(value)
