@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 import ray
 
-from raydp._exchange.driver.context import ExchangeContext
+from raydp._exchange.driver.exchange_context import ExchangeContext
 from raydp._exchange.driver.export_job import ExportJob, ExportPlan
 from raydp._exchange.types.tensor_columns import BlockForm
 from raydp._exchange.waits import ExchangeWaits

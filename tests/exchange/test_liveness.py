@@ -14,8 +14,8 @@ import pytest
 import ray
 
 from raydp._application import current_application
-from raydp._exchange.driver.context import ExchangeContext
-from raydp._exchange.driver.driver_jvm import DriverJvm
+from raydp._exchange.driver.exchange_context import ExchangeContext
+from raydp._exchange.driver.jvm_calls import DriverJvm
 from raydp._exchange.driver.liveness import LivenessChecks
 from raydp._exchange.waits import ExchangeWaits
 from raydp.errors import ExchangeError

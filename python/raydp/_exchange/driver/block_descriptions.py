@@ -9,7 +9,7 @@ import ray
 import ray.experimental
 
 from raydp._exchange.agent.agent import BlockDescription
-from raydp._exchange.driver.driver_jvm import BlockSource
+from raydp._exchange.driver.jvm_calls import BlockSource
 from raydp._exchange.types.block_schemas import unify_block_schemas
 from raydp._machine.progress import Progress
 from raydp._ray.failures import raised_in_task, reason_of
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from ray import ObjectRef
 
-    from raydp._exchange.driver.context import ExchangeContext
     from raydp._exchange.driver.directory import Agent
+    from raydp._exchange.driver.exchange_context import ExchangeContext
     from raydp._ray.internals import Blocks
 
 __all__ = ["describe_blocks", "useful_nodes"]

@@ -14,10 +14,10 @@ from pyspark.sql.types import StructType
 
 from raydp._configuration import registry
 from raydp._exchange.driver.block_descriptions import describe_blocks
-from raydp._exchange.driver.context import ExchangeContext
 from raydp._exchange.driver.directory import AgentDirectory
-from raydp._exchange.driver.driver_jvm import DriverJvm, ExportRequest, ScanRequest
+from raydp._exchange.driver.exchange_context import ExchangeContext
 from raydp._exchange.driver.export_job import ExportPlan, export_with_retries
+from raydp._exchange.driver.jvm_calls import DriverJvm, ExportRequest, ScanRequest
 from raydp._exchange.driver.leases import DatasetLeases
 from raydp._exchange.driver.lineages import Lineage, Lineages
 from raydp._exchange.types.spark_types import to_arrow_schema, to_spark_schema

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from ray import ObjectRef
 
     from raydp._exchange.agent.agent import StoredBlocks
-    from raydp._exchange.driver.context import ExchangeContext
     from raydp._exchange.driver.directory import Agent
-    from raydp._exchange.driver.driver_jvm import BlockOfPartition
+    from raydp._exchange.driver.exchange_context import ExchangeContext
+    from raydp._exchange.driver.jvm_calls import BlockOfPartition
     from raydp._exchange.types.tensor_columns import BlockForm
 
 __all__ = ["ExportJob", "ExportPlan", "ExportedBlocks", "export_with_retries"]

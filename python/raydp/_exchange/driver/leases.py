@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from ray import ObjectRef
 
-    from raydp._exchange.driver.context import ExchangeContext
     from raydp._exchange.driver.directory import Agent
+    from raydp._exchange.driver.exchange_context import ExchangeContext
 
 __all__ = ["DatasetLeases"]
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-    from raydp._exchange.driver.context import ExchangeContext
     from raydp._exchange.driver.directory import Agent
+    from raydp._exchange.driver.exchange_context import ExchangeContext
 
 __all__ = ["LivenessChecks"]
 

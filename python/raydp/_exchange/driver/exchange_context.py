@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from raydp._exchange.driver.driver_jvm import AgentAddress
+from raydp._exchange.driver.jvm_calls import AgentAddress
 
 if TYPE_CHECKING:
     from raydp._exchange.driver.directory import AgentDirectory
-    from raydp._exchange.driver.driver_jvm import DriverJvm
     from raydp._exchange.driver.executor_nodes import ExecutorNodes
+    from raydp._exchange.driver.jvm_calls import DriverJvm
     from raydp._exchange.waits import ExchangeWaits
 
 __all__ = ["ExchangeContext"]
