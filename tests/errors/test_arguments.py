@@ -72,7 +72,9 @@ def test_arguments_that_are_settings_are_declared_and_documented() -> None:
 
 @pytest.mark.parametrize("name", [name for name, setting in SETTING_OF.items() if setting.parse("?") is None])
 def test_arguments_that_are_settings_take_what_the_setting_takes(name: str) -> None:
-    with pytest.raises(InvalidArgumentError, match=f"{name} must be .*; got: '\\?'"):
+    with pytest.raises(InvalidArgumentError, match=rf"{name} must be .*'\?'"):
+        raydp.init_spark(**{**GOOD, name: "?"})
+    with pytest.raises(InvalidArgumentError, match=rf"{name} must be .*; got: '\?'"):
         to_settings(**{name: "?"})
     assert to_settings(**{name: None}) == {}
 

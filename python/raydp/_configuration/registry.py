@@ -110,7 +110,11 @@ PLACEMENT_GROUP_BUNDLE_INDEXES = Setting(
     ("spark.ray.bundle_indexes",),
 )
 PLACEMENT_GROUP_STRATEGY = Setting(
-    "spark.raydp.placementGroup.strategy", "PACK, SPREAD, STRICT_PACK or STRICT_SPREAD", None, _strategy
+    "spark.raydp.placementGroup.strategy",
+    "PACK, SPREAD, STRICT_PACK or STRICT_SPREAD",
+    None,
+    _strategy,
+    argument="placement_group_strategy",
 )
 SHUFFLE_SERVICE_MEMORY = Setting(
     "spark.raydp.shuffleService.memory", "a size from 128m to 64g", "512m", _service_memory
@@ -119,7 +123,9 @@ RUNTIME_ENV = Setting("spark.raydp.runtimeEnv", "a JSON object", None, forms.tex
 EXCHANGE_BLOCK_SIZE = Setting("spark.raydp.exchange.blockSize", "a size from 1m to 1g", "64m", _block_size)
 EXCHANGE_SOCKET = Setting("spark.raydp.exchange.socket", "the path of a Unix socket", None, forms.text)
 EXCHANGE_TIMEOUT = Setting("spark.raydp.exchange.timeout", _SECONDS, "600", forms.seconds)
-EXCHANGE_FAULT_TOLERANT = Setting("spark.raydp.exchange.faultTolerant", _BOOLEAN, "true", forms.boolean)
+EXCHANGE_FAULT_TOLERANT = Setting(
+    "spark.raydp.exchange.faultTolerant", _BOOLEAN, "true", forms.boolean, argument="fault_tolerant_mode"
+)
 NETWORK_ENCRYPTION = Setting("spark.raydp.network.encryption", _BOOLEAN, "false", forms.boolean)
 UI_TOKEN = Setting("spark.raydp.ui.token", _BOOLEAN, "true", forms.boolean)
 METRICS = Setting("spark.raydp.metrics", _BOOLEAN, "true", forms.boolean)

@@ -48,6 +48,7 @@ class Setting(Generic[T]):
         default: The value if the key is absent; ``None`` if there is no default.
         parse: Parses a stripped string; returns ``None`` if the string does not have the form.
         former: Names of RayDP 1.6 that still work.
+        argument: The argument of ``raydp.init_spark`` that has this value; ``None``: only ``configs`` has it.
     """
 
     key: str
@@ -55,6 +56,7 @@ class Setting(Generic[T]):
     default: str | None
     parse: Callable[[str], T | None]
     former: tuple[str, ...] = ()
+    argument: str | None = None
 
     def find(self, settings: Mapping[str, str]) -> T | None:
         """Return the value in ``settings``, or the default; ``None`` if there is neither.

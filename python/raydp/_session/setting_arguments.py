@@ -1,28 +1,20 @@
-"""The arguments of ``init_spark`` that are settings with a name in Python, and how Python values become settings.
+"""How arguments of ``init_spark`` become settings.
 
-To add such an argument, add it to :data:`SETTING_OF` and to the signature and docstring of ``init_spark``, which passes
-it to :func:`to_settings`. The registry says which values are valid.
+The registry says which arguments are settings, and which values are valid.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
 from raydp._configuration import registry
 from raydp.errors import InvalidArgumentError
 
-if TYPE_CHECKING:
-    from raydp._configuration.setting import Setting
-
 __all__ = ["SETTING_OF", "to_settings", "to_text"]
 
-SETTING_OF: Mapping[str, Setting[Any]] = {
-    "fault_tolerant_mode": registry.EXCHANGE_FAULT_TOLERANT,
-    "placement_group_strategy": registry.PLACEMENT_GROUP_STRATEGY,
-}
-"""The setting of each argument."""
+SETTING_OF = {setting.argument: setting for setting in registry.SETTINGS if setting.argument is not None}
+"""The setting of each argument that is one."""
 
 
 def to_settings(**arguments: object) -> dict[str, str]:
