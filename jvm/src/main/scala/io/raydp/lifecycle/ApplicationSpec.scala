@@ -46,6 +46,18 @@ final case class ExecutorSpec(
     runtimeEnv: Map[String, String],
     placement: Option[PlacementSpec]) {
 
+  /**
+   * The request for the actor of one executor.
+   *
+   * @param bundle index of its bundle in the placement group, if there is one
+   */
+  def request(applicationId: String, executor: Int, bundle: Option[Int]): ActorRequest = ActorRequest(
+    name = ActorRequest.nameOf(applicationId, s"executor-$executor"),
+    demand = demand,
+    javaOptions = javaOptionsOf(applicationId, executor),
+    runtimeEnv = runtimeEnv,
+    bundle = placement.map(group => GroupBundle(group.groupId, bundle.getOrElse(-1))))
+
   def javaOptionsOf(applicationId: String, executor: Int): Vector[String] =
     javaOptions ++
       ExecutorSettings.javaOptions(userJavaOptions, applicationId, executor).map(WorkerLogging.deferred)

@@ -45,15 +45,7 @@ private[lifecycle] final class RayFleetEffects(address: String, spec: Applicatio
   }
 
   override def launch(id: Int, bundle: Option[Int], post: FleetEvent => Unit): RemoteExecutor = {
-    val executor = spec.executor
-    val actor = RayActors.createExecutor(
-      new RayActors.Request(
-        s"raydp-${spec.id.stripPrefix("raydp-")}-executor-$id",
-        boxed(executor.demand),
-        executor.javaOptionsOf(spec.id, id).asJava,
-        executor.runtimeEnv.asJava,
-        executor.placement.map(_.groupId).getOrElse(""),
-        bundle.getOrElse(-1)))
+    val actor = RayActors.createExecutor(spec.executor.request(spec.id, id, bundle))
     endingOnFailure(actor, s"executor $id") {
       watch.add(RayActors.place(actor)) { answer =>
         answer.map(ExecutorPlace.decode) match {
@@ -76,13 +68,10 @@ private[lifecycle] final class RayFleetEffects(address: String, spec: Applicatio
   override def startAppMaster(incarnation: Int, post: FleetEvent => Unit): RemoteAppMaster = {
     val suffix = if (incarnation == 1) "" else s"-$incarnation"
     val actor = RayActors.createAppMaster(
-      new RayActors.Request(
-        s"raydp-${spec.id.stripPrefix("raydp-")}-master$suffix",
-        boxed(appMasterDemand),
-        (appMasterJavaOptions ++ spec.appMaster.javaOptions).asJava,
-        Map.empty[String, String].asJava,
-        "",
-        -1))
+      ActorRequest(
+        ActorRequest.nameOf(spec.id, s"master$suffix"),
+        appMasterDemand,
+        appMasterJavaOptions ++ spec.appMaster.javaOptions))
     endingOnFailure(actor, "the AppMaster") {
       watch.add(RayActors.end(actor))(answer =>
         post(FleetEvent.AppMasterLost(incarnation, ActorWatch.describe(answer))))
@@ -102,13 +91,10 @@ private[lifecycle] final class RayFleetEffects(address: String, spec: Applicatio
       launch: ShuffleServiceLaunch,
       post: FleetEvent => Unit): RemoteShuffleService = {
     val actor = RayActors.createShuffleService(
-      new RayActors.Request(
-        s"raydp-${spec.id.stripPrefix("raydp-")}-shuffle-service-$serviceId",
-        boxed(Map("memory" -> service.memory.toDouble, s"node:$host" -> NodeShare)),
-        service.javaOptions.asJava,
-        Map.empty[String, String].asJava,
-        "",
-        -1))
+      ActorRequest(
+        ActorRequest.nameOf(spec.id, s"shuffle-service-$serviceId"),
+        Map("memory" -> service.memory.toDouble, s"node:$host" -> NodeShare),
+        service.javaOptions))
     val lost = (reason: String) => post(FleetEvent.ShuffleServiceLost(serviceId, reason))
     endingOnFailure(actor, s"the shuffle service of $host") {
       watch.add(RayActors.serviceEnd(actor))(answer => lost(ActorWatch.describe(answer)))
@@ -176,7 +162,4 @@ private[lifecycle] object RayFleetEffects {
     "java.io",
     "java.time",
     "sun.nio.ch").map(name => s"--add-opens=java.base/$name=ALL-UNNAMED")
-
-  private def boxed(amounts: Map[String, Double]): java.util.Map[String, java.lang.Double] =
-    amounts.map { case (name, amount) => name -> Double.box(amount) }.asJava
 }

@@ -106,6 +106,23 @@ final class ApplicationSpecSuite extends AnyFunSuite {
     assert(PlacementSpec("ab", Vector(5, 5, 1)).bundleFor(Vector(5, 1)) == 5, "named twice")
   }
 
+  test("an executor's actor is requested with everything that its settings say") {
+    val spec = parsed(
+      "spark.executor.cores" -> "2",
+      "spark.raydp.placementGroup.id" -> "0aff",
+      "spark.raydp.runtimeEnv" -> """{"py_modules": []}""").executor
+    val request = spec.request("raydp-1", 3, Some(5))
+    assert(request == ActorRequest(
+      "raydp-1-executor-3",
+      spec.demand,
+      spec.javaOptions,
+      Map("py_modules" -> "[]"),
+      Some(GroupBundle("0aff", 5))))
+    assert(spec.request("mine", 3, None).bundle.contains(GroupBundle("0aff", -1)), "any bundle")
+    assert(parsed().executor.request("mine", 3, None).bundle.isEmpty)
+    assert(parsed().executor.request("mine", 3, None).name == "raydp-mine-executor-3")
+  }
+
   test("the user's JVM options come last, with Spark's placeholders replaced") {
     val spec = parsed("spark.executor.extraJavaOptions" -> "-Dname='{{APP_ID}} {{EXECUTOR_ID}}' -XX:+UseG1GC")
     assert(spec.executor.javaOptionsOf("app", 7).takeRight(2) == Vector("-Dname=app 7", "-XX:+UseG1GC"))
