@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -201,8 +202,12 @@ def test_a_start_waits_until_another_thread_has_closed_the_last_application() ->
     assert lifecycle.state is State.PREPARING
 
 
-def test_what_is_noted_of_a_session_is_taken_once() -> None:
+def test_what_is_noted_of_a_session_is_forgotten_once() -> None:
+    forgotten: list[str] = []
+    session = SimpleNamespace(forget=lambda: forgotten.append("session"))
     lifecycle = Lifecycle()
-    lifecycle.note_session("session")
-    assert lifecycle.session == "session"
-    assert (lifecycle.take_session(), lifecycle.take_session(), lifecycle.session) == ("session", None, None)
+    lifecycle.note_session(session)
+    assert lifecycle.session is session
+    lifecycle.forget_session()
+    lifecycle.forget_session()
+    assert (forgotten, lifecycle.session) == (["session"], None)

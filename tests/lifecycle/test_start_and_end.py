@@ -217,7 +217,7 @@ def test_the_interrupt_comes_after_the_end(world: World) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         stop()
-    assert world.closed == PARTS and world.lifecycle.state is State.IDLE
+    assert world.closed == {"JVM": 1, **PARTS} and world.lifecycle.state is State.IDLE
 
 
 def test_what_fails_because_spark_is_stopped_says_so(world: World) -> None:

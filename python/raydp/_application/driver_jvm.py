@@ -34,16 +34,18 @@ _DEATH_SECONDS = 1.0
 def reusable_jvm() -> JVMView | None:
     """Return the JVM of a program that was started by ``spark-submit`` and has one already.
 
+    A JVM that PySpark launched for another session, which has ended, is ended, too.
+
     Raises:
         SessionError: The JVM that runs cannot hold an application on Ray.
     """
     jvm = _spark_internals.running_jvm()
-    if jvm is None:
+    if jvm is None or _spark_internals.end_unused_jvm():
         return None
     if not _spark_internals.has_class(jvm, ENTRY_CLASS):
         raise SessionError(
-            "This process already runs a Spark JVM without raydp's jar: another SparkContext or SparkSession was "
-            "started before. Start the session on Ray first, or restart Python"
+            "This process uses a Spark JVM that it did not launch and that lacks raydp's jar. Start the program with "
+            "raydp-submit instead of spark-submit, or with plain Python"
         )
     return jvm
 
@@ -57,7 +59,7 @@ def launch(java: Java, settings: Mapping[str, str], log_folder: Path) -> JVMView
 
 def exit_code(gateway: GatewayProcess | None, error: BaseException) -> int | None:
     """Return the exit code of a driver JVM if its end may have caused an error, else ``None``."""
-    if gateway is None or not isinstance(error, (Py4JNetworkError, OSError)):
+    if gateway is None or not isinstance(error, (Py4JNetworkError, OSError, SessionError)):
         return None
     with contextlib.suppress(subprocess.TimeoutExpired):
         return gateway.process.wait(_DEATH_SECONDS)

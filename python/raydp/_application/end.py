@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from raydp._application import driver_jvm, startup_failures
 from raydp._application.application import find_death
 from raydp._application.class_archives import archive_classes
-from raydp._application.lifecycle import Event, lifecycle
+from raydp._application.lifecycle import Event, State, lifecycle
 from raydp._application.stuck_jvm import killed_if_stuck
 from raydp._machine.interrupts import interrupts_deferred
 from raydp._ray import internals as _ray_internals
@@ -43,19 +43,20 @@ def stop(*, keep_data: bool) -> None:
 
 @contextlib.contextmanager
 def stopping() -> Iterator[None]:
-    """Stop a ``SparkContext`` in the body of a ``with``, within bounds; then close its application."""
+    """Stop a ``SparkContext`` in the body of a ``with``, within bounds; then close its application and end its JVM."""
     with _undisturbed():
         application = lifecycle.application
         if application is not None:
             application.is_stopping = True
+        was_running = lifecycle.state is State.RUNNING
         try:
             with killed_if_stuck(lifecycle.process, application):
                 yield
         finally:
+            lifecycle.forget_session()
             context_stopped()
-            process = lifecycle.process
-            if process is not None and process.process.poll() is not None:
-                end_jvm()  # the next session needs another one
+            if was_running:  # a start that fails stops its context, too, and its JVM knows why
+                end_jvm()
 
 
 def context_stopped() -> None:

@@ -205,15 +205,16 @@ class Lifecycle:
         return self._session
 
     def note_session(self, session: Any) -> None:
-        """Note the session that ``init_spark`` returns, for its next call."""
+        """Note the session that ``init_spark`` returns, for its next call. Its ``forget()`` is called at its end."""
         with self._changed:
             self._session = session
 
-    def take_session(self) -> Any:
-        """Return what was noted of the session, and forget it."""
+    def forget_session(self) -> None:
+        """Forget what was noted of the session, because it has ended or is ending."""
         with self._changed:
             session, self._session = self._session, None
-            return session
+        if session is not None:
+            session.forget()
 
     def keep_until_exit(self, blocks: list[Any]) -> None:
         """Hold references to blocks until the process ends."""

@@ -174,9 +174,7 @@ def _application_of(session: SparkSession) -> Application:
             "This needs a Spark session on Ray, such as raydp.init_spark returns; "
             f"got {type(session).__module__}.{type(session).__name__}"
         )
-    if getattr(session.sparkContext, "_jsc", None) is None or session.sparkContext.applicationId != (
-        application.application_id
-    ):
+    if not _spark_internals.is_running(session):
         raise SessionError(
             "This DataFrame or session belongs to a Spark application that was stopped, or that does not run on Ray. "
             f"Create it with the running session. Running application: {application.application_id}"

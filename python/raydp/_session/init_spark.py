@@ -45,6 +45,10 @@ class _StartedSession:
     request: _Request
     spark: SparkSession
 
+    def forget(self) -> None:
+        """Forget its settings, because it has ended."""
+        _forget_builder_options(self.request)
+
 
 def init_spark(
     app_name: str,
@@ -102,7 +106,7 @@ def init_spark(
             checked(settings)  # else the start does it
             return _same_session(request)
         start.refuse_spark_connect()
-        _forget(lifecycle.take_session())
+        lifecycle.forget_session()
         try:
             spark = _session(request)
             lifecycle.note_session(_StartedSession(request, spark))
@@ -127,7 +131,7 @@ def stop_spark(cleanup_data: bool = True) -> None:  # noqa: FBT001, FBT002  (as 
     """
     keep_data = not _flag("cleanup_data", cleanup_data)
     with _calls, interrupts_deferred():
-        _forget(lifecycle.take_session())
+        lifecycle.forget_session()
         try:
             end.stop(keep_data=keep_data)
         finally:
@@ -214,11 +218,6 @@ def _placement_settings(
             f"got indexes without one: {list(indexes)}"
         )
     return {}
-
-
-def _forget(started: _StartedSession | None) -> None:
-    if started is not None:
-        _forget_builder_options(started.request)
 
 
 def _forget_builder_options(request: _Request) -> None:

@@ -14,6 +14,7 @@ from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors.exceptions.captured import install_exception_handler
 
 from raydp._spark.java_errors import translated
+from raydp.errors import SessionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,5 +61,5 @@ def raise_own_errors_in_actions(*translations: Translation) -> None:
 def _known(error: Py4JJavaError, translations: Sequence[Translation]) -> RaydpError | None:
     try:
         return next((known for one in translations if (known := translated(error, one)) is not None), None)
-    except (Py4JError, OSError):  # the JVM has ended meanwhile, and only the error itself is left
+    except (Py4JError, OSError, SessionError):  # the JVM has ended meanwhile, and only the error itself is left
         return None

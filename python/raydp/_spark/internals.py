@@ -10,6 +10,7 @@ import functools
 import logging
 import os
 import signal
+import sys
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from py4j.protocol import Py4JError
 from pyspark.core.context import SparkContext
 
+from raydp._spark.ended_jvm import EndedObject, JvmEnd, explain_missing_schema
 from raydp._spark.error_texts import keep_error_texts
 from raydp.errors import SessionError
 
@@ -35,6 +37,7 @@ __all__ = [
     "abandon_gateway",
     "adopt_gateway",
     "dataframe_of",
+    "end_unused_jvm",
     "forget_builder_options",
     "forget_gateway",
     "has_class",
@@ -50,6 +53,12 @@ __all__ = [
 
 _logger = logging.getLogger(__name__)
 _MARK = "_raydp_original"
+_END = "_raydp_end"
+_NO_ANSWER = (Py4JError, OSError, SessionError)
+"""What a call to a JVM raises that has ended."""
+
+_ends: list[JvmEnd] = []
+"""The end of the last application, until the next context starts."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,7 @@ def install_context_hook(hook: ContextHook) -> None:
         url = master or settings.get("spark.master") or _submitted_master()
         added = hook.before(url, settings) if url and _active() is None else None
         if added is None:
+            _ends.clear()
             original_init(self, *args, **kwargs)
             return
         try:
@@ -114,8 +124,10 @@ def install_context_hook(hook: ContextHook) -> None:
             original_stop(self)
             return
         if not _is_superseded(self):
+            gateway, jvm = SparkContext._gateway, SparkContext._jvm
             with hook.stopping():
                 _finish_stop(self, original_stop)
+            _note_end(self, gateway, jvm)
 
     setattr(init, _MARK, original_init)
     SparkContext.__init__ = init  # type: ignore[method-assign]
@@ -135,9 +147,59 @@ def _finish_stop(context: SparkContext, original_stop: Callable[[SparkContext], 
     """Stop a context, although its JVM may have ended. It can be stopped already."""
     try:
         original_stop(context)
-    except (Py4JError, OSError) as error:
+    except _NO_ANSWER as error:
         _logger.info("The JVM of the SparkContext has ended before it: %s", error)
         original_stop(context)  # does what remains: it does not call the JVM twice
+
+
+def _note_end(context: SparkContext, gateway: Any, jvm: Any) -> None:
+    """Let a context whose JVM has ended, and all that was made with it, say so; see :mod:`raydp._spark.ended_jvm`.
+
+    Why: PySpark forgets the JVM of a stopped context, so that its methods fail because ``None`` has no such attribute.
+    A PySpark that checks whether its context was stopped would replace this.
+    """
+    end = None if gateway is None else vars(gateway).get(_END)
+    if end is None or SparkContext._gateway is gateway:
+        return
+    _forget_sessions(context)
+    _ends[:] = [end]
+    vars(context).update(_gateway=gateway, _jvm=jvm, _jsc=EndedObject(end), _temp_dir=EndedObject(end))
+
+
+def _forget_sessions(context: SparkContext) -> None:
+    from pyspark.sql import SparkSession, SQLContext
+
+    session = SparkSession._instantiatedSession
+    if session is not None and session.sparkContext is context:
+        SparkSession._instantiatedSession = None
+        SparkSession._activeSession = None
+        SQLContext._instantiatedContext = None
+
+
+def _explain_missing_context() -> None:
+    """Let PySpark's functions, which use the running context, say it if that has ended; idempotent.
+
+    Why: without a context, ``functions.col("a")`` fails with an ``AssertionError`` that has no text. A check in
+    PySpark would replace this.
+    """
+    from pyspark.sql import utils
+    from pyspark.sql.functions import builtin
+
+    for original in (utils.get_active_spark_context, builtin._invoke_function):
+        if hasattr(original, _MARK):
+            return
+
+        @functools.wraps(original)
+        def explained(*args: Any, _original: Any = original) -> Any:
+            error = _ends[0].find_error() if _ends and _active() is None else None
+            if error is not None:
+                raise error
+            return _original(*args)
+
+        setattr(explained, _MARK, original)
+        for module in [one for name, one in sys.modules.items() if name.startswith("pyspark.")]:
+            for name in [name for name, value in vars(module).items() if value is original]:
+                setattr(module, name, explained)
 
 
 def _prepare_pyspark() -> None:
@@ -147,9 +209,11 @@ def _prepare_pyspark() -> None:
     text, and ``SparkSession.stop`` asks it to forget the session and fails before PySpark has forgotten it. A PySpark
     that survives the end of its JVM would replace this.
     """
-    from pyspark.sql import SparkSession, SQLContext
+    from pyspark.sql import SparkSession
 
     keep_error_texts()
+    _explain_missing_context()
+    explain_missing_schema()
     original_stop = SparkSession.stop
     if hasattr(original_stop, _MARK):
         return
@@ -161,12 +225,10 @@ def _prepare_pyspark() -> None:
             return
         try:
             original_stop(self)
-        except (Py4JError, OSError):
+        except _NO_ANSWER:
             if not _is_ours(context):
                 raise
-            SparkSession._instantiatedSession = None
-            SparkSession._activeSession = None
-            SQLContext._instantiatedContext = None
+            _forget_sessions(context)
 
     setattr(stop, _MARK, original_stop)
     SparkSession.stop = stop  # type: ignore[method-assign]
@@ -269,11 +331,23 @@ def adopt_gateway(process: GatewayProcess) -> JVMView:
         for name in address:
             del os.environ[name]
     gateway.proc = process.process  # where PySpark itself puts it, and tools look for it
+    _explain_end(gateway, JvmEnd(process.process))
     SparkContext._ensure_initialized(gateway=gateway)
     jvm = SparkContext._jvm
     if jvm is None:
         raise SessionError("PySpark did not use the JVM that was launched for it; is another version installed?")
     return jvm
+
+
+def _explain_end(gateway: Any, end: JvmEnd) -> None:
+    """Let calls to a JVM that has ended raise a ``SessionError``; see :mod:`raydp._spark.ended_jvm`.
+
+    Why: Py4J raises ``ConnectionRefusedError``, or an error without a text after it has logged a traceback. All calls
+    on the JVM's objects get their connection from the same method. An event for the end of a JVM would replace this.
+    """
+    client = gateway._gateway_client
+    client._get_connection = functools.partial(end.connected, client._get_connection)
+    setattr(gateway, _END, end)
 
 
 def abandon_gateway() -> None:
@@ -299,6 +373,25 @@ def forget_gateway() -> None:
     SparkContext._jvm = None
     if gateway is not None:
         gateway.shutdown(raise_exception=False)
+        gateway._gateway_client.is_connected = False  # also if the JVM had ended: there is nothing to tell it any more
+        end: JvmEnd | None = vars(gateway).get(_END)
+        if end is not None:
+            end.note_stop()
+
+
+def end_unused_jvm() -> bool:
+    """End the JVM that PySpark launched here for contexts that have all ended; ``False`` if it launched none.
+
+    Why: it lacks raydp's jar, and PySpark keeps its gateway for the life of the process. A public
+    ``SparkContext.shutdown_gateway`` would replace it.
+    """
+    gateway = SparkContext._gateway
+    process = None if gateway is None else vars(gateway).get("proc")  # any other attribute is one of the JVM
+    if process is None or _active() is not None:
+        return False
+    forget_gateway()
+    process.stdin.close()  # PySpark's JVM ends when its standard input does
+    return True
 
 
 def instantiated_session() -> SparkSession | None:

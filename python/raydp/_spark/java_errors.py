@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from py4j.protocol import Py4JError, Py4JJavaError
 
+from raydp.errors import SessionError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -89,5 +91,7 @@ def translated_errors(translate: Translation, *, no_answer: type[RaydpError]) ->
         if known is None:
             raise
         raise known from error
-    except (Py4JError, OSError) as error:  # OSError: the JVM has ended, and nothing listens at its port
+    except SessionError as error:  # the JVM has ended
+        raise (error if no_answer is SessionError else no_answer(str(error))) from error.__cause__
+    except (Py4JError, OSError) as error:
         raise no_answer(f"The Spark driver's JVM does not answer; was Spark stopped meanwhile? {error}") from error

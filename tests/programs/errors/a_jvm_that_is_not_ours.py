@@ -12,7 +12,5 @@ for attempt in (lambda: raydp.init_spark("t", 1, 1, "600m"), lambda: raydp.from_
     except raydp.errors.SessionError as error:
         say("refused:", error)
 plain.stop()
-try:
-    raydp.init_spark("t", 1, 1, "600m")
-except raydp.errors.SessionError as error:
-    say("refused:", error)
+with raydp.init_spark("t", 1, 1, "600m") as spark:
+    say("started:", spark.range(3).count())
