@@ -9,6 +9,7 @@
 #   restarts      50 starts and stops of Spark in one process
 #   applications  8 applications at once on one Ray cluster
 #   conversions   200 conversions in a store that holds three
+#   soak          conversions, registrations, fits and predictions for 10 minutes, in which nothing may grow
 #   marked        the tests with the marker nightly: notebooks, most examples, benchmarks, class-data archives
 #   fuzz          libFuzzer on the messages that peers send, for 10 minutes (needs Clang)
 #
@@ -21,7 +22,7 @@ source ci/environment.sh
 seed=${RAYDP_NIGHTLY_SEED:-$(date +%Y%m%d)}
 table=docs/nightly.md
 logs=build/nightly
-all=(property kills sequences restarts applications conversions marked fuzz)
+all=(property kills sequences restarts applications conversions soak marked fuzz)
 
 run_lane() {
   case $1 in
@@ -31,7 +32,8 @@ run_lane() {
     restarts) bash ci/test-python.sh --timeout 7200 tests/lifecycle/test_restarts.py --restarts 50 ;;
     applications) bash ci/test-python.sh --timeout 3600 tests/lifecycle/test_session.py -k at_once --applications 8 ;;
     conversions) bash ci/test-python.sh --timeout 3600 tests/exchange/test_limits.py -k store_that --conversions 200 ;;
-    marked) bash ci/test-python.sh --timeout 3600 --nightly -m nightly ;;
+    soak) bash ci/test-python.sh --nightly --soak-minutes 10 tests/faults/test_soak.py ;;
+    marked) bash ci/test-python.sh --timeout 3600 --nightly -m nightly --ignore tests/faults/test_soak.py ;;
     fuzz) bash ci/test-native.sh fuzz ;;
     *) fail "no such lane: $1; the lanes are ${all[*]}" ;;
   esac

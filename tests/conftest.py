@@ -67,6 +67,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--sequences", type=int, default=2, help="how many sequences of events tests/faults/test_sequences.py runs"
     )
     parser.addoption("--restarts", type=int, default=6, help="how often tests/lifecycle/test_restarts.py starts Spark")
+    parser.addoption("--soak-minutes", type=float, default=10, help="how long tests/faults/test_soak.py works")
     parser.addoption("--nightly", action="store_true", help="also run the tests that are marked nightly")
 
 
