@@ -10,6 +10,8 @@ import importlib
 import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
+# Loaded because cloudpickle copies a class whose module is not. It imports nothing itself.
+from raydp import estimator as _estimator  # noqa: F401
 from raydp._application import context_hook as _context_hook
 
 if TYPE_CHECKING:

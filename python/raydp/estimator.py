@@ -1,7 +1,32 @@
-"""The base class of estimators, under the name that it had in RayDP 1.6."""
+"""What all estimators share: their base class, their configuration and the result of a fit.
+
+``EstimatorInterface`` and ``SparkEstimatorInterface`` are the base classes of estimators in RayDP 1.6.
+"""
 
 from __future__ import annotations
 
-from raydp._legacy.interfaces import EstimatorInterface
+import importlib
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["EstimatorInterface"]
+if TYPE_CHECKING:
+    from raydp._estimators.configuration import Configuration
+    from raydp._estimators.estimator import Estimator
+    from raydp._estimators.training.result import FitResult
+    from raydp._legacy.interfaces import EstimatorInterface, SparkEstimatorInterface
+
+__all__ = ["Configuration", "Estimator", "EstimatorInterface", "FitResult", "SparkEstimatorInterface"]
+
+_HOME = {
+    "Configuration": "raydp._estimators.configuration",
+    "Estimator": "raydp._estimators.estimator",
+    "EstimatorInterface": "raydp._legacy.interfaces",
+    "FitResult": "raydp._estimators.training.result",
+    "SparkEstimatorInterface": "raydp._legacy.interfaces",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Imported on first use: workers unpickle the configuration, and need neither Spark nor Ray Data.
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'raydp.estimator' has no attribute {name!r}")

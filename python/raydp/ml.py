@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import inspect
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from pyspark.ml import Estimator, Model
@@ -19,6 +20,7 @@ from pyspark.sql import functions
 from pyspark.sql.types import NumericType
 from ray import cloudpickle
 
+from raydp._configuration.arguments import check_argument_names, suggests_arguments
 from raydp._estimators import estimator as _estimator
 from raydp.errors import InvalidArgumentError
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RayEstimator", "RayModel"]
 
-_BY_COLUMNS = ("label_column", "feature_columns", "weight_column")
+_BY_COLUMNS = ("label_column", "label_columns", "feature_columns", "weight_column")
 
 
 class _Columns(HasFeaturesCol, HasLabelCol, HasPredictionCol, HasProbabilityCol, HasWeightCol):
@@ -55,16 +57,32 @@ class RayEstimator(Estimator["RayModel"], _Columns, MLReadable["RayEstimator"], 
 
     Args:
         estimator: An estimator class, such as :class:`raydp.xgboost.XGBoostEstimator`.
-        arguments: Arguments of the estimator, by name, without the columns.
-        columns: Values of the Params ``featuresCol``, ``labelCol``, ``predictionCol``, ``probabilityCol`` and
-            ``weightCol``, with MLlib's defaults for the first three. By default there is no ``probabilityCol`` and no
-            ``weightCol``.
+        arguments: Arguments of the estimator, by name, without the columns. The estimator checks them at once if none
+            that it requires is missing.
+        featuresCol: The column of features; ``"features"`` by default.
+        labelCol: The column to predict; ``"label"`` by default.
+        predictionCol: The column to add; ``"prediction"`` by default.
+        probabilityCol: A column of probabilities to add; none by default.
+        weightCol: The column of weights; none by default.
 
     Raises:
-        InvalidArgumentError: ``estimator`` is not an estimator class, or ``arguments`` has a column.
+        InvalidArgumentError: ``estimator`` is not an estimator class, ``arguments`` has a column, or the estimator
+            refuses a value.
+        TypeError: The estimator, or this class, has no argument of a name.
     """
 
-    def __init__(self, estimator: type[Any], arguments: dict[str, Any] | None = None, **columns: str) -> None:
+    @suggests_arguments
+    def __init__(
+        self,
+        estimator: type[Any],
+        arguments: dict[str, Any] | None = None,
+        *,
+        featuresCol: str = "features",  # noqa: N803  (as MLlib names them)
+        labelCol: str = "label",  # noqa: N803
+        predictionCol: str = "prediction",  # noqa: N803
+        probabilityCol: str = "",  # noqa: N803
+        weightCol: str = "",  # noqa: N803
+    ) -> None:
         super().__init__()
         if not (inspect.isclass(estimator) and issubclass(estimator, _estimator.Estimator)):
             raise InvalidArgumentError(
@@ -79,24 +97,48 @@ class RayEstimator(Estimator["RayModel"], _Columns, MLReadable["RayEstimator"], 
         self._estimator_class: Any = estimator
         self._arguments = _check_arguments(arguments or {})
         self._set_defaults()
-        self._set(**columns)
+        columns = {
+            "featuresCol": featuresCol,
+            "labelCol": labelCol,
+            "predictionCol": predictionCol,
+            "probabilityCol": probabilityCol,
+            "weightCol": weightCol,
+        }
+        self._set(**{name: value for name, value in columns.items() if value != self._default(name)})
+        self._check_estimator(self._arguments)
 
     def setArguments(self, value: dict[str, Any]) -> Self:  # noqa: N802  (as MLlib names setters)
         """Set the Param ``arguments``."""
-        self._set(arguments=_check_arguments(value))
+        checked = _check_arguments(value)
+        self._check_estimator({**self._arguments, **checked})
+        self._set(arguments=checked)
         return self
+
+    def _default(self, name: str) -> Any:
+        return self.getOrDefault(self.getParam(name))
+
+    def _check_estimator(self, arguments: dict[str, Any]) -> None:
+        """Check the names of arguments, and if none is missing, have the estimator check their values."""
+        parameters = inspect.signature(self._estimator_class).parameters
+        check_argument_names(self._estimator_class.__name__, arguments, parameters)
+        required = [name for name, one in parameters.items() if one.default is one.empty]
+        if all(name in arguments or name in _BY_COLUMNS for name in required):
+            self._make_estimator(arguments)
+
+    def _make_estimator(self, arguments: dict[str, Any]) -> Any:
+        return self._estimator_class(
+            **arguments,
+            label_column=self.getLabelCol(),
+            feature_columns=[self.getFeaturesCol()],
+            **({"weight_column": weight} if (weight := self._get_optional(self.weightCol)) else {}),
+        )
 
     def _merge_arguments(self) -> dict[str, Any]:
         given = self.getOrDefault(self.arguments) if self.isSet(self.arguments) else {}
         return {**self._arguments, **_check_arguments(given)}
 
     def _fit(self, dataset: DataFrame) -> RayModel:
-        estimator = self._estimator_class(
-            **self._merge_arguments(),
-            label_column=self.getLabelCol(),
-            feature_columns=[self.getFeaturesCol()],
-            **({"weight_column": weight} if (weight := self._get_optional(self.weightCol)) else {}),
-        )
+        estimator = self._make_estimator(self._merge_arguments())
         result = estimator.fit(dataset)
         return self._copyValues(RayModel(estimator, result))
 
@@ -176,7 +218,9 @@ class _Reader(MLReader[Any]):
         return stage
 
 
-def _check_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
+def _check_arguments(arguments: Any) -> dict[str, Any]:
+    if not isinstance(arguments, Mapping):
+        raise InvalidArgumentError(f"arguments must be a mapping of names to values; got: {arguments!r}")
     columns = [name for name in _BY_COLUMNS if name in arguments]
     if columns:
         raise InvalidArgumentError(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from raydp._configuration.arguments import check_whole_number
+from raydp._configuration.arguments import check_argument_names, check_whole_number, suggests_arguments
 from raydp._configuration.suggestions import did_you_mean
 from raydp._estimators.data.frames import DatasetFrame, StoredFrame, wrap_frame
 from raydp._estimators.estimator import Estimator
@@ -24,7 +26,7 @@ from ray import tune  # noqa: E402
 from ray.tune import Checkpoint  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     import pandas as pd
 
@@ -60,6 +62,7 @@ class TuneResult:
     trials: pd.DataFrame
 
 
+@suggests_arguments
 def fit(
     make: Callable[..., Estimator],
     search_space: Mapping[str, Any],
@@ -101,6 +104,7 @@ def fit(
 
     Raises:
         InvalidArgumentError: An argument has a wrong value.
+        TypeError: The search space does not match the arguments of ``make``.
         NotADataFrameError: ``train_ds`` or ``evaluate_ds`` is not a frame.
         TrainingError: No trial succeeded. Its cause is the error of the first trial. If that is one of raydp's
             errors, it is raised instead.
@@ -115,6 +119,7 @@ def fit(
         raise InvalidArgumentError(f"mode must be 'min' or 'max'; got: {mode!r}")
     for name, value in (("num_samples", num_samples), ("max_concurrent_trials", max_concurrent_trials)):
         check_whole_number(name, value)
+    _check_search_space(make, search_space)
     train, evaluate = _store(train_ds), _store(evaluate_ds)
 
     def run_trial(config: dict[str, Any], train: StoredFrame, evaluate: StoredFrame) -> None:
@@ -147,6 +152,35 @@ def fit(
     finally:
         if storage_path is None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check_search_space(make: Callable[..., Estimator], search_space: Any) -> None:
+    """Check that the function takes the values of the search space.
+
+    Raises:
+        InvalidArgumentError: ``search_space`` is not a mapping.
+        TypeError: The function has no argument of a name, or one that the search space lacks.
+    """
+    if not isinstance(search_space, Mapping):
+        raise InvalidArgumentError(f"search_space must be a mapping of names to values; got: {search_space!r}")
+    try:
+        parameters = inspect.signature(make).parameters
+    except ValueError:
+        return  # a builtin
+    kinds = [one.kind for one in parameters.values()]
+    if inspect.Parameter.VAR_KEYWORD not in kinds:
+        check_argument_names("make", search_space, parameters)
+    optional = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    missing = [
+        name
+        for name, one in parameters.items()
+        if one.default is one.empty and one.kind not in optional and name not in search_space
+    ]
+    if missing:
+        raise TypeError(
+            "make has arguments that the search space lacks; add them to it, or give them a default. "
+            f"Missing: {', '.join(missing)}"
+        )
 
 
 def _evaluate(estimator: Estimator, frame: StoredFrame, metric: str) -> dict[str, float]:

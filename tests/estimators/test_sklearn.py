@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
 from sklearn.linear_model import SGDClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from raydp._ray.internals import session_directory
@@ -56,11 +59,11 @@ def test_partial_fit_sees_the_blocks_in_each_epoch(
 
 
 def test_joblib_runs_on_ray(ray_cluster: Any, rows: pd.DataFrame) -> None:
-    estimator = SklearnEstimator(
-        RandomForestClassifier(8, n_jobs=2), "late", 2, {"CPU": 0.5}, feature_columns=FEATURES, seed=9
-    )
+    pipeline = make_pipeline(StandardScaler(), RandomForestClassifier(8, n_jobs=2, random_state=9))
+    estimator = SklearnEstimator(pipeline, "late", 2, {"CPU": 0.5}, feature_columns=FEATURES, weight_column="w")
     estimator.fit(rows)
-    expected = RandomForestClassifier(8, random_state=9).fit(rows[FEATURES].to_numpy(np.float64), rows["late"])
+    weights = {"randomforestclassifier__sample_weight": rows["w"]}
+    expected = clone(pipeline).fit(rows[FEATURES].to_numpy(np.float64), rows["late"], **weights)
     predicted = estimator.predict(rows, probability_column="p")
     np.testing.assert_allclose(np.stack(predicted["p"]), expected.predict_proba(rows[FEATURES].to_numpy(np.float64)))
     assert set(predicted["prediction"]) == {0, 1}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -106,7 +107,7 @@ def test_two_workers_learn_classes_and_stop_early(
     estimator = TorchEstimator(
         num_workers=2,
         model=classifier,
-        optimizer=torch.optim.Adam(torch.nn.Linear(1, 1).parameters(), lr=0.1),
+        optimizer=functools.partial(torch.optim.Adam, lr=0.1),
         loss=lambda config: torch.nn.CrossEntropyLoss(**config),
         scheduler_step_freq=None,
         feature_columns=["x", "n"],

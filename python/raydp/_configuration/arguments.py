@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from numbers import Integral
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from raydp._configuration.suggestions import did_you_mean
 from raydp.errors import InvalidArgumentError
 
-__all__ = ["check_whole_number", "is_whole_number"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = ["check_argument_names", "check_choice", "check_whole_number", "is_whole_number", "suggests_arguments"]
+
+_Function = TypeVar("_Function", bound="Callable[..., Any]")
 
 
 def is_whole_number(value: Any) -> bool:
@@ -29,3 +37,43 @@ def check_whole_number(name: str, value: Any, least: int = 1) -> int:
     if not is_whole_number(value) or value < least:
         raise InvalidArgumentError(f"{name} must be a whole number of at least {least}; got: {value!r}")
     return int(value)
+
+
+def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
+    """Raise InvalidArgumentError if an argument is none of some words, with the word that is most like it."""
+    words = list(choices)
+    if value not in words:
+        raise InvalidArgumentError(
+            f"{name} must be one of {', '.join(words)}. {did_you_mean(value, words)}Got: {value!r}"
+        )
+
+
+def check_argument_names(function: str, given: Iterable[str], known: Iterable[str], *, advice: str = "") -> None:
+    """Raise TypeError if a function has no argument of a name, with the name that is most like it.
+
+    Args:
+        function: Name of the function, for the message.
+        given: Names of the arguments that the program passed.
+        known: Names of the function's arguments.
+        advice: A sentence, with a space after it, to add to the message if none of the names is similar.
+    """
+    names = list(known)
+    unknown = [name for name in given if name not in names]
+    if unknown:
+        nearest = "".join(did_you_mean(name, names) for name in unknown)
+        raise TypeError(
+            f"{function} has no argument of this name: {', '.join(unknown)}. {nearest or advice}"
+            f"Its arguments: {', '.join(names)}"
+        )
+
+
+def suggests_arguments(function: _Function) -> _Function:
+    """Have a function name the most similar one of its arguments if a program passes one that does not exist."""
+    names = [name for name in inspect.signature(function).parameters if name not in ("self", "cls")]
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        check_argument_names(f"{function.__qualname__.rpartition('.')[2]}()", kwargs, names)
+        return function(*args, **kwargs)
+
+    return cast("_Function", call)

@@ -20,7 +20,7 @@ def find_nearest(name: object, known: Iterable[object]) -> str | None:
     Case, hyphens and underscores do not count. A part of a known name (``epochs`` for ``num_epochs``) is like it.
     """
     wanted = _simplify(name)
-    similar = [(_compare(wanted, _simplify(one)), str(one)) for one in known if str(one) != str(name)]
+    similar = [(_compare(wanted, _simplify(one)), str(one)) for one in known]
     best = max(similar, key=lambda pair: (pair[0], [-ord(letter) for letter in pair[1]]), default=(0.0, ""))
     return best[1] if wanted and best[0] >= _LEAST_SIMILARITY else None
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Literal, TypedDict
 
-from raydp._configuration.arguments import check_whole_number, is_whole_number
+from raydp._configuration.arguments import check_choice, check_whole_number, is_whole_number
+from raydp._configuration.public_names import public_in
 from raydp.errors import InvalidArgumentError
 
 __all__ = [
@@ -54,6 +55,7 @@ class Options(TrainingOptions, total=False):
     placement_strategy: str
 
 
+@public_in("raydp.estimator")
 @dataclass(frozen=True, kw_only=True)
 class Configuration:
     """How an estimator treats its data and its workers, in every framework.
@@ -76,7 +78,7 @@ class Configuration:
         checkpoint_dir: Folder for checkpoints that every node can reach, as a path or a URI that PyArrow supports.
             After a fit that failed or whose driver died, the next fit with the same estimator and rows resumes from
             there. By default a temporary folder on this machine, from which a cluster of one node can resume.
-        checkpoint_every: Number of rounds or epochs between checkpoints; 10 by default.
+        checkpoint_every: Number of rounds or epochs between checkpoints; 10 rounds or 1 epoch by default.
         placement_strategy: Ray's placement strategy for the workers; ``"PACK"`` by default.
         start_timeout: Seconds to wait until the cluster has capacity for the workers; 60 by default.
         progress: Whether to draw a progress bar; ``None`` (the default): if standard error is a terminal.
@@ -127,29 +129,24 @@ def configure(
 
     Raises:
         InvalidArgumentError: An argument has a wrong value.
-        TypeError: An argument does not exist.
     """
-    unknown = sorted(set(options) - Options.__optional_keys__)
-    if unknown:
-        raise TypeError(
-            f"An estimator has no argument of this name: {', '.join(unknown)}. RayDP 1.6 passed such arguments on to "
-            "Ray's trainer, which takes none of them any more. Use the estimator's own arguments: those of its "
-            f"framework, and {', '.join(sorted(Options.__optional_keys__))}"
-        )
     given: dict[str, Any] = {**options}
     features = given.pop("feature_columns", None)
     if "checkpoint_every" in given:
         given["checkpoint_every"] = check_whole_number("checkpoint_every", given["checkpoint_every"])
     if given.get("seed") is not None:
         given["seed"] = _check_seed(given["seed"])
-    if isinstance(features, str):
-        raise InvalidArgumentError(f"feature_columns takes a list of column names, not one name; got: {features!r}")
+    if features is not None and (isinstance(features, str) or not isinstance(features, Iterable)):
+        raise InvalidArgumentError(f"feature_columns takes a list of column names; got: {features!r}")
+    callbacks = given.pop("callbacks", None) or ()
+    if not isinstance(callbacks, Iterable):
+        raise InvalidArgumentError(f"callbacks takes a list of callbacks; got: {callbacks!r}")
     configuration = Configuration(
         label_column=label_column,
         num_workers=check_whole_number("num_workers", num_workers),
         resources_per_worker=_normalize_resources(resources_per_worker),
         feature_columns=None if features is None else tuple(features),
-        callbacks=tuple(given.pop("callbacks", None) or ()),
+        callbacks=tuple(callbacks),
         **given,
     )
     _check(configuration, handles_missing=handles_missing)
@@ -203,8 +200,7 @@ def _check(configuration: Configuration, *, handles_missing: bool) -> None:
         value = getattr(c, name)
         if value is not None and (not isinstance(value, str) or not value):
             raise InvalidArgumentError(f"{name} must be a non-empty string; got: {value!r}")
-    if c.nulls not in _NULL_POLICIES:
-        raise InvalidArgumentError(f"nulls must be one of {', '.join(_NULL_POLICIES)}; got: {c.nulls!r}")
+    check_choice("nulls", c.nulls, _NULL_POLICIES)
     if c.nulls == "keep" and not handles_missing:
         raise InvalidArgumentError(
             "This framework cannot train with missing values. Use nulls='drop', or nulls='fill' with a fill_value; "
@@ -212,11 +208,10 @@ def _check(configuration: Configuration, *, handles_missing: bool) -> None:
         )
     if not _is_number(c.fill_value) or math.isnan(c.fill_value):
         raise InvalidArgumentError(f"fill_value must be a number; got: {c.fill_value!r}")
-    if c.placement_strategy not in PLACEMENT_STRATEGIES:
-        raise InvalidArgumentError(
-            f"placement_strategy must be one of {', '.join(PLACEMENT_STRATEGIES)}; got: {c.placement_strategy!r}"
-        )
-    if not c.start_timeout > 0:
+    check_choice("placement_strategy", c.placement_strategy, PLACEMENT_STRATEGIES)
+    if c.progress not in (True, False, None):
+        raise InvalidArgumentError(f"progress must be True, False or None; got: {c.progress!r}")
+    if not _is_number(c.start_timeout) or not c.start_timeout > 0:
         raise InvalidArgumentError(f"start_timeout must be a positive number of seconds; got: {c.start_timeout!r}")
     if c.label_column is not None and c.label_column == c.weight_column:
         raise InvalidArgumentError(f"label_column and weight_column must be different columns; got: {c.label_column!r}")

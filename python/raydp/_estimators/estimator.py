@@ -6,14 +6,15 @@ import contextlib
 import importlib.metadata
 import json
 import time
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from ray import cloudpickle
 
-from raydp._configuration.arguments import check_whole_number
+from raydp._configuration.arguments import check_whole_number, suggests_arguments
+from raydp._configuration.program_warnings import warn_program
+from raydp._configuration.public_names import public_in
 from raydp._estimators import inference
 from raydp._estimators.data.frames import wrap_frame
 from raydp._estimators.data.layout import check_columns, select_columns
@@ -40,6 +41,7 @@ _DESCRIPTION, _PICKLE = "estimator.json", "estimator.pickle"
 _FORMAT = 1
 
 
+@public_in("raydp.estimator")
 class Estimator(EstimatorInterface, SparkEstimatorInterface):
     """Trains a model on a frame, distributed over Ray workers.
 
@@ -55,6 +57,7 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
         self._learner = learner
         self._model = model
 
+    @suggests_arguments
     def fit(self, train_ds: Any, evaluate_ds: Any = None, max_retries: int = 3) -> FitResult:
         """Train the model.
 
@@ -76,6 +79,7 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
         """
         return self._fit(train_ds, evaluate_ds, max_retries, stop_spark=False)
 
+    @suggests_arguments
     def fit_on_spark(
         self,
         train_df: Any,
@@ -103,6 +107,7 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
             train_df, evaluate_df, max_retries, fs_directory, compression, stop_spark=stop_spark_after_conversion
         )
 
+    @suggests_arguments
     def evaluate(self, df: Any) -> dict[str, float]:
         """Evaluate the model on a frame that has the label.
 
@@ -119,6 +124,7 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
         """
         return inference.evaluate(wrap_frame(df), self._get_fitted_model())
 
+    @suggests_arguments
     def predict(self, df: Any, *, prediction_column: str = "prediction", probability_column: str | None = None) -> Any:
         """Predict for each row of a frame.
 
@@ -230,7 +236,7 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
     ) -> FitResult:
         for name, value in (("fs_directory", fs_directory), ("compression", compression)):
             if value is not None:
-                warn_deprecated(name, "workers read the rows from shared memory, without files", stacklevel=4)
+                warn_deprecated(name, "workers read the rows from shared memory, without files")
         result = self._fit(train, evaluate, max_retries, stop_spark=stop_spark)
         if fs_directory is not None and (url := urlsplit(str(fs_directory))).scheme in ("", "file"):
             # Programs written for RayDP 1.6 remove this folder after the fit, and would fail if it did not exist. The
@@ -299,12 +305,11 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
         await_capacity(c.resources, self._learner.process_count(c), c.placement_strategy, c.start_timeout)
 
 
-def warn_deprecated(name: str, reason: str, *, stacklevel: int = 3) -> None:
-    """Warn about an argument of RayDP 1.6 that no longer has an effect.
+def warn_deprecated(name: str, reason: str) -> None:
+    """Warn about an argument of RayDP 1.6 that no longer has an effect, at the line of the program that passes it.
 
     Args:
         name: Name of the argument.
         reason: Why it has no effect, or what to use instead.
-        stacklevel: As for :func:`warnings.warn`; 3 is the caller of the function that calls this.
     """
-    warnings.warn(f"{name} no longer has an effect: {reason}; remove it", DeprecationWarning, stacklevel=stacklevel)
+    warn_program(f"{name} no longer has an effect: {reason}; remove it", DeprecationWarning)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
+from raydp._configuration.public_names import public_in
+
 __all__ = ["EstimatorInterface", "SparkEstimatorInterface"]
 
 
+@public_in("raydp.estimator")
 class EstimatorInterface(ABC):
     """An estimator that is fitted to a Dataset."""
 
@@ -20,6 +23,7 @@ class EstimatorInterface(ABC):
         """Return the trained model."""
 
 
+@public_in("raydp.estimator")
 class SparkEstimatorInterface(ABC):
     """An estimator that is fitted to Spark DataFrames."""
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
+from raydp._configuration.public_names import public_in
 from raydp._estimators.configuration import Options, check_callbacks, check_label_column, configure
 from raydp._estimators.estimator import Estimator
 from raydp._estimators.frameworks import check_boosting_arguments, require
+from raydp._estimators.signatures import with_options
 
 require("lightgbm", extra="lightgbm")
 
 from raydp.lightgbm.learner import LightGBMLearner  # noqa: E402  (imports lightgbm)
+from raydp.lightgbm.parameters import normalize_parameters  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["LightGBMEstimator"]
 
 
+@public_in("raydp.lightgbm")
+@with_options(Options)
 class LightGBMEstimator(Estimator):
     """Trains LightGBM models on Spark DataFrames, Ray Datasets and pandas frames.
 
@@ -25,6 +30,9 @@ class LightGBMEstimator(Estimator):
     the histograms of all workers. Each worker evaluates with the whole evaluation frame. The objective decides
     whether labels are classes (``binary``, ``multiclass``, ``multiclassova``, ``cross_entropy``). Without an
     objective, strings and booleans are classes.
+
+    LightGBM itself checks the names and values of its parameters when the estimator is made. ``nulls="keep"`` is
+    supported. Callbacks are functions, as those of ``lightgbm.callback``.
 
     Args:
         lightgbm_params: LightGBM's parameters, such as ``{"objective": "binary", "num_leaves": 31}``.
@@ -35,8 +43,7 @@ class LightGBMEstimator(Estimator):
         num_boost_round: Number of rounds (trees) to train; 10 by default.
         early_stopping_rounds: Stop if the first metric on the evaluation frame has not improved for this number of
             rounds, and keep the best model; ``None`` (the default): train all rounds.
-        options: See :class:`raydp._estimators.configuration.Configuration`. ``nulls="keep"`` is supported. Callbacks
-            are functions, as those of ``lightgbm.callback``.
+        options: See :class:`raydp.estimator.Configuration`.
 
     Raises:
         InvalidArgumentError: An argument has a wrong value.
@@ -57,8 +64,9 @@ class LightGBMEstimator(Estimator):
     ) -> None:
         check_label_column(label_column)
         check_boosting_arguments("lightgbm_params", lightgbm_params, num_boost_round, early_stopping_rounds)
+        params = normalize_parameters(lightgbm_params)
         configuration = configure(
             label_column, num_workers, resources_per_worker, options, handles_missing=LightGBMLearner.handles_missing
         )
         check_callbacks(configuration, callable, "functions, as those of lightgbm.callback")
-        super().__init__(LightGBMLearner(dict(lightgbm_params), num_boost_round, early_stopping_rounds), configuration)
+        super().__init__(LightGBMLearner(params, num_boost_round, early_stopping_rounds), configuration)

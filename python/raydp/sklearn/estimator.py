@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Unpack
 
 from raydp._configuration.arguments import check_whole_number
+from raydp._configuration.public_names import public_in
 from raydp._estimators.configuration import Options, configure
 from raydp._estimators.estimator import Estimator
 from raydp._estimators.frameworks import require
+from raydp._estimators.signatures import with_options
 from raydp.errors import InvalidArgumentError
 
 require("sklearn", extra="sklearn")
@@ -15,6 +17,7 @@ require("sklearn", extra="sklearn")
 from sklearn.utils import get_tags  # noqa: E402
 
 from raydp.sklearn.learner import SklearnLearner  # noqa: E402  (imports scikit-learn)
+from raydp.sklearn.model import check_model, check_weights  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["SklearnEstimator"]
 
 
+@public_in("raydp.sklearn")
+@with_options(Options, checkpoint_every=1)
 class SklearnEstimator(Estimator):
     """Trains scikit-learn estimators on Spark DataFrames, Ray Datasets and pandas frames.
 
@@ -31,6 +36,9 @@ class SklearnEstimator(Estimator):
 
     The model is a copy of the one that you pass. A classifier learns the labels as they are.
 
+    ``nulls="keep"`` is supported if the model accepts missing values. ``checkpoint_every`` counts epochs of
+    ``partial_fit``. ``seed`` sets the model's ``random_state``, if it has one. There are no callbacks.
+
     Args:
         model: An estimator or a pipeline of scikit-learn, or one with the same methods.
         label_column: The column to predict; ``None`` for an estimator that learns without labels.
@@ -38,9 +46,7 @@ class SklearnEstimator(Estimator):
             joblib uses the CPUs of the process that trains.
         resources_per_worker: Ray resources of each process; one CPU by default.
         num_epochs: How many times ``partial_fit`` gets the rows; 1 by default.
-        options: See :class:`raydp._estimators.configuration.Configuration`. ``nulls="keep"`` is supported if the
-            model accepts missing values. ``checkpoint_every`` counts epochs of ``partial_fit`` and is 1 by default.
-            ``seed`` sets the model's ``random_state``, if it has one. There are no callbacks.
+        options: See :class:`raydp.estimator.Configuration`.
 
     Raises:
         InvalidArgumentError: An argument has a wrong value.
@@ -58,8 +64,7 @@ class SklearnEstimator(Estimator):
         num_epochs: int = 1,
         **options: Unpack[Options],
     ) -> None:
-        if isinstance(model, type) or not (hasattr(model, "fit") and hasattr(model, "get_params")):
-            raise InvalidArgumentError(f"model must be an estimator of scikit-learn; got: {model!r}")
+        check_model(model)
         check_whole_number("num_epochs", num_epochs)
         if options.get("callbacks"):
             raise InvalidArgumentError("scikit-learn has no callbacks; remove the argument callbacks")
@@ -68,4 +73,6 @@ class SklearnEstimator(Estimator):
         configuration = configure(
             label_column, num_workers, resources_per_worker, complete, handles_missing=handles_missing
         )
+        if configuration.weight_column is not None:
+            check_weights(model, configuration.weight_column)
         super().__init__(SklearnLearner(model, num_epochs), configuration)

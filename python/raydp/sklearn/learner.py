@@ -15,6 +15,7 @@ import sklearn.base
 from raydp._estimators.frameworks import Learner, TrainedModel, TrainingWorker
 from raydp._estimators.metrics import compute_metrics, compute_sums
 from raydp.errors import InvalidArgumentError
+from raydp.sklearn.model import weight_argument
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +86,7 @@ class SklearnLearner(Learner):
         else:
             rows = worker.load_all_rows(worker.train_shard, np.float64)
             with _use_joblib_processes(worker.configuration):
-                model.fit(rows.features, *_decode_labels(rows, worker.classes), **_weight_arguments(rows))
+                model.fit(rows.features, *_decode_labels(rows, worker.classes), **_weight_arguments(model, rows))
             history = self._evaluate(model, worker)
         return TrainedModel(pickle.dumps(model), history)
 
@@ -101,7 +102,7 @@ class SklearnLearner(Learner):
                 rows = worker.extract_rows(table, np.float64)
                 if len(rows):
                     labels = _decode_labels(rows, worker.classes)
-                    model.partial_fit(rows.features, *labels, **classes, **_weight_arguments(rows))
+                    model.partial_fit(rows.features, *labels, **classes, **_weight_arguments(model, rows))
             history += self._evaluate(model, worker) or [{}]
             worker.checkpoints.report_step(epoch, history[-1], functools.partial(_write_checkpoint, model, history))
         return model, history
@@ -156,8 +157,8 @@ def _decode_labels(rows: Rows, classes: Classes | None) -> list[NDArray[Any]]:
     return [rows.labels if classes is None else _to_array(classes)[rows.labels.astype(np.int64)]]
 
 
-def _weight_arguments(rows: Rows) -> dict[str, NDArray[Any]]:
-    return {} if rows.weights is None else {"sample_weight": rows.weights}
+def _weight_arguments(model: Any, rows: Rows) -> dict[str, NDArray[Any]]:
+    return {} if rows.weights is None else {weight_argument(model): rows.weights}
 
 
 def _use_joblib_processes(configuration: Configuration) -> Any:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
+from raydp._configuration.public_names import public_in
 from raydp._estimators.configuration import CommonOptions, Options, check_callbacks, configure
 from raydp._estimators.estimator import Estimator, warn_deprecated
 from raydp._estimators.frameworks import EpochOptions, require
+from raydp._estimators.signatures import with_options
 from raydp.errors import InvalidArgumentError
 
 require("tensorflow", extra="tf")
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["TFEstimator"]
 
 
+@public_in("raydp.tf")
+@with_options(CommonOptions, checkpoint_every=1)
 class TFEstimator(Estimator):
     """Trains Keras models with TensorFlow on Spark DataFrames, Ray Datasets and pandas frames.
 
@@ -44,11 +48,13 @@ class TFEstimator(Estimator):
         resources_per_worker: Ray resources of each process, such as ``{"CPU": 4, "GPU": 1}``; one CPU by default.
         model: The model with its weights, or a function without arguments that creates it. A model of your own class
             needs a ``get_config``.
-        optimizer: An optimizer, its name, or its configuration. Of an optimizer, the class and settings are used.
+        optimizer: An optimizer, its class, its name, or its configuration. Of an optimizer, the class and settings are
+            used.
         loss: A loss, its name, its configuration, or a function of (labels, outputs).
         metrics: Metrics, their names, or functions of (labels, outputs), computed in each epoch; none by default.
         feature_columns: The columns to predict from; ``None`` (the default): all except the label and the weight.
-        label_columns: The column to predict, or a list of one.
+        label_columns: The column to predict, or a list of one. You can also pass it as ``label_column``, which is its
+            name in the other estimators.
         merge_feature_columns: Whether the model takes all features as one matrix. Otherwise it takes a dictionary
             with a matrix for each column, of shape (rows, 1) or (rows, length of its arrays). Inputs that are not
             named after columns get the columns in order. ``None`` (the default): one matrix, unless the model has
@@ -64,7 +70,8 @@ class TFEstimator(Estimator):
             and keep the best model; ``None`` (the default): train all epochs.
         placement_strategy: Ray's placement strategy for the workers; ``"PACK"`` by default.
         use_gpu: Deprecated; has no effect.
-        options: See :class:`raydp._estimators.configuration.Configuration`. ``checkpoint_every`` is 1 by default.
+        label_column: The column to predict, instead of ``label_columns``.
+        options: See :class:`raydp.estimator.Configuration`.
 
     Raises:
         InvalidArgumentError: An argument has a wrong value.
@@ -93,14 +100,15 @@ class TFEstimator(Estimator):
         early_stopping_epochs: int | None = None,
         placement_strategy: str = "PACK",
         use_gpu: bool | None = None,
+        label_column: str | None = None,
         **options: Unpack[CommonOptions],
     ) -> None:
         if extra_config is not None:
             warn_deprecated("extra_config", "placement_strategy, checkpoint_dir and similar options are arguments")
         if use_gpu is not None:
             warn_deprecated("use_gpu", 'resources_per_worker={"GPU": 1} trains on GPUs')
-        if isinstance(metrics, str):
-            raise InvalidArgumentError(f"metrics takes a list of metrics, not a single one; got: {metrics!r}")
+        if metrics is not None and not isinstance(metrics, list | tuple):
+            raise InvalidArgumentError(f"metrics takes a list of metrics; got: {metrics!r}")
         complete: Options = {
             "checkpoint_every": 1,
             **options,
@@ -122,7 +130,7 @@ class TFEstimator(Estimator):
                 early_stopping=early_stopping_epochs,
             ),
         ).check()
-        label = _check_label(label_columns)
+        label = _check_label(label_columns, label_column)
         configuration = configure(label, num_workers, resources_per_worker, complete, handles_missing=False)
         check_callbacks(configuration, lambda one: isinstance(one, keras.callbacks.Callback), "Keras callbacks")
         super().__init__(TFLearner(recipe), configuration)
@@ -142,11 +150,13 @@ class TFEstimator(Estimator):
         )
 
 
-def _check_label(given: str | Sequence[str] | None) -> str:
-    names = [given] if isinstance(given, str) else list(given or ())
-    if len(names) != 1 or not isinstance(names[0], str):
+def _check_label(several: Any, one: Any) -> str:
+    """Return the label column, from either of the two arguments that can name it."""
+    names = [name for given in (several, one) for name in (given if isinstance(given, list | tuple) else [given])]
+    distinct = list(dict.fromkeys(name for name in names if name is not None))
+    if len(distinct) != 1 or not isinstance(distinct[0], str) or not distinct[0]:
         raise InvalidArgumentError(
-            "label_columns must name one column; use one estimator for each output. "
-            f"Got: {given if given is None else names!r}"
+            "label_columns must name one column; use one estimator for each output. label_column is the same argument. "
+            f"Got: {distinct or None!r}"
         )
-    return names[0]
+    return distinct[0]

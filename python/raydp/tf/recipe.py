@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from raydp._configuration.suggestions import did_you_mean
 from raydp.errors import InvalidArgumentError
 from raydp.tf.archive import Description, archive_model, describe
 
@@ -65,7 +67,7 @@ class Recipe:
         recipe = replace(
             self,
             model=model,
-            optimizer=describe(self.optimizer),
+            optimizer=describe(self.optimizer() if isinstance(self.optimizer, type) else self.optimizer),
             loss=describe(self.loss),
             metrics=tuple(describe(metric) for metric in self.metrics),
         )
@@ -185,7 +187,18 @@ def _check_creation(name: str, given: Any, make: Callable[[], Any]) -> None:
     try:
         make()
     except (NotImplementedError, TypeError, ValueError) as error:
+        nearest = "".join(_suggest(name, one) for one in (given if isinstance(given, list) else [given]))
         raise InvalidArgumentError(
-            f"Keras cannot create this {name}. If its class is your own, its get_config must return the arguments of "
-            f"its constructor. Got: {given!r}; {error}"
+            f"Keras cannot create this {name}. {nearest}If its class is your own, its get_config must return the "
+            f"arguments of its constructor. Got: {given!r}; {error}"
         ) from error
+
+
+def _suggest(name: str, given: object) -> str:
+    """Return a suggestion for the name of an optimizer, a loss or a metric, if Keras has none of this name."""
+    kinds = {"optimizer": "optimizers", "loss": "losses", "metrics": "metrics"}
+    named = given.get("class_name") if isinstance(given, Mapping) else given
+    module = getattr(keras, kinds[name])
+    # A metric can also be a loss, and each has a class and a function.
+    known = [one for one in (*dir(module), *(dir(keras.losses) if name == "metrics" else ())) if one[0] != "_"]
+    return did_you_mean(named, known) if isinstance(named, str) and named not in known else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
+from raydp._configuration.public_names import public_in
 from raydp._estimators.configuration import (
     Options,
     TrainingOptions,
@@ -13,6 +14,7 @@ from raydp._estimators.configuration import (
 )
 from raydp._estimators.estimator import Estimator, warn_deprecated
 from raydp._estimators.frameworks import EpochOptions, require
+from raydp._estimators.signatures import with_options
 
 require("torch", extra="torch")
 
@@ -35,6 +37,8 @@ _NO_EFFECT = {
 }
 
 
+@public_in("raydp.torch")
+@with_options(TrainingOptions, checkpoint_every=1)
 class TorchEstimator(Estimator):
     """Trains PyTorch models on Spark DataFrames, Ray Datasets and pandas frames.
 
@@ -50,14 +54,20 @@ class TorchEstimator(Estimator):
     If the loss is for classification (cross entropy and similar), labels are classes. They can be strings, or numbers
     whose sorted distinct values are the classes. Predictions are the most probable labels.
 
+    Callbacks are functions of (epoch from 1, metrics) that are called in every worker. A callback that returns
+    ``True`` in every worker stops training. A weight column needs a loss module that has a ``reduction``, which raydp
+    then sets.
+
     Args:
         num_workers: Number of training processes; 1 by default.
         resources_per_worker: Ray resources of each process, such as ``{"CPU": 4, "GPU": 1}``; one CPU by default.
         model: The module, or a function that creates it.
-        optimizer: An optimizer, or a function that creates it. Of an optimizer, the class and settings are used.
+        optimizer: An optimizer, its class (also in a ``functools.partial`` with its settings), or a function that
+            creates it. Of an optimizer, the class and settings are used.
         loss: A loss module, its class, a function of (outputs, labels), or a function of (config) that creates one
             of these.
-        lr_scheduler_creator: A function that creates a learning rate scheduler; ``None`` (the default): use none.
+        lr_scheduler_creator: A function that creates a learning rate scheduler, or the class of one; ``None`` (the
+            default): use none.
         scheduler_step_freq: Whether the scheduler steps after each ``"batch"`` (the default, also for ``None``) or
             after each ``"epoch"``.
         feature_columns: The columns to predict from; ``None`` (the default): all except the label and the weight.
@@ -78,10 +88,7 @@ class TorchEstimator(Estimator):
         early_stopping_epochs: Stop if the loss on the evaluation frame has not decreased for this number of epochs,
             and keep the best model; ``None`` (the default): train all epochs.
         use_gpu: Deprecated; has no effect.
-        options: See :class:`raydp._estimators.configuration.Configuration`. ``checkpoint_every`` is 1 by default.
-            Callbacks are functions of (epoch from 1, metrics) that are called in every worker. A callback that
-            returns ``True`` in every worker stops training. A weight column needs a loss module that has a
-            ``reduction``, which raydp then sets.
+        options: See :class:`raydp.estimator.Configuration`.
 
     Raises:
         InvalidArgumentError: An argument has a wrong value.

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import functools
 import inspect
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from raydp._configuration.arguments import check_argument_names, check_choice
+from raydp._configuration.suggestions import find_nearest
 from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
+    import types
     from collections.abc import Callable, Sequence
 
     from raydp._estimators.frameworks import EpochOptions
@@ -20,6 +24,17 @@ __all__ = ["Recipe"]
 
 _CLASS_LOSSES = (torch.nn.CrossEntropyLoss, torch.nn.NLLLoss, torch.nn.MultiMarginLoss)
 _BINARY_LOSSES = (torch.nn.BCELoss, torch.nn.BCEWithLogitsLoss)
+_LOSS = torch.nn.modules.loss._Loss  # noqa: SLF001  (PyTorch has no public base class of its losses)
+_KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
+    "model": ("a module", (torch.optim.Optimizer, _LOSS)),
+    "optimizer": ("an optimizer", (torch.nn.Module, torch.optim.lr_scheduler.LRScheduler)),
+    "loss": ("a loss", (torch.optim.Optimizer,)),
+}
+"""What each argument must be, and what is taken for it by mistake."""
+_PASSED = {"model": "()", "optimizer": "(model)", "lr_scheduler_creator": "(optimizer)"}
+"""What raydp passes to the function of an argument."""
+_MODULES = {"model": torch.nn, "optimizer": torch.optim, "loss": torch.nn}
+"""Where the objects of an argument are, for suggestions."""
 
 
 @dataclass(frozen=True)
@@ -37,19 +52,45 @@ class Recipe:
 
     def check(self) -> None:
         """Raise InvalidArgumentError for the first thing that is wrong."""
-        for name in ("model", "optimizer", "loss"):
+        for name, module in _MODULES.items():
             value = getattr(self, name)
             if value is None or not (callable(value) or isinstance(value, torch.optim.Optimizer)):
                 raise InvalidArgumentError(
-                    f"{name} must be a PyTorch object or a function that creates one; got: {value!r}"
+                    f"{name} must be a PyTorch object or a function that creates one. {_suggest(value, module)}"
+                    f"Got: {value!r}"
                 )
+        self._check_kinds()
         self.make_loss()
         self.epochs.check()
-        if self.scheduler_step not in ("batch", "epoch"):
-            raise InvalidArgumentError(f"scheduler_step_freq must be 'batch' or 'epoch'; got: {self.scheduler_step!r}")
-        types = self._feature_types()
+        check_choice("scheduler_step_freq", self.scheduler_step, ("batch", "epoch"))
+        self._check_types()
+
+    def _check_kinds(self) -> None:
+        """Raise InvalidArgumentError for an object of PyTorch in the place of another, or one that lacks arguments."""
+        for name, (kind, others) in _KINDS.items():
+            value = getattr(self, name)
+            if isinstance(value, others) or (isinstance(value, type) and issubclass(value, others)):
+                raise InvalidArgumentError(f"{name} must be {kind}, not another object of PyTorch; got: {value!r}")
+        for name, passed in (("model", 0), ("optimizer", 1), ("scheduler", 1)):
+            value = getattr(self, name)
+            if value is None or isinstance(value, torch.nn.Module | torch.optim.Optimizer):
+                continue
+            argument = "lr_scheduler_creator" if name == "scheduler" else name
+            if not callable(value):
+                raise InvalidArgumentError(f"{argument} must be a function that creates one; got: {value!r}")
+            _check_call(argument, value, passed)
+
+    def _check_types(self) -> None:
+        types = self._feature_types() if isinstance(self.feature_type, torch.dtype | Iterable | None) else []
         if not types or not all(isinstance(one, torch.dtype) for one in types):
-            raise InvalidArgumentError(f"feature_types takes a torch.dtype or a list of them; got: {types}")
+            raise InvalidArgumentError(
+                f"feature_types takes a torch.dtype or a list of them. {_suggest(self.feature_type, torch)}"
+                f"Got: {self.feature_type!r}"
+            )
+        if self.label_type is not None and not isinstance(self.label_type, torch.dtype):
+            raise InvalidArgumentError(
+                f"label_type takes a torch.dtype. {_suggest(self.label_type, torch)}Got: {self.label_type!r}"
+            )
 
     def _feature_types(self) -> list[torch.dtype]:
         if self.feature_type is None:
@@ -87,7 +128,8 @@ class Recipe:
     def make_optimizer(self, model: torch.nn.Module) -> torch.optim.Optimizer:
         """Return an optimizer for a model's parameters."""
         if not isinstance(self.optimizer, torch.optim.Optimizer):
-            made = _call(self.optimizer, model)
+            creates = _is_class_of(self.optimizer, torch.optim.Optimizer)
+            made = self.optimizer(model.parameters()) if creates else _call(self.optimizer, model)
             if not isinstance(made, torch.optim.Optimizer):
                 raise InvalidArgumentError(f"optimizer must create a torch.optim.Optimizer; it returned: {made!r}")
             return made
@@ -99,7 +141,10 @@ class Recipe:
 
     def make_scheduler(self, optimizer: torch.optim.Optimizer) -> Any:
         """Return a learning rate scheduler, or ``None``."""
-        return None if self.scheduler is None else _call(self.scheduler, optimizer)
+        if self.scheduler is None:
+            return None
+        creates = _is_class_of(self.scheduler, torch.optim.lr_scheduler.LRScheduler)
+        return self.scheduler(optimizer) if creates else _call(self.scheduler, optimizer)
 
     def make_loss(self) -> Callable[..., Any]:
         """Return the loss as a function of (outputs, labels).
@@ -128,6 +173,45 @@ class Recipe:
         if outputs.shape[1] == 1:
             return outputs[:, 0] if isinstance(loss, torch.nn.BCELoss) else outputs[:, 0].sigmoid()
         return outputs.softmax(dim=1)
+
+
+def _suggest(given: object, module: types.ModuleType) -> str:
+    """Return a suggestion for a name, where an object of this module is needed."""
+    if not isinstance(given, str):
+        return ""
+    ending = "Loss" if module is torch.nn else ""
+    names = [name for name in dir(module) if not name.startswith("_")]
+    nearest = find_nearest(given, names) or find_nearest(given + ending, names)
+    return "" if nearest is None else f"Did you mean {module.__name__}.{nearest}? "
+
+
+def _is_class_of(function: Any, base: type) -> bool:
+    """Return whether a function is a class, perhaps with some of its arguments in a ``functools.partial``."""
+    kind = function.func if isinstance(function, functools.partial) else function
+    return isinstance(kind, type) and issubclass(kind, base)
+
+
+def _check_call(name: str, function: Callable[..., Any], passed: int) -> None:
+    """Raise InvalidArgumentError if a function cannot be called with what raydp passes to it.
+
+    It is not called: a first optimizer imports PyTorch's compiler, which takes seconds.
+    """
+    kinds = (torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler)
+    most = passed if any(_is_class_of(function, kind) for kind in kinds) else passed + 1  # a config, as in RayDP 1.6
+    required = _count_required_arguments(function)
+    try:
+        if isinstance(function, functools.partial):
+            names = inspect.signature(function.func).parameters
+            if not any(one.kind is one.VAR_KEYWORD for one in names.values()):
+                check_argument_names(name, function.keywords, names)
+        inspect.signature(function).bind(*range(max(passed, min(required or 0, most))))
+    except ValueError:
+        return  # a builtin has no signature
+    except TypeError as error:
+        raise InvalidArgumentError(
+            f"raydp cannot call this {name}: {error}. Pass the other arguments with functools.partial, or a function "
+            f"of {_PASSED[name]}. Got: {function!r}"
+        ) from error
 
 
 def _call(function: Callable[..., Any], *arguments: Any) -> Any:

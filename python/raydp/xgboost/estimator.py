@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
+from raydp._configuration.public_names import public_in
 from raydp._estimators.configuration import Options, check_callbacks, check_label_column, configure
 from raydp._estimators.estimator import Estimator, warn_deprecated
 from raydp._estimators.frameworks import check_boosting_arguments, require
+from raydp._estimators.signatures import with_options
 
 require("xgboost", extra="xgboost")
 
 from xgboost.callback import TrainingCallback  # noqa: E402
 
 from raydp.xgboost.learner import XGBoostLearner  # noqa: E402  (imports xgboost)
+from raydp.xgboost.parameters import check_parameters  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,12 +23,17 @@ if TYPE_CHECKING:
 __all__ = ["XGBoostEstimator"]
 
 
+@public_in("raydp.xgboost")
+@with_options(Options)
 class XGBoostEstimator(Estimator):
     """Trains XGBoost models on Spark DataFrames, Ray Datasets and pandas frames.
 
     Each worker loads its rows into one float32 matrix. The workers sum their histograms, so the model hardly depends
     on the number of workers. With one worker it is the model that XGBoost alone would train. The objective decides
     whether labels are classes (``binary:…``, ``multi:…``). Without an objective, strings and booleans are classes.
+
+    XGBoost itself checks the names and values of its parameters when the estimator is made. ``nulls="keep"`` is
+    supported. Callbacks are ``xgboost.callback.TrainingCallback`` objects.
 
     Args:
         xgboost_params: XGBoost's parameters, such as ``{"objective": "binary:logistic", "max_depth": 6}``.
@@ -37,8 +45,7 @@ class XGBoostEstimator(Estimator):
         num_boost_round: Number of rounds (trees) to train; 10 by default.
         early_stopping_rounds: Stop if the last metric on the evaluation frame has not improved for this number of
             rounds, and keep the best model; ``None`` (the default): train all rounds.
-        options: See :class:`raydp._estimators.configuration.Configuration`. ``nulls="keep"`` is supported. Callbacks
-            are ``xgboost.callback.TrainingCallback`` objects.
+        options: See :class:`raydp.estimator.Configuration`.
 
     Raises:
         InvalidArgumentError: An argument has a wrong value.
@@ -62,6 +69,7 @@ class XGBoostEstimator(Estimator):
             warn_deprecated("shuffle", "XGBoost sums over all rows, so their order does not matter")
         check_label_column(label_column)
         check_boosting_arguments("xgboost_params", xgboost_params, num_boost_round, early_stopping_rounds)
+        check_parameters(xgboost_params)
         configuration = configure(
             label_column, num_workers, resources_per_worker, options, handles_missing=XGBoostLearner.handles_missing
         )

@@ -117,8 +117,8 @@ def check_boosting_arguments(
     Raises:
         InvalidArgumentError: One of them is wrong.
     """
-    if not hasattr(params, "keys"):
-        raise InvalidArgumentError(f"{params_name} must be a mapping; got: {params!r}")
+    if not hasattr(params, "keys") or not all(isinstance(name, str) for name in params):
+        raise InvalidArgumentError(f"{params_name} must be a mapping of names to values; got: {params!r}")
     check_whole_number("num_boost_round", num_boost_round)
     if early_stopping_rounds is not None:
         check_whole_number("early_stopping_rounds", early_stopping_rounds)

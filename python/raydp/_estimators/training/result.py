@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from raydp._configuration.public_names import public_in
 from raydp.errors import MissingRequirementError
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["FitResult"]
 
 
+@public_in("raydp.estimator")
 @dataclass(frozen=True)
 class FitResult:
     """The result of a fit.
