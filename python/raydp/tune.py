@@ -17,6 +17,7 @@ from raydp._estimators.data.frames import DatasetFrame, StoredFrame, wrap_frame
 from raydp._estimators.estimator import Estimator
 from raydp._estimators.frameworks import require
 from raydp._machine.interrupts import handlers_restored
+from raydp._ray.dataset_logs import quiet_datasets
 from raydp._ray.failures import find_raydp_error
 from raydp.errors import InvalidArgumentError, TrainingError
 
@@ -120,7 +121,8 @@ def fit(
     for name, value in (("num_samples", num_samples), ("max_concurrent_trials", max_concurrent_trials)):
         check_whole_number(name, value)
     _check_search_space(make, search_space)
-    train, evaluate = _store(train_ds), _store(evaluate_ds)
+    with quiet_datasets():
+        train, evaluate = _store(train_ds), _store(evaluate_ds)
 
     def run_trial(config: dict[str, Any], train: StoredFrame, evaluate: StoredFrame) -> None:
         estimator = make(**config)

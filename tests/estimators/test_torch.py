@@ -148,7 +148,7 @@ def test_shapes_that_disagree_are_named(ray_cluster: Any, rows: pd.DataFrame) ->
         ({"batch_size": 0}, "batch_size must be a whole number"),
         ({"num_epochs": 1.5}, "num_epochs must be a whole number"),
         ({"early_stopping_epochs": 0}, "early_stopping_epochs must be"),
-        ({"scheduler_step_freq": "hour"}, "'batch' or 'epoch'"),
+        ({"scheduler_step_freq": "hour"}, "must be one of batch, epoch"),
         ({"feature_types": [torch.float32, "int"]}, "feature_types takes a torch.dtype"),
         ({"callbacks": [object()]}, "callbacks takes functions of"),
         ({"loss": lambda config: config}, "it returned: {}"),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["assert_followed", "fit_with_early_stop"]
 
-_LAST_IN_BAR = re.compile(r"raydp: training:[^\r]*?(\d+)/(\d+) [^\r]*?, ([^\r]*)\]")
+_LAST_IN_BAR = re.compile(r"raydp: training [a-z]+:[^\r]*?(\d+)/(\d+) [^\r]*?, ([^\r]*)\]")
 
 
 def assert_followed(result: FitResult, shown: str, folder: Path, *, steps: int, named: str) -> None:

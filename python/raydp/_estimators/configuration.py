@@ -81,7 +81,7 @@ class Configuration:
         checkpoint_every: Number of rounds or epochs between checkpoints; 10 rounds or 1 epoch by default.
         placement_strategy: Ray's placement strategy for the workers; ``"PACK"`` by default.
         start_timeout: Seconds to wait until the cluster has capacity for the workers; 60 by default.
-        progress: Whether to draw a progress bar; ``None`` (the default): if standard error is a terminal.
+        progress: Whether to draw a progress bar; ``None`` (the default): in a terminal and in a notebook.
     """
 
     label_column: str | None

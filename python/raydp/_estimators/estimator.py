@@ -25,6 +25,7 @@ from raydp._estimators.training.result import FitResult
 from raydp._estimators.training.run import TrainingJob, run
 from raydp._legacy.interfaces import EstimatorInterface, SparkEstimatorInterface
 from raydp._ray.capacity import await_capacity
+from raydp._ray.dataset_logs import quiet_datasets
 from raydp._session.init_spark import stop_spark as stop_session
 from raydp.errors import InvalidArgumentError, NotFittedError
 
@@ -122,7 +123,8 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
             InvalidArgumentError: The estimator was trained without a label.
             InvalidDataError: Columns are missing, there are no rows, or labels are null or unknown.
         """
-        return inference.evaluate(wrap_frame(df), self._get_fitted_model())
+        with quiet_datasets():
+            return inference.evaluate(wrap_frame(df), self._get_fitted_model())
 
     @suggests_arguments
     def predict(self, df: Any, *, prediction_column: str = "prediction", probability_column: str | None = None) -> Any:
@@ -149,12 +151,13 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
             InvalidDataError: Feature columns are missing, or have values that the model does not accept.
             ClusterError: The cluster has no capacity for a prediction task.
         """
-        return inference.predict(
-            wrap_frame(df),
-            self._get_fitted_model(),
-            prediction_column=prediction_column,
-            probability_column=probability_column,
-        )
+        with quiet_datasets():
+            return inference.predict(
+                wrap_frame(df),
+                self._get_fitted_model(),
+                prediction_column=prediction_column,
+                probability_column=probability_column,
+            )
 
     def get_model(self) -> Any:
         """Return the trained model as the framework's own object.
@@ -251,7 +254,12 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
         return self._model
 
     def _fit(self, train: Any, evaluate: Any, max_retries: int, *, stop_spark: bool) -> FitResult:
-        max_retries = check_whole_number("max_retries", max_retries, least=0)
+        with quiet_datasets():
+            return self._fit_quietly(
+                train, evaluate, check_whole_number("max_retries", max_retries, least=0), stop_spark
+            )
+
+    def _fit_quietly(self, train: Any, evaluate: Any, max_retries: int, stop_spark: bool) -> FitResult:  # noqa: FBT001
         configuration = self.configuration
         self._learner.check_evaluation_frame(given=evaluate is not None)
         train_frame, evaluation_frame = wrap_frame(train), None if evaluate is None else wrap_frame(evaluate)

@@ -1,17 +1,25 @@
-"""Progress bars on standard error, for a user at a terminal or one who asked for them."""
+"""Progress bars, for a user at a terminal or in a notebook, or one who asked for them.
+
+tqdm draws them, as it draws Ray Data's, so that both have their own lines in a terminal and look alike in a notebook.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
+from tqdm import TqdmWarning
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", TqdmWarning)  # in a notebook without ipywidgets, where it draws text
+    from tqdm.auto import tqdm
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["Progress", "progress_enabled"]
+__all__ = ["Progress", "is_notebook", "progress_enabled"]
 
 _OFF_VALUES = frozenset({"0", "false", "no", "off"})
 # tqdm's own format without the rate of steps: set() adds the rate of bytes.
@@ -22,16 +30,23 @@ def progress_enabled(option: bool | None) -> bool:  # noqa: FBT001
     """Return whether to draw progress bars.
 
     Args:
-        option: The user's choice; ``None``: draw them if standard error is a terminal.
+        option: The user's choice; ``None``: draw them in a notebook, and if standard error is a terminal.
 
     Returns:
         ``False`` if the option is ``False``, if the environment variable ``RAYDP_PROGRESS`` is ``0``, ``false``,
-        ``no`` or ``off``, or if there is no standard error. Otherwise ``True`` if the option is ``True`` (a notebook
-        is not a terminal, but it can draw bars) or if standard error is a terminal.
+        ``no`` or ``off``, or if there is no standard error. Otherwise ``True`` if the option is ``True``, in a
+        notebook, or if standard error is a terminal.
     """
     if option is False or os.environ.get("RAYDP_PROGRESS", "").lower() in _OFF_VALUES:
         return False
-    return sys.stderr is not None and (option is True or sys.stderr.isatty())
+    return sys.stderr is not None and (option is True or sys.stderr.isatty() or is_notebook())
+
+
+def is_notebook() -> bool:
+    """Return whether this process is the kernel of a notebook, which can show bars and pictures."""
+    get_shell = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    shell = None if get_shell is None else get_shell()
+    return shell is not None and "IPKernelApp" in shell.config
 
 
 class Progress:

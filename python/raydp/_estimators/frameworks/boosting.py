@@ -44,6 +44,7 @@ class BoostingLearner(Learner):
     class_count_parameter: ClassVar[str] = "num_class"
     """The parameter with the number of classes."""
 
+    step_name: ClassVar[str] = "rounds"
     handles_missing: ClassVar[bool] = True
 
     params: dict[str, Any]

@@ -63,6 +63,9 @@ class Learner(ABC):
     file_name: ClassVar[str]
     """Name of the file in which a saved estimator keeps the model, in the framework's own format."""
 
+    step_name: ClassVar[str] = "epochs"
+    """What :attr:`steps` counts, for the progress bar."""
+
     features_type: type[np.floating[Any]] = np.float32
     """Type of the feature matrix that :meth:`score` takes."""
 

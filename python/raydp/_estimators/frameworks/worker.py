@@ -6,7 +6,7 @@ import tempfile
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -26,17 +26,26 @@ if TYPE_CHECKING:
 __all__ = ["Checkpoints", "TrainingWorker"]
 
 
+class Reports(Protocol):
+    """Takes the steps of the first worker."""
+
+    def put(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Report a step."""
+
+
 class Checkpoints:
     """Saves the state of training, and restores it after a worker was killed.
 
     Args:
         every: Number of steps (rounds or epochs) between checkpoints.
         enabled: Whether all workers can reach the storage. If not, nothing is saved.
+        reports: Gets every step of the first worker, for the progress bar; ``None``: there is none.
     """
 
-    def __init__(self, *, every: int, enabled: bool) -> None:
+    def __init__(self, *, every: int, enabled: bool, reports: Reports | None = None) -> None:
         self._every = every
         self._enabled = enabled
+        self._reports = reports
 
     @contextmanager
     def open_latest(self) -> Iterator[Path | None]:
@@ -48,7 +57,7 @@ class Checkpoints:
             yield None if folder is None else Path(folder)
 
     def report_step(self, step: int, metrics: Mapping[str, float], write: Callable[[Path], None]) -> None:
-        """Report a step to the driver and save a checkpoint, if one is due. Every worker calls this after every step.
+        """Report a step to the driver, and save a checkpoint if one is due. Every worker calls this after every step.
 
         Args:
             step: Number of steps done, 1 or more.
@@ -57,10 +66,13 @@ class Checkpoints:
         """
         import ray.train
 
+        is_first = ray.train.get_context().get_world_rank() == 0
+        if is_first and self._reports is not None:
+            self._reports.put(step, metrics)
         if step % self._every:
             return
         report = {**metrics, "step": step}
-        if not self._enabled or ray.train.get_context().get_world_rank() != 0:
+        if not self._enabled or not is_first:
             ray.train.report(report)
             return
         with tempfile.TemporaryDirectory(prefix="raydp-checkpoint-") as folder:

@@ -119,12 +119,15 @@ def run(job: TrainingJob, *, max_retries: int) -> TrainedModel:
     set_train_environment()
     with (
         _open_storage(job.configuration, job.name) as (path, is_shared),
-        show_progress(job.configuration.progress, job.learner.steps) as callbacks,
+        show_progress(
+            job.configuration.progress, job.learner.steps, job.learner.framework, job.learner.step_name
+        ) as progress,
     ):
-        checkpoints = Checkpoints(every=job.configuration.checkpoint_every, enabled=is_shared)
+        every = job.configuration.checkpoint_every
+        checkpoints = Checkpoints(every=every, enabled=is_shared, reports=progress.reports)
         try:
             with _removed_placement_groups() as groups:
-                result = _make_trainer(job, path, checkpoints, callbacks, groups, max_retries).fit()
+                result = _make_trainer(job, path, checkpoints, groups, max_retries).fit()
         except ray.train.TrainingFailedError as error:
             raise _explain_failure(error, max_retries) from error
         except ray.exceptions.RayActorError as error:
@@ -133,15 +136,14 @@ def run(job: TrainingJob, *, max_retries: int) -> TrainedModel:
                 "perhaps because memory ran out, or interrupted. Call fit again; with checkpoint_dir it resumes from "
                 f"the latest checkpoint. checkpoint_dir: {job.configuration.checkpoint_dir}; {error}"
             ) from error
-    trained = result.return_value
-    if not isinstance(trained, TrainedModel):
-        raise TrainingError(f"Ray Train ended without a model and without an error; got: {trained!r}")
+        trained = result.return_value
+        if not isinstance(trained, TrainedModel):
+            raise TrainingError(f"Ray Train ended without a model and without an error; got: {trained!r}")
+        progress.finish(trained.history)
     return trained
 
 
-def _make_trainer(
-    job: TrainingJob, path: str, checkpoints: Checkpoints, callbacks: list[Any], groups: Path, max_retries: int
-) -> Any:
+def _make_trainer(job: TrainingJob, path: str, checkpoints: Checkpoints, groups: Path, max_retries: int) -> Any:
     configuration, worker_count = job.configuration, len(job.train_shards)
     # Ray's types take it for the RunConfig of the older Ray Train, which has other arguments.
     run_configuration: Any = ray.train.RunConfig
@@ -163,7 +165,6 @@ def _make_trainer(
             storage_path=path,
             failure_config=ray.train.FailureConfig(max_failures=max_retries),
             checkpoint_config=ray.train.CheckpointConfig(num_to_keep=1),
-            callbacks=callbacks,
             logging_config=ray.train.LoggingConfig(log_level="WARNING"),
         ),
     )
