@@ -68,6 +68,7 @@ def test_arguments_that_are_settings_are_declared_and_documented() -> None:
         assert parameters[name].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
         assert parameters[name].annotation
         assert f"        {name}: " in str(raydp.init_spark.__doc__)
+        assert f"\n        {name}=" in inspect.getsource(raydp.init_spark), "it is passed to to_settings"
 
 
 @pytest.mark.parametrize("name", [name for name, setting in SETTING_OF.items() if setting.parse("?") is None])

@@ -25,9 +25,9 @@ def to_settings(**arguments: object) -> dict[str, str]:
     """
     settings = {}
     for name, value in arguments.items():
+        setting = SETTING_OF[name]
         if value is None:
             continue
-        setting = SETTING_OF[name]
         text = to_text(value)
         if setting.parse(text.strip()) is None:
             raise InvalidArgumentError(f"{name} must be {setting.form}; got: {value!r}")
