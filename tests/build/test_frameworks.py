@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.frameworks import framework_names, public_names, required_modules
+from support.frameworks import estimator_decorators, framework_names, public_names, required_modules
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,6 +30,12 @@ def test_its_estimator_says_what_to_install(name: str) -> None:
     modules = required_modules(name)
     assert modules, "estimator.py calls require before it imports the framework"
     assert set(modules.values()) == {name}
+
+
+def test_its_estimator_shows_all_options_under_its_public_name(name: str) -> None:
+    decorators = estimator_decorators(name)
+    assert decorators.get("public_in") == f"public_in('raydp.{name}')"
+    assert "with_options" in decorators
 
 
 def test_it_is_documented(name: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-__all__ = ["framework_names", "public_names", "required_modules"]
+__all__ = ["estimator_decorators", "framework_names", "public_names", "required_modules"]
 
 _PACKAGE = Path(__file__).parents[2] / "python" / "raydp"
 
@@ -21,6 +21,13 @@ def public_names(name: str) -> list[str]:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             return list(ast.literal_eval(node.value))
     return []
+
+
+def estimator_decorators(name: str) -> dict[str, str]:
+    """Return the decorators of a framework's estimator: their calls as source, by the names of the functions."""
+    (kind,) = (node for node in _parse(name, "estimator.py").body if isinstance(node, ast.ClassDef))
+    calls = [ast.unparse(decorator) for decorator in kind.decorator_list]
+    return {call.partition("(")[0]: call for call in calls}
 
 
 def required_modules(name: str) -> dict[str, str]:
