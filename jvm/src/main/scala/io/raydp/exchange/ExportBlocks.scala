@@ -25,13 +25,16 @@ private[exchange] object ExportBlocks {
     ExportBlocks(child, request, Seq(AttributeReference("blocks", BinaryType, nullable = false)()))
 
   /**
-   * Makes the session's planner plan exports. Not an entry in `spark.sql.extensions`: those apply only to sessions that
-   * start after it is set, and the session of a DataFrame may have been running before raydp.
+   * Makes the session optimize and plan exports. Not an entry in `spark.sql.extensions`: those apply only to sessions
+   * that start after it is set, and the session of a DataFrame may have been running before raydp.
    */
   def registerIn(session: SparkSession): Unit = session.synchronized {
     val methods = session.experimental
     if (!methods.extraStrategies.contains(Planning)) {
       methods.extraStrategies = methods.extraStrategies :+ Planning
+    }
+    if (!methods.extraOptimizations.contains(ColumnDefaults.Correction)) {
+      methods.extraOptimizations = methods.extraOptimizations :+ ColumnDefaults.Correction
     }
   }
 
