@@ -12,6 +12,7 @@ import pytest
 from raydp._application import driver_jvm, end, start
 from raydp._application.application import current_application, errors_of_stop
 from raydp._application.lifecycle import Lifecycle, State
+from raydp._application.settings import Contribution
 from raydp._ray.cluster import RayCluster
 from raydp.errors import ClusterError, InvalidArgumentError, SessionError
 
@@ -43,6 +44,7 @@ class World:
         monkeypatch.setattr(start, "complete_settings", self.complete)
         monkeypatch.setattr(start, "NativeDeployment", lambda: self)
         monkeypatch.setattr(start, "EntryPoints", lambda _: SimpleNamespace(set_system_properties=lambda _: None))
+        monkeypatch.setattr(start, "read_by_spark", lambda *_: Contribution(dict.fromkeys(start.SIZE_KEYS, "1")))
         monkeypatch.setattr(start, "StartupProgress", lambda *_, **__: SimpleNamespace(close=lambda: None))
         for name in ("NodePreflight", "MetricsExport"):
             monkeypatch.setattr(start, name, lambda *_, name=name, **__: self.part(name))

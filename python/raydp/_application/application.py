@@ -53,6 +53,7 @@ class Application:
         metrics: Exports Spark's metrics to Ray.
         java: What its JVM was started with; ``None`` if the JVM ran before.
         reservation: What was reserved for it in Ray, if anything.
+        taken: What its executors take of the cluster, in words; ``None`` if it was told.
         started_at: When its start began, in seconds since the epoch.
         is_stopping: Whether its ``SparkContext`` is being stopped, or was.
     """
@@ -66,6 +67,7 @@ class Application:
     metrics: MetricsExport
     java: Java | None = None
     reservation: Reservation | None = None
+    taken: str | None = None
     started_at: float = field(default_factory=time.time)
     is_stopping: bool = False
     _exchange: Exchange | None = field(default=None, init=False)

@@ -6,25 +6,39 @@ import sys
 from typing import TYPE_CHECKING
 
 from raydp._application.application import current_application
+from raydp._application.room import describe_full_cluster
 from raydp._configuration import registry
 from raydp._configuration.security import ui_asks_for_token
+from raydp._machine.console import tell
 
 if TYPE_CHECKING:
     from raydp._application.application import Application
 
-__all__ = ["print_banner", "ui_url"]
+__all__ = ["print_banner", "print_room", "ui_place", "ui_url"]
 
 
 def print_banner(application: Application) -> None:
     """Tell the user where the application runs, unless ``spark.raydp.banner`` is false."""
     if not registry.BANNER.get(application.settings):
         return
+    # Only a terminal shows the token, because anything else may be kept as a log.
+    ui = ui_place(application, with_token=sys.stderr.isatty())
     registered = len(application.status().registered)
-    print(
-        f"raydp: {application.application_id} runs on Ray at {application.cluster.address} "
-        f"({registered} executor{'' if registered == 1 else 's'} so far); Spark UI: {_ui_line(application)}",
-        file=sys.stderr,
+    tell(
+        f"{application.application_id} runs on Ray at {application.cluster.address} "
+        f"({registered} executor{'' if registered == 1 else 's'} so far); Spark UI: {ui}"
     )
+
+
+def print_room(application: Application) -> None:
+    """Tell the user what executors took without being told, and if they leave no CPU to Ray's tasks."""
+    if not registry.BANNER.get(application.settings):
+        return
+    if application.taken is not None:
+        tell(application.taken)
+    full = describe_full_cluster(application)
+    if full is not None:
+        tell(full)
 
 
 def ui_url() -> str | None:
@@ -42,17 +56,17 @@ def ui_url() -> str | None:
     return None if address is None else _link(application, address)
 
 
+def ui_place(application: Application, *, with_token: bool) -> str:
+    """Say where Spark's UI is, and if the link is shown without the token that opens it, how to get that."""
+    address = application.entry_points.ui_address()
+    if address is None:
+        return "off"
+    if ui_asks_for_token(application.settings) and not with_token:
+        return f"{address} (raydp.ui_url() has the link that opens it)"
+    return _link(application, address)
+
+
 def _link(application: Application, address: str) -> str:
     if not ui_asks_for_token(application.settings):
         return address
     return f"{address}/?token={application.entry_points.ui_token()}"
-
-
-def _ui_line(application: Application) -> str:
-    """Where the UI is. Only a terminal shows the token, because anything else may be kept as a log."""
-    address = application.entry_points.ui_address()
-    if address is None:
-        return "off"
-    if ui_asks_for_token(application.settings) and not sys.stderr.isatty():
-        return f"{address} (raydp.ui_url() has the link that opens it)"
-    return _link(application, address)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from raydp._configuration import registry
 from raydp._machine.class_data import archive_in_background
+from raydp._machine.console import tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,8 +21,7 @@ def archive_classes(java: Java, settings: Mapping[str, str]) -> None:
     if settings.get(registry.EXECUTOR_CLASS_DATA_ARCHIVE.key) or not registry.ARCHIVE_CLASSES.get(settings):
         return
     if archive_in_background(java) and registry.BANNER.get(settings):
-        print(
-            "raydp: caching Java's classes in a one-time background job of low priority, for faster starts "
-            f"(set {registry.ARCHIVE_CLASSES.key}=false to turn it off)",
-            file=sys.stderr,
+        tell(
+            "caching Java's classes in a one-time background job of low priority, for faster starts "
+            f"(set {registry.ARCHIVE_CLASSES.key}=false to turn it off)"
         )

@@ -15,6 +15,7 @@ from raydp._application.lifecycle import Event, State, lifecycle
 from raydp._application.stuck_jvm import killed_if_stuck
 from raydp._machine.interrupts import interrupts_deferred
 from raydp._ray import internals as _ray_internals
+from raydp._ray.shortage import leave_datasets
 from raydp._spark import internals as _spark_internals
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ def _forget_parent() -> None:
 def _close(ending: Ending | None) -> None:
     if ending is None or ending.application is None:
         return
+    leave_datasets()
     ending.application.close()
     if ending.was_running and ending.application.java is not None:
         archive_classes(ending.application.java, ending.application.settings)

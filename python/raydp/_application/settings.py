@@ -6,6 +6,7 @@
 2. what the program was submitted with: options of ``raydp-submit``, then its ``--conf``
 3. what raydp adds: the contributors below, earlier ones first
 4. what only ``spark-submit`` reads: ``--properties-file``, ``spark-defaults.conf``
+5. how many executors of which size a Python program gets that does not say it (:mod:`raydp._application.sizing`)
 
 A contributor only fills gaps: what has a value keeps it. The exception is a value that *extends* a given one and
 contains it, such as a list of the user's filters with one more filter. The given settings are checked once, when they
@@ -29,7 +30,7 @@ from raydp._ray.cluster import join_cluster
 from raydp._spark.python_workers import worker_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from raydp._application.entry_points import EntryPoints
     from raydp._deployments.deployment import Deployment
@@ -42,6 +43,7 @@ __all__ = [
     "checked",
     "complete_settings",
     "merge",
+    "read_by_spark",
     "resolved_files",
 ]
 
@@ -117,6 +119,12 @@ def complete_settings(master: str, settings: Mapping[str, str], driver: Driver) 
 def merge(settings: Mapping[str, str], contribution: Contribution) -> dict[str, str]:
     """Return settings with a contribution: the one rule of precedence."""
     return {**contribution.added, **settings, **contribution.extended}
+
+
+def read_by_spark(entry_points: EntryPoints, keys: Iterable[str]) -> Contribution:
+    """Return the values of settings that ``spark-submit`` has read from its files, or was given by the environment."""
+    values = {key: entry_points.system_property(key) for key in keys}
+    return Contribution(added={key: value for key, value in values.items() if value})
 
 
 def resolved_files(entry_points: EntryPoints, settings: Mapping[str, str]) -> Contribution:

@@ -10,11 +10,21 @@ from typing import TYPE_CHECKING
 
 from raydp._application import driver_jvm, end
 from raydp._application.application import Application
-from raydp._application.banner import print_banner
+from raydp._application.banner import print_banner, print_room
 from raydp._application.entry_points import EntryPoints
 from raydp._application.lifecycle import lifecycle
 from raydp._application.metrics import MetricsExport
-from raydp._application.settings import Contribution, Driver, checked, complete_settings, merge, resolved_files
+from raydp._application.room import explain_shortage
+from raydp._application.settings import (
+    Contribution,
+    Driver,
+    checked,
+    complete_settings,
+    merge,
+    read_by_spark,
+    resolved_files,
+)
+from raydp._application.sizing import SIZE_KEYS, choose_size, describe_size
 from raydp._application.startup_progress import StartupProgress
 from raydp._configuration import registry
 from raydp._deployments.native import NativeDeployment
@@ -22,6 +32,8 @@ from raydp._doctor.nodes import NodePreflight
 from raydp._exchange.driver.jvm_errors import error_for, error_in_text
 from raydp._machine.java import find_java
 from raydp._ray import internals as _ray_internals
+from raydp._ray.cluster import node_resources
+from raydp._ray.shortage import explain_shortage_with, watch_datasets
 from raydp._spark.action_errors import raise_own_errors_in_actions
 from raydp.errors import SessionError
 
@@ -73,6 +85,11 @@ def _prepare(master: str, checked_settings: Mapping[str, str], deployment: Deplo
         jvm = driver_jvm.launch(java, settings, cluster.log_folder)
         settings = merge(settings, resolved_files(EntryPoints(jvm), settings))
     entry_points = EntryPoints(jvm)
+    known = merge(settings, read_by_spark(entry_points, SIZE_KEYS))
+    taken = None
+    if not known.keys() >= set(SIZE_KEYS) and (size := choose_size(known, nodes := node_resources().values())):
+        settings = merge(settings, Contribution(size))
+        taken = describe_size({**known, **size}, nodes)
     entry_points.set_system_properties(deployment.driver_properties(cluster))
     reservation = deployment.reserve(settings, entry_points)
     try:
@@ -88,6 +105,7 @@ def _prepare(master: str, checked_settings: Mapping[str, str], deployment: Deplo
             metrics=MetricsExport(entry_points, settings),
             java=java,
             reservation=reservation,
+            taken=taken,
         )
         lifecycle.request(application)
     except BaseException:
@@ -105,7 +123,9 @@ def started() -> None:
     application.metrics.start()
     _ray_internals.quieten_from_spark()
     raise_own_errors_in_actions(error_for, error_in_text)
+    watch_datasets()
     print_banner(application)
+    print_room(application)
 
 
 def refuse_spark_connect() -> None:
@@ -115,3 +135,6 @@ def refuse_spark_connect() -> None:
             "Spark Connect is on in this process, and a Connect session cannot be the driver of an application on Ray. "
             "Unset SPARK_REMOTE, set SPARK_API_MODE=classic and restart Python"
         )
+
+
+explain_shortage_with(explain_shortage)

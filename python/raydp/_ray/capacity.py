@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import ray
 from ray.util import placement_group, remove_placement_group
 
+from raydp._ray.shortage import ShortageNotice
 from raydp.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ def reserve_capacity(
     group: PlacementGroup = placement_group([dict(bundle)] * count, strategy=strategy)
     ready = False
     try:
-        ready = group.wait(seconds)
+        with ShortageNotice(what, resources.get("CPU", 0.0), count):
+            ready = group.wait(seconds)
     finally:
         if not ready:
             remove_placement_group(group)

@@ -13,7 +13,7 @@ from ray.util import get_node_ip_address
 from raydp._ray import internals as _ray_internals
 from raydp.errors import ClusterError, InvalidArgumentError
 
-__all__ = ["RayCluster", "gcs_address", "join_cluster"]
+__all__ = ["RayCluster", "gcs_address", "join_cluster", "node_resources"]
 
 _PROBE_TIMEOUT_SECONDS = 5.0
 _ANSWER_TIMEOUT_SECONDS = 2.0
@@ -92,6 +92,11 @@ def join_cluster(master: str) -> RayCluster:
         session_directory=_ray_internals.session_directory(),
         job_id=ray.get_runtime_context().get_job_id(),
     )
+
+
+def node_resources() -> dict[str, dict[str, float]]:
+    """Return what each living node of the cluster has, by the names of Ray's resources; by the ids of the nodes."""
+    return {node["NodeID"]: dict(node["Resources"]) for node in ray.nodes() if node["Alive"]}
 
 
 def gcs_address(master: str) -> str | None:

@@ -39,6 +39,8 @@ __all__ = [
     "blocks_of_dataset",
     "call_before_shutdown",
     "dataset_of_blocks",
+    "execution_callback",
+    "finished_tasks",
     "is_client_connected",
     "lean_trainer",
     "limit_automatic_start",
@@ -173,6 +175,21 @@ def without_placeholder(schema: pa.Schema) -> pa.Schema:
     """
     index = schema.get_field_index(PLACEHOLDER)
     return schema if index < 0 else schema.remove(index)
+
+
+def execution_callback() -> type[Any]:
+    """Return the base of the classes that Ray Data calls while it executes a Dataset.
+
+    Why: only Ray Data knows that an execution waits. A public name for the class would replace it.
+    """
+    from ray.data._internal.execution.execution_callback import ExecutionCallback
+
+    return ExecutionCallback
+
+
+def finished_tasks(executor: Any) -> int:
+    """Return how many tasks an execution of a Dataset has finished. Why: as for :func:`execution_callback`."""
+    return sum(operator.metrics.num_tasks_finished for operator in executor._topology)
 
 
 def arrow_table(block: object) -> pa.Table:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ray.util.placement_group import PlacementGroup
 
-__all__ = ["Placement", "given_group_settings", "reserve"]
+__all__ = ["Placement", "bundles_of_executors", "given_group_settings", "reserve"]
 
 _logger = logging.getLogger(__name__)
 
@@ -72,6 +72,22 @@ def given_group_settings(group: PlacementGroup, bundle_indexes: Sequence[int] | 
             f"{list(bundle_indexes or [])}"
         )
     return {_ID: group.id.hex(), _INDEXES: ",".join(str(int(i)) for i in indexes)}
+
+
+def bundles_of_executors(settings: Mapping[str, str]) -> list[dict[str, float]] | None:
+    """Return the resources for each executor that an existing placement group has room for; ``None`` without one.
+
+    Args:
+        settings: Spark configuration. A bundle that it names more than once is divided.
+    """
+    group = placement_group_table().get(settings[_ID]) if settings.get(_ID) else None
+    if not group:
+        return None
+    bundles: Mapping[int, Mapping[str, float]] = group["bundles"]
+    indexes = settings.get(_INDEXES)
+    chosen = [int(index) for index in indexes.split(",")] if indexes else sorted(bundles)
+    known = [index for index in chosen if index in bundles]
+    return [{name: amount / chosen.count(index) for name, amount in bundles[index].items()} for index in known]
 
 
 def reserve(

@@ -51,10 +51,10 @@ class _StartedSession:
 
 
 def init_spark(
-    app_name: str,
-    num_executors: int,
-    executor_cores: int,
-    executor_memory: str | int,
+    app_name: str = "raydp",
+    num_executors: int | None = None,
+    executor_cores: int | None = None,
+    executor_memory: str | int | None = None,
     enable_hive: bool = False,  # noqa: FBT001, FBT002  (position and name as in RayDP 1.6)
     fault_tolerant_mode: bool = True,  # noqa: FBT001, FBT002
     placement_group_strategy: str | None = None,
@@ -67,12 +67,20 @@ def init_spark(
     Connects to Ray with ``ray.init()`` if the process is not connected yet. Returns when the first executor has
     registered; the others join as they start.
 
+    Without sizes, executors take half of each node's CPUs and half of its memory, and a line says what they took. The
+    rest is for Ray's tasks. Executors keep what they have until :func:`stop_spark`, or until the end of a ``with``::
+
+        with raydp.init_spark() as spark:
+            spark.range(100).count()
+
     Args:
         app_name: Name of the Spark application.
-        num_executors: Number of executors to start with, 1 or more; 0 or more with dynamic allocation.
-        executor_cores: CPU cores of each executor, 1 or more.
+        num_executors: Number of executors to start with, 1 or more; 0 or more with dynamic allocation. By default as
+            many as fit into half of the cluster.
+        executor_cores: CPU cores of each executor, 1 or more. By default half of those of the largest node, at most 4.
         executor_memory: Heap of each executor: bytes, or a string such as ``"500MB"`` or ``"4g"``; at
-            least 450 MiB. Ray also reserves Spark's overhead, off-heap and PySpark memory.
+            least 450 MiB. By default an equal part of half of the memory that Ray has on a node. Ray also reserves
+            Spark's overhead, off-heap and PySpark memory.
         enable_hive: Use Hive's catalog and functions.
         fault_tolerant_mode: If a node of the cluster is lost, let Spark recompute the blocks that it held, until the
             application stops. Blocks outlive executors and Spark in either case.
@@ -184,22 +192,23 @@ def _flag(name: str, value: bool) -> bool:  # noqa: FBT001
 
 
 def _settings(
-    num_executors: int, executor_cores: int, executor_memory: str | int, configs: Mapping[str, Any] | None
+    num_executors: int | None,
+    executor_cores: int | None,
+    executor_memory: str | int | None,
+    configs: Mapping[str, Any] | None,
 ) -> dict[str, str]:
     if configs is not None and not isinstance(configs, Mapping):
         raise InvalidArgumentError(f"configs must be a dict of Spark settings; got {type(configs).__name__}")
-    memory = parse_memory_size(executor_memory) // MEBIBYTE
     settings = {str(key): to_text(value) for key, value in (configs or {}).items()}
-    if settings.get("spark.dynamicAllocation.enabled", "").lower() == "true":
-        count = check_whole_number("num_executors", num_executors, least=0)
-    else:
-        count = check_whole_number("num_executors", num_executors)
-    return {
-        **settings,
-        "spark.executor.instances": str(count),
-        "spark.executor.cores": str(check_whole_number("executor_cores", executor_cores)),
-        "spark.executor.memory": f"{memory}m",
-    }
+    if executor_memory is not None:
+        settings["spark.executor.memory"] = f"{parse_memory_size(executor_memory) // MEBIBYTE}m"
+    if num_executors is not None:
+        is_dynamic = settings.get("spark.dynamicAllocation.enabled", "").lower() == "true"
+        count = check_whole_number("num_executors", num_executors, least=0 if is_dynamic else 1)
+        settings["spark.executor.instances"] = str(count)
+    if executor_cores is not None:
+        settings["spark.executor.cores"] = str(check_whole_number("executor_cores", executor_cores))
+    return settings
 
 
 def _placement_settings(

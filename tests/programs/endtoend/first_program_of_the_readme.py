@@ -23,8 +23,8 @@ pd.DataFrame({"flight": range(4), "dep_delay": [1.0, None, 30.0, 0.0]}).to_parqu
 
 code = README.read_text().split("```python\n")[1].split("```")[0]
 program = {"predict": predict}
-# Not a cluster that happens to run, and enough processors on any machine.
-exec(compile(code.replace("ray.init()", 'ray.init("local", num_cpus=4)'), "README.md", "exec"), program)
+# Not a cluster that happens to run, and as many processors on any machine.
+exec(compile(code.replace("ray.init()", 'ray.init("local", num_cpus=2)'), "README.md", "exec"), program)
 say("rows:", program["ds"].count())
 
 print("then a query that fails", file=sys.stderr, flush=True)
