@@ -18,7 +18,7 @@ __all__ = ["install", "is_raydp_master"]
 
 def install() -> None:
     """Make ``SparkContext`` accept our master URLs; idempotent."""
-    install_context_hook(ContextHook(_before, _started, _failed, _stopping, _submitted))
+    install_context_hook(ContextHook(_before, _started, _failed, _stopping, _submitted, _described))
 
 
 def is_raydp_master(url: str) -> bool:
@@ -56,3 +56,9 @@ def _stopping() -> AbstractContextManager[None]:
     from raydp._application import end
 
     return end.stopping()
+
+
+def _described(is_running: bool) -> tuple[str, str]:  # noqa: FBT001
+    from raydp._application import description
+
+    return description.describe_session(is_running=is_running)

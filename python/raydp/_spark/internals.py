@@ -72,6 +72,7 @@ class ContextHook:
         failed: Called with what the constructor raised; returns what to raise instead.
         stopping: A context manager whose body stops the context.
         submitted: Returns settings that the program was submitted with; its own settings win.
+        described: Returns a session as text and as HTML; called with whether it belongs to the running context.
     """
 
     before: Callable[[str, dict[str, str]], dict[str, str] | None]
@@ -79,6 +80,7 @@ class ContextHook:
     failed: Callable[[BaseException], BaseException]
     stopping: Callable[[], AbstractContextManager[None]]
     submitted: Callable[[], Mapping[str, str]]
+    described: Callable[[bool], tuple[str, str]]
 
 
 def install_context_hook(hook: ContextHook) -> None:
@@ -107,6 +109,7 @@ def install_context_hook(hook: ContextHook) -> None:
             vars(self)[_MARK] = True
             arguments["conf"] = _conf_of({**settings, **added, "spark.master": url})
             _prepare_pyspark()
+            _show_sessions(hook)
             former = signal.getsignal(signal.SIGINT)
             original_init(self, **arguments)
             _interrupt_only_running(self, former)
@@ -232,6 +235,29 @@ def _prepare_pyspark() -> None:
 
     setattr(stop, _MARK, original_stop)
     SparkSession.stop = stop  # type: ignore[method-assign]
+
+
+def _show_sessions(hook: ContextHook) -> None:
+    """Show sessions on Ray by what they have there, in consoles and notebooks; idempotent.
+
+    Why: PySpark shows an address in memory in a console, and in a notebook a link to its UI that does not open. There
+    is no other object of an application that users have. Public methods to override would replace this.
+    """
+    from pyspark.sql import SparkSession
+
+    if hasattr(SparkSession._repr_html_, _MARK):
+        return
+
+    def overriding(original: Any, form: int) -> Any:
+        @functools.wraps(original)
+        def shown(self: SparkSession) -> Any:
+            return hook.described(is_running(self))[form] if _is_ours(self.sparkContext) else original(self)
+
+        setattr(shown, _MARK, original)
+        return shown
+
+    SparkSession.__repr__ = overriding(SparkSession.__repr__, 0)  # type: ignore[method-assign]
+    SparkSession._repr_html_ = overriding(SparkSession._repr_html_, 1)  # type: ignore[method-assign]
 
 
 def _interrupt_only_running(context: SparkContext, former: Any) -> None:
