@@ -153,6 +153,8 @@ def test_shapes_that_disagree_are_named(ray_cluster: Any, rows: pd.DataFrame) ->
         ({"callbacks": [object()]}, "callbacks takes functions of"),
         ({"loss": lambda config: config}, "it returned: {}"),
         ({"nulls": "keep"}, "cannot train with missing values"),
+        ({"nulls": "fill", "fill_value": 1e39}, "fill_value is infinite in float32"),
+        ({"nulls": "fill", "fill_value": 1e5, "feature_types": torch.float16}, "fill_value is infinite in float16"),
         ({"label_column": None}, "label_column"),
     ],
 )

@@ -153,6 +153,10 @@ def test_pandas_columns_that_arrow_or_ray_cannot_store(ray_cluster: Any) -> None
     estimator = XGBoostEstimator({"max_depth": 1}, "kind", num_boost_round=5)
     estimator.fit(frame)
     assert list(estimator.predict(frame)["prediction"]) == list(x[:-1].astype(str))
+    of_ray = ray.data.from_pandas(frame[["x", "n"]].assign(pair=[[1.5, 2.5]] * len(frame), kind=x[:-1].astype(str)))
+    result = estimator.predict(of_ray).to_pandas()
+    assert list(result["prediction"]) == list(result["x"].astype(str)) == list(x[:-1].astype(str))
+    assert estimator.evaluate(of_ray)["accuracy"] == 1
 
 
 def test_spark_columns_whose_names_differ_only_in_case(spark: SparkSession) -> None:

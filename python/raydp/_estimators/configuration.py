@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -206,8 +207,8 @@ def _check(configuration: Configuration, *, handles_missing: bool) -> None:
             "This framework cannot train with missing values. Use nulls='drop', or nulls='fill' with a fill_value; "
             "got: nulls='keep'"
         )
-    if not _is_number(c.fill_value) or math.isnan(c.fill_value):
-        raise InvalidArgumentError(f"fill_value must be a number; got: {c.fill_value!r}")
+    if not _is_number(c.fill_value) or not (abs(c.fill_value) <= sys.float_info.max or abs(c.fill_value) == math.inf):
+        raise InvalidArgumentError(f"fill_value must be a number that a double can hold; got: {c.fill_value!r}")
     check_choice("placement_strategy", c.placement_strategy, PLACEMENT_STRATEGIES)
     if c.progress not in (True, False, None):
         raise InvalidArgumentError(f"progress must be True, False or None; got: {c.progress!r}")

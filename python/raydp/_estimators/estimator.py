@@ -54,6 +54,8 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
     """
 
     def __init__(self, learner: Learner, configuration: Configuration, model: FittedModel | None = None) -> None:
+        if configuration.null_fill is not None:
+            learner.check_fill(configuration.null_fill)
         self.configuration = configuration
         self._learner = learner
         self._model = model

@@ -85,8 +85,9 @@ class _Predict:
     prediction_column: str
     probability_column: str | None
 
-    def __call__(self, table: pa.Table) -> pa.Table:
+    def __call__(self, block: object) -> pa.Table:
         model, configuration = self.model, self.model.configuration
+        table = arrow_table(block)
         plain = read_plain_columns(table, model.layout.features)
         features = build_feature_matrix(
             plain,
@@ -132,8 +133,8 @@ class _Evaluate:
         classes = None if model.classes is None else len(model.classes)
         return compute_sums(model.score(rows.features), labels, rows.weights, classes=classes)
 
-    def __call__(self, table: pa.Table) -> pa.Table:
-        return pa.table({"sums": pa.array([ray.cloudpickle.dumps(self.compute_sums(table))], pa.binary())})
+    def __call__(self, block: object) -> pa.Table:
+        return pa.table({"sums": pa.array([ray.cloudpickle.dumps(self.compute_sums(block))], pa.binary())})
 
 
 def predict(frame: Frame, model: FittedModel, *, prediction_column: str, probability_column: str | None) -> Any:
@@ -193,14 +194,15 @@ def _to_dataset(frame: Frame, columns: list[str]) -> ray.data.Dataset:
 
 
 def _map_blocks(
-    dataset: ray.data.Dataset, action: Callable[[pa.Table], pa.Table], model: FittedModel
+    dataset: ray.data.Dataset, action: Callable[[object], pa.Table], model: FittedModel
 ) -> ray.data.Dataset:
     """Run an action on every block. An error of raydp's in the action is raised as it is."""
     gpus = min(model.configuration.resources.get("GPU", 0.0), 1.0)
     resources = {"CPU": 1.0, **({"GPU": gpus} if gpus else {})}
     await_capacity(resources, 1, "PACK", model.configuration.start_timeout, what="A prediction task")
+    # Blocks as they are: Ray Data cannot convert all pandas blocks to Arrow.
     mapped = dataset.map_batches(
-        action, batch_format="pyarrow", batch_size=None, zero_copy_batch=True, num_gpus=gpus or None
+        action, batch_format=None, batch_size=None, zero_copy_batch=True, num_gpus=gpus or None
     )
     try:
         result: ray.data.Dataset = mapped.materialize()
@@ -212,7 +214,7 @@ def _map_blocks(
     if result.count() == 0:
         # Ray Data does not call functions for empty blocks, so the result lacks the new columns.
         refs = blocks_of_dataset(dataset.materialize()).refs
-        result = ray.data.from_arrow([action(arrow_table(ray.get(ref))) for ref in refs[:1]])
+        result = ray.data.from_arrow([action(ray.get(ref)) for ref in refs[:1]])
     return result
 
 

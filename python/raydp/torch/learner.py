@@ -48,8 +48,10 @@ class TorchLearner(NetworkLearner[Recipe]):
 
     @property
     def features_type(self) -> type[np.floating[Any]]:  # type: ignore[override]
-        """float32, or float64 if the tensor's type needs it."""
-        return np.float32 if self.recipe.dtype in (torch.float32, torch.float16, torch.bfloat16) else np.float64
+        """float32, float16 for a tensor of this type, or float64 if the tensor's type needs it."""
+        if self.recipe.dtype is torch.float16:
+            return np.float16
+        return np.float32 if self.recipe.dtype in (torch.float32, torch.bfloat16) else np.float64
 
     @property
     def labels_type(self) -> type[np.floating[Any]]:  # type: ignore[override]

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from raydp.errors import InvalidArgumentError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -141,6 +143,18 @@ class Learner(ABC):
     def trainer_class(self, worker_count: int) -> Any:  # noqa: ARG002
         """Return the trainer class of Ray Train that sets up this number of workers."""
         return data_parallel_trainer()
+
+    def check_fill(self, value: float) -> None:
+        """Check what replaces nulls in features.
+
+        Raises:
+            InvalidArgumentError: It is infinite in the type from which the framework learns.
+        """
+        if abs(value) > float(np.finfo(self.features_type).max) and not self.handles_infinite:
+            raise InvalidArgumentError(
+                f"fill_value is infinite in {self.features_type.__name__}, the type from which this framework learns. "
+                f"Choose a number within its range; got: {value!r}"
+            )
 
     def check_data(self, layout: Layout, classes: Classes | None) -> None:  # noqa: B027 (most have nothing to check)
         """Check that the model fits the shapes of the data.
