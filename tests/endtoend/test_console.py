@@ -67,6 +67,7 @@ def test_ray_warns_of_a_deprecated_argument_only_if_it_is_given(caplog: pytest.L
     logger.addHandler(caplog.handler)
     try:
         quieten_from_spark()
+        quieten_from_spark()
         for arguments, warnings in (({}, 0), ({"override_num_blocks": 2}, 0), ({"parallelism": 2}, 1)):
             caplog.clear()
             with pytest.raises((RaydpError, TypeError)):

@@ -12,7 +12,6 @@ import ctypes
 import functools
 import logging
 import pickle
-import sys
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -253,16 +252,18 @@ def quieten_from_spark() -> None:
 
     Why: its own default for the deprecated ``parallelism`` counts as given. Another default in Ray would replace this.
     """
-    logging.getLogger("ray.data.read_api").addFilter(_is_for_the_caller)
+    from ray.data import read_api
 
+    module: Any = read_api
+    original = module._get_num_output_blocks
+    if hasattr(original, "__wrapped__"):
+        return
 
-def _is_for_the_caller(record: logging.LogRecord) -> bool:
-    if "``parallelism`` is deprecated" not in str(record.msg):
-        return True
-    frame = sys._getframe()
-    while frame.f_back is not None and frame.f_code.co_name != "from_spark":
-        frame = frame.f_back
-    return frame.f_locals.get("parallelism", 0) is not None
+    @functools.wraps(original)
+    def number_of_blocks(parallelism: int | None = -1, *args: Any, **kwargs: Any) -> Any:
+        return original(-1 if parallelism is None else parallelism, *args, **kwargs)
+
+    module._get_num_output_blocks = number_of_blocks
 
 
 def call_before_shutdown(end: Callable[[], None]) -> None:
