@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
+import sys
 import threading
+import traceback
 from typing import TYPE_CHECKING
+
+from raydp._machine.console import tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import TracebackType
 
-__all__ = ["handlers_restored", "interrupts_deferred"]
+__all__ = ["handlers_restored", "interrupts_deferred", "shorten_interrupts"]
+
+_SHORTENED = "_raydp_shortened"
 
 
 @contextlib.contextmanager
@@ -49,3 +57,36 @@ def handlers_restored() -> Iterator[None]:
         for number, handler in former.items():
             if handler is not None:  # else it was not installed from Python
                 signal.signal(number, handler)
+
+
+def shorten_interrupts() -> None:
+    """Show a Ctrl-C that ends the program as one line, with its place in the program; idempotent.
+
+    Otherwise Py4J's own traceback and the one of PySpark, Py4J or Ray would fill the screen. Notebooks and Python's
+    console do not end, and show what they always show.
+    """
+    original = sys.excepthook
+    if hasattr(original, _SHORTENED):
+        return
+
+    def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt) and trace is not None and not hasattr(sys, "ps1"):
+            tell(f"interrupted at {_place(trace)}")
+        else:
+            original(kind, error, trace)
+
+    setattr(show, _SHORTENED, True)
+    sys.excepthook = show
+    logging.getLogger().addFilter(_is_no_interrupt)
+
+
+def _place(trace: TracebackType) -> str:
+    steps = list(traceback.walk_tb(trace))
+    own = [step for step in steps if step[0].f_globals.get("__name__") == "__main__"] or steps[:1]
+    frame, line = own[-1]
+    return f"{frame.f_code.co_filename}, line {line}"
+
+
+def _is_no_interrupt(record: logging.LogRecord) -> bool:
+    # Py4J logs it to the root logger, and then raises it.
+    return record.msg != "KeyboardInterrupt while sending command."
