@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any, Self
 from pyspark.ml import Estimator, Model
 from pyspark.ml.functions import array_to_vector
 from pyspark.ml.param import Param, TypeConverters
-from pyspark.ml.param.shared import HasFeaturesCol, HasLabelCol, HasPredictionCol, HasProbabilityCol, HasWeightCol
+from pyspark.ml.param.shared import (
+    HasFeaturesCol,
+    HasLabelCol,
+    HasPredictionCol,
+    HasProbabilityCol,
+    HasRawPredictionCol,
+    HasWeightCol,
+)
 from pyspark.ml.util import DefaultParamsReader, DefaultParamsWriter, MLReadable, MLReader, MLWritable, MLWriter
 from pyspark.sql import functions
 from pyspark.sql.types import NumericType
@@ -25,20 +32,21 @@ from raydp._estimators import estimator as _estimator
 from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
     from raydp._estimators.training.result import FitResult
 
 __all__ = ["RayEstimator", "RayModel"]
 
+_SMALLEST_PROBABILITY = 1e-15
 _BY_COLUMNS = ("label_column", "label_columns", "feature_columns", "weight_column")
 
 
-class _Columns(HasFeaturesCol, HasLabelCol, HasPredictionCol, HasProbabilityCol, HasWeightCol):
-    """The columns of a stage. If ``probabilityCol`` or ``weightCol`` is empty, there is no such column."""
+class _Columns(HasFeaturesCol, HasLabelCol, HasPredictionCol, HasRawPredictionCol, HasProbabilityCol, HasWeightCol):
+    """The columns of a stage. If one of the last three is empty, there is no such column."""
 
     def _set_defaults(self) -> None:
-        self._setDefault(probabilityCol="", weightCol="")
+        self._setDefault(weightCol="")
 
     def _get_optional(self, param: Param[str]) -> str | None:
         return self.getOrDefault(param) or None
@@ -62,7 +70,10 @@ class RayEstimator(Estimator["RayModel"], _Columns, MLReadable["RayEstimator"], 
         featuresCol: The column of features; ``"features"`` by default.
         labelCol: The column to predict; ``"label"`` by default.
         predictionCol: The column to add; ``"prediction"`` by default.
-        probabilityCol: A column of probabilities to add; none by default.
+        rawPredictionCol: For a classifier, a column to add with a vector of the classes' log-odds, which MLlib's
+            ``BinaryClassificationEvaluator`` reads; ``"rawPrediction"`` by default. Empty: add none.
+        probabilityCol: For a classifier, a column to add with a vector of the classes' probabilities;
+            ``"probability"`` by default. Empty: add none.
         weightCol: The column of weights; none by default.
 
     Raises:
@@ -80,7 +91,8 @@ class RayEstimator(Estimator["RayModel"], _Columns, MLReadable["RayEstimator"], 
         featuresCol: str = "features",  # noqa: N803  (as MLlib names them)
         labelCol: str = "label",  # noqa: N803
         predictionCol: str = "prediction",  # noqa: N803
-        probabilityCol: str = "",  # noqa: N803
+        rawPredictionCol: str = "rawPrediction",  # noqa: N803
+        probabilityCol: str = "probability",  # noqa: N803
         weightCol: str = "",  # noqa: N803
     ) -> None:
         super().__init__()
@@ -101,6 +113,7 @@ class RayEstimator(Estimator["RayModel"], _Columns, MLReadable["RayEstimator"], 
             "featuresCol": featuresCol,
             "labelCol": labelCol,
             "predictionCol": predictionCol,
+            "rawPredictionCol": rawPredictionCol,
             "probabilityCol": probabilityCol,
             "weightCol": weightCol,
         }
@@ -156,7 +169,7 @@ class RayModel(Model, _Columns, MLReadable["RayModel"], MLWritable):
     """A model that a :class:`RayEstimator` trained.
 
     ``transform`` is not lazy: it predicts on Ray and returns a DataFrame over the result. Numeric predictions are
-    doubles and probabilities are vectors, as MLlib's evaluators require.
+    doubles, and a classifier adds the vectors ``rawPrediction`` and ``probability``, as MLlib's evaluators require.
 
     Attributes:
         estimator: The fitted estimator.
@@ -170,15 +183,22 @@ class RayModel(Model, _Columns, MLReadable["RayModel"], MLWritable):
         self.result = result
 
     def _transform(self, dataset: DataFrame) -> DataFrame:
-        prediction, probability = self.getPredictionCol(), self._get_optional(self.probabilityCol)
-        predicted: DataFrame = self.estimator.predict(
-            dataset, prediction_column=prediction, probability_column=probability
-        )
+        prediction, raw = self.getPredictionCol(), self._get_optional(self.rawPredictionCol)
+        probability = self._get_optional(self.probabilityCol)
+        if self.estimator.classes is None:
+            raw, probability = None, probability if self.isSet(self.probabilityCol) else None
+        added = probability or raw
+        if raw is not None and raw in dataset.columns:
+            raise InvalidArgumentError(f"The frame already has this column; set rawPredictionCol. Column: {raw}")
+        predicted: DataFrame = self.estimator.predict(dataset, prediction_column=prediction, probability_column=added)
         if isinstance(predicted.schema[prediction].dataType, NumericType):
             predicted = predicted.withColumn(prediction, functions.col(f"`{prediction}`").cast("double"))
-        if probability is not None:
-            predicted = predicted.withColumn(probability, array_to_vector(functions.col(f"`{probability}`")))
-        return predicted
+        if added is None:
+            return predicted
+        probabilities = functions.col(f"`{added}`")
+        columns = {} if raw is None else {raw: functions.transform(probabilities, _log_odds)}
+        columns |= {} if probability is None else {probability: probabilities}
+        return predicted.withColumns({name: array_to_vector(column) for name, column in columns.items()})
 
     def write(self) -> MLWriter:
         """Return a writer for the model."""
@@ -188,6 +208,13 @@ class RayModel(Model, _Columns, MLReadable["RayModel"], MLWritable):
     def read(cls) -> MLReader[RayModel]:
         """Return a reader of models. It unpickles, which can run any code: load only models that you trust."""
         return _Reader(lambda content: cls(content))
+
+
+def _log_odds(probability: Column) -> Column:
+    """Return how much more probable a class is than all others: for two classes, XGBoost's margin and its negative."""
+    smallest = functions.lit(_SMALLEST_PROBABILITY)
+    others = functions.greatest(1 - probability, smallest)
+    return functions.log(functions.greatest(probability, smallest)) - functions.log(others)
 
 
 class _Writer(MLWriter):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import logging
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,18 +18,21 @@ from raydp._configuration.suggestions import did_you_mean
 from raydp._estimators.data.frames import DatasetFrame, StoredFrame, wrap_frame
 from raydp._estimators.estimator import Estimator
 from raydp._estimators.frameworks import require
+from raydp._estimators.scorers import list_scorers, resolve_metrics
+from raydp._machine.descriptions import describe_html
 from raydp._machine.interrupts import handlers_restored
 from raydp._ray.dataset_logs import quiet_datasets
 from raydp._ray.failures import find_raydp_error
-from raydp.errors import InvalidArgumentError, TrainingError
+from raydp.errors import InvalidArgumentError, MissingRequirementError, RaydpError, TrainingError
 
 require("ray.tune", extra="xgboost")
 
 from ray import tune  # noqa: E402
-from ray.tune import Checkpoint  # noqa: E402
+from ray.exceptions import RayTaskError  # noqa: E402
+from ray.tune import Checkpoint, TuneError  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import pandas as pd
 
@@ -43,10 +48,13 @@ _METRICS: dict[str, Literal["min", "max"]] = {
 }
 """The metrics of ``Estimator.evaluate``, and which values of them are better."""
 
+_logger = logging.getLogger(__name__)
+
+_SHOWN_TRIALS = 20
 _CLASS_FILE = "class"  # in the folder of a saved estimator; names the class that can load it
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TuneResult:
     """The result of a search.
 
@@ -61,6 +69,16 @@ class TuneResult:
     best_config: dict[str, Any]
     best_metrics: dict[str, float]
     trials: pd.DataFrame
+
+    def __repr__(self) -> str:
+        metrics = ", ".join(f"{name}={value:.5g}" for name, value in self.best_metrics.items())
+        return f"TuneResult({len(self.trials)} trials, best_config={self.best_config!r}: {metrics})"
+
+    def _repr_html_(self) -> str:
+        best = {name: f"{value:.5g}" for name, value in self.best_metrics.items()}
+        columns = [name for name in self.trials.columns if name in self.best_metrics or name.startswith("config/")]
+        table = self.trials[columns].to_html(max_rows=_SHOWN_TRIALS)
+        return describe_html("TuneResult", {"trials": len(self.trials), **self.best_config, **best}, table)
 
 
 @suggests_arguments
@@ -90,15 +108,16 @@ def fit(
             so on.
         train_ds: The frame to learn from: a Spark DataFrame, Ray Dataset or pandas DataFrame.
         evaluate_ds: The frame to evaluate with. ``fit`` gets it too, for early stopping.
-        metric: A metric of the estimator's ``evaluate``, such as ``"rmse"`` or ``"auc"``.
+        metric: A metric of the estimator's ``evaluate``, such as ``"rmse"`` or ``"auc"``, or the name of one of
+            scikit-learn's scorers, such as ``"f1"``.
         mode: ``"min"`` to look for the smallest metric, ``"max"`` for the largest. By default what is better: the
-            largest ``r2``, ``accuracy`` and ``auc``, the smallest of the other metrics.
+            largest ``r2``, ``accuracy``, ``auc`` and value of a scorer, the smallest of the other metrics.
         num_samples: Number of samples of the search space, each with the whole grid; 1 by default.
         max_concurrent_trials: Number of trials at the same time; 1 by default. The cluster needs capacity for the
             workers of all of them.
         search_alg: A search algorithm of Ray Tune; random and grid search by default.
         storage_path: Folder for the files of the trials, which every node can reach. It is kept. By default a
-            temporary folder on this machine, which works on a cluster of one node.
+            temporary folder on this machine, which works on a cluster of one node. It is kept if the search fails.
 
     Returns:
         The estimator of the best trial, and the metrics of all trials.
@@ -112,10 +131,7 @@ def fit(
     """
     if not callable(make):
         raise InvalidArgumentError(f"make must be a function that returns an estimator; got: {make!r}")
-    if metric not in _METRICS:
-        raise InvalidArgumentError(
-            f"metric must be one of {', '.join(_METRICS)}. {did_you_mean(metric, _METRICS)}Got: {metric!r}"
-        )
+    better = _find_direction(metric)
     if mode not in ("min", "max", None):
         raise InvalidArgumentError(f"mode must be 'min' or 'max'; got: {mode!r}")
     for name, value in (("num_samples", num_samples), ("max_concurrent_trials", max_concurrent_trials)):
@@ -135,7 +151,7 @@ def fit(
             tune.report(_evaluate(estimator, evaluate, metric), checkpoint=Checkpoint.from_directory(saved))
 
     folder = storage_path or tempfile.mkdtemp(prefix="raydp-tune-")
-    try:
+    with _removed_unless_failed(folder if storage_path is None else None):
         with handlers_restored():
             found = tune.Tuner(
                 # The trial's own process needs next to nothing, because it waits for its workers.
@@ -143,17 +159,32 @@ def fit(
                 param_space=dict(search_space),
                 tune_config=tune.TuneConfig(
                     metric=metric,
-                    mode=mode or _METRICS[metric],
+                    mode=mode or better,
                     num_samples=num_samples,
                     max_concurrent_trials=max_concurrent_trials,
                     search_alg=search_alg,
                 ),
                 run_config=tune.RunConfig(storage_path=folder, verbose=0),
             ).fit()
-        return _find_best(found)
-    finally:
-        if storage_path is None:
-            shutil.rmtree(folder, ignore_errors=True)
+        return _find_best(found, folder, metric)
+
+
+@contextmanager
+def _removed_unless_failed(folder: str | None) -> Iterator[None]:
+    """Remove a temporary folder at the end, unless trials failed: the message then names it."""
+    try:
+        yield
+    except RaydpError:
+        raise
+    except BaseException:
+        _remove(folder)
+        raise
+    _remove(folder)
+
+
+def _remove(folder: str | None) -> None:
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _check_search_space(make: Callable[..., Estimator], search_space: Any) -> None:
@@ -185,8 +216,38 @@ def _check_search_space(make: Callable[..., Estimator], search_space: Any) -> No
         )
 
 
+def _describe_error(error: BaseException | None) -> str:
+    """Return the type and the message of the error that was raised in a trial."""
+    cause = error
+    while isinstance(cause, RayTaskError | TuneError) and (cause.__cause__ or getattr(cause, "cause", None)):
+        cause = cause.__cause__ or getattr(cause, "cause", None)
+    return "no error is known" if cause is None else f"{type(cause).__name__}: {cause}"
+
+
+def _find_direction(metric: Any) -> Literal["min", "max"]:
+    """Return which values of a metric are better. Of scikit-learn's scorers, it is always the greater ones.
+
+    Raises:
+        InvalidArgumentError: The metric is unknown.
+    """
+    if isinstance(metric, str) and metric in _METRICS:
+        return _METRICS[metric]
+    try:
+        resolve_metrics([metric] if isinstance(metric, str) else ())
+    except (InvalidArgumentError, MissingRequirementError):
+        known = False
+    else:
+        known = isinstance(metric, str)
+    if not known:
+        raise InvalidArgumentError(
+            f"metric must be one of {', '.join(_METRICS)}, or the name of one of scikit-learn's scorers. "
+            f"{did_you_mean(metric, [*_METRICS, *list_scorers()])}Got: {metric!r}"
+        )
+    return "max"
+
+
 def _evaluate(estimator: Estimator, frame: StoredFrame, metric: str) -> dict[str, float]:
-    metrics = estimator.evaluate(frame)
+    metrics = estimator.evaluate(frame, None if metric in _METRICS else [metric])
     if metric not in metrics:
         raise InvalidArgumentError(
             "The estimators have no metric of this name; those of a regression and of a classification differ. "
@@ -209,20 +270,30 @@ def _identity(table: Any) -> Any:
     return table
 
 
-def _find_best(found: tune.ResultGrid) -> TuneResult:
+def _find_best(found: tune.ResultGrid, folder: str, metric: str) -> TuneResult:
+    first = found.errors[0] if found.errors else None
     if found.num_errors == len(found):
-        first = found.errors[0] if found.errors else None
         cause = find_raydp_error(first)
         if cause is not None:
+            if hasattr(cause, "add_note"):  # Python 3.11
+                cause.add_note(f"All {len(found)} trials failed. Their files are in {folder}")
             raise cause from first
         raise TrainingError(
-            f"No trial succeeded; the cause is the error of the first one. Trials: {len(found)}"
+            "No trial succeeded. The error of the first one is below; each trial has a folder with its files. "
+            f"Trials: {len(found)}; folder: {folder}\n{_describe_error(first)}"
         ) from first
+    if found.num_errors:
+        _logger.warning(
+            "%d of %d trials failed, and the others were compared without them. The first failed with %s",
+            found.num_errors,
+            len(found),
+            _describe_error(first),
+        )
     best = found.get_best_result()
     if best.checkpoint is None or best.metrics is None:
         raise TrainingError(f"The best trial saved no model. Trial: {best.path}")
     with best.checkpoint.as_directory() as folder:
         module, name = (Path(folder) / _CLASS_FILE).read_text().split(":")
         estimator = getattr(importlib.import_module(module), name).load(folder)
-    metrics: dict[str, float] = {name: best.metrics[name] for name in _METRICS if name in best.metrics}
+    metrics: dict[str, float] = {name: best.metrics[name] for name in (*_METRICS, metric) if name in best.metrics}
     return TuneResult(estimator, dict(best.config or {}), metrics, found.get_dataframe())

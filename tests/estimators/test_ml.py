@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from pyspark.ml import Pipeline, PipelineModel
 from pyspark.ml.evaluation import BinaryClassificationEvaluator, RegressionEvaluator
@@ -37,6 +38,12 @@ def test_a_pipeline_is_fitted_saved_and_loaded(frame: DataFrame, tmp_path: Path)
     evaluator = BinaryClassificationEvaluator(labelCol="late", rawPredictionCol="p", weightCol="w")
     auc = evaluator.evaluate(scored)
     assert auc > 0.9
+    assert BinaryClassificationEvaluator(labelCol="late", weightCol="w").evaluate(scored) == pytest.approx(auc)
+    row = scored.select("rawPrediction", "p").first()
+    assert row is not None
+    np.testing.assert_allclose(row[0], [np.log(row[1][0] / row[1][1]), np.log(row[1][1] / row[1][0])], rtol=1e-4)
+    with pytest.raises(InvalidArgumentError, match="set rawPredictionCol"):
+        model.stages[-1].copy({model.stages[-1].probabilityCol: "q"}).transform(scored.drop("prediction"))
     trained = model.stages[-1]
     assert trained.estimator.configuration.weight_column == "w"
     assert trained.estimator.evaluate(model.stages[1].transform(model.stages[0].transform(frame)))["auc"] == (

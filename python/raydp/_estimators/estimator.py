@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib.metadata
 import json
 import time
@@ -24,22 +25,27 @@ from raydp._estimators.training.preparation import check_evaluation_rows, prepar
 from raydp._estimators.training.result import FitResult
 from raydp._estimators.training.run import TrainingJob, run
 from raydp._legacy.interfaces import EstimatorInterface, SparkEstimatorInterface
+from raydp._machine.descriptions import describe_html
 from raydp._ray.capacity import await_capacity
 from raydp._ray.dataset_logs import quiet_datasets
 from raydp._session.init_spark import stop_spark as stop_session
 from raydp.errors import InvalidArgumentError, NotFittedError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from raydp._estimators.configuration import Configuration
     from raydp._estimators.data.frames import StoredBlocks
     from raydp._estimators.data.layout import Layout
     from raydp._estimators.data.statistics import Statistics
     from raydp._estimators.frameworks import Learner
+    from raydp._estimators.scorers import Metrics
 
 __all__ = ["Estimator", "warn_deprecated"]
 
 _DESCRIPTION, _PICKLE = "estimator.json", "estimator.pickle"
 _FORMAT = 1
+_LONGEST_VALUE = 120  # characters, in a description
 
 
 @public_in("raydp.estimator")
@@ -59,6 +65,28 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
         self.configuration = configuration
         self._learner = learner
         self._model = model
+
+    def __repr__(self) -> str:
+        described = ", ".join(f"{name}={_shorten(value)}" for name, value in self._describe().items())
+        return f"{type(self).__name__}({described})"
+
+    def _repr_html_(self) -> str:
+        shown = {name: _shorten(value) for name, value in self._describe().items()}
+        return describe_html(type(self).__name__, shown)
+
+    def _describe(self) -> dict[str, Any]:
+        """Return what the user chose, and whether there is a model."""
+        chosen = {
+            one.name: getattr(self.configuration, one.name)
+            for one in dataclasses.fields(self.configuration)
+            if getattr(self.configuration, one.name) != one.default
+        }
+        state: dict[str, Any] = {"fitted": self._model is not None}
+        if self._model is not None:
+            state["features"] = list(self._model.layout.features)
+            if self._model.classes is not None:
+                state["classes"] = self.classes
+        return {**self._learner.describe(), **chosen, **state}
 
     @suggests_arguments
     def fit(self, train_ds: Any, evaluate_ds: Any = None, max_retries: int = 3) -> FitResult:
@@ -111,8 +139,15 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
         )
 
     @suggests_arguments
-    def evaluate(self, df: Any) -> dict[str, float]:
+    def evaluate(self, df: Any, metrics: Metrics | None = None) -> dict[str, float]:
         """Evaluate the model on a frame that has the label.
+
+        Args:
+            df: The frame.
+            metrics: Further metrics: names of scikit-learn's scorers (``"f1"``, ``"average_precision"`` or
+                ``"pr_auc"``), scorers (``make_scorer(mean_pinball_loss, alpha=0.9)``), or functions of (labels,
+                predictions). A mapping gives them other names. They are computed on the driver, from the labels and
+                the predictions of all rows.
 
         Returns:
             For a regression, ``rmse``, ``mae`` and ``r2`` of the first output. For a classifier, ``accuracy``,
@@ -122,14 +157,22 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
         Raises:
             NotFittedError: The estimator was not fitted.
             NotADataFrameError: ``df`` is not a frame.
-            InvalidArgumentError: The estimator was trained without a label.
+            InvalidArgumentError: The estimator was trained without a label, or a metric is unknown or does not suit it.
+            MissingRequirementError: A metric is scikit-learn's, which is not installed.
             InvalidDataError: Columns are missing, there are no rows, or labels are null or unknown.
         """
         with quiet_datasets():
-            return inference.evaluate(wrap_frame(df), self._get_fitted_model())
+            return inference.evaluate(wrap_frame(df), self._get_fitted_model(), metrics)
 
     @suggests_arguments
-    def predict(self, df: Any, *, prediction_column: str = "prediction", probability_column: str | None = None) -> Any:
+    def predict(
+        self,
+        df: Any,
+        *,
+        prediction_column: str = "prediction",
+        probability_column: str | None = None,
+        probability_of: Any = None,
+    ) -> Any:
         """Predict for each row of a frame.
 
         For Spark DataFrames and Datasets, Ray tasks predict, on a GPU if ``resources_per_worker`` has one. For a
@@ -142,6 +185,7 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
                 ``nulls="drop"`` leaves out.
             probability_column: For a classifier, name of another column to add, with an array of the probabilities
                 of all classes in the order of :attr:`classes`; ``None``: add none.
+            probability_of: A class. ``probability_column`` then has numbers: the probability of this class.
 
         Returns:
             A frame of the same kind.
@@ -159,6 +203,7 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
                 self._get_fitted_model(),
                 prediction_column=prediction_column,
                 probability_column=probability_column,
+                probability_of=probability_of,
             )
 
     def get_model(self) -> Any:
@@ -175,6 +220,39 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
         """The sorted labels of a fitted classifier; ``None`` for a regression."""
         classes = self._get_fitted_model().classes
         return None if classes is None else list(classes.values.to_pylist())
+
+    @property
+    def feature_importances_(self) -> pd.Series[float]:
+        """The importance of each feature, by name, as the framework's own ``feature_importances_`` has it.
+
+        The mean gain for XGBoost, the number of splits for LightGBM, and what the model has for scikit-learn. A column
+        of arrays has an entry for each position (``features_0``, ``features_1``, …).
+
+        Raises:
+            NotFittedError: The estimator was not fitted.
+            AttributeError: The model has no importances.
+        """
+        import pandas as pd
+
+        model = self._get_fitted_model()
+        found = model.learner.compute_importances(model.load())
+        if found is None:
+            raise AttributeError(f"This model has no feature_importances_: {type(self).__name__} of {model.learner!r}")
+        return pd.Series(found, index=model.layout.names, name="importance")
+
+    @property
+    def best_iteration(self) -> int:
+        """The last round of the model, from 0: with early stopping the best one, as the frameworks count.
+
+        Raises:
+            NotFittedError: The estimator was not fitted.
+            AttributeError: The model is not made of rounds.
+        """
+        model = self._get_fitted_model()
+        found = model.learner.find_best_step(model.load())
+        if found is None:
+            raise AttributeError(f"Only boosted trees have a best_iteration. Estimator: {type(self).__name__}")
+        return found
 
     def save(self, path: str | Path) -> None:
         """Save the fitted estimator into a folder.
@@ -256,12 +334,11 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
         return self._model
 
     def _fit(self, train: Any, evaluate: Any, max_retries: int, *, stop_spark: bool) -> FitResult:
+        retries = check_whole_number("max_retries", max_retries, least=0)
         with quiet_datasets():
-            return self._fit_quietly(
-                train, evaluate, check_whole_number("max_retries", max_retries, least=0), stop_spark
-            )
+            return self._fit_quietly(train, evaluate, retries, stop_spark=stop_spark)
 
-    def _fit_quietly(self, train: Any, evaluate: Any, max_retries: int, stop_spark: bool) -> FitResult:  # noqa: FBT001
+    def _fit_quietly(self, train: Any, evaluate: Any, max_retries: int, *, stop_spark: bool) -> FitResult:
         configuration = self.configuration
         self._learner.check_evaluation_frame(given=evaluate is not None)
         train_frame, evaluation_frame = wrap_frame(train), None if evaluate is None else wrap_frame(evaluate)
@@ -300,7 +377,7 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
             "check": checked - converted,
             "train": time.perf_counter() - checked,
         }
-        return FitResult(trained.history, prepared.complete_rows, seconds)
+        return FitResult(trained.history, prepared.complete_rows, seconds, learner.step_name.removesuffix("s"))
 
     def _split(
         self, blocks: StoredBlocks, found: Statistics, layout: Layout, *, share_all: bool = False
@@ -313,6 +390,11 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
     def _await_capacity(self) -> None:
         c = self.configuration
         await_capacity(c.resources, self._learner.process_count(c), c.placement_strategy, c.start_timeout)
+
+
+def _shorten(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
 
 
 def warn_deprecated(name: str, reason: str) -> None:

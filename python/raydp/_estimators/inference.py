@@ -11,6 +11,7 @@ import pyarrow as pa
 import ray
 import ray.data
 
+from raydp._configuration.suggestions import did_you_mean
 from raydp._estimators.data.frames import DatasetFrame, Frame, PandasFrame, SparkFrame, StoredFrame
 from raydp._estimators.data.layout import check_columns
 from raydp._estimators.data.matrices import build_feature_matrix, find_complete_rows
@@ -24,6 +25,7 @@ from raydp._estimators.metrics import (
     find_most_probable,
     to_class_probabilities,
 )
+from raydp._estimators.scorers import Metrics, Predicted, compute_scores, resolve_metrics
 from raydp._ray.capacity import await_capacity
 from raydp._ray.failures import find_raydp_error
 from raydp._ray.internals import arrow_table, blocks_of_dataset
@@ -84,6 +86,7 @@ class _Predict:
     model: FittedModel
     prediction_column: str
     probability_column: str | None
+    probability_of: int | None = None
 
     def __call__(self, block: object) -> pa.Table:
         model, configuration = self.model, self.model.configuration
@@ -101,7 +104,9 @@ class _Predict:
             raise _missing_values_error(plain, model)
         scores = model.score(features if complete is None else features[complete])
         if self.probability_column is not None:
-            probabilities = _to_lists(to_class_probabilities(scores))
+            found = to_class_probabilities(scores)
+            of = self.probability_of
+            probabilities = _to_lists(found) if of is None else pa.array(found[:, of].astype(np.float64))
             table = table.append_column(self.probability_column, _insert_nulls(probabilities, complete))
         return table.append_column(self.prediction_column, _insert_nulls(self._to_predictions(scores), complete))
 
@@ -116,6 +121,7 @@ class _Evaluate:
     """Computes the sums for a table's metrics, pickled into a table of one row."""
 
     model: FittedModel
+    keeps_rows: bool = False
 
     def compute_sums(self, block: object) -> Sums:
         model = self.model
@@ -131,13 +137,22 @@ class _Evaluate:
                 f"The label column has nulls or NaN; drop these rows first. Label: {model.layout.label}"
             )
         classes = None if model.classes is None else len(model.classes)
-        return compute_sums(model.score(rows.features), labels, rows.weights, classes=classes)
+        scores = model.score(rows.features)
+        sums = compute_sums(scores, labels, rows.weights, classes=classes)
+        return {**sums, "rows": (labels, scores, rows.weights)} if self.keeps_rows else sums
 
     def __call__(self, block: object) -> pa.Table:
         return pa.table({"sums": pa.array([ray.cloudpickle.dumps(self.compute_sums(block))], pa.binary())})
 
 
-def predict(frame: Frame, model: FittedModel, *, prediction_column: str, probability_column: str | None) -> Any:
+def predict(
+    frame: Frame,
+    model: FittedModel,
+    *,
+    prediction_column: str,
+    probability_column: str | None,
+    probability_of: Any = None,
+) -> Any:
     """Return a frame of the same kind with added columns; see :meth:`Estimator.predict`."""
     added = [name for name in (prediction_column, probability_column) if name is not None]
     names = frame.column_names()
@@ -151,7 +166,8 @@ def predict(frame: Frame, model: FittedModel, *, prediction_column: str, probabi
     if probability_column is not None and model.classes is None:
         raise InvalidArgumentError(f"Only a classifier has probabilities. probability_column: {probability_column}")
     check_columns(frame, model.layout.features)
-    action = _Predict(model, prediction_column, probability_column)
+    position = None if probability_of is None else _find_class(model, probability_column, probability_of)
+    action = _Predict(model, prediction_column, probability_column, position)
     if isinstance(frame, PandasFrame):
         table = action(frame.table(model.layout.features))
         return frame.dataframe.assign(**{name: table.column(name).to_pandas().to_numpy() for name in added})
@@ -162,14 +178,15 @@ def predict(frame: Frame, model: FittedModel, *, prediction_column: str, probabi
     return result
 
 
-def evaluate(frame: Frame, model: FittedModel) -> dict[str, float]:
+def evaluate(frame: Frame, model: FittedModel, metrics: Metrics | None = None) -> dict[str, float]:
     """Return metrics of a model on a frame that has the label; see :meth:`Estimator.evaluate`."""
     layout = model.layout
+    wanted = resolve_metrics(metrics or ())
     if layout.label is None:
         raise InvalidArgumentError("This estimator was trained without a label, so it has no metrics")
     others = [name for name in (layout.label, layout.weight) if name is not None]
     check_columns(frame, layout.features, others, weight=layout.weight)
-    action = _Evaluate(model)
+    action = _Evaluate(model, keeps_rows=any(metric is not None for metric in wanted.values()))
     if isinstance(frame, PandasFrame):
         parts = [action.compute_sums(frame.table(layout.columns))]
     elif isinstance(frame, StoredFrame):
@@ -182,7 +199,40 @@ def evaluate(frame: Frame, model: FittedModel) -> dict[str, float]:
         raise InvalidDataError(
             "There is no row to evaluate with: the frame is empty, or nulls='drop' dropped all of its rows"
         )
-    return compute_metrics(parts, classes=None if model.classes is None else len(model.classes))
+    found = compute_metrics(parts, classes=None if model.classes is None else len(model.classes))
+    missing = [name for name, metric in wanted.items() if metric is None and name not in found]
+    if missing:
+        raise InvalidArgumentError(
+            "The metrics of a regression and of a classification differ. "
+            f"Not available: {', '.join(missing)}; available: {', '.join(found)}"
+        )
+    return found | (compute_scores(wanted, _join_rows(parts, model.classes)) if action.keeps_rows else {})
+
+
+def _join_rows(parts: list[Sums], classes: Classes | None) -> Predicted:
+    labels, scores, weights = zip(*(part["rows"] for part in parts), strict=True)
+    positions, joined = np.concatenate(labels), np.concatenate(scores)
+    weight = None if weights[0] is None else np.concatenate(weights)
+    if classes is None:
+        return Predicted(positions, joined, None, None, weight)
+    values = np.asarray(classes.values.to_pylist())
+    predictions = values[find_most_probable(joined)]
+    return Predicted(values[positions.astype(np.int64)], predictions, to_class_probabilities(joined), values, weight)
+
+
+def _find_class(model: FittedModel, probability_column: str | None, label: Any) -> int:
+    """Return the position of the class whose probability is wanted."""
+    if probability_column is None:
+        raise InvalidArgumentError(
+            f"probability_of needs a name for the column of probabilities: set probability_column. Got: {label!r}"
+        )
+    classes = [] if model.classes is None else model.classes.values.to_pylist()
+    if label not in classes:
+        raise InvalidArgumentError(
+            f"probability_of must be one of the classes. {did_you_mean(label, classes)}"
+            f"Got: {label!r}; classes: {model.classes}"
+        )
+    return classes.index(label)
 
 
 def _to_dataset(frame: Frame, columns: list[str]) -> ray.data.Dataset:

@@ -71,9 +71,8 @@ def compute_metrics(parts: Sequence[Sums], *, classes: int | None) -> dict[str, 
         For a regression ``rmse``, ``mae`` and ``r2``; for a classifier ``accuracy``, ``logloss`` and, with two
         classes, ``auc``.
     """
-    total = {
-        name: sum(part[name] for part in parts) for name in parts[0] if name not in ("scores", "positive", "negative")
-    }
+    arrays = ("scores", "positive", "negative", "rows")
+    total = {name: sum(part[name] for part in parts) for name in parts[0] if name not in arrays}
     weight = total["weight"]
     if classes is None:
         # The spread around the mean of all rows: within the parts, plus that of the parts' means.

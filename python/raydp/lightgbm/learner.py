@@ -104,6 +104,14 @@ class LightGBMLearner(BoostingLearner):
         """Return the booster."""
         return lightgbm.Booster(model_str=content.decode())
 
+    def compute_importances(self, model: lightgbm.Booster) -> NDArray[Any]:
+        """Return how many splits use each feature, as ``LGBMModel.feature_importances_`` does."""
+        return np.asarray(model.feature_importance("split"))
+
+    def find_best_step(self, model: lightgbm.Booster) -> int:
+        """Return the last round: with early stopping, the best one."""
+        return int(model.current_iteration()) - 1
+
     def predict_scores(self, model: lightgbm.Booster, features: NDArray[Any], classes: Classes | None) -> NDArray[Any]:
         """Return probabilities or values."""
         del classes

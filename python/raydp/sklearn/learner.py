@@ -46,6 +46,10 @@ class SklearnLearner(Learner):
     model: Any
     epochs: int
 
+    def describe(self) -> dict[str, Any]:
+        """Return the model and the number of epochs."""
+        return {"model": self.model, "num_epochs": self.epochs}
+
     @property
     def features_type(self) -> type[np.floating[Any]]:  # type: ignore[override]
         """Doubles, as scikit-learn gets from a pandas frame."""
@@ -127,6 +131,11 @@ class SklearnLearner(Learner):
     def load(self, content: bytes) -> Any:
         """Return the estimator."""
         return pickle.loads(content)
+
+    def compute_importances(self, model: Any) -> NDArray[Any] | None:
+        """Return ``feature_importances_`` of the model; ``None``: it has none, or it is a pipeline."""
+        found = getattr(model, "feature_importances_", None)
+        return None if found is None else np.asarray(found)
 
     def score(self, model: Any, features: NDArray[Any], classes: Classes | None) -> NDArray[Any]:
         """Return probabilities or values. A classifier that has no probabilities returns ones and zeros."""

@@ -15,7 +15,7 @@ __all__ = ["Archive", "Description", "archive_model", "describe", "load_weights"
 _FILE = "model.keras"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Archive:
     """A model as it was when the estimator was created.
 
@@ -27,6 +27,9 @@ class Archive:
     content: bytes
     custom_objects: dict[str, Any]
 
+    def __repr__(self) -> str:
+        return f"a keras.Model in {len(self.content):,} bytes"
+
     def __call__(self) -> Any:
         """Return a new model with these weights, not compiled."""
         with tempfile.TemporaryDirectory(prefix="raydp-keras-") as folder:
@@ -36,7 +39,7 @@ class Archive:
             return keras.models.load_model(path, custom_objects=self.custom_objects, compile=False, safe_mode=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Description:
     """The class and configuration of an optimizer, loss or metric, without its variables.
 
@@ -47,6 +50,10 @@ class Description:
 
     kind: type[Any]
     configuration: dict[str, Any]
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={value!r}" for name, value in self.configuration.items() if name != "name")
+        return f"{self.kind.__name__}({given})"
 
     def __call__(self) -> Any:
         """Return a new object."""

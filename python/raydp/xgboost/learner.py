@@ -94,6 +94,19 @@ class XGBoostLearner(BoostingLearner):
         booster.load_model(bytearray(content))
         return booster
 
+    def compute_importances(self, model: xgboost.Booster) -> NDArray[Any]:
+        """Return the mean gain of each feature, with the sum 1, as ``XGBModel.feature_importances_`` does."""
+        is_linear = json.loads(model.save_config())["learner"]["learner_train_param"]["booster"] == "gblinear"
+        found = model.get_score(importance_type="weight" if is_linear else "gain")
+        names = model.feature_names or [f"f{index}" for index in range(model.num_features())]
+        scores = np.array([found.get(name, 0.0) for name in names], dtype=np.float32)
+        total = scores.sum()
+        return scores / total if total > 0 else scores
+
+    def find_best_step(self, model: xgboost.Booster) -> int:
+        """Return the last round: with early stopping, the best one."""
+        return int(model.num_boosted_rounds()) - 1
+
     def predict_scores(self, model: xgboost.Booster, features: NDArray[Any], classes: Classes | None) -> NDArray[Any]:
         """Return probabilities or values."""
         scores = np.asarray(model.predict(xgboost.DMatrix(features), validate_features=False))

@@ -51,6 +51,11 @@ class BoostingLearner(Learner):
     rounds: int
     early_stopping_rounds: int | None
 
+    def describe(self) -> dict[str, Any]:
+        """Return the parameters and the number of rounds."""
+        early = {} if self.early_stopping_rounds is None else {"early_stopping_rounds": self.early_stopping_rounds}
+        return {f"{self.framework}_params": self.params, "num_boost_round": self.rounds, **early}
+
     @property
     def steps(self) -> int:
         """The greatest number of rounds."""

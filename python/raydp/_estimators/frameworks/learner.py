@@ -173,6 +173,18 @@ class Learner(ABC):
             InvalidArgumentError: The framework needs an evaluation frame and there is none.
         """
 
+    def describe(self) -> dict[str, Any]:
+        """Return the framework's part of the estimator's arguments, to show it to users."""
+        return {}
+
+    def compute_importances(self, model: Any) -> NDArray[Any] | None:  # noqa: ARG002
+        """Return the importance of each column of the feature matrix; ``None``: the model has none."""
+        return None
+
+    def find_best_step(self, model: Any) -> int | None:  # noqa: ARG002
+        """Return the last round that the model has, from 0; ``None``: it is not made of rounds."""
+        return None
+
     def bind(self, layout: Layout) -> Learner:  # noqa: ARG002
         """Return the learner for these columns. Only frameworks that predict with columns by name need this."""
         return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from raydp._estimators.frameworks.learner import Learner
 from raydp.errors import InvalidDataError
@@ -21,6 +21,15 @@ ROWS_PER_SCORE = 16_384
 
 class _Recipe(Protocol):
     """What a learner needs to know about the user's model and loss."""
+
+    @property
+    def model(self) -> Any: ...
+
+    @property
+    def optimizer(self) -> Any: ...
+
+    @property
+    def loss(self) -> Any: ...
 
     @property
     def epochs(self) -> EpochOptions: ...
@@ -51,6 +60,13 @@ class NetworkLearner(Learner, Generic[_R]):
         Raises:
             InvalidDataError: The model does not accept the features.
         """
+
+    def describe(self) -> dict[str, Any]:
+        """Return the model, the optimizer, the loss and the number of epochs."""
+        recipe, epochs = self.recipe, self.recipe.epochs
+        early = {} if epochs.early_stopping is None else {"early_stopping_epochs": epochs.early_stopping}
+        parts = {"model": recipe.model, "optimizer": recipe.optimizer, "loss": recipe.loss}
+        return {**parts, "batch_size": epochs.batch_size, "num_epochs": epochs.count, **early}
 
     @property
     def classifies(self) -> bool | None:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from raydp._configuration.public_names import public_in
+from raydp._machine.descriptions import describe_html
+from raydp._machine.progress import is_notebook
 from raydp.errors import MissingRequirementError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 __all__ = ["FitResult"]
 
 
 @public_in("raydp.estimator")
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FitResult:
     """The result of a fit.
 
@@ -25,11 +30,20 @@ class FitResult:
         rows: Number of rows that the model learned from, without those that ``nulls="drop"`` dropped.
         seconds: Wall time of each part: ``convert`` (put the rows into Ray's object store), ``check`` (read and check
             them), ``train`` (start the workers, train, and return the model).
+        step: What the history has an entry for: ``"round"`` or ``"epoch"``.
     """
 
     history: list[dict[str, float]]
     rows: int
     seconds: dict[str, float]
+    step: str = "round"
+
+    def __repr__(self) -> str:
+        metrics = ", ".join(f"{name}={value:.5g}" for name, value in self.metrics.items())
+        return f"FitResult({self._summary()}{': ' if metrics else ''}{metrics})"
+
+    def _repr_html_(self) -> str:
+        return describe_html("FitResult", self._describe(), self._picture())
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -42,39 +56,56 @@ class FitResult:
 
         return pd.DataFrame(self.history)
 
-    def plot(self, path: str | Path) -> Path:
-        """Draw the learning curves into a PNG, SVG or PDF file, with a panel per metric.
+    @overload
+    def plot(self, path: None = None) -> Figure: ...
+
+    @overload
+    def plot(self, path: str | Path) -> Path: ...
+
+    def plot(self, path: str | Path | None = None) -> Any:
+        """Draw the learning curves, with a panel per metric.
 
         Args:
-            path: The file. Its folder is created if needed.
+            path: A PNG, SVG or PDF file to draw into. Its folder is created if needed. ``None`` (the default): show the
+                curves below the cell of a notebook.
 
         Returns:
-            The path.
+            The path; without one, matplotlib's figure.
 
         Raises:
             MissingRequirementError: matplotlib is not installed.
         """
         try:
-            from matplotlib.figure import Figure
+            from raydp._estimators.training.curves import draw_curves
         except ImportError as error:
             raise MissingRequirementError(
                 "Drawing learning curves needs matplotlib, which is not installed; run `pip install matplotlib`"
             ) from error
-        panels: dict[str, dict[str, list[float]]] = {}
-        for name in self.history[0] if self.history else ():
-            data, _, metric = name.partition("-")
-            panels.setdefault(metric or name, {})[data if metric else ""] = [round_[name] for round_ in self.history]
-        figure = Figure(figsize=(5 * max(len(panels), 1), 3.5), layout="constrained")
-        axes: Any = figure.subplots(1, max(len(panels), 1), squeeze=False)[0]
-        for panel, (metric, curves) in zip(axes, panels.items(), strict=False):
-            for data, values in curves.items():
-                panel.plot(range(1, len(values) + 1), values, label=data, marker="." if len(values) < 20 else None)
-            panel.set(xlabel="round", ylabel=metric)
-            panel.locator_params(axis="x", integer=True)
-            panel.spines[["top", "right"]].set_visible(False)
-            if any(curves):
-                panel.legend(frameon=False)
+        figure = draw_curves(self.history, self.step)
+        if path is None:
+            if is_notebook():
+                figure.show_in_notebook()
+            return figure
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(target, dpi=120)
         return target
+
+    def _summary(self) -> str:
+        steps = len(self.history)
+        took = sum(self.seconds.values())
+        return f"{steps:,} {self.step}{'' if steps == 1 else 's'} on {self.rows:,} rows in {took:.1f} s"
+
+    def _describe(self) -> dict[str, Any]:
+        seconds = {f"seconds to {name}": f"{value:.1f}" for name, value in self.seconds.items()}
+        metrics = {name: f"{value:.5g}" for name, value in self.metrics.items()}
+        return {"trained": self._summary(), **metrics, **seconds}
+
+    def _picture(self) -> str:
+        """Return the curves as HTML; nothing if there are none, or if matplotlib is not installed."""
+        if not any(self.history) or importlib.util.find_spec("matplotlib") is None:
+            return ""
+        from raydp._estimators.training.curves import draw_curves
+
+        png = base64.b64encode(draw_curves(self.history, self.step).to_png()).decode()
+        return f'<img alt="learning curves" src="data:image/png;base64,{png}">'

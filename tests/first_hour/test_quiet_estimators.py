@@ -1,0 +1,21 @@
+"""Estimators keep Ray Data's log lines in its file, and show a progress bar that moves with each round."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from support import programs
+
+
+@pytest.mark.cluster
+def test_calls_of_an_estimator_show_its_bar_and_nothing_of_ray_data() -> None:
+    outcome = programs.run("first_hour/quiet_estimator")
+    assert outcome.output.splitlines() == ["['accuracy', 'auc', 'logloss']", "1000"], outcome.everything
+    ours, program = outcome.errors.split("== calls of raydp\n")[1].split("== calls of the program\n")
+    drawn = [part.strip() for part in re.split(r"[\r\n]", ours) if part.strip()]
+    assert [part for part in drawn if not part.startswith("raydp: training xgboost: ")] == [], outcome.everything
+    assert any("starting workers" in part for part in drawn)
+    assert any(re.search(r"[12]/3 .*evaluate-logloss=", part) for part in drawn), drawn  # the checkpoint is every 10
+    assert "Starting execution of Dataset" in program, "the program's own Datasets log as ever"

@@ -1,0 +1,124 @@
+"""What people ask a trained model for, compared with the framework's own result on the same rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightgbm
+import numpy as np
+import pandas as pd
+import pytest
+import xgboost
+from sklearn import metrics
+
+from raydp.errors import InvalidArgumentError
+from raydp.lightgbm import LightGBMEstimator
+from raydp.xgboost import XGBoostEstimator
+
+FEATURES = ["x", "n", "noise"]
+
+
+@pytest.fixture(scope="module")
+def rows() -> pd.DataFrame:
+    random = np.random.default_rng(3)
+    frame = pd.DataFrame({name: random.normal(size=300) for name in FEATURES})
+    frame["y"] = 3 * frame["x"] - frame["n"] + random.normal(scale=1.5, size=300)
+    frame["late"] = np.where(frame["y"] > 0, "yes", "no")
+    frame["w"] = random.random(300) + 0.5
+    return frame
+
+
+@pytest.fixture(scope="module")
+def classifier(ray_cluster: Any, rows: pd.DataFrame) -> XGBoostEstimator:
+    estimator = XGBoostEstimator(
+        {"max_depth": 3, "eta": 0.5, "objective": "binary:logistic"},
+        "late",
+        feature_columns=FEATURES,
+        weight_column="w",
+        num_boost_round=40,
+        early_stopping_rounds=3,
+    )
+    estimator.fit(rows[:200], rows[200:])
+    return estimator
+
+
+def test_importances_and_the_best_round_of_xgboost(classifier: XGBoostEstimator, rows: pd.DataFrame) -> None:
+    parts = (rows[:200], rows[200:])
+    train, test = (xgboost.DMatrix(one[FEATURES], label=one["late"] == "yes", weight=one["w"]) for one in parts)
+    expected = xgboost.train(
+        {"max_depth": 3, "eta": 0.5, "objective": "binary:logistic"},
+        train,
+        40,
+        evals=[(test, "evaluate")],
+        early_stopping_rounds=3,
+        verbose_eval=False,
+    )
+    assert classifier.best_iteration == expected.best_iteration < 39
+    gains = expected[: expected.best_iteration + 1].get_score(importance_type="gain")
+    total = sum(gains.values())
+    importances = classifier.feature_importances_
+    assert list(importances.index) == FEATURES
+    np.testing.assert_allclose(importances, [gains[name] / total for name in FEATURES], rtol=1e-4)
+
+
+def test_metrics_by_name_and_by_function(classifier: XGBoostEstimator, rows: pd.DataFrame) -> None:
+    predicted = classifier.predict(rows, probability_column="p", probability_of="yes")
+    labels, chosen, probabilities, weights = predicted["late"], predicted["prediction"], predicted["p"], rows["w"]
+    assert probabilities.dtype == np.float64
+    assert list(chosen) == list(np.where(probabilities > 0.5, "yes", "no"))
+    kappa = metrics.make_scorer(metrics.cohen_kappa_score)
+    found = classifier.evaluate(
+        rows,
+        metrics={
+            "f1": "f1",
+            "pr_auc": "pr_auc",
+            "auc": "auc",
+            "neg_brier_score": "neg_brier_score",
+            "kappa": kappa,
+            "share": lambda given, answer: (given == answer).mean(),
+        },
+    )
+    expected = {
+        "f1": metrics.f1_score(labels, chosen, pos_label="yes", sample_weight=weights),
+        "pr_auc": metrics.average_precision_score(labels == "yes", probabilities, sample_weight=weights),
+        "neg_brier_score": -metrics.brier_score_loss(labels == "yes", probabilities, sample_weight=weights),
+        "kappa": metrics.cohen_kappa_score(labels, chosen, sample_weight=weights),
+        "share": (labels == chosen).mean(),
+        "auc": metrics.roc_auc_score(labels == "yes", probabilities, sample_weight=weights),
+    }
+    for name, value in expected.items():
+        assert found[name] == pytest.approx(value, abs=1e-6), name
+    assert {"accuracy", "logloss"} <= set(found)
+    assert classifier.evaluate(rows, metrics=[metrics.balanced_accuracy_score])["balanced_accuracy_score"] > 0.5
+
+
+def test_wrong_metrics(classifier: XGBoostEstimator, rows: pd.DataFrame) -> None:
+    for wrong, words in (
+        (["f1_scor"], "no metric of this name.*Did you mean f1"),
+        (["rmse"], "regression and of a classification differ. Not available: rmse"),
+        (["neg_mean_pinball_loss"], "no metric of this name"),
+        ("f1", "takes a list"),
+        ([3], "no metric of this name"),
+        ([metrics.mean_absolute_error], "cannot be computed.*mean_absolute_error"),
+    ):
+        with pytest.raises(InvalidArgumentError, match=words):
+            classifier.evaluate(rows, metrics=wrong)  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgumentError, match=r"probability_of must be one of the classes.*'no', 'yes'"):
+        classifier.predict(rows, probability_column="p", probability_of=1)
+    with pytest.raises(InvalidArgumentError, match="set probability_column"):
+        classifier.predict(rows, probability_of="yes")
+
+
+def test_a_regression_of_lightgbm(ray_cluster: Any, rows: pd.DataFrame) -> None:
+    params = {"objective": "quantile", "alpha": 0.9, "num_leaves": 7, "min_data_in_leaf": 5}
+    estimator = LightGBMEstimator(params, "y", feature_columns=FEATURES, num_boost_round=12)
+    estimator.fit(rows)
+    expected = lightgbm.train(
+        {**params, "verbosity": -1, "num_threads": 1}, lightgbm.Dataset(rows[FEATURES], rows["y"]), 12
+    )
+    np.testing.assert_array_equal(estimator.feature_importances_, expected.feature_importance())
+    assert estimator.best_iteration == 11
+    found = estimator.evaluate(rows, metrics={"p90": metrics.make_scorer(metrics.mean_pinball_loss, alpha=0.9)})
+    loss = metrics.mean_pinball_loss(rows["y"], expected.predict(rows[FEATURES]), alpha=0.9)
+    assert found["p90"] == pytest.approx(loss)
+    assert estimator.evaluate(rows, ["neg_mean_absolute_error"])["neg_mean_absolute_error"] == -found["mae"]
