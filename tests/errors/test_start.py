@@ -42,6 +42,8 @@ def test_more_than_any_node_has(failed_starts: programs.Outcome) -> None:
     assert first.startswith("ClusterError after"), failed_starts.everything
     assert "64" in first and "CPU" in first and "2" in first, first
     assert int(first.split("after ")[1].split(" s:")[0]) < 60
+    told = "raydp: 1 executor waits for a node that can hold one (executor 1): no node of the cluster has enough CPU."
+    assert told in failed_starts.errors and "of at most 5 s" in failed_starts.errors, failed_starts.everything
     assert last == "10"
 
 

@@ -35,3 +35,14 @@ def test_given_bundles_are_honoured_and_taken_again_after_a_kill(outcome: progra
     lines = outcome.part("given bundles").splitlines()
     assert lines[:3] == ["two: 2 [1, 3]", "again: [1, 3]", "again: [1, 3]"], outcome.everything
     assert lines[3].endswith("Executors asked for: 3; bundles: 2"), outcome.everything
+
+
+def test_groups_that_no_nodes_can_hold_are_waited_for_and_refused(outcome: programs.Outcome) -> None:
+    assert outcome.code == 0, outcome.everything
+    made, left, given = outcome.part("groups that no nodes can hold").splitlines()
+    assert made.startswith("made: The cluster cannot hold the placement group for the executors"), made
+    assert "group: 2 x CPU 1, memory 884 MiB, STRICT_SPREAD; the cluster has in all CPU 6, memory " in made, made
+    assert given.startswith("given: The placement group is not reserved") and "group: CPU 50, memory 1024 MiB" in given
+    assert left == "left: ['CREATED']", "only the group of the part before is left"
+    told = [line for line in outcome.errors.splitlines() if line.startswith("raydp: the executors wait for ")]
+    assert [" of at most 4 s; Ctrl-C ends the wait" in line for line in told] == [True, True], outcome.everything

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import time
 from typing import Any
 
 from ray.autoscaler._private.fake_multi_node.node_provider import FAKE_HEAD_NODE_ID, FakeMultiNodeProvider
 from ray.cluster_utils import AutoscalingCluster
 
-__all__ = ["GrowingCluster", "Nodes"]
+__all__ = ["DELAY", "GrowingCluster", "Nodes"]
+
+DELAY = "RAYDP_TEST_NODE_DELAY"
+"""Variable of the autoscaler's environment: how many seconds a node takes to be created."""
+
 
 _WITHOUT_CONTENT: dict[str, Any] = {
     **{key: {} for key in ("auth", "docker", "file_mounts")},
@@ -53,5 +59,6 @@ class Nodes(FakeMultiNodeProvider):  # type: ignore[misc]
         self, node_config: Any, tags: Any, count: int, resources: dict[str, float], labels: Any
     ) -> Any:
         """Start nodes; the base class takes memory for a custom resource, which Ray refuses."""
+        time.sleep(float(os.environ[DELAY]))  # as a cloud does
         others = {name: amount for name, amount in resources.items() if name != "memory"}
         return super().create_node_with_resources_and_labels(node_config, tags, count, others, labels)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from py4j.java_gateway import JVMView
 
+    from raydp._application.executor_wait import ExecutorWait
     from raydp._application.metrics import MetricsExport
     from raydp._application.startup_progress import StartupProgress
     from raydp._application.status import ApplicationStatus
@@ -49,6 +50,7 @@ class Application:
         jvm: The driver JVM.
         settings: The complete settings of its ``SparkContext``.
         progress: The progress bar of its start.
+        executor_wait: Tells which executors wait for resources.
         nodes: The checks of the cluster's other machines.
         metrics: Exports Spark's metrics to Ray.
         java: What its JVM was started with; ``None`` if the JVM ran before.
@@ -63,6 +65,7 @@ class Application:
     jvm: JVMView
     settings: Mapping[str, str]
     progress: StartupProgress
+    executor_wait: ExecutorWait
     nodes: NodePreflight
     metrics: MetricsExport
     java: Java | None = None
@@ -123,7 +126,7 @@ class Application:
     def _close_parts(self) -> None:
         with self._exchange_lock:
             exchange, self._exchange = self._exchange, None
-        parts = [self.progress.close, self.nodes.close, self.metrics.close]
+        parts = [self.progress.close, self.executor_wait.close, self.nodes.close, self.metrics.close]
         if exchange is not None:
             parts.append(exchange.close)
         if self.reservation is not None:

@@ -68,6 +68,26 @@ class EntryPoints:
         with _answers():
             return ApplicationStatus.parse(self._application.awaitChange(sequence, int(1000 * timeout_seconds)))
 
+    def await_waiting(self, known: str, timeout_seconds: float) -> str:
+        """Return the executors that wait for resources, once they are not ``known``, or after the timeout.
+
+        Returns:
+            A text for :meth:`WaitingExecutors.parse` and for the next call; empty if none waits.
+        """
+        with _answers():
+            text: str = self._application.awaitWaiting(known, int(1000 * timeout_seconds))
+        return text
+
+    def growth_seen(self, patience_seconds: float, said: str) -> None:
+        """Tell the JVM what the autoscaler does for executors that no node could hold.
+
+        Args:
+            patience_seconds: How long to wait for the nodes that it adds; 0 if it adds none.
+            said: What it does, for users.
+        """
+        with _answers():
+            self._application.growthSeen(int(1000 * patience_seconds), said)
+
     def resize(self, count: int) -> None:
         """Set the number of executors. Returns at once; the status shows the progress."""
         with _answers():

@@ -12,6 +12,7 @@ from raydp._application import driver_jvm, end
 from raydp._application.application import Application
 from raydp._application.banner import print_banner, print_room
 from raydp._application.entry_points import EntryPoints
+from raydp._application.executor_wait import ExecutorWait
 from raydp._application.lifecycle import lifecycle
 from raydp._application.metrics import MetricsExport
 from raydp._application.room import explain_shortage
@@ -103,6 +104,7 @@ def _prepare(master: str, checked_settings: Mapping[str, str], deployment: Deplo
             jvm=jvm,
             settings=settings,
             progress=StartupProgress(entry_points, enabled=registry.progress(settings)),
+            executor_wait=ExecutorWait(entry_points, settings),
             nodes=NodePreflight(settings),
             metrics=MetricsExport(entry_points, settings),
             java=java,
@@ -115,6 +117,7 @@ def _prepare(master: str, checked_settings: Mapping[str, str], deployment: Deplo
             reservation.release()
         raise
     deployment.start(settings, entry_points)
+    application.executor_wait.start()
     return settings
 
 

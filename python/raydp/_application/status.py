@@ -14,6 +14,7 @@ __all__ = [
     "ExecutorState",
     "ExecutorStatus",
     "StatusEvent",
+    "WaitingExecutors",
 ]
 
 
@@ -133,6 +134,45 @@ class ApplicationStatus:
     def living(self) -> tuple[ExecutorStatus, ...]:
         """The executors that are not lost, including pending ones."""
         return tuple(one for one in self.executors if one.state is not ExecutorState.LOST)
+
+
+@dataclass(frozen=True)
+class WaitingExecutors:
+    """Executors that wait for Ray to place them.
+
+    Attributes:
+        ids: Their ids in Spark.
+        running: How many executors are registered meanwhile and stay.
+        desired: How many the application should have.
+        demand: What each of them demands: amounts by the names of Ray's resources.
+        since: Since when they wait, in seconds since the epoch.
+        is_infeasible: Whether no node could hold one even if it were empty, or their placement group is not reserved.
+        group: The id (hex) of their placement group; ``None`` if they have none.
+    """
+
+    ids: tuple[int, ...]
+    running: int
+    desired: int
+    demand: dict[str, float]
+    since: float
+    is_infeasible: bool
+    group: str | None
+
+    @staticmethod
+    def parse(text: str) -> WaitingExecutors | None:
+        """Parse what the JVM's ``RayApplication.awaitWaiting`` returns; ``None`` if no executor waits."""
+        if not text:
+            return None
+        fields = json.loads(text)
+        return WaitingExecutors(
+            ids=tuple(fields["ids"]),
+            running=fields["running"],
+            desired=fields["desired"],
+            demand=fields["demand"],
+            since=fields["sinceMillis"] / 1000,
+            is_infeasible=fields["infeasible"],
+            group=fields["group"],
+        )
 
 
 def _executor(fields: dict[str, Any]) -> ExecutorStatus:

@@ -22,6 +22,7 @@ __all__ = [
     "RESOURCES",
     "SETTINGS",
     "check",
+    "infeasible_timeout",
     "progress",
 ]
 
@@ -30,6 +31,7 @@ STRATEGIES = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")
 
 _MINIMUM_EXECUTOR_MEMORY = 450 * MEBIBYTE
 _SMALLEST_BLOCK, _LARGEST_BLOCK = MEBIBYTE, 1 << 30
+_FIXED_SECONDS, _GROWING_SECONDS = 20.0, 1800.0
 _SMALLEST_SERVICE = 128 << 20
 _LARGEST_SERVICE = 64 << 30
 _SECONDS = "a number of seconds above 0"
@@ -57,13 +59,19 @@ def _service_memory(value: str) -> int | None:
     return size if size is not None and _SMALLEST_SERVICE <= size <= _LARGEST_SERVICE else None
 
 
+def _patience(value: str) -> float | str | None:
+    return "auto" if value.lower() == "auto" else forms.seconds(value)
+
+
 def _switch(value: str) -> str | None:
     return value.lower() if value.lower() == "auto" or forms.boolean(value) is not None else None
 
 
 APPLICATION_ID = Setting("spark.raydp.app.id", "1 to 40 letters, digits, '.', '_' or '-'", None, _application_id)
 START_TIMEOUT = Setting("spark.raydp.executor.startTimeout", _SECONDS, "120", forms.seconds)
-INFEASIBLE_TIMEOUT = Setting("spark.raydp.executor.infeasibleTimeout", _SECONDS, "20", forms.seconds)
+INFEASIBLE_TIMEOUT = Setting(
+    "spark.raydp.executor.infeasibleTimeout", "auto, or a number of seconds above 0", "auto", _patience
+)
 MAX_CONSECUTIVE_FAILURES = Setting(
     "spark.raydp.executor.maxConsecutiveFailures", "a whole number above 0", "5", forms.positive_integer
 )
@@ -185,6 +193,19 @@ _JAVA_OPTIONS = (
 def progress(settings: Mapping[str, str]) -> bool | None:
     """Return whether to show progress bars; ``None`` if standard error is a terminal."""
     return forms.boolean(PROGRESS.get(settings))
+
+
+def infeasible_timeout(settings: Mapping[str, str], *, grows: bool) -> float:
+    """Return how many seconds to wait for a node that can hold an executor.
+
+    Args:
+        settings: Spark configuration.
+        grows: Whether Ray's autoscaler adds nodes.
+    """
+    given = INFEASIBLE_TIMEOUT.get(settings)
+    if isinstance(given, float):
+        return given
+    return _GROWING_SECONDS if grows else _FIXED_SECONDS
 
 
 def check(settings: Mapping[str, str]) -> None:

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from raydp._machine.interrupts import interrupts_deferred
 from raydp._ray.pandas_blocks import with_dense_columns
-from raydp.errors import ExchangeError
+from raydp.errors import ClusterError, ExchangeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -37,6 +37,7 @@ __all__ = [
     "arrow_table",
     "blocks_of_dataset",
     "call_before_shutdown",
+    "cluster_status",
     "dataset_of_blocks",
     "execution_callback",
     "finished_tasks",
@@ -222,6 +223,41 @@ def referenced(objects: Iterable[str]) -> set[str]:
         return set()  # the blocks went with the cluster
     counts: dict[bytes, Any] = worker.core_worker.get_all_reference_counts()
     return {one for one in objects if one.encode() in counts}
+
+
+def cluster_status(timeout: float) -> tuple[Any, bytes | None]:
+    """Return what Ray's control service (GCS) knows of nodes and demand, and the report of Ray's first autoscaler.
+
+    Why: an executor that no node can hold now may still get one from the autoscaler, and only the autoscaler knows.
+    This is what ``ray status`` reads. A public function that tells whether a demand can be met would replace this.
+
+    Args:
+        timeout: Seconds to wait for the answers.
+
+    Returns:
+        A ``GetClusterStatusReply``, with the state of Ray's second autoscaler, and the JSON text of the first one;
+        ``None`` if that does not run.
+
+    Raises:
+        ClusterError: The GCS does not answer, or this process is not connected to a cluster.
+    """
+    from ray._private import ray_constants
+    from ray._private.worker import global_worker
+    from ray.core.generated import autoscaler_pb2
+    from ray.exceptions import RayError
+
+    worker: Any = global_worker
+    messages: Any = autoscaler_pb2
+    if not worker.connected:
+        raise ClusterError("This process is not connected to a Ray cluster")
+    try:
+        status = messages.GetClusterStatusReply.FromString(worker.gcs_client.get_cluster_status(timeout_s=timeout))
+        if status.autoscaling_state.autoscaler_state_version > 0:
+            return status, None
+        key = ray_constants.DEBUG_AUTOSCALING_STATUS.encode()
+        return status, worker.gcs_client.internal_kv_get(key, None, timeout=timeout)
+    except (RayError, RuntimeError, AttributeError) as error:  # also if it is disconnected meanwhile
+        raise ClusterError(f"The Ray cluster does not answer. Check that it runs (`ray status`). {error}") from error
 
 
 def session_directory() -> str:

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 import ray
 from ray.util import placement_group, placement_group_table, remove_placement_group
+from ray.util.placement_group import PlacementGroup
 
 from raydp._configuration import registry
 from raydp._configuration.arguments import is_whole_number
+from raydp._ray.amounts import describe_amounts
+from raydp._ray.group_wait import GroupTimeout, await_group
 from raydp.errors import ClusterError, InvalidArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-    from ray.util.placement_group import PlacementGroup
 
 __all__ = ["Placement", "bundles_of_executors", "given_group_settings", "reserve"]
 
@@ -117,7 +118,7 @@ def reserve(
         )
     demand = executor_demand(settings)
     if given is not None:
-        return Placement(_fitting(given, settings.get(_INDEXES), demand))
+        return Placement(_fitting(settings, demand))
     return _make(str(strategy), settings, demand)
 
 
@@ -130,26 +131,66 @@ def _make(strategy: str, settings: Mapping[str, str], demand: Mapping[str, float
     count = int(settings.get("spark.executor.instances", "1"))
     bundles = [dict(demand) for _ in range(count)]
     group = placement_group(bundles, strategy=strategy, name=settings[registry.APPLICATION_ID.key])
-    timeout = registry.INFEASIBLE_TIMEOUT.get(settings)
-    if not group.wait(timeout):
-        remove_placement_group(group)
+    size = f"{count} x {describe_amounts(demand)}, {strategy}"
+    is_reserved = False
+    try:
+        late = await_group(group, _limit(settings), f"the executors wait for a placement group: {size}")
+        is_reserved = late is None
+    finally:
+        if not is_reserved:  # also after an interrupt
+            remove_placement_group(group)
+    if late is not None:
         raise ClusterError(
             "The cluster cannot hold the placement group for the executors: no set of nodes has enough free resources "
-            "for this arrangement. Ask for fewer or smaller executors, or another strategy. "
-            f"Waited {timeout:.0f} s; strategy: {strategy}; {count} bundles of {demand}; "
-            f"cluster: {ray.cluster_resources()}"
+            "for this arrangement. Ask for fewer or smaller executors, or another strategy. If nodes join later, raise "
+            f"{registry.INFEASIBLE_TIMEOUT.key}. {_why(late, size)}"
         )
     return Placement(given_group_settings(group, None), count, group)
 
 
-def _fitting(group_id: str, indexes: str | None, demand: Mapping[str, float]) -> dict[str, str]:
+def _limit(settings: Mapping[str, str]) -> Callable[[bool], float]:
+    return lambda grows: registry.infeasible_timeout(settings, grows=grows)
+
+
+def _why(late: GroupTimeout, size: str) -> str:
+    said = f"{late.said}. " if late.said else ""
+    has = ", ".join(describe_amounts({name: amount}) for name, amount in _visible(ray.cluster_resources()).items())
+    return f"{said}Waited {late.waited:.0f} s; group: {size}; the cluster has in all {has}"
+
+
+def _visible(resources: Mapping[str, float]) -> dict[str, float]:
+    """Return the resources that a user knows: not those of one node or group, nor the object store."""
+    return {
+        name: amount
+        for name, amount in sorted(resources.items())
+        if not name.startswith(("node:", "object_store_memory")) and "_group_" not in name
+    }
+
+
+def _await_given(group_id: str, settings: Mapping[str, str]) -> None:
+    """Wait until a group of the user is reserved. Executors that wait for its bundles would count as failed starts."""
+    group = PlacementGroup(ray.PlacementGroupID(bytes.fromhex(group_id)))
+    late = await_group(group, _limit(settings), f"the executors wait for placement group {group_id}")
+    if late is not None:
+        bundles = "; ".join(describe_amounts(bundle) for bundle in group.bundle_specs)
+        raise ClusterError(
+            "The placement group is not reserved: no set of nodes has enough free resources for it. Make the group "
+            f"smaller, or raise {registry.INFEASIBLE_TIMEOUT.key} if nodes join later. Placement group: {group_id}. "
+            f"{_why(late, bundles)}"
+        )
+
+
+def _fitting(settings: Mapping[str, str], demand: Mapping[str, float]) -> dict[str, str]:
     """Check that an executor fits the bundles of a group of the user, and return settings to add."""
+    group_id, indexes = settings[_ID], settings.get(_INDEXES)
     group = placement_group_table().get(group_id)
     if group is None or group["state"] == "REMOVED":
         raise ClusterError(
             "The Ray cluster has no such placement group; it may have been removed, or belong to another cluster. "
             f"Placement group: {group_id}"
         )
+    if group["state"] != "CREATED":
+        _await_given(group_id, settings)
     bundles = group["bundles"]
     chosen = [int(index) for index in indexes.split(",")] if indexes else sorted(bundles)
     for index in chosen:

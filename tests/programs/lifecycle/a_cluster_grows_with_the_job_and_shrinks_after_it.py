@@ -1,21 +1,29 @@
-"""A program of lifecycle/test_autoscaling.py."""
+"""A program of lifecycle/test_autoscaling.py. Arguments: the version of Ray's autoscaler, and how long a node takes."""
+
+import sys
 
 import ray
 
 import raydp
-from support.growing_cluster import GrowingCluster
+from support.growing_cluster import DELAY, GrowingCluster
 from support.scripting import eventually, say, start_job
 
-size = {"CPU": 1, "object_store_memory": 200 * 1024**2}
-small = {"resources": {**size, "memory": 4 << 30}, "node_config": {}, "min_workers": 0, "max_workers": 2}
-cluster = GrowingCluster(dict(size), {"small": small}, autoscaler_v2=True, idle_timeout_minutes=0.1)
-cluster.start()
+version, delay = sys.argv[1:]
+size = {"CPU": 0, "object_store_memory": 200 * 1024**2}
+small = {"resources": {**size, "CPU": 1, "memory": 4 << 30}, "node_config": {}, "min_workers": 0, "max_workers": 2}
+cluster = GrowingCluster(dict(size), {"small": small}, autoscaler_v2=version == "v2", idle_timeout_minutes=0.1)
+cluster.start(override_env={DELAY: delay})
 ray.init("auto", log_to_driver=False)
 
 
 def nodes():
     return sum(node["Alive"] for node in ray.nodes())
 
+
+try:
+    raydp.init_spark("t", 1, 16, "500m", configs={"spark.raydp.executor.infeasibleTimeout": "8s"})
+except raydp.errors.ClusterError as error:
+    say("too large:", error)
 
 spark = raydp.init_spark(
     "t",
@@ -25,7 +33,7 @@ spark = raydp.init_spark(
     configs={
         "spark.dynamicAllocation.enabled": True,
         "spark.dynamicAllocation.minExecutors": 0,
-        "spark.dynamicAllocation.maxExecutors": 3,
+        "spark.dynamicAllocation.maxExecutors": 2,
         "spark.dynamicAllocation.executorIdleTimeout": "3s",
     },
 )

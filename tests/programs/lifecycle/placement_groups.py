@@ -71,3 +71,18 @@ try:
     raydp.scale(3)
 except raydp.errors.InvalidArgumentError as error:
     say("refused:", error)
+
+raydp.stop_spark()
+
+begin_part("groups that no nodes can hold")
+short = {"spark.raydp.executor.infeasibleTimeout": "4s"}
+try:
+    raydp.init_spark("t", 2, 1, "500M", placement_group_strategy="STRICT_SPREAD", configs=short)
+except raydp.errors.ClusterError as error:
+    say("made:", error)
+say("left:", [group["state"] for group in placement_group_table().values() if group["state"] != "REMOVED"])
+group = ray.util.placement_group([{"CPU": 50, "memory": raydp.utils.parse_memory_size("1g")}])
+try:
+    raydp.init_spark("t", 1, 1, "500M", placement_group=group, configs=short)
+except raydp.errors.ClusterError as error:
+    say("given:", error)

@@ -26,14 +26,15 @@ object RaydpConfiguration {
     "2.0.0",
     Setting.millis)
 
-  val InfeasibleTimeout: Setting[Long] = Setting(
+  val InfeasibleTimeout: Setting[Option[Long]] = Setting(
     "spark.raydp.executor.infeasibleTimeout",
-    "a number of seconds above 0",
-    Some("20"),
+    "auto, or a number of seconds above 0",
+    Some("auto"),
     "How long to wait for a node that can hold an executor, if no node of the cluster ever could, before the " +
-      "application fails. Raise it if an autoscaler needs longer to add a node.",
+      "application fails. The same holds for a placement group that no nodes can hold. `auto` waits 20 s, and 30 min " +
+      "while Ray's autoscaler adds nodes. Set a number if nodes join later, by hand for example.",
     "2.0.0",
-    Setting.millis)
+    value => if (value.toLowerCase == "auto") Some(None) else Setting.millis(value).map(Some(_)))
 
   val MaxConsecutiveFailures: Setting[Int] = Setting(
     "spark.raydp.executor.maxConsecutiveFailures",

@@ -8,6 +8,7 @@ import scala.jdk.CollectionConverters._
 import io.ray.api.PlacementGroups
 import io.ray.api.call.ActorCreator
 import io.ray.api.id.PlacementGroupId
+import io.ray.api.placementgroup.{PlacementGroup, PlacementGroupState}
 import io.ray.api.runtimeenv.RuntimeEnv
 
 /**
@@ -37,8 +38,7 @@ final case class ActorRequest(
       creator.setRuntimeEnv(environment)
     }
     bundle.foreach { place =>
-      val id = PlacementGroupId.fromByteBuffer(ByteBuffer.wrap(HexFormat.of().parseHex(place.groupId)))
-      creator.setPlacementGroup(PlacementGroups.getPlacementGroup(id), place.index)
+      creator.setPlacementGroup(GroupBundle.groupOf(place.groupId), place.index)
     }
     creator
   }
@@ -51,6 +51,16 @@ final case class ActorRequest(
  * @param index index of the bundle; -1 stands for any bundle with free resources
  */
 final case class GroupBundle(groupId: String, index: Int)
+
+object GroupBundle {
+
+  /** Whether a group has all its bundles. */
+  def isReserved(groupId: String): Boolean = groupOf(groupId).getState == PlacementGroupState.CREATED
+
+  private[lifecycle] def groupOf(groupId: String): PlacementGroup =
+    PlacementGroups.getPlacementGroup(
+      PlacementGroupId.fromByteBuffer(ByteBuffer.wrap(HexFormat.of().parseHex(groupId))))
+}
 
 object ActorRequest {
 

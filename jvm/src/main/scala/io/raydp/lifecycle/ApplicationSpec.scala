@@ -100,6 +100,9 @@ object ApplicationSpec {
   private val EnvironmentPrefix = "spark.executorEnv."
   private val WholeUnit = 1.0
 
+  /** How long to wait by default for a node that can hold an executor. Python grants more while an autoscaler adds one. */
+  private val FixedClusterMillis = 20000L
+
   /**
    * @param configuration settings of the application
    * @param contextExists whether a SparkContext with these settings already exists
@@ -134,7 +137,7 @@ object ApplicationSpec {
       shuffleService = shuffleService(conf, settings),
       policy = FleetPolicy(
         startTimeout = settings.get(RaydpConfiguration.StartTimeout),
-        infeasibleTimeout = settings.get(RaydpConfiguration.InfeasibleTimeout),
+        infeasibleTimeout = settings.get(RaydpConfiguration.InfeasibleTimeout).getOrElse(FixedClusterMillis),
         maxConsecutiveFailures = settings.get(RaydpConfiguration.MaxConsecutiveFailures)))
   }
 

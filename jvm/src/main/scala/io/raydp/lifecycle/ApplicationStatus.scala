@@ -30,10 +30,42 @@ final case class ExecutorStatus(id: Int, state: String, place: Option[ExecutorPl
 final case class StatusEvent(millis: Long, text: String)
 
 /**
+ * Executors that wait for Ray to place them.
+ *
+ * @param ids their ids
+ * @param running how many executors are registered meanwhile and stay
+ * @param demand what each of them demands from Ray
+ * @param sinceMillis since when they wait, by the wall clock
+ * @param isInfeasible whether no node could hold one even if it were empty, or their placement group is not reserved
+ * @param group the id of their placement group
+ */
+final case class WaitingExecutors(
+    ids: Vector[Int],
+    running: Int,
+    desired: Int,
+    demand: Map[String, Double],
+    sinceMillis: Long,
+    isInfeasible: Boolean,
+    group: Option[String]) {
+
+  def json: String = {
+    val root = JsonNodeFactory.instance.objectNode
+    root.put("running", running).put("desired", desired).put("sinceMillis", sinceMillis).put("infeasible", isInfeasible)
+    group.fold(root.putNull("group"))(root.put("group", _))
+    val list = root.putArray("ids")
+    ids.foreach(list.add(_))
+    val amounts = root.putObject("demand")
+    demand.foreach { case (name, amount) => amounts.put(name, amount) }
+    root.toString
+  }
+}
+
+/**
  * What the driver JVM reports about an application.
  *
  * @param sequence grows with every change
  * @param executors the requested and running executors, and the last few that were lost
+ * @param waiting the executors that have waited for resources for a while
  */
 final case class ApplicationStatus(
     sequence: Long,
@@ -42,7 +74,8 @@ final case class ApplicationStatus(
     desired: Int,
     executors: Vector[ExecutorStatus],
     failure: Option[RayApplicationException],
-    events: Vector[StatusEvent]) {
+    events: Vector[StatusEvent],
+    waiting: Option[WaitingExecutors] = None) {
 
   def registered: Int = executors.count(_.state == ExecutorPhase.Registered.name)
 

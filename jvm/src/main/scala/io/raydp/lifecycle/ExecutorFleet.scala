@@ -31,12 +31,15 @@ private[lifecycle] final class ExecutorFleet(val spec: ApplicationSpec, effects:
   private val startedAt = clock()
   @volatile private var scheduler: Option[DriverScheduler] = None
 
+  /** Whether another process tells the user which executors wait for resources. */
+  @volatile var isFollowed = false
+
   /** Calls to Ray that block. One thread for decisions, the others for what takes longer. */
   private val calls = new ScheduledThreadPoolExecutor(CallThreads, daemon(_), new DiscardPolicy)
 
   // Only the fleet's thread uses these, except for reading `snapshot`.
   private val appMaster = new AppMasterClient(effects, spec.policy, calls, post)
-  private val capacity = new ClusterCapacity(effects, spec.executor.demand, calls, post)
+  private val capacity = new ClusterCapacity(effects, spec.executor, calls, post)
   private val members = new FleetMembers(spec, effects, post)
   @volatile private var snapshot = FleetSnapshot.initial(
     clock(),
@@ -140,7 +143,7 @@ private[lifecycle] final class ExecutorFleet(val spec: ApplicationSpec, effects:
       undecided = undecided || snapshot != before.at(snapshot.now)
       going = !batch.contains(Stop)
       if (going) {
-        isolated("The cluster's capacity could not be watched")(capacity.watch(snapshot))
+        isolated("The cluster's capacity could not be watched")(capacity.watch(snapshot, tells = !isFollowed))
         isolated("Shuffle services could not be released")(releaseServices())
         decide()
         publish()
@@ -189,6 +192,8 @@ private[lifecycle] final class ExecutorFleet(val spec: ApplicationSpec, effects:
       val fault = LifecycleMessages.noProcess(id, spec.policy.startTimeout, LifecycleMessages.capacityOnCluster)
       snapshot = snapshot.capacityChecked(Option.when(available)(fault))
     case NodesSeen(nodes) => snapshot = snapshot.seeing(nodes)
+    case GroupSeen(isReserved) => snapshot = snapshot.seeingGroup(isReserved)
+    case GrowthSeen(patience, said) => snapshot = snapshot.growing(patience, said)
     case ShuffleServiceReady(serviceId, port) =>
       members.serviceReady(serviceId, port).foreach(host => board.happened(s"the shuffle service of $host listens"))
     case ShuffleServiceLost(serviceId, reason) =>
@@ -300,7 +305,11 @@ private[lifecycle] final class ExecutorFleet(val spec: ApplicationSpec, effects:
         case ApplicationPhase.Starting if running => ApplicationPhase.Running
         case other => other
       }
-      status.copy(phase = phase, desired = snapshot.desired, executors = members.statuses(snapshot))
+      status.copy(
+        phase = phase,
+        desired = snapshot.desired,
+        executors = members.statuses(snapshot),
+        waiting = capacity.waiting(snapshot))
     }
   }
 

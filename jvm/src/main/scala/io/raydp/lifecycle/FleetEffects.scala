@@ -19,6 +19,9 @@ private[lifecycle] trait FleetEffects {
   /** The living nodes. */
   def nodes(): Vector[NodeResources]
 
+  /** Whether a placement group has all its bundles. It has not while Ray looks for nodes in place of lost ones. */
+  def isReserved(groupId: String): Boolean
+
   /** Finds out whether the cluster can hold a demand now, by reserving it for a moment. Blocks for seconds. */
   def hasCapacity(demand: Map[String, Double]): Boolean
 

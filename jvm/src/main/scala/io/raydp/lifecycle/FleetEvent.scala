@@ -47,6 +47,12 @@ private[lifecycle] object FleetEvent {
   /** The cluster's nodes were looked up. */
   final case class NodesSeen(nodes: Vector[NodeResources]) extends FleetEvent
 
+  /** The placement group of the executors was looked up. */
+  final case class GroupSeen(isReserved: Boolean) extends FleetEvent
+
+  /** What the autoscaler does for executors that no node could hold, as in [[FleetSnapshot.growing]]. */
+  final case class GrowthSeen(patience: Long, said: String) extends FleetEvent
+
   /** Whether the cluster had the capacity for an executor that Ray did not start and whose request was withdrawn. */
   final case class CapacityChecked(id: Int, available: Boolean) extends FleetEvent
 

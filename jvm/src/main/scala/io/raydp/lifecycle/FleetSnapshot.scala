@@ -71,6 +71,19 @@ object StartFailures {
   val none: StartFailures = StartFailures(0, 0, FailureKind.StartFailed, "")
 }
 
+/**
+ * What Ray's autoscaler does for executors that no node could hold. Only Python can ask it.
+ *
+ * @param patience how long to wait for its nodes, in milliseconds; 0 if it adds none
+ * @param endedAt when it stopped adding nodes, if it did
+ * @param said what it does, for users; empty if nobody asked it
+ */
+final case class Growth(patience: Long, endedAt: Option[Long], said: String)
+
+object Growth {
+  val none: Growth = Growth(0, None, "")
+}
+
 /** Why an executor ended, as far as it matters for what happens next. */
 sealed trait Loss
 object Loss {
@@ -96,11 +109,15 @@ sealed trait CapacityCheck
 object CapacityCheck {
   case object NotStarted extends CapacityCheck
 
-  /** No executor is launched meanwhile, because it would compete for the same resources. */
-  case object Running extends CapacityCheck
+  /**
+   * No executor is launched meanwhile, because it would compete for the same resources.
+   *
+   * @param suspected whether the last check found capacity, and no process has started since
+   */
+  final case class Running(suspected: Boolean) extends CapacityCheck
 
   /** For a while, the result holds for other requests too. */
-  final case class Finished(at: Long) extends CapacityCheck
+  final case class Finished(at: Long, suspected: Boolean) extends CapacityCheck
 }
 
 /**
@@ -118,7 +135,9 @@ object CapacityCheck {
  * @param tasksFinished how many tasks had finished at the last such loss
  * @param demand what one executor needs from a node; None if a placement group already holds it
  * @param nodes the cluster's nodes; empty until they are looked up
- * @param infeasibleSince since when an executor is requested that no node could ever hold
+ * @param groupReserved whether the executors' placement group has all its bundles; true if they have none
+ * @param infeasibleSince since when an executor is requested that no node, or no bundle of the group, could ever hold
+ * @param growth what the autoscaler does about that
  * @param capacityCheck whether raydp is finding out why Ray does not start an executor
  */
 final case class FleetSnapshot(
@@ -131,7 +150,9 @@ final case class FleetSnapshot(
     tasksFinished: Long,
     demand: Option[Map[String, Double]],
     nodes: Vector[NodeResources],
+    groupReserved: Boolean,
     infeasibleSince: Option[Long],
+    growth: Growth,
     capacityCheck: CapacityCheck,
     policy: FleetPolicy) {
   import ExecutorPhase._
@@ -151,9 +172,20 @@ final case class FleetSnapshot(
 
   /** The next executor was requested from Ray. */
   def launched: FleetSnapshot =
-    copy(executors = executors :+ ObservedExecutor(nextId, Pending, now), nextId = nextId + 1)
+    copy(
+      executors = executors :+ ObservedExecutor(nextId, Pending, now),
+      nextId = nextId + 1,
+      infeasibleSince = infeasibleSince.filter(_ => isAnyPending)
+    ) // of requests that were withdrawn
 
-  def processStarted(id: Int): FleetSnapshot = advanced(id, Starting)
+  def processStarted(id: Int): FleetSnapshot = {
+    val cleared = capacityCheck match {
+      case CapacityCheck.NotStarted => capacityCheck
+      case CapacityCheck.Running(_) => CapacityCheck.Running(suspected = false)
+      case CapacityCheck.Finished(at, _) => CapacityCheck.Finished(at, suspected = false)
+    }
+    if (contains(id)) advanced(id, Starting).copy(capacityCheck = cleared) else this
+  }
 
   /** An executor joined: starts succeed again. */
   def registered(id: Int): FleetSnapshot =
@@ -191,24 +223,63 @@ final case class FleetSnapshot(
       }
     }
 
-  def seeing(seen: Vector[NodeResources]): FleetSnapshot = copy(nodes = seen).withFeasibility
+  /** The nodes were looked up. Ray gets the full time to start a process on a node that has just joined. */
+  def seeing(seen: Vector[NodeResources]): FleetSnapshot = {
+    val known = nodes.map(_.id).toSet
+    val hasGrown =
+      known.nonEmpty && demand.exists(need => seen.exists(node => !known(node.id) && node.couldHold(need)))
+    patientAgain(hasGrown).copy(nodes = seen).withFeasibility
+  }
+
+  /** The placement group of the executors was looked up. */
+  def seeingGroup(isReserved: Boolean): FleetSnapshot =
+    patientAgain(isReserved && !groupReserved).copy(groupReserved = isReserved).withFeasibility
+
+  private def patientAgain(holds: Boolean): FleetSnapshot =
+    if (!holds) this
+    else copy(executors = executors.map(one => if (one.phase == Pending) one.copy(since = now) else one))
+
+  /** The autoscaler was asked. `patience` is how long to wait for the nodes that it adds; 0 if it adds none. */
+  def growing(patience: Long, said: String): FleetSnapshot = {
+    val ended = if (growth.patience > 0 && patience == 0) Some(now) else growth.endedAt
+    copy(growth = Growth(patience, ended.filter(_ => patience == 0), said))
+  }
+
+  /** When the application fails, unless a node joins that can hold an executor. */
+  def infeasibleUntil: Option[Long] = infeasibleSince.filter(_ => isAnyPending).map { since =>
+    val start = growth.endedAt.fold(since)(math.max(since, _))
+    math.max(start + policy.infeasibleTimeout, since + growth.patience)
+  }
 
   /** A check of the cluster's capacity runs. The request in question was withdrawn. */
-  def checkingCapacity: FleetSnapshot = copy(capacityCheck = CapacityCheck.Running)
+  def checkingCapacity: FleetSnapshot = copy(capacityCheck = CapacityCheck.Running(isSuspected))
 
   /**
    * The check has finished.
    *
-   * @param fault set if there was capacity, so that a busy cluster is not the reason
+   * @param fault set if there was capacity, so that a busy cluster is not the reason. The capacity may have become free
+   *   a moment ago, so it takes two checks in a row to find that Ray starts no process.
    */
   def capacityChecked(fault: Option[String]): FleetSnapshot = {
-    val checked = copy(capacityCheck = CapacityCheck.Finished(now))
-    fault.fold(checked)(checked.hopeless)
+    val checked = copy(capacityCheck = CapacityCheck.Finished(now, suspected = fault.isDefined))
+    fault.filter(_ => isSuspected).fold(checked)(checked.hopeless)
   }
 
+  private def isSuspected: Boolean = capacityCheck match {
+    case CapacityCheck.NotStarted => false
+    case CapacityCheck.Running(suspected) => suspected
+    case CapacityCheck.Finished(_, suspected) => suspected
+  }
+
+  private def isAnyPending: Boolean = executors.exists(_.phase == Pending)
+
   /** Whether an executor is requested that no node could hold even if it were empty. */
-  private def infeasible: Boolean =
-    nodes.nonEmpty && executors.exists(_.phase == Pending) && demand.exists(need => !nodes.exists(_.couldHold(need)))
+  private def infeasible: Boolean = isAnyPending && {
+    demand match {
+      case Some(need) => nodes.nonEmpty && !nodes.exists(_.couldHold(need))
+      case None => !groupReserved
+    }
+  }
 
   private def withFeasibility: FleetSnapshot =
     copy(infeasibleSince = if (infeasible) infeasibleSince.orElse(Some(now)) else None)
@@ -249,7 +320,9 @@ object FleetSnapshot {
       0,
       demand,
       Vector.empty,
+      groupReserved = true,
       None,
+      Growth.none,
       CapacityCheck.NotStarted,
       policy)
 }

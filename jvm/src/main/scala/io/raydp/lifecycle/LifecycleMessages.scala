@@ -3,17 +3,32 @@ package io.raydp.lifecycle
 /** What the lifecycle tells users: the problem, the likely cause and the fix, with the values last. */
 object LifecycleMessages {
 
-  def infeasible(fleet: FleetSnapshot, demand: Map[String, Double]): String =
-    "No node of the Ray cluster could ever hold one executor, even if it were empty. Request fewer cores or less " +
-      "memory per executor, or add a larger node. If an autoscaler needs longer to add one, raise " +
-      s"spark.raydp.executor.infeasibleTimeout. Waited ${seconds(fleet.policy.infeasibleTimeout)}; one executor " +
-      s"demands ${resources(demand)}; the nodes have ${nodes(fleet.nodes)}"
+  def infeasible(fleet: FleetSnapshot): String = {
+    val problem =
+      if (fleet.demand.isDefined)
+        "No node of the Ray cluster could ever hold one executor, even if it were empty. Request fewer cores or less " +
+          "memory per executor, or add a larger node."
+      else
+        "Ray has not reserved the placement group of the executors again: nodes of the group are gone, or it was " +
+          "removed. Add nodes, or start the application again without the group."
+    s"$problem If a node needs longer to join, raise spark.raydp.executor.infeasibleTimeout. " +
+      sentence(fleet.growth.said) +
+      s"Waited ${seconds(fleet.infeasibleSince.fold(0L)(fleet.now - _) / 1000 * 1000)}" +
+      fleet.demand.fold("")(demand => s"; one executor demands ${resources(demand)}") +
+      s"; the nodes have ${nodes(fleet.nodes)}"
+  }
 
   def cannotStart(failures: StartFailures): String =
     if (failures.hopeless) s"Executors do not start, and none runs. ${failures.lastReason}"
     else
       s"Executors do not start: ${failures.count} in a row failed and none runs. Fix the cause that the last one " +
         s"reported, or raise spark.raydp.executor.maxConsecutiveFailures. ${failures.lastReason}"
+
+  def waitingForNode(pending: Int, fleet: FleetSnapshot, demand: Map[String, Double]): String =
+    s"No node of the Ray cluster could hold an executor, so $pending executor${plural(pending)} wait for one that can. " +
+      "The application fails if none joins in time (spark.raydp.executor.infeasibleTimeout): waits " +
+      s"${seconds(fleet.infeasibleUntil.fold(0L)(_ - fleet.now))}; each executor demands ${resources(demand)}; the " +
+      s"nodes have ${nodes(fleet.nodes)}"
 
   def waitingForResources(pending: Int, demand: Map[String, Double], known: Vector[NodeResources]): String =
     s"Ray has not started $pending executor${plural(pending)} yet: other work uses the cluster's resources " +
@@ -112,6 +127,8 @@ object LifecycleMessages {
 
   private def seconds(millis: Long): String =
     if (millis % 1000 == 0) s"${millis / 1000} s" else s"${millis / 1000.0} s"
+
+  private def sentence(said: String): String = if (said.isEmpty) "" else s"$said. "
 
   private def plural(count: Int): String = if (count == 1) "" else "s"
 }

@@ -37,6 +37,25 @@ object RayApplication {
   def awaitChange(sequence: Long, timeoutMillis: Int): String =
     current.get.fold(ApplicationStatus.none)(_.board.await(timeoutMillis.toLong)(_.sequence != sequence)).json
 
+  /**
+   * The executors that wait for resources, as JSON, once it differs from `known` or the time is over. Empty if none does.
+   * Whoever calls this tells the user, so that the driver JVM does not.
+   */
+  def awaitWaiting(known: String, timeoutMillis: Int): String = current.get.fold("") { fleet =>
+    fleet.isFollowed = true
+    val text = (status: ApplicationStatus) => status.waiting.fold("")(_.json)
+    text(fleet.board.await(timeoutMillis.toLong)(text(_) != known))
+  }
+
+  /**
+   * Reports what the autoscaler does for executors that no node could hold.
+   *
+   * @param patienceMillis how long to wait for the nodes that it adds; 0 if it adds none
+   * @param said what it does, for users
+   */
+  def growthSeen(patienceMillis: Long, said: String): Unit =
+    current.get.foreach(_.post(FleetEvent.GrowthSeen(patienceMillis, said)))
+
   /** The metrics that arrived since the last call, see [[io.raydp.metrics.MetricBoard.takeJson]]. */
   def takeMetricsJson(): String = current.get.fold("{}")(_.metrics.takeJson())
 

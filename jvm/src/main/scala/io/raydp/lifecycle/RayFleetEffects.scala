@@ -32,6 +32,8 @@ private[lifecycle] final class RayFleetEffects(address: String, spec: Applicatio
       NodeResources(node.nodeId.toString, node.nodeAddress, total)
     }
 
+  override def isReserved(groupId: String): Boolean = GroupBundle.isReserved(groupId)
+
   override def hasCapacity(demand: Map[String, Double]): Boolean = {
     val bundle = demand.filter(_._2 > 0).map { case (name, amount) => name -> Double.box(amount) }.asJava
     val group = PlacementGroups.createPlacementGroup(

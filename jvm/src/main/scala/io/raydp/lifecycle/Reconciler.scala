@@ -64,10 +64,9 @@ object Reconciler {
     // While an executor works, the application can make progress: perhaps only one node is broken.
     val tooMany = failures.hopeless || failures.count >= fleet.policy.maxConsecutiveFailures
     val cannotStart = tooMany && fleet.desired > 0 && fleet.registeredCount == 0
-    val infeasible = fleet.infeasibleSince.exists(since => fleet.now - since >= fleet.policy.infeasibleTimeout)
+    val infeasible = fleet.infeasibleUntil.exists(_ <= fleet.now)
     if (cannotStart) Some(Fail(failures.kind, LifecycleMessages.cannotStart(failures)))
-    else if (infeasible)
-      fleet.demand.map(demand => Fail(FailureKind.Infeasible, LifecycleMessages.infeasible(fleet, demand)))
+    else if (infeasible) Some(Fail(FailureKind.Infeasible, LifecycleMessages.infeasible(fleet)))
     else None
   }
 
@@ -83,9 +82,8 @@ object Reconciler {
    * that cannot start, which Ray does not report. One executor at a time is checked.
    */
   private def stuck(fleet: FleetSnapshot): Option[Action] =
-    fleet.kept.find(waitedEnough(fleet, _)).collect {
-      case executor if fleet.demand.isEmpty => Kill(executor.id, KillReason.NoProcess)
-      case executor if fleet.infeasibleSince.isEmpty => Action.CheckCapacity(executor.id)
+    fleet.kept.find(fleet.infeasibleSince.isEmpty && waitedEnough(fleet, _)).map { executor =>
+      if (fleet.demand.isEmpty) Kill(executor.id, KillReason.NoProcess) else Action.CheckCapacity(executor.id)
     }
 
   private def waitedEnough(fleet: FleetSnapshot, executor: ObservedExecutor): Boolean =
@@ -93,8 +91,8 @@ object Reconciler {
 
   private def patienceEnds(fleet: FleetSnapshot, request: ObservedExecutor): Option[Long] = fleet.capacityCheck match {
     case CapacityCheck.NotStarted => Some(request.since + fleet.policy.startTimeout)
-    case CapacityCheck.Running => None
-    case CapacityCheck.Finished(at) => Some(math.max(request.since, at) + fleet.policy.startTimeout)
+    case CapacityCheck.Running(_) => None
+    case CapacityCheck.Finished(at, _) => Some(math.max(request.since, at) + fleet.policy.startTimeout)
   }
 
   /** Withdraws requests before it kills starting executors. Registered executors are ended only when Spark says so. */
@@ -108,8 +106,14 @@ object Reconciler {
   }
 
   private def launches(fleet: FleetSnapshot): Vector[Launch] =
-    if (fleet.capacityCheck == CapacityCheck.Running || fleet.now < startsAllowedFrom(fleet)) Vector.empty
+    if (isChecking(fleet) || fleet.now < startsAllowedFrom(fleet)) Vector.empty
     else (0 until math.max(0, fleet.desired - fleet.kept.size)).map(i => Launch(fleet.nextId + i)).toVector
+
+  /** While the capacity is checked, no executor is launched. */
+  def isChecking(fleet: FleetSnapshot): Boolean = fleet.capacityCheck match {
+    case CapacityCheck.Running(_) => true
+    case _ => false
+  }
 
   private def startsAllowedFrom(fleet: FleetSnapshot): Long =
     if (fleet.failures.count == 0) Long.MinValue else fleet.failures.lastAt + fleet.policy.backOff(fleet.failures.count)
@@ -121,6 +125,6 @@ object Reconciler {
       case request @ ObservedExecutor(_, Pending, _, None) => patienceEnds(fleet, request)
       case _ => None
     } ++
-      fleet.infeasibleSince.map(_ + fleet.policy.infeasibleTimeout) ++
+      fleet.infeasibleUntil ++
       Option.when(fleet.kept.size < fleet.desired)(startsAllowedFrom(fleet))
 }

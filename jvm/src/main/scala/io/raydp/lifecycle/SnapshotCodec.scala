@@ -33,13 +33,20 @@ object SnapshotCodec {
       out.writeUTF(node.address)
       amounts(out, node.total)
     }
+    out.writeBoolean(fleet.groupReserved)
     writeOption(out, fleet.infeasibleSince)(out.writeLong)
+    out.writeLong(fleet.growth.patience)
+    writeOption(out, fleet.growth.endedAt)(out.writeLong)
+    writeText(out, fleet.growth.said)
     fleet.capacityCheck match {
       case CapacityCheck.NotStarted => out.writeByte(0)
-      case CapacityCheck.Running => out.writeByte(1)
-      case CapacityCheck.Finished(at) =>
+      case CapacityCheck.Running(suspected) =>
+        out.writeByte(1)
+        out.writeBoolean(suspected)
+      case CapacityCheck.Finished(at, suspected) =>
         out.writeByte(2)
         out.writeLong(at)
+        out.writeBoolean(suspected)
     }
     policy(out, fleet.policy)
   }
@@ -62,7 +69,9 @@ object SnapshotCodec {
       tasksFinished = in.readLong(),
       demand = readOption(in)(amounts(in)),
       nodes = readAll(in)(NodeResources(in.readUTF(), in.readUTF(), amounts(in))),
+      groupReserved = in.readBoolean(),
       infeasibleSince = readOption(in)(in.readLong()),
+      growth = Growth(in.readLong(), readOption(in)(in.readLong()), readText(in)),
       capacityCheck = capacityCheck(in),
       policy =
         FleetPolicy(in.readLong(), in.readLong(), in.readInt(), in.readLong(), in.readLong(), in.readLong()))
@@ -104,8 +113,8 @@ object SnapshotCodec {
 
   private def capacityCheck(in: DataInputStream): CapacityCheck = in.readByte().toInt match {
     case 0 => CapacityCheck.NotStarted
-    case 1 => CapacityCheck.Running
-    case 2 => CapacityCheck.Finished(in.readLong())
+    case 1 => CapacityCheck.Running(in.readBoolean())
+    case 2 => CapacityCheck.Finished(in.readLong(), in.readBoolean())
     case other => throw new IllegalArgumentException(s"no such state of a capacity check: $other")
   }
 

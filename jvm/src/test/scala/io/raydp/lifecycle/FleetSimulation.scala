@@ -17,7 +17,7 @@ final class FleetSimulation(seed: Long, policy: FleetPolicy) {
   /** One thing happens, then it is decided and done; some decisions never come, as when the AppMaster dies. */
   def step(): Unit = if (failure.isEmpty) {
     fleet = fleet.at(fleet.now + random.nextInt(2000).toLong)
-    happen(random.nextInt(10))
+    happen(random.nextInt(13))
     if (random.nextInt(5) > 0) decideAndPerform()
   }
 
@@ -64,8 +64,13 @@ final class FleetSimulation(seed: Long, policy: FleetPolicy) {
     case 7 => pick(_ => true).foreach(id => fleet = fleet.lost(id, Loss.Explained("ended"), finished))
     case 8 => finished += 1
     case 9 =>
-      if (fleet.capacityCheck == CapacityCheck.Running)
+      if (Reconciler.isChecking(fleet))
         fleet = fleet.capacityChecked(Option.when(random.nextInt(3) == 0)("no process"))
+    case 10 => fleet = fleet.growing(random.nextInt(3) * 100000L, "the autoscaler's answer")
+    case 12 => fleet = fleet.seeingGroup(random.nextBoolean())
+    case 11 =>
+      val holds = random.nextInt(2).toDouble
+      fleet = fleet.seeing(Vector(NodeResources("b", "10.0.0.2", Map("CPU" -> holds))))
   }
 
   private def pick(which: ObservedExecutor => Boolean): Option[Int] = {

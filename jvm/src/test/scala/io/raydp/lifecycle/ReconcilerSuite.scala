@@ -107,22 +107,53 @@ final class ReconcilerSuite extends AnyFunSuite {
       Action.CheckCapacity(2)))
   }
 
-  test("room without a process ends the application at once, unless an executor works") {
-    val late = perform(fresh(1)).at(1000 + policy.startTimeout).lost(1, Loss.Intended, 0).checkingCapacity
-    Reconciler.decide(late.capacityChecked(Some("no process"))).actions match {
+  test("room without a process ends the application when it is found twice in a row, unless an executor works") {
+    def checked(fleet: FleetSnapshot): FleetSnapshot = {
+      val late = fleet.at(fleet.now + policy.startTimeout)
+      val ids = Reconciler.decide(late).actions.collect { case Action.CheckCapacity(id) => id }
+      assert(ids.size == 1)
+      late.lost(ids.head, Loss.Intended, 0).checkingCapacity
+    }
+    val fault = Some("no process")
+    val once = checked(perform(fresh(1))).capacityChecked(fault)
+    assert(Reconciler.decide(once).actions == Vector(Launch(2)), "the room may have become free just before")
+    Reconciler.decide(checked(perform(once)).capacityChecked(fault)).actions match {
       case Vector(Fail(FailureKind.StartTimeout, message)) => assert(message.endsWith("no process"))
       case other => fail(s"expected a failure, got $other")
     }
-    val working =
-      perform(fresh(2)).processStarted(2).registered(2).lost(1, Loss.Intended, 0).checkingCapacity.capacityChecked(Some(
-        "no process"))
-    assert(!Reconciler.decide(working).actions.exists(_.isInstanceOf[Fail]))
+    val busy = checked(perform(checked(perform(once)).capacityChecked(None))).capacityChecked(fault)
+    assert(Reconciler.decide(busy).actions == Vector(Launch(4)), "the cluster was busy in between")
+    val started = perform(once).processStarted(2).lost(2, Loss.Unexplained("killed"), 0)
+    assert(!Reconciler.decide(checked(perform(started)).capacityChecked(fault)).actions.exists(_.isInstanceOf[Fail]))
+    val working = perform(fresh(2)).processStarted(2).registered(2)
+    val without = checked(perform(checked(working).capacityChecked(fault))).capacityChecked(fault)
+    assert(!Reconciler.decide(without).actions.exists(_.isInstanceOf[Fail]))
+  }
+
+  test("Ray gets the full time to start a process on a node that has just joined") {
+    val waited = perform(fresh(1)).seeing(Vector(small)).growing(1800000, "it adds nodes").at(1000000)
+    val joined = waited.seeing(Vector(small, large))
+    assert(Reconciler.decide(joined) == Decision(Vector.empty, Some(1000000 + policy.startTimeout)))
+    assert(Reconciler.decide(joined.at(1000001).seeing(Vector(small, large))) == Reconciler.decide(joined))
   }
 
   test("in a reserved place a request that waits long is a failure") {
     val fleet = FleetSnapshot.initial(1000, 1, None, policy).launched.at(1000 + policy.startTimeout)
     assert(Reconciler.decide(fleet).actions == Vector(Kill(1, KillReason.NoProcess)))
     assert(fleet.lost(1, Loss.NoProcess("no process"), 0).failures.hopeless)
+  }
+
+  test("executors wait for a placement group that lost nodes, and fail if it is not reserved again in time") {
+    val lost = FleetSnapshot.initial(1000, 1, None, policy).launched.seeingGroup(isReserved = false)
+    assert(failsAt(lost).contains(1000 + policy.infeasibleTimeout))
+    Reconciler.decide(lost.at(1000 + policy.infeasibleTimeout)).actions match {
+      case Vector(Fail(FailureKind.Infeasible, message)) => assert(message.contains("the placement group"))
+      case other => fail(s"expected a failure, got $other")
+    }
+    val patient = lost.growing(1800000, "it adds nodes").at(1000 + 3 * policy.startTimeout)
+    assert(Reconciler.decide(patient).actions.isEmpty, "no process can start without a bundle")
+    val again = patient.seeingGroup(isReserved = true)
+    assert(Reconciler.decide(again) == Decision(Vector.empty, Some(again.now + policy.startTimeout)))
   }
 
   test("a demand that no node could hold fails after a while, naming the demand and each node") {
@@ -141,6 +172,45 @@ final class ReconcilerSuite extends AnyFunSuite {
     val fleet = perform(fresh(1)).seeing(Vector(small)).at(15000).seeing(Vector(small, large))
     assert(Reconciler.decide(fleet.at(100000)).actions.isEmpty)
     assert(fleet.at(16000).seeing(Vector(small)).infeasibleSince.contains(16000L))
+  }
+
+  /** When the application fails if nothing happens. */
+  private def failsAt(fleet: FleetSnapshot): Option[Long] = {
+    val decision = Reconciler.decide(fleet)
+    if (decision.actions.exists(_.isInstanceOf[Fail])) Some(fleet.now)
+    else decision.wakeAt.flatMap(at => failsAt(fleet.at(at)))
+  }
+
+  test("while the autoscaler adds nodes, the application waits for them as long as it may") {
+    val fleet = perform(fresh(1)).seeing(Vector(small))
+    assert(failsAt(fleet).contains(1000 + policy.infeasibleTimeout))
+    val growing = fleet.at(6000).growing(1800000, "Ray's autoscaler adds small x 1")
+    assert(failsAt(growing).contains(1801000L))
+    val joined = growing.at(900000).seeing(Vector(small, large))
+    assert(!Reconciler.decide(joined).actions.exists(_.isInstanceOf[Fail]) && joined.infeasibleUntil.isEmpty)
+  }
+
+  test("when the autoscaler gives up, the application waits as on a fixed cluster, and says what it answered") {
+    val growing = perform(fresh(1)).seeing(Vector(small)).at(6000).growing(1800000, "it adds nodes")
+    val over = growing.at(600000).growing(0, "It has no such node")
+    assert(failsAt(over).contains(600000 + policy.infeasibleTimeout))
+    assert(over.at(610000).growing(0, "It has no such node").infeasibleUntil == over.infeasibleUntil)
+    assert(failsAt(over.at(610000).growing(1800000, "it adds nodes again")).contains(1801000L))
+    Reconciler.decide(over.at(620000)).actions match {
+      case Vector(Fail(FailureKind.Infeasible, message)) =>
+        assert(message.contains("It has no such node. Waited 619 s"))
+      case other => fail(s"expected a failure, got $other")
+    }
+    val denied = perform(fresh(1)).seeing(Vector(small)).at(6000).growing(0, "It has no such node")
+    assert(failsAt(denied).contains(1000 + policy.infeasibleTimeout), "it never added one")
+  }
+
+  test("requests that were withdrawn do not end the application, and later ones have their own time") {
+    val withdrawn = perform(perform(fresh(1)).seeing(Vector(small)).desiring(0))
+    assert(Reconciler.decide(withdrawn.at(3600000)) == Decision(Vector.empty, None))
+    val again = perform(withdrawn.at(3600000).desiring(1))
+    assert(!Reconciler.decide(again).actions.exists(_.isInstanceOf[Fail]))
+    assert(failsAt(again.seeing(Vector(small))).contains(3600000 + policy.infeasibleTimeout))
   }
 
   test("executors that vanish without any work done are counted, and work ends the count") {
@@ -174,9 +244,10 @@ final class ReconcilerSuite extends AnyFunSuite {
       val fleet = simulation.fleet
       simulation.failure match {
         case Some(fail) =>
-          assert(fail.kind == FailureKind.StartFailed || fail.kind == FailureKind.StartTimeout, s"seed $seed")
           val failures = fleet.failures
-          assert(failures.hopeless || failures.count >= policy.maxConsecutiveFailures, s"failed too early, seed $seed")
+          val tooMany = failures.hopeless || failures.count >= policy.maxConsecutiveFailures
+          val tooLate = fail.kind == FailureKind.Infeasible && fleet.infeasibleUntil.exists(_ <= fleet.now)
+          assert(tooMany || tooLate, s"failed too early with ${fail.kind}, seed $seed")
         case None =>
           assert(fleet.executors.forall(_.departure.isEmpty), s"a leaving executor remained, seed $seed")
           assert(

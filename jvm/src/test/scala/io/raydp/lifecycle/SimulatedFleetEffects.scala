@@ -73,6 +73,9 @@ private[lifecycle] final class SimulatedFleetEffects(slots: Int = Int.MaxValue) 
   /** While set, AppMasters do not answer. */
   val mute = new AtomicBoolean
 
+  /** Whether placement groups have all their bundles. */
+  val reserved = new AtomicBoolean(true)
+
   /** While set, no AppMaster can be requested. */
   val refusing = new AtomicBoolean
 
@@ -91,6 +94,7 @@ private[lifecycle] final class SimulatedFleetEffects(slots: Int = Int.MaxValue) 
     onCall("look up nodes")
     Vector(NodeResources("ab", "10.0.0.1", Map("CPU" -> 1e6, "memory" -> 1e18)))
   }
+  override def isReserved(groupId: String): Boolean = reserved.get
   override def hasCapacity(demand: Map[String, Double]): Boolean = living.size < slots
 
   override def launch(id: Int, bundle: Option[Int], post: FleetEvent => Unit): RemoteExecutor = {
