@@ -13,6 +13,7 @@ import ray.data
 
 from raydp._configuration.suggestions import did_you_mean
 from raydp._estimators.data.frames import DatasetFrame, Frame, PandasFrame, SparkFrame, StoredFrame
+from raydp._estimators.data.labels import check_label
 from raydp._estimators.data.layout import check_columns
 from raydp._estimators.data.matrices import build_feature_matrix, find_complete_rows
 from raydp._estimators.data.plain_columns import read_plain_columns
@@ -186,6 +187,8 @@ def evaluate(frame: Frame, model: FittedModel, metrics: Metrics | None = None) -
         raise InvalidArgumentError("This estimator was trained without a label, so it has no metrics")
     others = [name for name in (layout.label, layout.weight) if name is not None]
     check_columns(frame, layout.features, others, weight=layout.weight)
+    label_type = frame.schema([layout.label]).field(layout.label).type
+    check_label(layout.label, label_type, classifies=model.classes is not None)
     action = _Evaluate(model, keeps_rows=any(metric is not None for metric in wanted.values()))
     if isinstance(frame, PandasFrame):
         parts = [action.compute_sums(frame.table(layout.columns))]

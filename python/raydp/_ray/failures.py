@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from ray.exceptions import RayTaskError
 
+from raydp import errors
 from raydp.errors import RaydpError
 
 __all__ = ["find_raydp_error", "raised_in_task", "reason_of"]
+
+_BECAUSE_OF = "\n\nThe above exception was the direct cause of the following exception:\n\n"
+_AT_THE_END = re.compile(r"^raydp\.errors\.(\w+): ((?:(?!^  File ).)*)\Z", re.MULTILINE | re.DOTALL)
 
 
 def raised_in_task(error: BaseException) -> BaseException:
@@ -36,5 +42,20 @@ def find_raydp_error(error: BaseException | None) -> RaydpError | None:
             # only its message.
             cause = getattr(error, "cause", None)
             return cause if isinstance(cause, RaydpError) else error
+        if isinstance(error, RayTaskError) and (quoted := _error_in_traceback(str(error))) is not None:
+            return quoted
         error = getattr(error, "cause", None) or error.__cause__ or error.__context__
     return None
+
+
+def _error_in_traceback(text: str) -> RaydpError | None:
+    """Return the raydp error behind the exception in which Ray Data wraps all errors of a function.
+
+    Ray sends that exception without its cause, so only the traceback tells of it.
+    """
+    causes, _, wrapped = text.rpartition(_BECAUSE_OF)
+    found = _AT_THE_END.search(causes) if "ray.exceptions.UserCodeException" in wrapped else None
+    if found is None:
+        return None
+    error_type: type[RaydpError] | None = getattr(errors, found[1], None)
+    return None if error_type is None else error_type(found[2])

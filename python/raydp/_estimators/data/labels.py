@@ -9,13 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from raydp._estimators.data.layout import is_number
 from raydp._estimators.data.statistics import MAX_CLASSES
 from raydp.errors import InvalidDataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Classes", "are_class_labels", "find_classes"]
+__all__ = ["Classes", "are_class_labels", "check_label", "find_classes"]
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,17 @@ class Classes:
         Raises:
             InvalidDataError: A label is not one of the classes.
         """
-        positions = pc.index_in(column.cast(self.values.type), value_set=self.values)
+        try:
+            positions = pc.index_in(column.cast(self.values.type), value_set=self.values)
+        except pa.ArrowException as error:  # a label of another type, such as a text where the classes are numbers
+            known = set(self.values.to_pylist())
+            raise self._unknown([one for one in pc.unique(column).to_pylist() if one not in known]) from error
         if positions.null_count:
-            unknown = pc.unique(column.filter(pc.is_null(positions))).to_pylist()
-            raise InvalidDataError(f"The model was not trained with these labels: {unknown[:5]}; its classes: {self}")
+            raise self._unknown(pc.unique(column.filter(pc.is_null(positions))).to_pylist())
         return np.asarray(positions.to_numpy(), dtype=np.float64)
+
+    def _unknown(self, labels: list[Any]) -> InvalidDataError:
+        return InvalidDataError(f"The model was not trained with these labels: {labels[:5]}; its classes: {self}")
 
     def decode(self, positions: NDArray[Any]) -> pa.Array:
         """Return the labels at some positions."""
@@ -55,6 +62,29 @@ class Classes:
 def are_class_labels(type_: pa.DataType) -> bool:
     """Return whether labels of a type can only be classes: strings and booleans."""
     return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_boolean(type_))
+
+
+def check_label(label: str, type_: pa.DataType, *, classifies: bool) -> None:
+    """Check that a label has a type to learn from.
+
+    Args:
+        label: Name of the label column.
+        type_: Its Arrow type.
+        classifies: Whether the labels are classes.
+
+    Raises:
+        InvalidDataError: It has not.
+    """
+    if not classifies and (are_class_labels(type_) or not is_number(type_)):
+        raise InvalidDataError(
+            "A regression needs a numeric label. Give the estimator an objective or a loss for classification, or "
+            f"another label. Label {label}: {type_}"
+        )
+    if pa.types.is_nested(type_):
+        raise InvalidDataError(
+            "A class label must be a single value; index the arrays or structs, or select one of their fields. "
+            f"Label {label}: {type_}"
+        )
 
 
 def find_classes(labels: set[Any], type_: pa.DataType, label: str, count: int | None = None) -> Classes:

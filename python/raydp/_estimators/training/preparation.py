@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from raydp._estimators.data.labels import Classes, are_class_labels, find_classes
-from raydp._estimators.data.layout import Layout, check_types, is_list, is_number
+from raydp._estimators.data.labels import Classes, are_class_labels, check_label, find_classes
+from raydp._estimators.data.layout import Layout, check_types, is_list
 from raydp._estimators.data.statistics import NumberTypes, Statistics, collect_statistics
 from raydp.errors import InvalidDataError
 
@@ -55,7 +53,7 @@ def prepare_training_rows(
     if classifies is None and label is not None:
         classifies = are_class_labels(blocks.schema.field(label).type)
     if label is not None:
-        _check_label(label, blocks.schema.field(label).type, classifies=bool(classifies))
+        check_label(label, blocks.schema.field(label).type, classifies=bool(classifies))
     has_classes = bool(classifies) and label is not None
     statistics = _collect(blocks, features, configuration, learner, collect_labels=has_classes)
     complete_rows = _check_values(statistics, configuration, learner)
@@ -162,19 +160,6 @@ def _check_values(statistics: Statistics, configuration: Configuration, learner:
             f"computed, and the rows that nulls='drop' leaves. Column {configuration.weight_column}, rows: {rows}"
         )
     return rows - incomplete
-
-
-def _check_label(label: str, type_: pa.DataType, *, classifies: bool) -> None:
-    if not classifies and (are_class_labels(type_) or not is_number(type_)):
-        raise InvalidDataError(
-            "A regression needs a numeric label. Give the estimator an objective or a loss for classification, or "
-            f"another label. Label {label}: {type_}"
-        )
-    if pa.types.is_nested(type_):
-        raise InvalidDataError(
-            "A class label must be a single value; index the arrays or structs, or select one of their fields. "
-            f"Label {label}: {type_}"
-        )
 
 
 def _check_count(rows: int, workers: int, what: str) -> None:
