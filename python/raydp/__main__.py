@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from typing import TYPE_CHECKING
+
+from raydp._configuration.command_line import CommandLine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,7 +17,7 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m raydp", description=__doc__)
+    parser = CommandLine(prog="python -m raydp", description=__doc__, allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True)
     doctor = commands.add_parser(
         "doctor",
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     archive.add_argument("--if-missing", action="store_true", help="do nothing if a usable cache exists")
     archive.add_argument("--once", action="store_true", help="like --if-missing, and do not retry after a failure")
-    parsed = parser.parse_args(arguments)
+    parsed = parser.parse(arguments)
     if parsed.command == "doctor":
         return _doctor(parsed.ray_address)
     return _archive_once() if parsed.once else _archive(if_missing=parsed.if_missing)

@@ -5,6 +5,7 @@
     RaydpError (Exception)
     ├── InvalidArgumentError (ValueError)   an argument or a configuration value is wrong
     │   ├── NotADataFrameError (TypeError)  something other than a Spark DataFrame or a Ray Dataset was given
+    │   ├── UnknownArgumentError (TypeError)  a function has no argument of this name
     │   └── InvalidDataError                the rows or columns cannot be used for training or prediction
     ├── UnsupportedTypeError (TypeError)    a column's type cannot be converted between Spark and Ray
     ├── DataLossError (ValueError)          a value cannot be converted exactly
@@ -36,6 +37,7 @@ __all__ = [
     "RaydpError",
     "SessionError",
     "TrainingError",
+    "UnknownArgumentError",
     "UnsupportedTypeError",
 ]
 
@@ -50,6 +52,10 @@ class InvalidArgumentError(RaydpError, ValueError):
 
 class NotADataFrameError(InvalidArgumentError, TypeError):
     """Something other than a Spark DataFrame (or a Ray Dataset) was given."""
+
+
+class UnknownArgumentError(InvalidArgumentError, TypeError):
+    """A function has no argument of this name; the message has the nearest one."""
 
 
 class InvalidDataError(InvalidArgumentError):

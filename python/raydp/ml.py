@@ -79,10 +79,10 @@ class RayEstimator(Estimator["RayModel"], _Columns, MLReadable["RayEstimator"], 
     Raises:
         InvalidArgumentError: ``estimator`` is not an estimator class, ``arguments`` has a column, or the estimator
             refuses a value.
-        TypeError: The estimator, or this class, has no argument of a name.
+        UnknownArgumentError: The estimator, or this class, has no argument of a name.
     """
 
-    @suggests_arguments
+    @suggests_arguments()
     def __init__(
         self,
         estimator: type[Any],

@@ -23,7 +23,13 @@ from raydp._machine.descriptions import describe_html
 from raydp._machine.interrupts import handlers_restored
 from raydp._ray.dataset_logs import quiet_datasets
 from raydp._ray.failures import find_raydp_error
-from raydp.errors import InvalidArgumentError, MissingRequirementError, RaydpError, TrainingError
+from raydp.errors import (
+    InvalidArgumentError,
+    MissingRequirementError,
+    RaydpError,
+    TrainingError,
+    UnknownArgumentError,
+)
 
 require("ray.tune", extra="xgboost")
 
@@ -81,7 +87,7 @@ class TuneResult:
         return describe_html("TuneResult", {"trials": len(self.trials), **self.best_config, **best}, table)
 
 
-@suggests_arguments
+@suggests_arguments()
 def fit(
     make: Callable[..., Estimator],
     search_space: Mapping[str, Any],
@@ -124,7 +130,7 @@ def fit(
 
     Raises:
         InvalidArgumentError: An argument has a wrong value.
-        TypeError: The search space does not match the arguments of ``make``.
+        UnknownArgumentError: The search space does not match the arguments of ``make``.
         NotADataFrameError: ``train_ds`` or ``evaluate_ds`` is not a frame.
         TrainingError: No trial succeeded. Its cause is the error of the first trial. If that is one of raydp's
             errors, it is raised instead.
@@ -192,7 +198,7 @@ def _check_search_space(make: Callable[..., Estimator], search_space: Any) -> No
 
     Raises:
         InvalidArgumentError: ``search_space`` is not a mapping.
-        TypeError: The function has no argument of a name, or one that the search space lacks.
+        UnknownArgumentError: The function has no argument of a name, or one that the search space lacks.
     """
     if not isinstance(search_space, Mapping):
         raise InvalidArgumentError(f"search_space must be a mapping of names to values; got: {search_space!r}")
@@ -210,7 +216,7 @@ def _check_search_space(make: Callable[..., Estimator], search_space: Any) -> No
         if one.default is one.empty and one.kind not in optional and name not in search_space
     ]
     if missing:
-        raise TypeError(
+        raise UnknownArgumentError(
             "make has arguments that the search space lacks; add them to it, or give them a default. "
             f"Missing: {', '.join(missing)}"
         )

@@ -14,6 +14,7 @@ from raydp.errors import (
     InvalidDataError,
     NotADataFrameError,
     NotFittedError,
+    UnknownArgumentError,
 )
 from raydp.xgboost import XGBoostEstimator
 
@@ -59,7 +60,7 @@ def test_wrong_arguments(changes: dict[str, Any], words: list[str]) -> None:
 
 
 def test_an_unknown_argument_is_a_type_error() -> None:
-    with pytest.raises(TypeError, match="no argument of this name: epochs"):
+    with pytest.raises(UnknownArgumentError, match="no argument of this name: epochs"):
         XGBoostEstimator({}, "y", epochs=3)
 
 

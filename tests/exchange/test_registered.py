@@ -71,7 +71,7 @@ def test_an_unknown_name_lists_the_known_ones(spark: SparkSession) -> None:
 
 
 def test_arguments_are_checked(spark: SparkSession) -> None:
-    with pytest.raises(NotADataFrameError, match=r"register takes a ray\.data\.Dataset; got list"):
+    with pytest.raises(NotADataFrameError, match=r"register takes a ray\.data\.Dataset\. Got list"):
         raydp.register([1], "x")  # type: ignore[arg-type]
     for name in ("", "  ", 7):
         with pytest.raises(InvalidArgumentError, match="name of a Dataset must be a string that is not empty"):

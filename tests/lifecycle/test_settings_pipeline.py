@@ -98,7 +98,7 @@ def test_a_jar_has_no_python_workers_or_metrics(machine: Java) -> None:
 
 def test_wrong_settings_are_refused_before_anything_is_done(machine: Java, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "join_cluster", lambda _: pytest.fail("joined"))
-    with pytest.raises(InvalidArgumentError, match="did you mean"):
+    with pytest.raises(InvalidArgumentError, match=r"Did you mean spark\.raydp\.banner\?"):
         completed(machine, {"spark.raydp.banne": "false"})
     with pytest.raises(InvalidArgumentError, match="Encryption needs authentication"):
         completed(machine, {"spark.authenticate": "false", "spark.raydp.network.encryption": "true"})

@@ -91,6 +91,7 @@ def checked(given: Mapping[str, str]) -> dict[str, str]:
     """
     settings = former_names.translate(given)
     registry.check(settings)
+    former_names.refuse_unknown(given)
     former_names.note(given)
     return settings
 

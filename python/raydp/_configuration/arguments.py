@@ -8,10 +8,10 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from raydp._configuration.suggestions import did_you_mean
-from raydp.errors import InvalidArgumentError
+from raydp.errors import InvalidArgumentError, UnknownArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 __all__ = ["check_argument_names", "check_choice", "check_whole_number", "is_whole_number", "suggests_arguments"]
 
@@ -48,32 +48,57 @@ def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
         )
 
 
-def check_argument_names(function: str, given: Iterable[str], known: Iterable[str], *, advice: str = "") -> None:
-    """Raise TypeError if a function has no argument of a name, with the name that is most like it.
+def check_argument_names(
+    function: str,
+    given: Iterable[str],
+    known: Iterable[str],
+    *,
+    advice: str = "",
+    elsewhere: Mapping[str, str] | None = None,
+) -> None:
+    """Refuse names of arguments that a function does not have, with the name that is most like each.
 
     Args:
         function: Name of the function, for the message.
         given: Names of the arguments that the program passed.
         known: Names of the function's arguments.
         advice: A sentence, with a space after it, to add to the message if none of the names is similar.
+        elsewhere: What arguments of similar functions are called here.
+
+    Raises:
+        UnknownArgumentError: A name does not exist.
     """
     names = list(known)
     unknown = [name for name in given if name not in names]
     if unknown:
-        nearest = "".join(did_you_mean(name, names) for name in unknown)
-        raise TypeError(
+        meant = elsewhere or {}
+        nearest = "".join(
+            f"Did you mean {meant[name]}? " if name in meant else did_you_mean(name, names) for name in unknown
+        )
+        raise UnknownArgumentError(
             f"{function} has no argument of this name: {', '.join(unknown)}. {nearest or advice}"
             f"Its arguments: {', '.join(names)}"
         )
 
 
-def suggests_arguments(function: _Function) -> _Function:
-    """Have a function name the most similar one of its arguments if a program passes one that does not exist."""
-    names = [name for name in inspect.signature(function).parameters if name not in ("self", "cls")]
+def suggests_arguments(**elsewhere: str) -> Callable[[_Function], _Function]:
+    """Have a function name the most similar one of its arguments if a program passes one that does not exist.
 
-    @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        check_argument_names(f"{function.__qualname__.rpartition('.')[2]}()", kwargs, names)
-        return function(*args, **kwargs)
+    Python's own ``TypeError`` names only the wrong one.
 
-    return cast("_Function", call)
+    Args:
+        elsewhere: What arguments of similar functions are called here.
+    """
+
+    def decorate(function: _Function) -> _Function:
+        names = [name for name in inspect.signature(function).parameters if name not in ("self", "cls")]
+
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            shown = f"{function.__qualname__.rpartition('.')[2]}()"
+            check_argument_names(shown, kwargs, names, elsewhere=elsewhere)
+            return function(*args, **kwargs)
+
+        return cast("_Function", call)
+
+    return decorate

@@ -6,15 +6,18 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
-from raydp._configuration.registry import EXECUTOR_EXTRA_CLASS_PATH, RESOURCES, SETTINGS
+from raydp._configuration.registry import EXECUTOR_EXTRA_CLASS_PATH, PREFIX, RESOURCES, SETTINGS
+from raydp._configuration.suggestions import did_you_mean
+from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["note", "translate"]
+__all__ = ["note", "refuse_unknown", "translate"]
 
 _logger = logging.getLogger(__name__)
 
+_PREFIX = "spark.ray."
 _CLASS_PATHS = frozenset({EXECUTOR_EXTRA_CLASS_PATH.key, "spark.driver.extraClassPath"})
 _NOW: dict[str, str | None] = {
     **{former: setting.key for setting in SETTINGS for former in setting.former},
@@ -42,6 +45,17 @@ def translate(settings: Mapping[str, str]) -> dict[str, str]:
             else:
                 result.setdefault(name, settings[key])
     return result
+
+
+def refuse_unknown(settings: Mapping[str, str]) -> None:
+    """Raise InvalidArgumentError for a setting with the former prefix that never existed."""
+    known = {key for former in _NOW for key in _matching(settings, former)}
+    for key in sorted(settings):
+        if key.startswith(_PREFIX) and key not in known:
+            raise InvalidArgumentError(
+                f"There is no such setting. {did_you_mean(key, _NOW)}raydp's settings begin with {PREFIX} now. "
+                f"Unknown: {key}"
+            )
 
 
 def note(settings: Mapping[str, str]) -> None:

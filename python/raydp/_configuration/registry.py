@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from raydp._configuration import setting as forms
 from raydp._configuration.memory_size import MEBIBYTE, parse_memory_size
 from raydp._configuration.setting import ResourceSettings, Setting
+from raydp._configuration.suggestions import did_you_mean, find_nearest
 from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 __all__ = [
     "RESOURCES",
@@ -247,23 +248,18 @@ def check(settings: Mapping[str, str]) -> None:
 
 def _refuse_unknown(settings: Mapping[str, str]) -> None:
     known = [setting.key for setting in SETTINGS]
-    prefixes = tuple(family.prefix for family in RESOURCES)
+    families = tuple(family.prefix for family in RESOURCES)
+    patterns = [*known, *(family.pattern for family in RESOURCES)]
     for key in sorted(settings):
-        if key.startswith(PREFIX) and key not in known and not key.startswith(prefixes):
-            nearest = _nearest(key, [*known, *(family.pattern for family in RESOURCES)])
-            raise InvalidArgumentError(f"There is no such setting; did you mean {nearest}? Unknown: {key}")
+        if key in known or key.startswith(families) or not _is_meant_for_raydp(key):
+            continue
+        raise InvalidArgumentError(f"There is no such setting. {did_you_mean(key, patterns)}Unknown: {key}")
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
-    return min(sorted(known), key=lambda candidate: _distance(name.lower(), candidate.lower()))
-
-
-def _distance(first: str, second: str) -> int:
-    """Return the number of letters to change, add or remove."""
-    row = list(range(len(second) + 1))
-    for letter in first:
-        following = [row[0] + 1]
-        for i, other in enumerate(second):
-            following.append(min(following[-1] + 1, row[i + 1] + 1, row[i] + (letter != other)))
-        row = following
-    return row[-1]
+def _is_meant_for_raydp(key: str) -> bool:
+    """Tell whether a setting has the prefix of raydp's, or one that looks like it. Spark takes any."""
+    if key.startswith(PREFIX):
+        return True
+    first, _, rest = key.partition(".")
+    section = rest.partition(".")[0]
+    return first == "spark" and len(section) > 3 and find_nearest(section, ["raydp"]) is not None

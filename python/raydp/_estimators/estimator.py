@@ -88,7 +88,7 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
                 state["classes"] = self.classes
         return {**self._learner.describe(), **chosen, **state}
 
-    @suggests_arguments
+    @suggests_arguments()
     def fit(self, train_ds: Any, evaluate_ds: Any = None, max_retries: int = 3) -> FitResult:
         """Train the model.
 
@@ -110,7 +110,7 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
         """
         return self._fit(train_ds, evaluate_ds, max_retries, stop_spark=False)
 
-    @suggests_arguments
+    @suggests_arguments()
     def fit_on_spark(
         self,
         train_df: Any,
@@ -138,7 +138,7 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
             train_df, evaluate_df, max_retries, fs_directory, compression, stop_spark=stop_spark_after_conversion
         )
 
-    @suggests_arguments
+    @suggests_arguments()
     def evaluate(self, df: Any, metrics: Metrics | None = None) -> dict[str, float]:
         """Evaluate the model on a frame that has the label.
 
@@ -164,7 +164,7 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
         with quiet_datasets():
             return inference.evaluate(wrap_frame(df), self._get_fitted_model(), metrics)
 
-    @suggests_arguments
+    @suggests_arguments()
     def predict(
         self,
         df: Any,

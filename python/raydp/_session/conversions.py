@@ -8,7 +8,7 @@ import ray.data
 
 from raydp._application import Application, current_application
 from raydp._application.application import errors_of_stop
-from raydp._configuration.arguments import check_whole_number
+from raydp._configuration.arguments import check_whole_number, suggests_arguments
 from raydp._ray.internals import Blocks, blocks_of_dataset
 from raydp._spark import internals as _spark_internals
 from raydp.errors import NotADataFrameError, SessionError
@@ -22,7 +22,22 @@ if TYPE_CHECKING:
 
 __all__ = ["checked_dataset", "classic_dataframe", "convert", "dataframe_of_blocks", "from_spark", "to_spark"]
 
+# What to call instead, by the library of the object that was given.
+_WAYS_TO_SPARK = {
+    "pandas": "For a pandas frame, call spark.createDataFrame(frame), or ray.data.from_pandas(frame) without Spark.",
+    "polars": "For a polars frame, call ray.data.from_arrow(frame.to_arrow()).",
+    "pyarrow": "For an Arrow table, call spark.createDataFrame(table), or ray.data.from_arrow(table) without Spark.",
+    "ray": "This is Ray's already; raydp.to_spark(ds) converts a Dataset to Spark.",
+}
+_WAYS_TO_RAY = {
+    "pandas": "For a pandas frame, call spark.createDataFrame(frame), or ray.data.from_pandas(frame) for Ray. ",
+    "polars": "For a polars frame, call ray.data.from_arrow(frame.to_arrow()). ",
+    "pyarrow": "For an Arrow table, call spark.createDataFrame(table), or ray.data.from_arrow(table) for Ray. ",
+    "pyspark": "This is Spark's already; raydp.from_spark(df) converts a DataFrame to Ray. ",
+}
 
+
+@suggests_arguments(parallelism="num_blocks", override_num_blocks="num_blocks", num_partitions="num_blocks")
 def from_spark(
     df: DataFrame,
     *,
@@ -87,6 +102,7 @@ def convert(
         )
 
 
+@suggests_arguments(session="spark", spark_session="spark", dataset="ds")
 def to_spark(ds: ray.data.Dataset, spark: SparkSession | None = None) -> DataFrame:
     """Convert a Ray Dataset to a Spark DataFrame.
 
@@ -129,7 +145,10 @@ def dataframe_of_blocks(spark: SparkSession, schema: pa.Schema | None, refs: Seq
 def checked_dataset(function: str, ds: Any) -> ray.data.Dataset:
     """Return ``ds`` if it is a Dataset, or raise the error that names the function which needs one."""
     if not isinstance(ds, ray.data.Dataset):
-        raise NotADataFrameError(f"{function} takes a ray.data.Dataset; got {type(ds).__name__}: {ds!r}")
+        raise NotADataFrameError(
+            f"{function} takes a ray.data.Dataset. {_WAYS_TO_RAY.get(_library_of(ds), '')}"
+            f"Got {type(ds).__name__}: {ds!r}"
+        )
     return ds
 
 
@@ -148,8 +167,13 @@ def classic_dataframe(df: Any) -> DataFrame:
     if kind.startswith("pyspark.pandas"):
         return classic_dataframe(df.to_spark())
     raise NotADataFrameError(  # in the words of RayDP 1.6
-        f"The type: {type(df)} is not supported, only support pyspark.sql.DataFrame and pyspark.pandas.DataFrame"
+        f"The type: {type(df)} is not supported, only support pyspark.sql.DataFrame and pyspark.pandas.DataFrame. "
+        f"{_WAYS_TO_SPARK.get(_library_of(df), '')}".strip()
     )
+
+
+def _library_of(thing: Any) -> str:
+    return type(thing).__module__.partition(".")[0]
 
 
 def _active_session() -> SparkSession:

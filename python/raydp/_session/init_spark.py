@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from raydp._application import end, start
 from raydp._application.lifecycle import lifecycle
 from raydp._application.settings import checked
-from raydp._configuration.arguments import check_whole_number
+from raydp._configuration.arguments import check_whole_number, suggests_arguments
 from raydp._configuration.memory_size import MEBIBYTE, parse_memory_size
 from raydp._machine.interrupts import interrupts_deferred
 from raydp._ray.placement import given_group_settings
@@ -50,6 +50,16 @@ class _StartedSession:
         _forget_builder_options(self.request)
 
 
+@suggests_arguments(
+    name="app_name",
+    num_workers="num_executors",
+    instances="num_executors",
+    cores="executor_cores",
+    memory="executor_memory",
+    conf="configs",
+    settings="configs",
+    hive="enable_hive",
+)
 def init_spark(
     app_name: str = "raydp",
     num_executors: int | None = None,
@@ -126,6 +136,7 @@ def init_spark(
         return spark
 
 
+@suggests_arguments()
 def stop_spark(cleanup_data: bool = True) -> None:  # noqa: FBT001, FBT002  (as in RayDP 1.6)
     """Stop the Spark application: its executors, its other actors and the driver JVM.
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from raydp._application import current_application
 from raydp._application.application import errors_of_stop
+from raydp._configuration.arguments import suggests_arguments
+from raydp._configuration.suggestions import did_you_mean
 from raydp._ray.internals import blocks_of_dataset
 from raydp._session import conversions
 from raydp.errors import InvalidArgumentError
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["register", "unregister"]
 
 
+@suggests_arguments(dataset="ds")
 def register(ds: ray.data.Dataset, name: str) -> None:
     """Give a Ray Dataset a name in Spark, until :func:`unregister` or the application's end.
 
@@ -41,6 +44,7 @@ def register(ds: ray.data.Dataset, name: str) -> None:
         application.exchange.register(checked, blocks_of_dataset(dataset))
 
 
+@suggests_arguments()
 def unregister(name: str) -> None:
     """Remove a name that :func:`register` gave.
 
@@ -57,9 +61,10 @@ def unregister(name: str) -> None:
     checked = _checked_name(name)
     exchange = current_application().exchange
     if not exchange.unregister(checked):
+        known = exchange.registered()
         raise InvalidArgumentError(
-            f"No Ray Dataset is registered under this name; was it unregistered before? Registered: "
-            f"{exchange.registered()}, name: {checked!r}"
+            f"No Ray Dataset is registered under this name; was it unregistered before? "
+            f"{did_you_mean(checked, known)}Registered: {known}, name: {checked!r}"
         )
 
 

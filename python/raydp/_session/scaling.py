@@ -9,7 +9,7 @@ from py4j.protocol import Py4JJavaError
 
 from raydp._application import Application, current_application
 from raydp._application.startup_failures import FAILURES, explain
-from raydp._configuration.arguments import check_whole_number
+from raydp._configuration.arguments import check_whole_number, suggests_arguments
 from raydp.errors import InvalidArgumentError, SessionError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ _LONGEST_WAIT_SECONDS = 1.0
 _LONGEST_TIMEOUT_SECONDS = 7 * 24 * 3600.0
 
 
+@suggests_arguments(timeout="timeout_seconds", count="num_executors")
 def scale(num_executors: int, *, timeout_seconds: float = 60.0) -> int:
     """Set the number of executors of the running application, and wait until it is reached or the timeout passes.
 

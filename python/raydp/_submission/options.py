@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
+
+from raydp._configuration.command_line import CommandLine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,10 +88,7 @@ class Submission:
 def parse(arguments: Sequence[str] | None) -> Submission:
     """Parse a command line. If it is wrong, print a message and exit with code 2."""
     parser = _parser()
-    words = sys.argv[1:] if arguments is None else list(arguments)
-    if words == ["help"]:  # as in RayDP 1.6
-        words = ["--help"]
-    given = vars(parser.parse_args(words))
+    given = vars(parser.parse(arguments))
     settings: dict[str, str] = {}
     for entry in given["conf"]:
         key, equals, value = entry.partition("=")
@@ -126,8 +124,8 @@ def parse(arguments: Sequence[str] | None) -> Submission:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> CommandLine:
+    parser = CommandLine(
         prog="raydp-submit",
         allow_abbrev=False,
         description="Runs a Spark application on a Ray cluster. The driver runs on this machine.",

@@ -47,7 +47,7 @@ class LightGBMEstimator(Estimator):
 
     Raises:
         InvalidArgumentError: An argument has a wrong value.
-        TypeError: An argument does not exist.
+        UnknownArgumentError: An argument does not exist.
         MissingRequirementError: LightGBM is not installed. Importing the class raises it.
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raydp._configuration.arguments import suggests_arguments
 from raydp.mpi.context import MPIJobContext, WorkerContext
 from raydp.mpi.flavors import MPIType
 from raydp.mpi.job import JobSpec, MPIJob
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["MPIJob", "MPIJobContext", "MPIType", "WorkerContext", "create_mpi_job"]
 
 
+@suggests_arguments(name="job_name", ranks="world_size", num_processes="world_size")
 def create_mpi_job(
     job_name: str,
     world_size: int,

@@ -8,6 +8,7 @@ import subprocess
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from raydp._configuration.suggestions import did_you_mean
 from raydp.errors import InvalidArgumentError, MissingRequirementError
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class MPIType(Enum):
             return cls(name.strip().lower())
         except (AttributeError, ValueError):
             names = ", ".join(repr(one.value) for one in cls)
-            raise InvalidArgumentError(f"mpi_type must be one of {names}; got: {name!r}") from None
+            hint = did_you_mean(name, [one.value for one in cls])
+            raise InvalidArgumentError(f"mpi_type must be one of {names}. {hint}Got: {name!r}") from None
 
 
 def check_installed(program: str) -> None:

@@ -50,7 +50,7 @@ class SklearnEstimator(Estimator):
 
     Raises:
         InvalidArgumentError: An argument has a wrong value.
-        TypeError: An argument does not exist.
+        UnknownArgumentError: An argument does not exist.
         MissingRequirementError: scikit-learn is not installed. Importing the class raises it.
     """
 

@@ -75,7 +75,7 @@ class TFEstimator(Estimator):
 
     Raises:
         InvalidArgumentError: An argument has a wrong value.
-        TypeError: An argument does not exist.
+        UnknownArgumentError: An argument does not exist.
         MissingRequirementError: TensorFlow is not installed. Importing the class raises it.
     """
 

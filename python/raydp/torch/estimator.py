@@ -92,7 +92,7 @@ class TorchEstimator(Estimator):
 
     Raises:
         InvalidArgumentError: An argument has a wrong value.
-        TypeError: An argument does not exist.
+        UnknownArgumentError: An argument does not exist.
         MissingRequirementError: PyTorch is not installed. Importing the class raises it.
     """
 

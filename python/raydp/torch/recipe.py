@@ -205,13 +205,13 @@ def _check_call(name: str, function: Callable[..., Any], passed: int) -> None:
             if not any(one.kind is one.VAR_KEYWORD for one in names.values()):
                 check_argument_names(name, function.keywords, names)
         inspect.signature(function).bind(*range(max(passed, min(required or 0, most))))
-    except ValueError:
-        return  # a builtin has no signature
     except TypeError as error:
         raise InvalidArgumentError(
             f"raydp cannot call this {name}: {error}. Pass the other arguments with functools.partial, or a function "
             f"of {_PASSED[name]}. Got: {function!r}"
         ) from error
+    except ValueError:
+        return  # a builtin has no signature
 
 
 def _call(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -49,7 +49,7 @@ class XGBoostEstimator(Estimator):
 
     Raises:
         InvalidArgumentError: An argument has a wrong value.
-        TypeError: An argument does not exist.
+        UnknownArgumentError: An argument does not exist.
         MissingRequirementError: XGBoost is not installed. Importing the class raises it.
     """
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from raydp._configuration.suggestions import did_you_mean
 from raydp._exchange.types.field_metadata import spark_metadata, user_defined_class
 from raydp._exchange.types.vectors import (
     DENSE_FORMS,
@@ -117,9 +118,10 @@ def choose_tensors(schema: pa.Schema, requested: Collection[str] | Mapping[str, 
     shapes = dict(requested) if isinstance(requested, Mapping) else dict.fromkeys(requested)
     unknown = [name for name in shapes if name not in schema.names]
     if unknown:
+        hints = "".join(did_you_mean(name, schema.names) for name in unknown)
         raise InvalidArgumentError(
-            f"tensor_columns names columns that the DataFrame does not have: {', '.join(map(repr, unknown))}; "
-            f"it has: {', '.join(schema.names)}"
+            f"tensor_columns names columns that the DataFrame does not have: {', '.join(map(repr, unknown))}. {hints}"
+            f"It has: {', '.join(schema.names)}"
         )
     return [_tensor_column(schema.field(name), shape) for name, shape in shapes.items()]
 

@@ -1,0 +1,161 @@
+"""Whoever mistypes a name is told the right one: arguments, columns, settings and options of commands."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+import raydp
+from raydp import __main__ as command
+from raydp import tune
+from raydp._application.settings import checked
+from raydp._submission import options
+from raydp.errors import InvalidArgumentError, NotADataFrameError, UnknownArgumentError
+from raydp.ml import RayEstimator
+from raydp.mpi import MPIType, create_mpi_job
+from raydp.xgboost import XGBoostEstimator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyspark.sql import SparkSession
+
+ARGUMENTS: list[tuple[Callable[..., Any], str, str]] = [
+    (raydp.from_spark, "parallelism", "num_blocks"),
+    (raydp.from_spark, "override_num_blocks", "num_blocks"),
+    (raydp.from_spark, "tensor_column", "tensor_columns"),
+    (raydp.to_spark, "session", "spark"),
+    (raydp.register, "nane", "name"),
+    (raydp.unregister, "names", "name"),
+    (raydp.scale, "timeout", "timeout_seconds"),
+    (raydp.scale, "executors", "num_executors"),
+    (raydp.init_spark, "num_workers", "num_executors"),
+    (raydp.init_spark, "executor_core", "executor_cores"),
+    (raydp.init_spark, "memory", "executor_memory"),
+    (raydp.init_spark, "config", "configs"),
+    (raydp.stop_spark, "cleanup", "cleanup_data"),
+    (create_mpi_job, "name", "job_name"),
+    (tune.fit, "num_sample", "num_samples"),
+]
+
+
+@pytest.mark.parametrize(("function", "wrong", "right"), ARGUMENTS, ids=lambda value: getattr(value, "__name__", value))
+def test_arguments(function: Callable[..., Any], wrong: str, right: str) -> None:
+    words = rf"^{function.__name__}\(\) has no argument of this name: {wrong}\. Did you mean {right}\? Its arguments: "
+    with pytest.raises(UnknownArgumentError, match=words) as caught:
+        function(**{wrong: 1})
+    assert isinstance(caught.value, TypeError) and isinstance(caught.value, ValueError)
+    assert right in inspect.signature(function).parameters
+
+
+def test_arguments_of_estimators() -> None:
+    with pytest.raises(UnknownArgumentError, match=r"Did you mean num_workers\?"):
+        XGBoostEstimator({}, "y", num_worker=2)
+    with pytest.raises(UnknownArgumentError, match=r"Did you mean xgboost_params\?"):
+        RayEstimator(XGBoostEstimator, {"xgb_params": {}})
+
+
+def test_an_argument_that_is_like_no_other_is_not_guessed() -> None:
+    with pytest.raises(UnknownArgumentError, match=r"this name: zzz\. Its arguments: ds, name$"):
+        raydp.register(zzz=1)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("thing", "words"),
+    [
+        (pd.DataFrame({"a": [1]}), ["spark.createDataFrame(frame)", "ray.data.from_pandas(frame)"]),
+        (pa.table({"a": [1]}), ["spark.createDataFrame(table)", "ray.data.from_arrow(table)"]),
+    ],
+    ids=["pandas", "arrow"],
+)
+def test_frames_of_other_libraries(thing: object, words: list[str]) -> None:
+    for convert in (raydp.from_spark, raydp.to_spark):
+        with pytest.raises(NotADataFrameError) as caught:
+            convert(thing)  # type: ignore[operator]
+        assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_frames_of_the_wrong_side(spark: SparkSession) -> None:
+    df = spark.range(2)
+    with pytest.raises(NotADataFrameError, match=r"Spark's already; raydp\.from_spark\(df\)"):
+        raydp.to_spark(df)  # type: ignore[arg-type]
+    with pytest.raises(NotADataFrameError, match=r"Ray's already; raydp\.to_spark\(ds\)"):
+        raydp.from_spark(raydp.from_spark(df))  # type: ignore[arg-type]
+
+
+def test_columns_and_names(spark: SparkSession) -> None:
+    df = spark.createDataFrame([([1.0, 2.0],)], "embedding array<double>")
+    with pytest.raises(InvalidArgumentError, match=r"'embeding'\. Did you mean embedding\? It has: embedding$"):
+        raydp.from_spark(df, tensor_columns=["embeding"])
+    raydp.register(raydp.from_spark(df), "embeddings")
+    with pytest.raises(InvalidArgumentError, match=r"Did you mean embeddings\? Registered: \['embeddings'\]"):
+        raydp.unregister("embedding")
+    raydp.unregister("embeddings")
+    with pytest.raises(InvalidArgumentError, match=r"Did you mean openmpi\?"):
+        MPIType.from_name("open-mpi")
+
+
+@pytest.mark.parametrize(
+    ("key", "right"),
+    [
+        ("spark.raydp.exchange.blocksize", "spark.raydp.exchange.blockSize"),
+        ("spark.raydp.executor.resources.GPU", "spark.raydp.executor.resource."),
+        ("spark.raypd.banner", "spark.raydp.banner"),
+        ("spark.RayDP.progress", "spark.raydp.progress"),
+        ("spark.ray.raydp_spark_executor.actor.resorce.CPU", "spark.ray.raydp_spark_executor.actor.resource."),
+    ],
+)
+def test_settings(key: str, right: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=rf"no such setting\. Did you mean {re.escape(right)}.*Unknown: "):
+        checked({key: "1"})
+
+
+def test_settings_of_others_are_left_alone() -> None:
+    given = {"spark.x": "1", "spark.rapids.sql.enabled": "true", "spark.ray.actor.resource.CPU": "1", "spark.r.x": "1"}
+    assert given.items() <= checked(given).items()
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["--num-executor", "2", "app.py"], "unrecognized arguments: --num-executor. Did you mean --num-executors?"),
+        (["--executer-memory=1g", "app.py"], "Did you mean --executor-memory?"),
+        (["--zzzz", "app.py"], "unrecognized arguments: --zzzz\n"),
+    ],
+)
+def test_options_of_raydp_submit(words: list[str], hint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        options.parse(words)
+    assert caught.value.code == 2
+    assert hint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["docter"], "Did you mean doctor?"),
+        (["doctor", "--ray-adress", "x:1"], "Did you mean --ray-address?"),
+        (["archive", "--if-mising"], "Did you mean --if-missing?"),
+    ],
+)
+def test_options_of_the_module(words: list[str], hint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        command.main(words)
+    assert caught.value.code == 2
+    assert hint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [[], ["help"], ["--help"]])
+@pytest.mark.parametrize("run", [options.parse, command.main], ids=["raydp-submit", "python -m raydp"])
+def test_a_command_alone_prints_its_help(
+    run: Callable[[list[str]], object], words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(words)
+    said = capsys.readouterr()
+    assert caught.value.code == 0 and said.out.startswith("usage: ") and "--help" in said.out and not said.err
