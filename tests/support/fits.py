@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from raydp._estimators.estimator import Estimator
     from raydp._estimators.training.result import FitResult
 
-__all__ = ["assert_followed", "fit_with_early_stop"]
+__all__ = ["assert_followed", "fit_with_early_stop", "with_configuration", "without_label"]
 
 _LAST_IN_BAR = re.compile(r"raydp: training [a-z]+:[^\r]*?(\d+)/(\d+) [^\r]*?, ([^\r]*)\]")
 
@@ -53,3 +55,19 @@ def fit_with_early_stop(estimator: Estimator, rows: pd.DataFrame) -> tuple[FitRe
     metrics = estimator.evaluate(rows)
     assert metrics["accuracy"] > 0.8
     return result, course, metrics
+
+
+def with_configuration(estimator: Estimator, **changes: Any) -> Estimator:
+    """Return a fitted estimator with another configuration."""
+    return _with_model(estimator, configuration=replace(estimator._get_fitted_model().configuration, **changes))
+
+
+def without_label(estimator: Estimator) -> Estimator:
+    """Return a fitted estimator as if it had learned from features alone."""
+    return _with_model(estimator, layout=replace(estimator._get_fitted_model().layout, label=None))
+
+
+def _with_model(estimator: Estimator, **changes: Any) -> Estimator:
+    changed = copy.copy(estimator)
+    changed._model = replace(estimator._get_fitted_model(), **changes)
+    return changed

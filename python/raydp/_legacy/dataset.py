@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from raydp._session import conversions
 from raydp.errors import InvalidArgumentError, NotADataFrameError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from pyspark.sql import DataFrame, SparkSession
     from ray.data.dataset import MaterializedDataset
@@ -133,7 +134,7 @@ def read_spark_parquet(path: str | Sequence[str], **options: Any) -> ray.data.Da
     Raises:
         NotADataFrameError: ``path`` is not a path.
     """
-    paths = [path] if isinstance(path, str) else list(path)
+    paths = list(path) if isinstance(path, Sequence) and not isinstance(path, str) else [path]
     if not paths or not all(isinstance(one, str) for one in paths):
         raise NotADataFrameError(f"read_spark_parquet takes the path of a folder, or several; got: {path!r}")
     return ray.data.read_parquet(paths, **{"file_extensions": ["parquet"], **options})
