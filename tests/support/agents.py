@@ -52,7 +52,9 @@ class TestApplication:
         self.changed = threading.Semaphore(0)
         self.ended = False
         self.name = f"raydp-test-{next(_numbers)}"
-        self.directory = AgentDirectory(self.name, executor_nodes=self, waits=ExchangeWaits.of_timeout(20))
+        self.directory = AgentDirectory(
+            self.name, executor_nodes=self, waits=ExchangeWaits.of_timeout(20), is_joined=ray.is_initialized
+        )
 
     def current(self) -> list[str]:
         """Return the nodes that have executors, for the directory."""

@@ -97,6 +97,7 @@ class Application:
                     jvm=self.jvm,
                     executor_nodes=RegisteredNodes(self.entry_points),
                     settings=self.settings,
+                    is_joined=self.cluster.is_joined,
                 )
             return self._exchange
 

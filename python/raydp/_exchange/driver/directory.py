@@ -21,6 +21,7 @@ from raydp._ray.failures import reason_of
 from raydp.errors import ExchangeError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from ray import ObjectRef
@@ -83,6 +84,8 @@ class AgentDirectory:
         application: Id of the application.
         executor_nodes: The nodes that have executors.
         waits: The bound of each wait.
+        is_joined: Tells whether this process is still in the agents' cluster. Ray knows no agents of another one, and
+            its functions raise a plain ``Exception`` for them.
     """
 
     def __init__(
@@ -91,12 +94,14 @@ class AgentDirectory:
         *,
         executor_nodes: ExecutorNodes,
         waits: ExchangeWaits,
+        is_joined: Callable[[], bool],
     ) -> None:
         self.application = application
         self.token = secrets.token_bytes(_TOKEN_BYTES)
         self.folder = _socket_folder(application)
         self._executor_nodes = executor_nodes
         self._waits = waits
+        self._is_joined = is_joined
         self._generations = itertools.count()
         # Guards the three below. Held while agents start, because each participant must meet each agent once.
         self._lock = threading.RLock()
@@ -268,7 +273,7 @@ class AgentDirectory:
         for participant in list(self._participants):
             participant.agent_lost(agent)
         with self._lock:
-            if self._closed.is_set():
+            if self._closed.is_set() or not self._is_joined():
                 return
             _logger.warning(
                 "The exchange agent of node %s died. It is replaced if the node still has executors", agent.node
@@ -303,7 +308,7 @@ class AgentDirectory:
             return
         for agent in agents:
             agent.ending.set()
-        if ray.is_initialized():
+        if self._is_joined():
             closing = [agent.handle.close.remote() for agent in agents]
             closing += [call for agent in agents for call in agent.pending_calls]
             ray.wait(closing, num_returns=len(closing), timeout=self._waits.agent_stop, fetch_local=False)

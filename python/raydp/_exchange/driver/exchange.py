@@ -27,7 +27,7 @@ from raydp._ray.internals import dataset_of_blocks
 from raydp.errors import UnsupportedTypeError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     import pyarrow as pa
     from py4j.java_gateway import JVMView
@@ -55,6 +55,7 @@ class Exchange:
         jvm: The driver JVM.
         executor_nodes: The nodes that have executors.
         settings: Spark configuration of the application.
+        is_joined: Tells whether this process is still in the application's cluster.
 
     Attributes:
         directory: The agents.
@@ -69,9 +70,10 @@ class Exchange:
         jvm: JVMView,
         executor_nodes: ExecutorNodes,
         settings: Mapping[str, str],
+        is_joined: Callable[[], bool],
     ) -> None:
         waits = ExchangeWaits.of_timeout(registry.EXCHANGE_TIMEOUT.get(settings))
-        self.directory = AgentDirectory(application_id, executor_nodes=executor_nodes, waits=waits)
+        self.directory = AgentDirectory(application_id, executor_nodes=executor_nodes, waits=waits, is_joined=is_joined)
         self._context = ExchangeContext(
             directory=self.directory,
             executor_nodes=executor_nodes,
