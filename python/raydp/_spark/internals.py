@@ -6,6 +6,7 @@ PySpark has no hook for cluster managers outside Spark. Three things need its pr
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import os
@@ -54,6 +55,7 @@ __all__ = [
 _logger = logging.getLogger(__name__)
 _MARK = "_raydp_original"
 _END = "_raydp_end"
+_CANCEL_SECONDS = 5.0
 _NO_ANSWER = (Py4JError, OSError, SessionError)
 """What a call to a JVM raises that has ended."""
 
@@ -261,20 +263,27 @@ def _show_sessions(hook: ContextHook) -> None:
 
 
 def _interrupt_only_running(context: SparkContext, former: Any) -> None:
-    """Let PySpark's handler of Ctrl-C cancel jobs only while its context runs.
+    """Let Ctrl-C cancel jobs only while the context runs, and within seconds.
 
-    Why: PySpark never removes its handler, which fails once the context has stopped. A handler that is removed in
-    ``SparkContext.stop`` would replace this.
+    Why: PySpark never removes its handler, which fails once the context has stopped. It cancels jobs over the
+    connection of the main thread, on which the JVM answers only when the job of that thread has ended. A handler that
+    is removed in ``SparkContext.stop``, and that has a connection of its own, would replace this.
     """
     if threading.current_thread() is not threading.main_thread():
         return  # then PySpark has installed none
-    of_pyspark: Any = signal.getsignal(signal.SIGINT)
     before = getattr(former, _MARK, former)
+
+    def cancel() -> None:
+        with contextlib.suppress(*_NO_ANSWER):
+            context.cancelAllJobs()
 
     def handle(number: int, frame: Any) -> None:
         if context is _active():
-            of_pyspark(number, frame)
-        elif callable(before):
+            canceling = threading.Thread(target=cancel, name="raydp-cancel", daemon=True)
+            canceling.start()
+            canceling.join(_CANCEL_SECONDS)
+            raise KeyboardInterrupt
+        if callable(before):
             before(number, frame)
 
     setattr(handle, _MARK, before)
