@@ -1,11 +1,16 @@
-"""Estimators keep Ray Data's log lines in its file, and show a progress bar that moves with each round."""
+"""Estimators and conversions keep Ray Data's log lines in its file; a progress bar moves with each round."""
 
 from __future__ import annotations
 
+import io
+import logging
 import re
+from typing import Any
 
 import pytest
+import ray.data
 
+from raydp._ray.internals import blocks_of_dataset
 from support import programs
 
 
@@ -19,3 +24,18 @@ def test_calls_of_an_estimator_show_its_bar_and_nothing_of_ray_data() -> None:
     assert any("starting workers" in part for part in drawn)
     assert any(re.search(r"[12]/3 .*evaluate-logloss=", part) for part in drawn), drawn  # the checkpoint is every 10
     assert "Starting execution of Dataset" in program, "the program's own Datasets log as ever"
+
+
+def test_a_conversion_runs_a_dataset_in_silence(ray_cluster: Any) -> None:
+    console = io.StringIO()
+    handler = logging.StreamHandler(console)
+    logger = logging.getLogger("ray.data")
+    logger.addHandler(handler)
+    try:
+        blocks = blocks_of_dataset(ray.data.range(10).map(lambda row: row))
+        assert sum(rows or 0 for rows in blocks.rows) == 10
+        assert console.getvalue() == ""
+        ray.data.range(10).map(lambda row: row).take_all()
+        assert "Starting execution of Dataset" in console.getvalue()
+    finally:
+        logger.removeHandler(handler)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from raydp._machine.interrupts import interrupts_deferred
+from raydp._ray.dataset_logs import quiet_datasets
 from raydp._ray.pandas_blocks import with_dense_columns
 from raydp.errors import ClusterError, ExchangeError
 
@@ -127,6 +128,7 @@ def dataset_of_blocks(
     return dataset
 
 
+@quiet_datasets()
 def blocks_of_dataset(dataset: Dataset) -> Blocks:
     """Execute a Dataset if it was not executed yet, and return its blocks.
 
