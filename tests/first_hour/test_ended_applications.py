@@ -41,7 +41,17 @@ def test_with_stops_spark_also_if_its_body_fails(outcome: programs.Outcome) -> N
 
 
 def test_everything_of_a_stopped_application_says_that_it_was_stopped(outcome: programs.Outcome) -> None:
-    check(outcome.part("after with").partition("dataset: ")[0], "The end: it was stopped", outcome)
+    check(
+        outcome.part("after with").partition("dataset: ")[0].partition("running: ")[2],
+        "The end: it was stopped",
+        outcome,
+    )
+
+
+def test_an_action_that_a_stop_interrupts_says_so(outcome: programs.Outcome) -> None:
+    said = outcome.part("after with")
+    expected = "interrupted: raydp.errors.SessionError: The Spark application was stopped while this ran"
+    assert expected in said, outcome.everything
 
 
 def test_a_notebook_shows_it_once_for_a_frame(outcome: programs.Outcome) -> None:

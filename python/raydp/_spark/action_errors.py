@@ -7,6 +7,7 @@ with. ``collect``, ``toPandas`` and ``write`` raise raydp's errors in the same w
 from __future__ import annotations
 
 import functools
+import re
 from typing import TYPE_CHECKING, Any
 
 from py4j import java_gateway, protocol
@@ -19,12 +20,14 @@ from raydp.errors import SessionError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from raydp._spark.java_errors import Translation
+    from raydp._spark.java_errors import JavaCause, Translation
     from raydp.errors import RaydpError
 
 __all__ = ["raise_own_errors_in_actions"]
 
 _MARK = "_raydp_original"
+# "Job 3 cancelled because SparkContext was shut down", "Cannot call methods on a stopped SparkContext".
+_STOPPED = re.compile(r"SparkContext (was|has been|is) (shut ?down|stopped)|stopped SparkContext")
 
 
 def raise_own_errors_in_actions(*translations: Translation) -> None:
@@ -45,7 +48,7 @@ def raise_own_errors_in_actions(*translations: Translation) -> None:
         try:
             return original(*args, **kwargs)
         except Py4JJavaError as error:
-            known = _known(error, translations)
+            known = _known(error, (*translations, _error_of_stop))
             if known is None:
                 raise
             raise known from error
@@ -56,6 +59,16 @@ def raise_own_errors_in_actions(*translations: Translation) -> None:
         java_gateway.get_return_value = get_return_value
     else:
         install_exception_handler()  # PySpark's function, now around this one
+
+
+def _error_of_stop(cause: JavaCause) -> SessionError | None:
+    if _STOPPED.search(cause.message) is None:
+        return None
+    return SessionError(
+        "The Spark application was stopped while this ran: raydp.stop_spark() was called, perhaps in another thread, "
+        "or the process left the Ray cluster. Start another application with raydp.init_spark(...), and run it again. "
+        f"The end: {cause.message}"
+    )
 
 
 def _known(error: Py4JJavaError, translations: Sequence[Translation]) -> RaydpError | None:

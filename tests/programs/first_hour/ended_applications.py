@@ -1,5 +1,7 @@
 """A program of first_hour/test_ended_applications.py: what is left of an application is used when it has ended."""
 
+import threading
+import time
 from collections.abc import Callable
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -8,7 +10,7 @@ from pyspark.sql import functions as F
 
 import raydp
 from support import applications
-from support.scripting import begin_part, say, start_ray
+from support.scripting import begin_part, eventually, say, start_ray
 
 frames: list[DataFrame] = []
 
@@ -76,10 +78,17 @@ begin_part("after with")
 try:
     with raydp.init_spark("with", 1, 1, "600m", configs=settings) as spark:
         dataset = raydp.from_spark(spark.range(10))
+        interrupted: list[str] = []
+        slow = spark.sparkContext.parallelize(range(60), 2).map(lambda row: time.sleep(1) or row)
+        thread = threading.Thread(target=lambda: interrupted.append(outcome_of(slow.count)))
+        thread.start()
+        eventually("a job runs", spark.sparkContext.statusTracker().getActiveJobsIds)
         actions = use_everything(spark)
         say(1 // 0)
 except ZeroDivisionError as error:
     say("raised:", error)
+thread.join(30)
+say("interrupted:", *interrupted)
 say("running:", applications.driver_process(), SparkSession.getActiveSession())
 say_outcomes(actions)
 say("dataset:", dataset.count())
