@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 from raydp._configuration.registry import DRIVER_LOGGING
 from raydp._machine import installation as _installation
 from raydp._machine.class_data import driver_options
+from raydp._spark.redaction import redact_arguments
+from raydp._spark.submission import conf_directory, spark_submit
 from raydp.errors import MissingRequirementError
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from raydp._machine.java import Java
 
-__all__ = ["GatewayProcess", "driver_environment", "launch_gateway_process", "spark_submit_command"]
+__all__ = ["GatewayProcess", "driver_environment", "launch_gateway_process", "submitted_settings"]
 
 _START_TIMEOUT_SECONDS = 120.0
 _CHECK_INTERVAL_SECONDS = 0.02
@@ -53,7 +55,6 @@ _KEYS_FOR_SPARK_SUBMIT = (
     "spark.kerberos.keytab",
     "spark.kerberos.principal",
 )
-_KEYS_OFF_THE_COMMAND_LINE = frozenset({"spark.master", "spark.authenticate.secret"})
 
 
 @dataclass(frozen=True)
@@ -86,27 +87,24 @@ def launch_gateway_process(java: Java, settings: Mapping[str, str], log_folder: 
     Raises:
         MissingRequirementError: The JVM ended, or did not listen in time.
     """
-    spark_home = _installation.spark_home()
-    if _needs_spark_submit(spark_home, settings):
-        command, extra_environment = spark_submit_command(settings, log_folder)
-        command += shlex.split(os.environ.get("PYSPARK_SUBMIT_ARGS", "pyspark-shell"))
-    else:
-        command, extra_environment = _direct_command(java, _conf_directory(spark_home), settings, log_folder), {}
-    with tempfile.TemporaryDirectory(prefix="raydp-gateway-") as directory:
-        answer = Path(directory, "connection")
-        environment = {
-            **os.environ,
-            **driver_environment(settings),
-            **extra_environment,
-            "_PYSPARK_DRIVER_CONN_INFO_PATH": str(answer),
-        }
+    with contextlib.ExitStack() as stack:
+        descriptors = []
+        if _needs_spark_submit(settings):
+            arguments = shlex.split(os.environ.get("PYSPARK_SUBMIT_ARGS", "pyspark-shell"))
+            submit = stack.enter_context(spark_submit(submitted_settings(settings, log_folder), arguments))
+            command, descriptors = submit.command, [submit.descriptor]
+        else:
+            command = _direct_command(java, conf_directory(), settings, log_folder)
+        answer = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="raydp-gateway-")), "connection")
+        environment = {**driver_environment(settings), "_PYSPARK_DRIVER_CONN_INFO_PATH": str(answer)}
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
-            env=environment,
+            env={**os.environ, **environment},
+            pass_fds=descriptors,
             process_group=0,  # Ctrl-C goes to Python, which then stops Spark in order
         )
-        port, secret = _await_connection(process, answer)
+        port, secret = _await_connection(process, answer, settings)
     return GatewayProcess(process, port, secret)
 
 
@@ -127,22 +125,23 @@ def driver_environment(settings: Mapping[str, str]) -> dict[str, str]:
         "SPARK_HOME": str(_installation.spark_home()),
         "SPARK_LOCAL_IP": os.environ.get("SPARK_LOCAL_IP") or settings["spark.driver.host"],
         "SPARK_CONNECT_MODE": "0",
+        # Spark's launcher puts the jars of this variable behind Spark's own. Ray's jar must be there, because it
+        # contains unshaded logging libraries.
+        "SPARK_DIST_CLASSPATH": os.pathsep.join(
+            [*_split(os.environ.get("SPARK_DIST_CLASSPATH")), str(_installation.ray_jar())]
+        ),
     }
 
 
-def _needs_spark_submit(spark_home: Path, settings: Mapping[str, str]) -> bool:
+def _needs_spark_submit(settings: Mapping[str, str]) -> bool:
     arguments = os.environ.get("PYSPARK_SUBMIT_ARGS", "pyspark-shell").split()
-    conf_directory = _conf_directory(spark_home)
+    configuration = conf_directory()
     return (
         arguments != ["pyspark-shell"]
         or any(settings.get(key) for key in _KEYS_FOR_SPARK_SUBMIT)
-        or (conf_directory / "spark-defaults.conf").is_file()
-        or (conf_directory / "spark-env.sh").is_file()
+        or (configuration / "spark-defaults.conf").is_file()
+        or (configuration / "spark-env.sh").is_file()
     )
-
-
-def _conf_directory(spark_home: Path) -> Path:
-    return Path(os.environ.get("SPARK_CONF_DIR", spark_home / "conf"))
 
 
 def _crash_options(log_folder: Path) -> list[str]:
@@ -168,43 +167,32 @@ def _direct_command(java: Java, conf_directory: Path, settings: Mapping[str, str
     return [str(java.executable), "-cp", os.pathsep.join(class_path), *options, _GATEWAY_CLASS]
 
 
-def spark_submit_command(settings: Mapping[str, str], log_folder: Path) -> tuple[list[str], dict[str, str]]:
-    """Return a call of ``spark-submit`` with raydp and Ray on the driver's class path.
+def submitted_settings(settings: Mapping[str, str], log_folder: Path) -> dict[str, str]:
+    """Return the settings for ``spark-submit`` that put raydp on the driver's class path.
 
     Args:
         settings: The application's complete settings.
         log_folder: Where the JVM writes a file if it crashes.
-
-    Returns:
-        The command, to be completed by further options and the application, and environment variables for it.
     """
-    raydp_jar, ray_jar = _installation.raydp_jar(), _installation.ray_jar()
-    on_command_line = {key: value for key, value in settings.items() if key not in _KEYS_OFF_THE_COMMAND_LINE}
-    on_command_line["spark.driver.extraClassPath"] = os.pathsep.join(
-        [*_split(settings.get("spark.driver.extraClassPath")), str(raydp_jar)]
-    )
-    on_command_line["spark.driver.extraJavaOptions"] = " ".join(
-        [
-            *_crash_options(log_folder),
-            settings.get("spark.driver.extraJavaOptions", ""),
-            *_installation.ADDED_MODULE_OPTIONS,
-            *_logging_options(settings, _conf_directory(_installation.spark_home())),
-        ]
-    ).strip()
-    command = [str(_installation.spark_home() / "bin" / "spark-submit")]
-    for key, value in on_command_line.items():
-        command += ["--conf", f"{key}={value}"]
-    # Spark's launcher puts the jars of this variable behind Spark's own. Ray's jar must be there, because it
-    # contains unshaded logging libraries.
-    distribution = [*_split(os.environ.get("SPARK_DIST_CLASSPATH")), str(ray_jar)]
-    return command, {"SPARK_DIST_CLASSPATH": os.pathsep.join(distribution)}
+    class_path = [*_split(settings.get("spark.driver.extraClassPath")), str(_installation.raydp_jar())]
+    options = [
+        *_crash_options(log_folder),
+        settings.get("spark.driver.extraJavaOptions", ""),
+        *_installation.ADDED_MODULE_OPTIONS,
+        *_logging_options(settings, conf_directory()),
+    ]
+    return {
+        **settings,
+        "spark.driver.extraClassPath": os.pathsep.join(class_path),
+        "spark.driver.extraJavaOptions": " ".join(options).strip(),
+    }
 
 
 def _split(paths: str | None) -> list[str]:
     return [path for path in (paths or "").split(os.pathsep) if path]
 
 
-def _await_connection(process: subprocess.Popen[bytes], answer: Path) -> tuple[int, str]:
+def _await_connection(process: subprocess.Popen[bytes], answer: Path, settings: Mapping[str, str]) -> tuple[int, str]:
     with _ended_on_failure(process):
         deadline = time.monotonic() + _START_TIMEOUT_SECONDS
         while not answer.is_file():
@@ -213,7 +201,7 @@ def _await_connection(process: subprocess.Popen[bytes], answer: Path) -> tuple[i
                 raise MissingRequirementError(
                     "The Spark driver's JVM ended before it listened; its output is above. Check the Java "
                     f"installation and the spark.driver.* settings. Exit code {code}; command: "
-                    f"{shlex.join(map(str, _command_of(process)))}"
+                    f"{shlex.join(redact_arguments(_command_of(process), settings))}"
                 )
             if time.monotonic() > deadline:
                 raise MissingRequirementError(

@@ -14,12 +14,14 @@ from raydp._configuration import registry
 from raydp._deployments.native import NativeDeployment
 from raydp._machine.java import find_java
 from raydp._machine.parent_death import die_with_parent
-from raydp._spark.gateway import driver_environment, spark_submit_command
+from raydp._spark.gateway import driver_environment, submitted_settings
+from raydp._spark.submission import spark_submit
 from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from types import FrameType
 
+    from raydp._spark.submission import SparkSubmit
     from raydp._submission.options import Submission
 
 __all__ = ["run"]
@@ -63,11 +65,9 @@ def run(submission: Submission) -> int:
         arguments += ["--properties-file", submission.properties_file]
     if submission.verbose:
         arguments.append("--verbose")
-    command, environment = spark_submit_command(settings, cluster.log_folder)
-    code = _wait(
-        [*command, *arguments, submission.application, main_class, *submission.arguments],
-        {**os.environ, **driver_environment(settings), **environment},
-    )
+    arguments += [submission.application, main_class, *submission.arguments]
+    with spark_submit(submitted_settings(settings, cluster.log_folder), arguments) as submit:
+        code = _wait(submit, {**os.environ, **driver_environment(settings)})
     if code == 0:
         archive_classes(java, settings)
     return code
@@ -90,9 +90,11 @@ def _main_class(jar: str) -> str:
     raise InvalidArgumentError(f"The jar's manifest names no main class; name one with --class. Jar: {jar}")
 
 
-def _wait(command: list[str], environment: dict[str, str]) -> int:
+def _wait(submit: SparkSubmit, environment: dict[str, str]) -> int:
     parent = os.getpid()
-    process = subprocess.Popen(command, env=environment, preexec_fn=lambda: die_with_parent(parent))
+    process = subprocess.Popen(
+        submit.command, env=environment, pass_fds=[submit.descriptor], preexec_fn=lambda: die_with_parent(parent)
+    )
 
     def forward(number: int, frame: FrameType | None) -> None:
         del frame

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from raydp._application import submitted
 from raydp._session.init_spark import stop_spark
+from raydp._spark.redaction import redact_settings
 from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def run(submission: Submission) -> int:
         os.environ["PYSPARK_SUBMIT_ARGS"] = f"--properties-file {shlex.quote(submission.properties_file)} {others}"
     submitted.settings.update(submission.settings, **{"spark.master": "ray"})
     if submission.verbose:
-        for key, value in sorted(submitted.settings.items()):
+        for key, value in sorted(redact_settings(submitted.settings).items()):
             print(f"{key}={value}", file=sys.stderr)
     sys.argv = [submission.application, *submission.arguments]
     with tempfile.TemporaryDirectory(prefix="raydp-py-files-") as folder:

@@ -1,0 +1,42 @@
+"""Hides secrets in what is printed, by Spark's own rule: names and values that ``spark.redaction.regex`` matches."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["redact_arguments", "redact_settings"]
+
+_KEY = "spark.redaction.regex"
+_DEFAULT = "(?i)secret|password|token|access[.]?key"
+_REPLACEMENT = "*********(redacted)"
+
+
+def redact_settings(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return settings in which the values are replaced that the application redacts."""
+    pattern = _pattern(settings)
+    return {
+        key: _REPLACEMENT if key != _KEY and (pattern.search(key) or pattern.search(value)) else value
+        for key, value in settings.items()
+    }
+
+
+def redact_arguments(arguments: Iterable[str], settings: Mapping[str, str]) -> list[str]:
+    """Return a command line in which the values of arguments like ``-Dname=value`` are replaced that name a secret."""
+    pattern = _pattern(settings)
+    redacted = []
+    for argument in arguments:
+        name, separator, value = argument.partition("=")
+        is_secret = bool(separator) and bool(pattern.search(name) or pattern.search(value))
+        redacted.append(f"{name}={_REPLACEMENT}" if is_secret else argument)
+    return redacted
+
+
+def _pattern(settings: Mapping[str, str]) -> re.Pattern[str]:
+    try:
+        return re.compile(settings.get(_KEY, _DEFAULT))
+    except re.error:  # Java's syntax, or a mistake that Spark reports: better too much than too little
+        return re.compile("")
