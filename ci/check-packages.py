@@ -20,11 +20,17 @@ ALLOWED: dict[str, set[str]] = {
     "io.raydp.security": set(),
     "org.apache.spark.raydp": {"io.raydp.metrics", "io.raydp.process", "io.raydp.security"},
     "io.raydp.exchange.columns": set(),
-    "io.raydp.exchange": {"io.raydp.configuration", "io.raydp.exchange.columns", "org.apache.spark.raydp"},
+    "io.raydp.exchange": {
+        "io.raydp.configuration",
+        "io.raydp.exchange.columns",
+        "io.raydp.security",
+        "org.apache.spark.raydp",
+    },
     "io.raydp.lifecycle": {
         "io.raydp.configuration",
         "io.raydp.metrics",
         "io.raydp.process",
+        "io.raydp.security",
         "org.apache.spark.raydp",
     },
     "io.raydp.submission": {"org.apache.spark.raydp"},

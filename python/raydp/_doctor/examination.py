@@ -26,6 +26,7 @@ _CHECKS = (
     Check("shared memory", machine.check_shared_memory),
     Check("address", machine.check_addresses),
     Check("temporary files", machine.check_temporary_folder, is_cheap=True),
+    Check("Ray's token", machine.check_ray_token),
     Check("local folders", machine.check_local_folders, is_cheap=True),
 )
 

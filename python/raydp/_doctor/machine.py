@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raydp._doctor.findings import Finding, Level
+from raydp._machine.ray_token import is_readable_for_others, token_file
 from raydp._machine.socket_folder import find_socket_folder
 from raydp.errors import ClusterError, InvalidArgumentError, MissingRequirementError
 
@@ -122,6 +123,22 @@ def check_address(node_address: str) -> None:
             "network changed after Ray started. Start Ray with the correct `--node-ip-address`. "
             f"Address: {node_address}; error: {error}"
         ) from error
+
+
+def check_ray_token(settings: Mapping[str, str]) -> str | Finding:
+    """Check that other users cannot read Ray's token. A start of raydp makes it private."""
+    del settings
+    path = token_file()
+    if path is None or not path.exists():
+        return "none yet"
+    if is_readable_for_others(path):
+        return Finding(
+            "Ray's token",
+            Level.WARNING,
+            "Other users of this machine can read Ray's token, and run code as this user with it. Run `chmod 600` on "
+            f"the file. If somebody may have read it, delete it, so Ray creates another one. File: {path}",
+        )
+    return f"private: {path}"
 
 
 def check_temporary_folder(settings: Mapping[str, str]) -> str | Finding:

@@ -19,6 +19,8 @@ from raydp._doctor import machine, software
 from raydp._doctor.findings import Check, Finding, Level, run_check
 from raydp._machine import installation as _installation
 from raydp._ray.cluster import join_cluster
+from raydp._ray.internals import session_directory
+from raydp._ray.session_folder import protect_session
 from raydp.errors import MissingRequirementError
 
 if TYPE_CHECKING:
@@ -58,6 +60,14 @@ def _check_python(settings: Mapping[str, str]) -> str:
     return f"{found} at {sys.executable}"
 
 
+def _check_session(settings: Mapping[str, str]) -> str:
+    """Check that other users cannot replace what Ray loads on this node. A folder of this user is closed to them."""
+    del settings
+    folder = Path(session_directory())
+    protect_session(folder)
+    return f"only this user can change {folder}"
+
+
 _CHECKS = (
     Check("Java", software.check_java),
     Check("class path", _check_class_path),
@@ -67,6 +77,7 @@ _CHECKS = (
     Check("shared memory", machine.check_shared_memory),
     Check("address", machine.check_addresses),
     Check("temporary files", machine.check_temporary_folder),
+    Check("Ray's session", _check_session),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 from dataclasses import dataclass
@@ -10,7 +11,10 @@ from pathlib import Path
 import ray
 from ray.util import get_node_ip_address
 
+from raydp._machine.console import tell
+from raydp._machine.ray_token import protect_token
 from raydp._ray import internals as _ray_internals
+from raydp._ray.session_folder import folder_for_new_cluster, protect_session
 from raydp.errors import ClusterError, InvalidArgumentError
 
 __all__ = ["RayCluster", "gcs_address", "join_cluster", "node_resources"]
@@ -69,7 +73,7 @@ def join_cluster(master: str) -> RayCluster:
 
     Raises:
         InvalidArgumentError: The master URL is malformed, or the process is connected to another cluster.
-        ClusterError: There is no Ray cluster at the address.
+        ClusterError: There is no Ray cluster at the address, or other users can replace files that it loads.
     """
     requested = gcs_address(master)
     if _ray_internals.is_client_connected():
@@ -77,8 +81,16 @@ def join_cluster(master: str) -> RayCluster:
             "This process is connected through Ray Client (ray://...), which cannot exchange data through shared "
             "memory. Run the program on a node of the cluster, or submit it with `ray job submit`"
         )
+    readable = protect_token()
     if not ray.is_initialized():
         _connect(requested)
+        protect_token()  # Ray may have created it now
+    if readable is not None:
+        tell(
+            "other users of this machine could read Ray's token. Now only this user can. If somebody may have read it, "
+            f"delete it; Ray creates another one when it starts next. File: {readable}"
+        )
+    protect_session(Path(_ray_internals.session_directory()))
     address = ray.get_runtime_context().gcs_address
     if requested is not None and not _same_address(requested, address):
         raise InvalidArgumentError(
@@ -130,8 +142,9 @@ def _connect(address: str | None) -> None:
                 "No Ray cluster answers at this address. Check that it runs there (`ray status`), that the port is its "
                 f"GCS port, and that no firewall blocks it. Address: {address}; error: {error}"
             ) from error
+    sessions = folder_for_new_cluster() if address is None else None
     try:
-        ray.init(address=address)
+        ray.init(address=address, _temp_dir=None if sessions is None else os.fspath(sessions))
     except KeyboardInterrupt:
         ray.shutdown()  # ends the processes that it has started so far
         raise

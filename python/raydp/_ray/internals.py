@@ -14,6 +14,7 @@ import logging
 import pickle
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -25,7 +26,6 @@ from raydp.errors import ClusterError, ExchangeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from pathlib import Path
 
     from ray import ObjectRef
     from ray.data import Dataset
@@ -39,6 +39,7 @@ __all__ = [
     "blocks_of_dataset",
     "call_before_shutdown",
     "cluster_status",
+    "current_cluster_file",
     "dataset_of_blocks",
     "execution_callback",
     "finished_tasks",
@@ -273,6 +274,17 @@ def session_directory() -> str:
     node: Any = global_worker.node
     directory: str = node.get_session_dir_path()
     return directory
+
+
+def current_cluster_file() -> Path:
+    """Return the file with the address of the cluster that ``ray start`` has started, which ``ray.init()`` joins.
+
+    Why: raydp gives a cluster that it starts a private folder, and must know whether it will start one. A parameter of
+    ``ray.init`` that only counts for a new cluster would replace it.
+    """
+    from ray._common.utils import get_ray_address_file
+
+    return Path(get_ray_address_file(None))
 
 
 def is_client_connected() -> bool:

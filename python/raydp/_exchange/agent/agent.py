@@ -7,12 +7,8 @@ outlive this actor and the executors.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import socket
-import stat
 import threading
-import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +19,11 @@ import ray
 
 from raydp._exchange.agent.block_reader import BlockReader
 from raydp._exchange.agent.recompute_requests import RecomputedBlock, RecomputeRequests
+from raydp._machine.socket_folder import prepare_socket, remove_folder
 from raydp._native import AgentServer
 from raydp._native import ExchangeError as NativeError
-from raydp._ray.internals import arrow_table, without_placeholder
+from raydp._ray.internals import arrow_table, session_directory, without_placeholder
+from raydp._ray.session_folder import close_session
 from raydp.errors import ExchangeError
 
 if TYPE_CHECKING:
@@ -51,8 +49,6 @@ _READ_THREADS = 4
 # Bounds one native call. The agent waits for the next block as long as Spark's job runs.
 _WAIT_SECONDS = 60.0
 _CLOSE_SECONDS = 5.0
-# Younger sockets may belong to an application that is starting.
-_SWEEP_AGE_SECONDS = 60.0
 
 
 class AgentReplacedError(ExchangeError):
@@ -119,8 +115,7 @@ class ExchangeAgent:
     """
 
     def __init__(self, socket_path: str, token: bytes, application: str, fetch_seconds: float) -> None:
-        self._path = Path(socket_path)
-        self._hidden = self._path.with_suffix(f".{os.getpid()}")
+        self._path = self._hidden = Path(socket_path)
         self._token, self._application, self._fetch_seconds = token, application, fetch_seconds
         self._open: _OpenAgent | None = None
         self._begun: set[int] = set()
@@ -134,9 +129,9 @@ class ExchangeAgent:
         """Start to listen, if this is the node that the agent was created for. Returns where the agent runs."""
         here = AgentNode(ray.get_runtime_context().get_node_id(), os.getpid())
         if here.node_id == node_id:
-            _make_private(self._path.parent.parent)
-            _remove_dead_applications(self._path.parent.parent, keep=self._path.parent.name)
-            _make_private(self._path.parent)
+            close_session(Path(session_directory()))  # this process's Ray has opened it to everyone again
+            self._path = prepare_socket(self._path, self._token)
+            self._hidden = self._path.with_suffix(f".{os.getpid()}")
             server = AgentServer(os.fspath(self._hidden), self._token, self._application)
             self._open = _OpenAgent(
                 server, BlockReader(server, threads=_READ_THREADS, fetch_seconds=self._fetch_seconds)
@@ -253,8 +248,7 @@ class ExchangeAgent:
             self._open.reader.close(_CLOSE_SECONDS)
             self._hidden.unlink(missing_ok=True)
             self._path.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # an agent of another node on this machine still uses the folder
-                self._path.parent.rmdir()
+            remove_folder(self._path, self._token)
         self._recompute_requests.close()
         self._ended.set()
 
@@ -279,38 +273,3 @@ class ExchangeAgent:
 def _to_table(block: Any, tensors: TensorConverter | None) -> pa.Table:
     table = pa.Table.from_batches([pa.record_batch(block)])
     return table if tensors is None else tensors.convert(table)
-
-
-def _make_private(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise ExchangeError(
-            f"The folder for the exchange's sockets is not private to this user. Remove it, or set TMPDIR to a "
-            f"folder of your own before Spark starts: {folder}, owner {found.st_uid}, mode {found.st_mode & 0o777:o}"
-        )
-
-
-def _remove_dead_applications(base: Path, *, keep: str) -> None:
-    """Remove the sockets of killed applications: nothing listens on them."""
-    limit = time.time() - _SWEEP_AGE_SECONDS
-    for folder in base.iterdir():
-        if folder.name == keep or not folder.is_dir() or folder.stat().st_mtime > limit:
-            continue
-        for path in folder.iterdir():
-            if path.is_socket() and not _is_alive(path):
-                path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # not empty: an application uses it
-            folder.rmdir()
-
-
-def _is_alive(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        client.settimeout(1.0)
-        try:
-            client.connect(os.fspath(path))
-        except (ConnectionRefusedError, FileNotFoundError):
-            return False
-        except OSError:  # busy, or no permission to connect
-            return True
-    return True

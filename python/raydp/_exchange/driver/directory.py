@@ -16,13 +16,12 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from raydp._exchange.agent.agent import AGENT_LOST, AGENT_METHOD_GROUPS, ExchangeAgent
-from raydp._machine.socket_folder import find_socket_folder
+from raydp._machine.socket_folder import application_folder
 from raydp._ray.failures import reason_of
 from raydp.errors import ExchangeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from ray import ObjectRef
 
@@ -98,7 +97,7 @@ class AgentDirectory:
     ) -> None:
         self.application = application
         self.token = secrets.token_bytes(_TOKEN_BYTES)
-        self.folder = _socket_folder(application)
+        self.folder = application_folder(application)
         self._executor_nodes = executor_nodes
         self._waits = waits
         self._is_joined = is_joined
@@ -319,7 +318,3 @@ class AgentDirectory:
 
 def _is_alive(node: str) -> bool:
     return any(one["NodeID"] == node and one["Alive"] for one in ray.nodes())
-
-
-def _socket_folder(application: str) -> Path:
-    return find_socket_folder() / f"raydp-{os.getuid()}" / application

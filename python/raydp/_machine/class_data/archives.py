@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raydp._machine import installation as _installation
+from raydp._machine.trusted_paths import is_trusted
 
 if TYPE_CHECKING:
     from raydp._machine.java import Java
@@ -25,25 +26,36 @@ class Role(enum.Enum):
     EXECUTOR = "executor"
 
 
-def folder_for(java: Java) -> Path:
+def folder_for(java: Java) -> Path | None:
     """Return the folder for archives that fit this Java and the installed jars. It need not exist.
 
     The folder's name is a hash of the Java and the jars, so several environments can keep their archives next to each
     other. A JVM ignores an archive that does not fit, and starts without it.
+
+    Returns:
+        ``None`` if this user has no folder for caches: neither XDG_CACHE_HOME nor a home.
     """
+    cache = _cache()
+    if cache is None:
+        return None
     parts = [str(_FORMAT), str(java.executable.resolve()), java.version]
     for jar in filter(Path.exists, _installation.class_path()):
         found = jar.stat()
         parts.append(f"{jar}:{found.st_size}:{found.st_mtime_ns}")
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache / "raydp" / "class-data" / digest[:16]
 
 
 def find_archive(java: Java, role: Role) -> Path | None:
-    """Return the archive for a JVM of this role, or ``None`` if this machine has none that fits."""
-    archive = folder_for(java) / f"{role.value}.jsa"
-    return archive if archive.is_file() else None
+    """Return the archive for a JVM of this role, or ``None`` if this machine has none that fits and can be trusted.
+
+    Whoever can write an archive can run code in the JVM that maps it.
+    """
+    folder = folder_for(java)
+    if folder is None:
+        return None
+    archive = folder / f"{role.value}.jsa"
+    return archive if archive.is_file() and is_trusted(archive) else None
 
 
 def attempt_marker(folder: Path) -> Path:
@@ -52,6 +64,17 @@ def attempt_marker(folder: Path) -> Path:
     The lock and the log of the attempt are next to it, with the suffixes ``.lock`` and ``.log``.
     """
     return folder.with_name(f".{folder.name}.tried")
+
+
+def _cache() -> Path | None:
+    configured = os.environ.get("XDG_CACHE_HOME")
+    if configured:
+        return Path(configured)
+    try:
+        home = Path.home()
+    except RuntimeError:  # neither HOME nor an entry in the password file
+        return None
+    return home / ".cache" if home.is_dir() else None
 
 
 def driver_options(java: Java) -> list[str]:

@@ -38,9 +38,11 @@ def archive_in_background(java: Java) -> bool:
     """
     folder = folder_for(java)
     nice = shutil.which("nice")
-    if all(find_archive(java, role) for role in Role) or attempt_marker(folder).exists() or nice is None:
+    if folder is None or nice is None or all(find_archive(java, role) for role in Role):
         return False
     try:
+        if attempt_marker(folder).exists():
+            return False
         folder.parent.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(folder.parent).free < _FREE_BYTES:
             return False
@@ -64,7 +66,11 @@ def archive_in_background(java: Java) -> bool:
 @contextlib.contextmanager
 def first_attempt(java: Java) -> Iterator[bool]:
     """Yield whether this process is the first that tries to create these archives. A failed attempt is not repeated."""
-    marker = attempt_marker(folder_for(java))
+    folder = folder_for(java)
+    if folder is None:
+        yield False
+        return
+    marker = attempt_marker(folder)
     marker.parent.mkdir(parents=True, exist_ok=True)
     with marker.with_suffix(".lock").open("w") as lock:
         try:

@@ -33,10 +33,15 @@ def make_archives(java: Java) -> list[Path]:
         The archives, about 350 MB in all.
 
     Raises:
-        MissingRequirementError: This Java cannot create an archive.
+        MissingRequirementError: This Java cannot create an archive, or this user has no folder for one.
         OSError: The folder is not writable.
     """
     folder = folder_for(java)
+    if folder is None:
+        raise MissingRequirementError(
+            "This user has no home folder to keep class-data archives in. Set XDG_CACHE_HOME to a folder of this user. "
+            f"HOME: {os.environ.get('HOME', 'not set')}"
+        )
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as name:
         new = Path(name)

@@ -1,14 +1,13 @@
 package io.raydp.exchange;
 
+import io.raydp.security.PrivateFolder;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URISyntaxException;
-import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.security.CodeSource;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -74,7 +73,7 @@ final class NativeLibrary {
       }
       byte[] content = stream.readAllBytes();
       String hash = HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(content), 0, 8);
-      Path library = privateDirectory().resolve(hash + "-" + FILE_NAME);
+      Path library = PrivateFolder.forNativeLibraries().resolve(hash + "-" + FILE_NAME);
       if (!Files.isRegularFile(library, LinkOption.NOFOLLOW_LINKS) || Files.size(library) != content.length) {
         Path partial = Files.createTempFile(library.getParent(), hash, ".partial");
         Files.write(partial, content);
@@ -91,25 +90,5 @@ final class NativeLibrary {
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException("Every Java platform has SHA-256", e);
     }
-  }
-
-  /** A directory that only this user can write to: nobody else can plant a library there. */
-  private static Path privateDirectory() throws IOException {
-    var ownerOnly = PosixFilePermissions.fromString("rwx------");
-    // The numeric id: a container's user may have no name.
-    Object user = Files.getAttribute(Path.of("/proc/self"), "unix:uid");
-    Path directory = Path.of(System.getProperty("java.io.tmpdir"), "raydp-native-" + user);
-    try {
-      Files.createDirectory(directory, PosixFilePermissions.asFileAttribute(ownerOnly));
-    } catch (FileAlreadyExistsException e) {
-      boolean trusted =
-          Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)
-              && Files.getAttribute(directory, "unix:uid", LinkOption.NOFOLLOW_LINKS).equals(user)
-              && Files.getPosixFilePermissions(directory, LinkOption.NOFOLLOW_LINKS).equals(ownerOnly);
-      if (!trusted) {
-        throw new IOException("This directory is not private to the user: " + directory, e);
-      }
-    }
-    return directory;
   }
 }

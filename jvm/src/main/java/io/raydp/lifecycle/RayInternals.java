@@ -5,9 +5,14 @@ import io.ray.runtime.DefaultRayRuntimeFactory;
 import io.ray.runtime.util.BinaryFileUtil;
 import io.ray.runtime.util.JniUtils;
 import io.ray.runtime.util.LoggingUtil;
+import io.raydp.security.PrivateFolder;
+import io.raydp.security.TrustedPaths;
+import java.io.IOException;
 import java.lang.reflect.Field;
 import java.net.URI;
 import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import org.apache.logging.log4j.Level;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.core.LoggerContext;
@@ -57,13 +62,28 @@ final class RayInternals {
   }
 
   /**
-   * Loads Ray's native library from the session's folder, where Java workers put it too.
+   * Loads Ray's native library from the session's folder, where Java workers put it too. If other users can write to that
+   * folder, the library comes from a folder that is private to this user.
    *
    * <p>Why: in a driver, {@code Ray.init} unpacks these 40 MB into a new folder in /tmp/ray every time and never deletes
    * it. A fix upstream, the session's folder for drivers too, would replace this.
    */
   static void loadNativeLibrary(String sessionDirectory) {
-    JniUtils.loadLibrary(sessionDirectory, BinaryFileUtil.CORE_WORKER_JAVA_LIBRARY, true);
+    JniUtils.loadLibrary(
+        TrustedPaths.isTrusted(Path.of(sessionDirectory)) ? sessionDirectory : privateFolder().toString(),
+        BinaryFileUtil.CORE_WORKER_JAVA_LIBRARY,
+        true);
+  }
+
+  /** One folder for each build of Ray, so the library is unpacked once. */
+  private static Path privateFolder() {
+    try {
+      Path jar = Path.of(JniUtils.class.getProtectionDomain().getCodeSource().getLocation().toURI());
+      String build = Files.size(jar) + "-" + Files.getLastModifiedTime(jar).toMillis();
+      return Files.createDirectories(PrivateFolder.forNativeLibraries().resolve("ray-" + build));
+    } catch (IOException | URISyntaxException e) {
+      throw new IllegalStateException("Ray's native library cannot be unpacked. Make java.io.tmpdir writable", e);
+    }
   }
 
   /**

@@ -41,8 +41,8 @@ final class AgentConnectionPool(idleMillis: Long, maximumIdle: => Int) {
    * @throws ExchangeException with code CANCELLED if it was cancelled
    */
   def acquire(address: AgentAddress, exportId: Option[Long], cancellation: Cancellation): AgentConnection = {
-    val path = AgentLocator.socketHere(Path.of(address.directory)).toString
-    takeIdle(address, path, exportId, cancellation).getOrElse(connect(address, path, cancellation))
+    val path = AgentLocator.socketHere(address).toString
+    takeIdle(address, path, exportId, cancellation).getOrElse(connect(address, cancellation))
   }
 
   /** Takes a working connection back. The caller holds none of its segments. */
@@ -108,11 +108,11 @@ final class AgentConnectionPool(idleMillis: Long, maximumIdle: => Int) {
   @tailrec
   private def connect(
       address: AgentAddress,
-      path: String,
       cancellation: Cancellation,
       deadline: Long = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(AgentStartMillis)): AgentConnection = {
     def leftMillis: Long = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime())
 
+    val path = AgentLocator.socketHere(address).toString // the agent may have had to choose another folder meanwhile
     val connection = AgentConnection.to(path)
     val refused =
       try {
@@ -134,7 +134,7 @@ final class AgentConnectionPool(idleMillis: Long, maximumIdle: => Int) {
         cancellation.beforeWait(() => SocketWatch.endWaits())
         // Only briefly: the file exists before the agent listens.
         SocketWatch.await(Path.of(path), math.min(leftMillis, RetryMillis))
-        connect(address, path, cancellation, deadline)
+        connect(address, cancellation, deadline)
       case Some(answer) =>
         throw new ExchangeException(
           ExchangeErrorCode.CONNECTION_REFUSED,

@@ -1,8 +1,11 @@
 package io.raydp.exchange
 
-import java.nio.file.Path
+import java.nio.file.{Files, LinkOption, Path}
+import java.security.MessageDigest
+import java.util.HexFormat
 
 import io.raydp.configuration.RaydpConfiguration
+import io.raydp.security.TrustedPaths
 import org.apache.spark.SparkEnv
 
 /**
@@ -30,6 +33,9 @@ private[exchange] object AgentLocator {
 
   private val SocketSuffix = ".sock"
 
+  /** How many digits of the token's hash name a folder. */
+  private val HashDigits = 16
+
   private val configuredSocket: AgentLocator = _ =>
     Option(SparkEnv.get).flatMap(_.conf.getOption(RaydpConfiguration.ExchangeSocket.key)).map(Path.of(_))
 
@@ -40,11 +46,28 @@ private[exchange] object AgentLocator {
   private val locators: Seq[AgentLocator] = Seq(configuredSocket, socketOfNode)
 
   /** The socket of this node's agent. */
-  def socketHere(directory: Path): Path =
+  def socketHere(address: AgentAddress): Path = {
+    val directory = directoryHere(Path.of(address.directory), address.token)
     locators.iterator.flatMap(_.locate(directory)).nextOption().getOrElse(throw new ExchangeException(
       ExchangeErrorCode.INVALID_ARGUMENT,
       "This executor cannot find the exchange agent. It does not know its Ray node because raydp did not start it. " +
         s"Set ${RaydpConfiguration.ExchangeSocket.key} to the agent's socket on every node."))
+  }
+
+  /**
+   * Where the agent of this node has its socket. The agent decides by the same rule (`_socket_path` in agent.py): if
+   * another user has taken the name of the user's folder, the name of the replacement contains a hash of the token,
+   * which that user cannot know.
+   */
+  private def directoryHere(directory: Path, token: Array[Byte]): Path = {
+    val folder = directory.getParent
+    val isTaken = Files.exists(folder, LinkOption.NOFOLLOW_LINKS) && !TrustedPaths.isPrivate(folder)
+    if (!isTaken || TrustedPaths.isPrivate(directory)) directory
+    else {
+      val digest = HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(token)).take(HashDigits)
+      folder.resolveSibling(s"${folder.getFileName}-$digest").resolve(directory.getFileName)
+    }
+  }
 
   /** The name under which the agent behind a socket is known to the driver. */
   def nodeOf(socket: String): String = Path.of(socket).getFileName.toString.stripSuffix(SocketSuffix)
