@@ -1,4 +1,4 @@
-"""A program of machine/test_interrupts.py: Ctrl-C comes while a library waits."""
+"""A program of machine/test_shortened_interrupts.py: Ctrl-C comes while a library waits."""
 
 import logging
 import signal
