@@ -54,6 +54,11 @@ def test_a_killed_jvm_needs_no_stop(outcome: programs.Outcome) -> None:
     assert "The last Spark session on Ray was not stopped" in outcome.errors, outcome.everything
 
 
+def test_pyspark_replaces_a_session_whose_jvm_was_killed(outcome: programs.Outcome) -> None:
+    said = outcome.part("built again")
+    assert "another one: True rows: 100" in said, outcome.everything
+
+
 def test_a_session_whose_jvm_was_killed_can_be_stopped(outcome: programs.Outcome) -> None:
     said = outcome.part("stop of the session")
     assert "session: None" in said and "rows: 100" in said, outcome.everything

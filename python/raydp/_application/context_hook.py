@@ -18,7 +18,7 @@ __all__ = ["install", "is_raydp_master"]
 
 def install() -> None:
     """Make ``SparkContext`` accept our master URLs; idempotent."""
-    install_context_hook(ContextHook(_before, _started, _failed, _stopping, _submitted, _described))
+    install_context_hook(ContextHook(_before, _started, _failed, _stopping, _submitted, _described, _end_if_dead))
 
 
 def is_raydp_master(url: str) -> bool:
@@ -56,6 +56,12 @@ def _stopping() -> AbstractContextManager[None]:
     from raydp._application import end
 
     return end.stopping()
+
+
+def _end_if_dead() -> None:
+    from raydp._application import end
+
+    end.end_if_dead()
 
 
 def _described(is_running: bool) -> tuple[str, str]:  # noqa: FBT001

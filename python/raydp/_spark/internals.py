@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from py4j.protocol import Py4JError
 from pyspark.core.context import SparkContext
 
+from raydp._spark.dead_contexts import end_dead_contexts_first
 from raydp._spark.ended_jvm import EndedObject, JvmEnd, explain_missing_schema
 from raydp._spark.error_texts import keep_error_texts
 from raydp.errors import SessionError
@@ -75,6 +76,7 @@ class ContextHook:
         stopping: A context manager whose body stops the context.
         submitted: Returns settings that the program was submitted with; its own settings win.
         described: Returns a session as text and as HTML; called with whether it belongs to the running context.
+        ending_dead: Called before PySpark looks for the running context. Stops it if its JVM or its Ray has ended.
     """
 
     before: Callable[[str, dict[str, str]], dict[str, str] | None]
@@ -83,6 +85,7 @@ class ContextHook:
     stopping: Callable[[], AbstractContextManager[None]]
     submitted: Callable[[], Mapping[str, str]]
     described: Callable[[bool], tuple[str, str]]
+    ending_dead: Callable[[], None]
 
 
 def install_context_hook(hook: ContextHook) -> None:
@@ -95,8 +98,14 @@ def install_context_hook(hook: ContextHook) -> None:
         return
     original_init, original_stop = SparkContext.__init__, SparkContext.stop
 
+    def end_if_dead() -> None:
+        context = _active()
+        if context is not None and _is_ours(context):
+            hook.ending_dead()
+
     @functools.wraps(original_init)
     def init(self: SparkContext, *args: Any, **kwargs: Any) -> None:
+        end_if_dead()
         arguments = _bind(args, kwargs)
         conf, master = arguments.get("conf"), arguments.get("master")
         settings = {**hook.submitted(), **(dict(conf.getAll()) if conf is not None else {})}
@@ -112,6 +121,7 @@ def install_context_hook(hook: ContextHook) -> None:
             arguments["conf"] = _conf_of({**settings, **added, "spark.master": url})
             _prepare_pyspark()
             _show_sessions(hook)
+            end_dead_contexts_first(end_if_dead)
             former = signal.getsignal(signal.SIGINT)
             original_init(self, **arguments)
             _interrupt_only_running(self, former)

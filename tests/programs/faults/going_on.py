@@ -84,6 +84,13 @@ applications.driver_process().wait()
 spark = start()
 say("rows:", convert())
 
+begin_part("built again")
+applications.driver_process().kill()
+applications.driver_process().wait()
+built = SparkSession.builder.master("ray").config("spark.executor.instances", 1).getOrCreate()
+say("another one:", built is not spark, "rows:", built.range(100).count())
+spark = built
+
 begin_part("stop of the session")
 applications.driver_process().kill()
 applications.driver_process().wait()
