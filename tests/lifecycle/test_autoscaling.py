@@ -60,4 +60,5 @@ def test_a_cluster_without_workers_grows_with_the_job_and_shrinks_after_it(versi
     assert lines and "of at most 8 s" in lines[0] and "enough CPU" in lines[0], outcome.everything
     growing = [line for line in lines if "of at most 30 min" in line]
     assert growing and "Ray's autoscaler" in growing[0] and "CPU 1, memory" in growing[0], outcome.everything
+    assert ("training workers: 2" in found) == (delay != "0"), outcome.everything
     assert delay == "0" or any("Ray's autoscaler adds nodes: " in line for line in growing), outcome.everything

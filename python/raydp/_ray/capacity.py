@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import ray
 from ray.util import placement_group, remove_placement_group
 
+from raydp._ray.group_wait import await_group
 from raydp._ray.shortage import ShortageNotice
 from raydp.errors import ClusterError
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["await_capacity", "reserve_capacity"]
 
-_TOO_SMALL_SECONDS = 20.0  # how long to wait for a cluster that is too small now, but may be growing
+_TOO_SMALL_SECONDS = 20.0  # how long to wait for a cluster that is too small, if its autoscaler adds no node
 
 
 def await_capacity(
@@ -39,7 +41,7 @@ def reserve_capacity(
         resources: Ray resources of each process.
         count: Number of processes.
         strategy: Ray's placement strategy for them.
-        timeout: Seconds to wait; at most 20 if even the empty cluster is too small.
+        timeout: Seconds to wait; at most 20 if even the empty cluster is too small and Ray's autoscaler adds no node.
         what: What the processes are, for the message.
 
     Returns:
@@ -52,13 +54,22 @@ def reserve_capacity(
         ray.init()  # as init_spark does
     total = ray.cluster_resources()
     is_large_enough = all(total.get(name, 0.0) >= amount * count for name, amount in resources.items())
-    seconds = timeout if is_large_enough else min(timeout, _TOO_SMALL_SECONDS)
     bundle = {name: amount for name, amount in resources.items() if amount > 0}
     group: PlacementGroup = placement_group([dict(bundle)] * count, strategy=strategy)
     ready = False
+    begin = time.monotonic()
+    said = ""
     try:
-        with ShortageNotice(what, resources.get("CPU", 0.0), count):
-            ready = group.wait(seconds)
+        if is_large_enough:
+            with ShortageNotice(what, resources.get("CPU", 0.0), count):
+                ready = group.wait(timeout)
+        else:
+            late = await_group(
+                group,
+                lambda grows: timeout if grows else min(timeout, _TOO_SMALL_SECONDS),
+                f"{what} wait for nodes that can hold them",
+            )
+            ready, said = late is None, "" if late is None or not late.said else f" {late.said}."
     finally:
         if not ready:
             remove_placement_group(group)
@@ -68,14 +79,14 @@ def reserve_capacity(
         "Something else uses them: Spark's executors keep their cores until raydp.stop_spark(), or until "
         "fit_on_spark(stop_spark_after_conversion=True) has converted the frame."
         if is_large_enough
-        else "The cluster is too small."
+        else f"The cluster is too small.{said}"
     )
     names = sorted(resources)
     raise ClusterError(
         f"{what} found no free resources on the cluster. {advice} Ask for fewer or smaller processes, or another "
         f"placement strategy. Requested: {count} x {_describe(resources, names)}, {strategy}; "
         f"free: {_describe(ray.available_resources(), names)}; in all: {_describe(total, names)}; "
-        f"waited {seconds:g} s"
+        f"waited {time.monotonic() - begin:.0f} s"
     )
 
 

@@ -5,6 +5,7 @@ import sys
 import ray
 
 import raydp
+from raydp._ray.capacity import await_capacity
 from support.growing_cluster import DELAY, GrowingCluster
 from support.scripting import eventually, say, start_job
 
@@ -47,4 +48,7 @@ del dataset
 eventually("shrunk", lambda: nodes() == 1, state=ray.nodes)
 say("after:", spark.range(10).count())
 raydp.stop_spark()
+if delay != "0":
+    await_capacity({"CPU": 1}, 2, "SPREAD", 150)
+    say("training workers: 2")
 ray.shutdown()
