@@ -226,7 +226,7 @@ object RaydpConfiguration {
     "spark.raydp.progress",
     "true, false or auto",
     Some("auto"),
-    "Show progress bars. `auto` shows them if standard error is a terminal.",
+    "Show progress bars. `auto` shows them in a terminal and in a notebook.",
     "2.0.0",
     value => Option(value.toLowerCase).filter(text => text == "auto" || Setting.boolean(text).isDefined))
 
