@@ -10,6 +10,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from support.frameworks import framework_names, public_names
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -91,11 +93,12 @@ COVERED: dict[str, dict[str, str]] = {
     "Estimator.save": {"NotFittedError": "estimators/test_bad_input.py::test_before_a_fit"},
     "Estimator.load": {"InvalidArgumentError": "estimators/test_bad_input.py::test_before_a_fit"},
     "FitResult.plot": {"MissingRequirementError": "first_hour/test_promised_errors.py::test_a_plot_without_matplotlib"},
-    "LightGBMEstimator": _FRAMEWORK,
-    "SklearnEstimator": _FRAMEWORK,
-    "TFEstimator": _FRAMEWORK,
-    "TorchEstimator": _FRAMEWORK,
-    "XGBoostEstimator": _FRAMEWORK,
+    **{
+        name: _FRAMEWORK
+        for framework in framework_names()
+        for name in public_names(framework)
+        if name.endswith("Estimator")
+    },
     "RayEstimator": {
         "InvalidArgumentError": "estimators/test_ml.py::test_wrong_arguments",
         "UnknownArgumentError": "first_hour/test_wrong_names.py::test_arguments_of_estimators",

@@ -6,6 +6,12 @@ The native core and the JVM's connection pool bound what happens below: connecti
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from raydp._configuration import registry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["ExchangeWaits"]
 
@@ -44,6 +50,11 @@ class ExchangeWaits:
     cancel: float = 15.0
     agent_start: float = 120.0
     agent_stop: float = 10.0
+
+    @classmethod
+    def of_settings(cls, settings: Mapping[str, str]) -> ExchangeWaits:
+        """Return the waits of an application, by its settings."""
+        return cls.of_timeout(registry.EXCHANGE_TIMEOUT.get(settings))
 
     @classmethod
     def of_timeout(cls, timeout: float) -> ExchangeWaits:

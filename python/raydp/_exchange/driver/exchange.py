@@ -72,7 +72,7 @@ class Exchange:
         settings: Mapping[str, str],
         is_joined: Callable[[], bool],
     ) -> None:
-        waits = ExchangeWaits.of_timeout(registry.EXCHANGE_TIMEOUT.get(settings))
+        waits = ExchangeWaits.of_settings(settings)
         self.directory = AgentDirectory(application_id, executor_nodes=executor_nodes, waits=waits, is_joined=is_joined)
         self._context = ExchangeContext(
             directory=self.directory,
