@@ -7,7 +7,7 @@ import inspect
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from raydp._configuration.suggestions import did_you_mean
+from raydp._configuration.suggestions import did_you_mean, got
 from raydp.errors import InvalidArgumentError, UnknownArgumentError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
     words = list(choices)
     if value not in words:
         raise InvalidArgumentError(
-            f"{name} must be one of {', '.join(words)}. {did_you_mean(value, words)}Got: {value!r}"
+            f"{name} must be one of {', '.join(words)}{got(repr(value), hint=did_you_mean(value, words))}"
         )
 
 

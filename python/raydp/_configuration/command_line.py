@@ -22,9 +22,14 @@ class CommandLine(argparse.ArgumentParser):
     """Python's parser with these two additions."""
 
     def parse(self, arguments: Sequence[str] | None) -> argparse.Namespace:
-        """Parse arguments, those of this process by default. Without any, or with ``help``, print the help and exit."""
+        """Parse arguments, those of this process by default. Without any, or with ``help``, print the help and exit.
+
+        Without any, the exit code is 2, and the last line says what is missing.
+        """
         words = sys.argv[1:] if arguments is None else list(arguments)
-        return self.parse_args(["--help"] if words in ([], ["help"]) else words)
+        if not words:
+            self.print_help()
+        return self.parse_args(["--help"] if words == ["help"] else words)
 
     def error(self, message: str) -> NoReturn:
         """Print the message with what was meant, and exit with code 2."""

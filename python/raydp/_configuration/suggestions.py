@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["did_you_mean", "find_nearest"]
+__all__ = ["did_you_mean", "find_nearest", "got"]
 
 _LEAST_SIMILARITY = 0.6
 _SHORT = 3  # a shorter name is part of too many others
@@ -29,6 +29,11 @@ def did_you_mean(name: object, known: Iterable[object]) -> str:
     """Return ``"Did you mean …? "``, to be put into a message, or an empty string if no known name is like it."""
     nearest = find_nearest(name, known)
     return "" if nearest is None else f"Did you mean {nearest}? "
+
+
+def got(value: str, *, hint: str) -> str:
+    """Return the end of a message: what was given, after a hint of :func:`did_you_mean` if there is one."""
+    return f". {hint}Got: {value}" if hint else f"; got: {value}"
 
 
 def _simplify(name: object) -> str:

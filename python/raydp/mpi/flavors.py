@@ -8,7 +8,7 @@ import subprocess
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from raydp._configuration.suggestions import did_you_mean
+from raydp._configuration.suggestions import did_you_mean, got
 from raydp.errors import InvalidArgumentError, MissingRequirementError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class MPIType(Enum):
         except (AttributeError, ValueError):
             names = ", ".join(repr(one.value) for one in cls)
             hint = did_you_mean(name, [one.value for one in cls])
-            raise InvalidArgumentError(f"mpi_type must be one of {names}. {hint}Got: {name!r}") from None
+            raise InvalidArgumentError(f"mpi_type must be one of {names}{got(repr(name), hint=hint)}") from None
 
 
 def check_installed(program: str) -> None:

@@ -77,11 +77,12 @@ class FitResult:
         """
         try:
             from raydp._estimators.training.curves import draw_curves
+
+            figure = draw_curves(self.history, self.step)
         except ImportError as error:
             raise MissingRequirementError(
                 "Drawing learning curves needs matplotlib, which is not installed; run `pip install matplotlib`"
             ) from error
-        figure = draw_curves(self.history, self.step)
         if path is None:
             if is_notebook():
                 figure.show_in_notebook()

@@ -120,8 +120,8 @@ def choose_tensors(schema: pa.Schema, requested: Collection[str] | Mapping[str, 
     if unknown:
         hints = "".join(did_you_mean(name, schema.names) for name in unknown)
         raise InvalidArgumentError(
-            f"tensor_columns names columns that the DataFrame does not have: {', '.join(map(repr, unknown))}. {hints}"
-            f"It has: {', '.join(schema.names)}"
+            f"tensor_columns names columns that the DataFrame does not have: {', '.join(map(repr, unknown))}"
+            f"{f'. {hints}It' if hints else '; it'} has: {', '.join(schema.names)}"
         )
     return [_tensor_column(schema.field(name), shape) for name, shape in shapes.items()]
 
