@@ -6,7 +6,7 @@ import pytest
 
 from support import programs
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.nightly]
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,6 @@ def outcome() -> programs.Outcome:
     return outcome
 
 
-@pytest.mark.nightly
 def test_ctrl_c_ends_the_wait() -> None:
     outcome = programs.run("lifecycle/executors_wait_for_nodes", "interrupted")
     assert outcome.output.splitlines()[-1] == "ended within 10 s: True", outcome.everything

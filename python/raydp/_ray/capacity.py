@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import ray
@@ -57,8 +56,7 @@ def reserve_capacity(
     bundle = {name: amount for name, amount in resources.items() if amount > 0}
     group: PlacementGroup = placement_group([dict(bundle)] * count, strategy=strategy)
     ready = False
-    begin = time.monotonic()
-    said = ""
+    waited, said = timeout, ""
     try:
         if is_large_enough:
             with ShortageNotice(what, resources.get("CPU", 0.0), count):
@@ -69,7 +67,9 @@ def reserve_capacity(
                 lambda grows: timeout if grows else min(timeout, _TOO_SMALL_SECONDS),
                 f"{what} wait for nodes that can hold them",
             )
-            ready, said = late is None, "" if late is None or not late.said else f" {late.said}."
+            ready = late is None
+            if late is not None:
+                waited, said = late.limit, f" {late.said}." if late.said else ""
     finally:
         if not ready:
             remove_placement_group(group)
@@ -86,7 +86,7 @@ def reserve_capacity(
         f"{what} found no free resources on the cluster. {advice} Ask for fewer or smaller processes, or another "
         f"placement strategy. Requested: {count} x {_describe(resources, names)}, {strategy}; "
         f"free: {_describe(ray.available_resources(), names)}; in all: {_describe(total, names)}; "
-        f"waited {time.monotonic() - begin:.0f} s"
+        f"waited {waited:g} s"
     )
 
 

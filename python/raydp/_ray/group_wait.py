@@ -27,10 +27,12 @@ class GroupTimeout:
 
     Attributes:
         waited: For how many seconds.
+        limit: The bound that ended the wait, in seconds.
         said: What the autoscaler does, as in an :class:`~raydp._ray.outlook.Outlook`.
     """
 
     waited: float
+    limit: float
     said: str
 
 
@@ -61,7 +63,7 @@ def await_group(group: PlacementGroup, limit: Callable[[bool], float], what: str
             grows, said = outlook.grows, outlook.said
         now = time.monotonic()
         if now - counts_from >= limit(grows):
-            return GroupTimeout(now - begin, said)
+            return GroupTimeout(now - begin, limit(grows), said)
         if reminders.is_due(now - begin):
             autoscaler = f" {said}." if said else ""
             tell(
