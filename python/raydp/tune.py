@@ -8,7 +8,7 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -236,20 +236,16 @@ def _find_direction(metric: Any) -> Literal["min", "max"]:
     Raises:
         InvalidArgumentError: The metric is unknown.
     """
-    if isinstance(metric, str) and metric in _METRICS:
-        return _METRICS[metric]
-    try:
-        resolve_metrics([metric] if isinstance(metric, str) else ())
-    except (InvalidArgumentError, MissingRequirementError):
-        known = False
-    else:
-        known = isinstance(metric, str)
-    if not known:
-        raise InvalidArgumentError(
-            f"metric must be one of {', '.join(_METRICS)}, or the name of one of scikit-learn's scorers. "
-            f"{did_you_mean(metric, [*_METRICS, *list_scorers()])}Got: {metric!r}"
-        )
-    return "max"
+    if isinstance(metric, str):
+        if metric in _METRICS:
+            return _METRICS[metric]
+        with suppress(InvalidArgumentError, MissingRequirementError):
+            resolve_metrics([metric])
+            return "max"
+    raise InvalidArgumentError(
+        f"metric must be one of {', '.join(_METRICS)}, or the name of one of scikit-learn's scorers. "
+        f"{did_you_mean(metric, [*_METRICS, *list_scorers()])}Got: {metric!r}"
+    )
 
 
 def _evaluate(estimator: Estimator, frame: StoredFrame, metric: str) -> dict[str, float]:
@@ -281,8 +277,7 @@ def _find_best(found: tune.ResultGrid, folder: str, metric: str) -> TuneResult:
     if found.num_errors == len(found):
         cause = find_raydp_error(first)
         if cause is not None:
-            if hasattr(cause, "add_note"):  # Python 3.11
-                cause.add_note(f"All {len(found)} trials failed. Their files are in {folder}")
+            cause.add_note(f"All {len(found)} trials failed. Their files are in {folder}")
             raise cause from first
         raise TrainingError(
             "No trial succeeded. The error of the first one is below; each trial has a folder with its files. "

@@ -121,31 +121,25 @@ def test_settings_of_others_are_left_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "hint"),
+    ("run", "words", "hint"),
     [
-        (["--num-executor", "2", "app.py"], "unrecognized arguments: --num-executor. Did you mean --num-executors?"),
-        (["--executer-memory=1g", "app.py"], "Did you mean --executor-memory?"),
-        (["--zzzz", "app.py"], "unrecognized arguments: --zzzz\n"),
+        (
+            options.parse,
+            ["--num-executor", "2", "app.py"],
+            "unrecognized arguments: --num-executor. Did you mean --num-executors?",
+        ),
+        (options.parse, ["--executer-memory=1g", "app.py"], "Did you mean --executor-memory?"),
+        (options.parse, ["--zzzz", "app.py"], "unrecognized arguments: --zzzz\n"),
+        (command.main, ["docter"], "Did you mean doctor?"),
+        (command.main, ["doctor", "--ray-adress", "x:1"], "Did you mean --ray-address?"),
+        (command.main, ["archive", "--if-mising"], "Did you mean --if-missing?"),
     ],
 )
-def test_options_of_raydp_submit(words: list[str], hint: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_options_of_commands(
+    run: Callable[[list[str]], object], words: list[str], hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as caught:
-        options.parse(words)
-    assert caught.value.code == 2
-    assert hint in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("words", "hint"),
-    [
-        (["docter"], "Did you mean doctor?"),
-        (["doctor", "--ray-adress", "x:1"], "Did you mean --ray-address?"),
-        (["archive", "--if-mising"], "Did you mean --if-missing?"),
-    ],
-)
-def test_options_of_the_module(words: list[str], hint: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        command.main(words)
+        run(words)
     assert caught.value.code == 2
     assert hint in capsys.readouterr().err
 

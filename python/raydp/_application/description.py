@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import html
+import contextlib
 from typing import TYPE_CHECKING
 
 from py4j.protocol import Py4JError
@@ -10,11 +10,10 @@ from py4j.protocol import Py4JError
 from raydp._application.application import find_death
 from raydp._application.banner import ui_place
 from raydp._application.lifecycle import State, lifecycle
+from raydp._machine.descriptions import describe_html
 from raydp.errors import RaydpError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from raydp._application.application import Application
 
 __all__ = ["describe_session"]
@@ -31,14 +30,13 @@ def describe_session(*, is_running: bool) -> tuple[str, str]:
     Args:
         is_running: Whether it is the session of the running application.
     """
-    application = lifecycle.application
-    if is_running and application is not None and lifecycle.state is State.RUNNING and not find_death(application):
-        try:
+    application = lifecycle.application if is_running and lifecycle.state is State.RUNNING else None
+    facts = {"state": _ENDED}
+    if application is not None and not find_death(application):
+        with contextlib.suppress(RaydpError, Py4JError, OSError):  # it is ending
             facts = _find_facts(application)
-        except (RaydpError, Py4JError, OSError):  # it is ending
-            return _to_text_and_html({"state": _ENDED})
-        return _to_text_and_html(facts)
-    return _to_text_and_html({"state": _ENDED})
+    text = "; ".join(f"{name}: {value}" for name, value in facts.items())
+    return f"<{_NAME}; {text}>", describe_html(_NAME, facts)
 
 
 def _find_facts(application: Application) -> dict[str, str]:
@@ -53,11 +51,3 @@ def _find_facts(application: Application) -> dict[str, str]:
         "Ray": application.cluster.address,
         "Spark UI": ui_place(application, with_token=False),
     }
-
-
-def _to_text_and_html(facts: Mapping[str, str]) -> tuple[str, str]:
-    text = "; ".join(f"{name}: {value}" for name, value in facts.items())
-    rows = "".join(
-        f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in facts.items()
-    )
-    return f"<{_NAME}; {text}>", f"<table><caption>{_NAME}</caption>{rows}</table>"

@@ -88,11 +88,7 @@ def _prepare(master: str, checked_settings: Mapping[str, str], deployment: Deplo
         jvm = driver_jvm.launch(java, settings, cluster.log_folder)
         settings = merge(settings, resolved_files(EntryPoints(jvm), settings))
     entry_points = EntryPoints(jvm)
-    known = merge(settings, read_by_spark(entry_points, SIZE_KEYS))
-    taken = None
-    if not known.keys() >= set(SIZE_KEYS) and (size := choose_size(known, nodes := node_resources().values())):
-        settings = merge(settings, Contribution(size))
-        taken = describe_size({**known, **size}, nodes)
+    settings, taken = _size(settings, entry_points)
     entry_points.set_system_properties(deployment.driver_properties(cluster))
     reservation = deployment.reserve(settings, entry_points)
     try:
@@ -119,6 +115,16 @@ def _prepare(master: str, checked_settings: Mapping[str, str], deployment: Deplo
     deployment.start(settings, entry_points)
     application.executor_wait.start()
     return settings
+
+
+def _size(settings: dict[str, str], entry_points: EntryPoints) -> tuple[dict[str, str], str | None]:
+    """Choose the sizes of executors that nobody gave, and say what executors take then."""
+    known = merge(settings, read_by_spark(entry_points, [key for key in SIZE_KEYS if key not in settings]))
+    if known.keys() >= set(SIZE_KEYS):
+        return settings, None
+    nodes = node_resources().values()
+    size = choose_size(known, nodes)
+    return merge(settings, Contribution(size)), describe_size({**known, **size}, nodes) if size else None
 
 
 def started() -> None:

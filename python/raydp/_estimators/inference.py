@@ -224,7 +224,7 @@ def _join_rows(parts: list[Sums], classes: Classes | None) -> Predicted:
 
 
 def _find_class(model: FittedModel, probability_column: str | None, label: Any) -> int:
-    """Return the position of the class whose probability is wanted."""
+    """Return the index of the requested class among the model's classes."""
     if probability_column is None:
         raise InvalidArgumentError(
             f"probability_of needs a name for the column of probabilities: set probability_column. Got: {label!r}"

@@ -9,6 +9,7 @@ import contextlib
 import os
 from pathlib import Path
 
+from raydp._machine.home import find_home
 from raydp._machine.trusted_paths import make_private
 
 __all__ = ["is_readable_for_others", "protect_token", "token_file"]
@@ -19,11 +20,8 @@ def token_file() -> Path | None:
     configured = os.environ.get("RAY_AUTH_TOKEN_PATH")
     if configured:
         return Path(configured)
-    try:
-        home = Path.home()
-    except RuntimeError:  # neither HOME nor an entry in the password file
-        return None
-    return home / ".ray" / "auth_token" if home.is_dir() else None
+    home = find_home()
+    return None if home is None else home / ".ray" / "auth_token"
 
 
 def is_readable_for_others(path: Path) -> bool:

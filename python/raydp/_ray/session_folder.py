@@ -43,9 +43,10 @@ def close_session(folder: Path) -> None:
     """
     make_private(folder)
     above = folder.parent
+    found = above.stat()
     # Without the sticky bit, everyone who can write to the folder above can replace this one.
-    if above.stat().st_uid == os.getuid() and above.stat().st_mode & 0o022:
-        above.chmod(stat.S_IMODE(above.stat().st_mode) | stat.S_ISVTX)
+    if found.st_uid == os.getuid() and found.st_mode & 0o022:
+        above.chmod(stat.S_IMODE(found.st_mode) | stat.S_ISVTX)
 
 
 def protect_session(folder: Path) -> None:

@@ -94,7 +94,7 @@ def launch_gateway_process(java: Java, settings: Mapping[str, str], log_folder: 
             submit = stack.enter_context(spark_submit(submitted_settings(settings, log_folder), arguments))
             command, descriptors = submit.command, [submit.descriptor]
         else:
-            command = _direct_command(java, conf_directory(), settings, log_folder)
+            command = _direct_command(java, settings, log_folder)
         answer = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="raydp-gateway-")), "connection")
         environment = {**driver_environment(settings), "_PYSPARK_DRIVER_CONN_INFO_PATH": str(answer)}
         process = subprocess.Popen(
@@ -108,12 +108,12 @@ def launch_gateway_process(java: Java, settings: Mapping[str, str], log_folder: 
     return GatewayProcess(process, port, secret)
 
 
-def _logging_options(settings: Mapping[str, str], conf_directory: Path) -> list[str]:
+def _logging_options(settings: Mapping[str, str]) -> list[str]:
     configuration = DRIVER_LOGGING.find(settings)
     if configuration is not None:
         return [_LOGGING_OPTION + configuration]
     options = [settings.get(key, "") for key in _JAVA_OPTION_KEYS]
-    if any(conf_directory.glob("log4j2.*")) or any("log4j" in option for option in options):
+    if any(conf_directory().glob("log4j2.*")) or any("log4j" in option for option in options):
         return []
     # Ray's jar contains a configuration, which log4j would find and use.
     return [_LOGGING_OPTION + _DEFAULT_LOGGING]
@@ -149,11 +149,12 @@ def _crash_options(log_folder: Path) -> list[str]:
     return [f"-XX:ErrorFile={log_folder}/hs_err_raydp_driver_%p.log"]
 
 
-def _direct_command(java: Java, conf_directory: Path, settings: Mapping[str, str], log_folder: Path) -> list[str]:
+def _direct_command(java: Java, settings: Mapping[str, str], log_folder: Path) -> list[str]:
     # A class-data archive fits only class paths of jars. A folder in the class path, even a missing one, disables it.
+    configuration = conf_directory()
     class_path = [
         *_split(settings.get("spark.driver.extraClassPath")),
-        *([str(conf_directory)] if conf_directory.is_dir() else []),
+        *([str(configuration)] if configuration.is_dir() else []),
         *map(str, _installation.class_path()),
     ]
     options = [*_installation.MODULE_OPTIONS, *driver_options(java), *_crash_options(log_folder)]
@@ -163,7 +164,7 @@ def _direct_command(java: Java, conf_directory: Path, settings: Mapping[str, str
         options.append(f"-Djava.library.path={library_path}")
     for key in _JAVA_OPTION_KEYS:
         options.extend(shlex.split(settings.get(key, "")))
-    options += _logging_options(settings, conf_directory)
+    options += _logging_options(settings)
     return [str(java.executable), "-cp", os.pathsep.join(class_path), *options, _GATEWAY_CLASS]
 
 
@@ -179,7 +180,7 @@ def submitted_settings(settings: Mapping[str, str], log_folder: Path) -> dict[st
         *_crash_options(log_folder),
         settings.get("spark.driver.extraJavaOptions", ""),
         *_installation.ADDED_MODULE_OPTIONS,
-        *_logging_options(settings, conf_directory()),
+        *_logging_options(settings),
     ]
     return {
         **settings,

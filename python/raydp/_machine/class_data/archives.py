@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raydp._machine import installation as _installation
+from raydp._machine.home import find_home
 from raydp._machine.trusted_paths import is_trusted
 
 if TYPE_CHECKING:
@@ -70,11 +71,8 @@ def _cache() -> Path | None:
     configured = os.environ.get("XDG_CACHE_HOME")
     if configured:
         return Path(configured)
-    try:
-        home = Path.home()
-    except RuntimeError:  # neither HOME nor an entry in the password file
-        return None
-    return home / ".cache" if home.is_dir() else None
+    home = find_home()
+    return None if home is None else home / ".cache"
 
 
 def driver_options(java: Java) -> list[str]:

@@ -55,7 +55,7 @@ private[exchange] object AgentLocator {
   }
 
   /**
-   * Where the agent of this node has its socket. The agent decides by the same rule (`_socket_path` in agent.py): if
+   * Where the agent of this node has its socket. The agent decides by the same rule (`prepare_socket` in Python): if
    * another user has taken the name of the user's folder, the name of the replacement contains a hash of the token,
    * which that user cannot know.
    */
