@@ -199,7 +199,7 @@ def restarted(agent: Agent) -> Agent:
 
     def is_another() -> bool:
         try:
-            return bool(ray.get(agent.handle.process_id.remote(), timeout=20) != before)
+            return bool(ray.get(agent.handle.process_id.remote(), timeout=60) != before)
         except ray.exceptions.RayActorError:
             return False
 
@@ -210,7 +210,7 @@ def restarted(agent: Agent) -> Agent:
 def test_participants_meet_the_successor_of_an_agent_that_ray_has_restarted(app: TestApplication) -> None:
     class Caller(Recorder):
         def agent_joined(self, agent: Agent) -> None:
-            ray.get(agent.handle.begin.remote(1, TABLE.schema), timeout=20)
+            ray.get(agent.handle.begin.remote(1, TABLE.schema), timeout=60)
             super().agent_joined(agent)
 
     lost, caller = restarted(app.agent()), Caller()
@@ -283,7 +283,7 @@ def test_closing_leaves_nothing_behind(ray_cluster: Any) -> None:
     # Ray ends an actor's process some time after the call returned that asks for it.
     assert eventually(lambda: not process.exists())
     with pytest.raises(ray.exceptions.RayActorError):
-        ray.get(agent.handle.counters.remote(), timeout=20)
+        ray.get(agent.handle.counters.remote(), timeout=60)
     with pytest.raises(ExchangeError, match="The application has ended"):
         app.directory.refresh()
 

@@ -60,7 +60,7 @@ def export_job(app: TestApplication, run_spark_job: Callable[[int], list[Any]]) 
 def can_begin(agent: Agent) -> bool:
     """Tell whether an agent does not know the export (yet): it refuses one that was opened before."""
     try:
-        ray.get(agent.handle.begin.remote(EXPORT, SCHEMA), timeout=20)
+        ray.get(agent.handle.begin.remote(EXPORT, SCHEMA), timeout=60)
     except ray.exceptions.RayTaskError:
         return False
     return True

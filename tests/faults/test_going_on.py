@@ -24,7 +24,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> programs.Outcome:
     # The folder in which the program runs.
     within = ["env", "-C", os.fspath(folder)]
     result = programs.run("faults/going_on", env={"RAYDP_TEST_MARK": mark}, within=within)
-    assert programs.await_none(mark, seconds=20) == []
+    assert programs.await_none(mark) == []
     return result
 
 

@@ -184,6 +184,6 @@ def test_it_can_always_start_again(request: pytest.FixtureRequest, tmp_path: Pat
         )
         life.do("stop")
         assert life.end() == 0, life.commands
-        assert programs.await_none(mark, seconds=20) == []
+        assert programs.await_none(mark) == []
     finally:
         life.kill()

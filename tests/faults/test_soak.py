@@ -55,7 +55,7 @@ def test_nothing_grows_in_any_process(request: pytest.FixtureRequest) -> None:
     assert [look["processes"].keys() for look in looks] == [looks[0]["processes"].keys()] * len(looks)
     held = {what: statistics.median(look["held"][what] for look in last) for what in looks[-1]["held"]}
     assert held == dict.fromkeys(held, 0), outcome.output
-    assert programs.await_none(mark, seconds=20) == []
+    assert programs.await_none(mark) == []
 
 
 def _median(looks: list[dict[str, Any]], process: str, what: str) -> float:

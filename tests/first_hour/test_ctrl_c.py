@@ -28,4 +28,4 @@ def test_ctrl_c_ends_a_program_in_seconds_with_one_line() -> None:
     assert time.monotonic() - begin < ENDS_IN_SECONDS, errors
     assert len(re.findall(r"^raydp: interrupted at \S*interrupted\.py, line \d+$", errors, re.MULTILINE)) == 1, errors
     assert "Traceback" not in errors and not output, errors
-    assert programs.await_none(mark, seconds=20) == []
+    assert programs.await_none(mark) == []

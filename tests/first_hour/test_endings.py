@@ -28,7 +28,7 @@ def test_ray_may_be_shut_down_in_the_last_line() -> None:
     assert outcome.code == 0, outcome.everything
     lines = shown(outcome.errors)
     assert len(lines) == 1 and lines[0].startswith("raydp: "), outcome.everything
-    assert programs.await_none(mark, seconds=20) == []
+    assert programs.await_none(mark) == []
     rows, text, html, ended = outcome.output.splitlines()
     assert rows == "rows: 10"
     assert re.fullmatch(

@@ -73,7 +73,7 @@ def test_nothing_is_left_when_the_driver_is_killed() -> None:
         assert len(family) > 5, family
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
-        assert programs.await_none(mark, seconds=20) == []
+        assert programs.await_none(mark) == []
         # Other tests may run at the same time, but keep nothing there for long.
         assert eventually(lambda: shared_names() <= shared_before, within=60), shared_names() - shared_before
     finally:

@@ -29,7 +29,7 @@ def test_starting_again_and_again_leaves_nothing(pytestconfig: pytest.Config) ->
     settled, last = sizes[2], sizes[-1]
     for name, slack in _NAMES.items():
         assert last[name] - settled[name] <= slack, (name, sizes)
-    assert programs.await_none(mark, seconds=20) == []
+    assert programs.await_none(mark) == []
 
 
 # What is counted, and by how much it may vary. Memory is in MiB.

@@ -106,4 +106,4 @@ def test_nothing_is_left_after_stop() -> None:
     assert outcome.code == 0, outcome.everything
     assert "left: []" in outcome.output, outcome.everything
     assert f"data: 100000 {sum(range(100_000))}" in outcome.output
-    assert programs.await_none(mark, seconds=20) == []
+    assert programs.await_none(mark) == []

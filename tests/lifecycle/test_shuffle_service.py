@@ -57,5 +57,5 @@ def test_a_killed_driver_leaves_no_files(tmp_path: Path, service: str) -> None:
     finally:
         program.send_signal(signal.SIGKILL)
         program.wait()
-    assert programs.await_none(mark, seconds=20) == []
+    assert programs.await_none(mark) == []
     assert eventually(lambda: list(folder.iterdir()) == [], within=20), list(folder.iterdir())

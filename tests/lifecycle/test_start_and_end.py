@@ -46,7 +46,7 @@ class World:
         monkeypatch.setattr(start, "EntryPoints", lambda _: SimpleNamespace(set_system_properties=lambda _: None))
         monkeypatch.setattr(start, "read_by_spark", lambda *_: Contribution(dict.fromkeys(start.SIZE_KEYS, "1")))
         monkeypatch.setattr(start, "StartupProgress", lambda *_, **__: SimpleNamespace(close=lambda: None))
-        for name in ("NodePreflight", "MetricsExport"):
+        for name in ("NodePreflight", "MetricsExport", "ExecutorWait"):
             monkeypatch.setattr(start, name, lambda *_, name=name, **__: self.part(name))
 
     def step(self, name: str) -> None:
@@ -89,7 +89,7 @@ class World:
         start.started()
 
 
-PARTS = {"NodePreflight": 1, "MetricsExport": 1, "reservation": 1}
+PARTS = {"NodePreflight": 1, "MetricsExport": 1, "ExecutorWait": 1, "reservation": 1}
 
 
 @pytest.fixture
@@ -206,7 +206,10 @@ def test_a_part_that_cannot_be_closed_does_not_stop_the_others(world: World) -> 
 
     application.nodes.close = fail  # type: ignore[method-assign]
     end.stop(keep_data=False)
-    assert world.closed == {"MetricsExport": 1, "reservation": 1} and world.lifecycle.state is State.IDLE
+    assert (
+        world.closed == {"MetricsExport": 1, "ExecutorWait": 1, "reservation": 1}
+        and world.lifecycle.state is State.IDLE
+    )
 
 
 def test_the_interrupt_comes_after_the_end(world: World) -> None:

@@ -131,7 +131,7 @@ def test_a_killed_driver_takes_its_ranks_along() -> None:
     assert len(ranks) >= 2
     process.kill()
     process.wait(10)
-    assert programs.await_none(mark, seconds=60) == []
+    assert programs.await_none(mark) == []
 
 
 def test_ranks_that_do_not_come_up(job: MPIJob) -> None:

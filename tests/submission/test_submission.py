@@ -130,7 +130,7 @@ def test_how_a_java_application_ends(address: str, jar: Path) -> None:
     assert any(line.startswith("999000") for line in process.stdout)
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 128 + signal.SIGTERM
-    assert programs.await_none(mark, seconds=20) == []
+    assert programs.await_none(mark) == []
 
 
 def test_bad_command_lines(tmp_path: Path, jar: Path) -> None:

@@ -68,7 +68,7 @@ def collect_garbage(spark: SparkSession) -> None:
     spark.sparkContext._jvm.System.gc()
 
 
-def eventually(condition: Callable[[], bool], *, within: float = 20.0) -> bool:
+def eventually(condition: Callable[[], bool], *, within: float = 60.0) -> bool:
     """Return whether a condition becomes true in time."""
     deadline = time.monotonic() + within
     while not condition():

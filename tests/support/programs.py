@@ -143,7 +143,7 @@ def name_of(process: psutil.Process) -> str:
     return _unless_ended(process.name, "")
 
 
-def await_none(mark: str, *, seconds: float, but: frozenset[int] = frozenset()) -> list[str]:
+def await_none(mark: str, *, seconds: float = 90, but: frozenset[int] = frozenset()) -> list[str]:
     """Wait at most ``seconds`` until no process with the mark is left. Return the command lines of those left."""
     deadline = time.monotonic() + seconds
     while True:

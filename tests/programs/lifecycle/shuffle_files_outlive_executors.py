@@ -40,5 +40,5 @@ say("fourth:", sorted(sums.collect()) == RIGHT, "computed again:", computed.valu
 say("another service:", len(services()), services() != [service])
 say("from_spark:", raydp.from_spark(spark.range(0, 1000, 1, 3).groupBy("id").count()).count())
 raydp.stop_spark()
-eventually("the folder is empty", lambda: not files(), seconds=20, state=files)
-eventually("the service is gone", lambda: not services(), seconds=20, state=services)
+eventually("the folder is empty", lambda: not files(), seconds=60, state=files)
+eventually("the service is gone", lambda: not services(), seconds=60, state=services)
