@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
@@ -31,23 +32,39 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.ge
 
 OBJECT_STORE_BYTES = 512 * 1024**2
 
-#: Files that take minutes, the longest first. They start first, or one worker would end alone with the last of them.
+#: Files that take the better part of a minute or more, the longest first. They start first, or one worker would end
+#: alone with the last of them.
 LONG_FILES = (
     "lifecycle/test_hosts.py",
-    "lifecycle/test_session.py",
     "submission/test_submission.py",
+    "exchange/test_several_nodes.py",
+    "lifecycle/test_session.py",
     "exchange/test_limits.py",
-    "exchange/test_lost_nodes.py",
+    "lifecycle/test_autoscaling.py",
+    "lifecycle/test_scaling.py",
+    "errors/test_start.py",
     "faults/test_going_on.py",
+    "exchange/test_from_spark.py",
+    "estimators/test_killed_workers.py",
+    "lifecycle/test_kills.py",
+    "estimators/test_tf.py",
+    "first_hour/test_room_for_tasks.py",
+    "lifecycle/test_restarts.py",
+    "lifecycle/test_dashboard.py",
+    "property/test_round_trips.py",
+    "exchange/test_file_columns.py",
     "faults/test_chaos.py",
     "faults/test_sequences.py",
-    "estimators/test_killed_workers.py",
-    "exchange/test_from_spark.py",
-    "property/test_round_trips.py",
-    "estimators/test_tf.py",
+    "lifecycle/test_shuffle_service.py",
     "estimators/test_torch.py",
+    "submission/test_dependencies.py",
+    "lifecycle/test_placement.py",
+    "examples/test_flights.py",
+    "first_hour/test_ended_applications.py",
+    "estimators/test_ml.py",
+    "exchange/test_types.py",
     "packaging/test_distributions.py",
-    "lifecycle/test_restarts.py",
+    "first_hour/test_quiet_estimators.py",
 )
 
 _sessions_before = pytest.StashKey[set[str]]()
@@ -61,12 +78,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--applications", type=int, default=2, help="how many applications tests/lifecycle/test_session.py runs at once"
     )
     parser.addoption(
-        "--conversions", type=int, default=60, help="how many conversions tests/exchange/test_limits.py makes in a row"
+        "--conversions", type=int, default=24, help="how many conversions tests/exchange/test_limits.py makes in a row"
     )
     parser.addoption(
         "--sequences", type=int, default=2, help="how many sequences of events tests/faults/test_sequences.py runs"
     )
-    parser.addoption("--restarts", type=int, default=6, help="how often tests/lifecycle/test_restarts.py starts Spark")
+    parser.addoption("--restarts", type=int, default=5, help="how often tests/lifecycle/test_restarts.py starts Spark")
     parser.addoption("--soak-minutes", type=float, default=10, help="how long tests/faults/test_soak.py works")
     parser.addoption("--nightly", action="store_true", help="also run the tests that are marked nightly")
 
@@ -97,6 +114,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: order.get(item.path, len(order)))
 
 
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what the frameworks have loaded: tests run it often, and it stays to the end."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Free what is left while the libraries are loaded: later, a model's destructor fails, and others report leaks."""
+    gc.unfreeze()
+    gc.collect()
+
+
 def _ray_sessions() -> set[str]:
     """Return the folders of the Ray clusters that this process and its programs have started."""
     return {path.name for path in Path(os.environ["RAY_TMPDIR"]).glob("ray/session_*_*")}
@@ -123,6 +152,9 @@ def ray_cluster() -> Iterator[Any]:
     """Start a Ray cluster of one node with 4 CPUs, for all tests of this process."""
     import ray
 
+    from support.log_monitor import leave_out_log_monitor
+
+    leave_out_log_monitor()
     os.environ["PYTHONPATH"] = os.pathsep.join(
         [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-@pytest.mark.parametrize("metric", ["rmse", "explained_variance"])
+@pytest.mark.parametrize("metric", [pytest.param("rmse", marks=pytest.mark.nightly), "explained_variance"])
 def test_the_best_trial_gives_its_estimator(frame: DataFrame, metric: str) -> None:
     from ray.tune import grid_search
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _COMMAND_SECONDS = 150.0
-_STOP_SECONDS = 30.0  # 10 on a machine that does nothing else
+_STOP_SECONDS = 60.0  # 10 on a machine that does nothing else
 _STEPS = 8
 _TYPED = re.compile(r"(SessionError|ExchangeError): ")
 

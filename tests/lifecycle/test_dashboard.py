@@ -79,7 +79,13 @@ def test_metrics_and_actors(dashboard: Dashboard) -> None:
     assert "Traceback" not in outcome.errors and "etric" not in outcome.errors, outcome.everything
 
 
-@pytest.mark.parametrize("command", [[sys.executable], _SUBMIT], ids=["python", "raydp-submit"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param([sys.executable], id="python", marks=pytest.mark.nightly),
+        pytest.param(_SUBMIT, id="raydp-submit"),
+    ],
+)
 def test_an_application_as_a_job_of_ray(dashboard: Dashboard, command: list[str]) -> None:
     mark = uuid.uuid4().hex
     env = {**dashboard.env, "RAY_ADDRESS": None}

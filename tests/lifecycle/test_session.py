@@ -16,11 +16,25 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.cluster
 
 
-def test_the_same_arguments_give_the_same_session() -> None:
-    outcome = programs.run("lifecycle/the_same_arguments_give_the_same_session")
-    lines = outcome.output.strip().splitlines()
-    assert outcome.code == 0, outcome.everything
+@pytest.fixture(scope="module")
+def outcome() -> programs.Outcome:
+    """One program with a part for each test of sessions that follow each other. Nothing of it may be left."""
+    mark = uuid.uuid4().hex
+    result = programs.run("lifecycle/sessions", env={"RAYDP_TEST_MARK": mark})
+    assert programs.await_none(mark) == []
+    return result
+
+
+def test_nothing_is_left_after_stop(outcome: programs.Outcome) -> None:
+    said = outcome.part("nothing is left")
+    assert "left: []" in said, outcome.everything
+    assert f"data: 100000 {sum(range(100_000))}" in said, outcome.everything
+
+
+def test_the_same_arguments_give_the_same_session(outcome: programs.Outcome) -> None:
+    lines = (outcome.part("the same arguments") + outcome.part("after a stop")).splitlines()
     refused = [line for line in lines if line.startswith("refused:")]
+    assert len(refused) == 3, outcome.everything
     assert "app_name: 't' before, 'other' now" in refused[0]
     assert "spark.executor.instances: '1' before, '2' now" in refused[1]
     assert "spark.executor.memory: '600m' before, '700m' now" in refused[2]
@@ -29,19 +43,21 @@ def test_the_same_arguments_give_the_same_session() -> None:
     assert "again: 7 again 200" in lines
 
 
-def test_forked_children_and_other_sessions() -> None:
-    outcome = programs.run("lifecycle/forked_children_and_other_sessions")
+def test_unchanged_pyspark_program(outcome: programs.Outcome) -> None:
+    lines = outcome.part("unchanged programs").splitlines()
+    assert lines == ["ray 1000 plain", "4950", "9900"], outcome.everything
+
+
+def test_inside_an_actor(outcome: programs.Outcome) -> None:
+    assert outcome.part("inside an actor").strip() == "(100, 50)", outcome.everything
+
+
+def test_forked_children_and_other_sessions(outcome: programs.Outcome) -> None:
     assert outcome.code == 0, outcome.everything
-    child, parent, other, refused = outcome.output.strip().splitlines()
+    child, parent, other, refused = outcome.part("forked children and other sessions").strip().splitlines()
     assert (child, parent, other) == ("child: 3", "parent: 10 10", "other: 3"), outcome.everything
     assert refused.startswith("refused: A Spark session that was not started by raydp.init_spark"), outcome.everything
     assert "Traceback" not in outcome.errors, outcome.everything
-
-
-def test_unchanged_pyspark_program() -> None:
-    outcome = programs.run("lifecycle/unchanged_pyspark_program")
-    assert outcome.code == 0, outcome.everything
-    assert outcome.output.strip().splitlines() == ["ray 1000 plain", "4950", "9900"], outcome.everything
 
 
 def test_ray_is_started_and_the_ui_is_named() -> None:
@@ -55,13 +71,7 @@ def test_ray_is_started_and_the_ui_is_named() -> None:
     assert f"Spark UI: {url}" in outcome.errors, outcome.everything
 
 
-def test_inside_an_actor() -> None:
-    outcome = programs.run("lifecycle/inside_an_actor")
-    assert outcome.code == 0, outcome.everything
-    assert outcome.output.strip() == "(100, 50)"
-
-
-@pytest.mark.parametrize("authentication", ["token", "disabled"])
+@pytest.mark.parametrize("authentication", ["token", pytest.param("disabled", marks=pytest.mark.nightly)])
 def test_applications_at_once(authentication: str, pytestconfig: pytest.Config) -> None:
     count = pytestconfig.getoption("--applications") if authentication == "token" else 2
     host = programs.start(
@@ -95,15 +105,3 @@ def test_applications_at_once(authentication: str, pytestconfig: pytest.Config) 
             programs.kill_session(member.pid)
         programs.kill_session(host.pid)
         host.communicate()
-
-
-def test_nothing_is_left_after_stop() -> None:
-    mark = uuid.uuid4().hex
-    outcome = programs.run(
-        "lifecycle/nothing_is_left_after_stop",
-        env={"RAYDP_TEST_MARK": mark},
-    )
-    assert outcome.code == 0, outcome.everything
-    assert "left: []" in outcome.output, outcome.everything
-    assert f"data: 100000 {sum(range(100_000))}" in outcome.output
-    assert programs.await_none(mark) == []

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import ray
 
 from support import datasets
+from support.log_monitor import leave_out_log_monitor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -24,6 +25,7 @@ faulthandler.register(signal.SIGUSR1)
 
 def start_ray(num_cpus: int = 4, **options: Any) -> None:
     """Start a Ray cluster of one node for this program."""
+    leave_out_log_monitor()
     ray.init(
         "local",
         num_cpus=num_cpus,

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from py4j.protocol import Py4JError
+
 from raydp._application import driver_jvm, end
 from raydp._application.application import Application
 from raydp._application.banner import print_banner, print_room
@@ -61,7 +63,7 @@ def prepare(master: str, given: Mapping[str, str]) -> dict[str, str]:
         RaydpError: Something is missing or wrong. Nothing that was started here keeps running.
     """
     refuse_spark_connect()
-    shorten_interrupts()
+    shorten_interrupts((Py4JError, ConnectionError, SessionError))
     settings = checked(given)
     end.context_stopped()  # closes the last application, if nobody reported the end of its context
     lifecycle.prepare()

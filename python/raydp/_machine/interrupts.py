@@ -59,18 +59,23 @@ def handlers_restored() -> Iterator[None]:
                 signal.signal(number, handler)
 
 
-def shorten_interrupts() -> None:
+def shorten_interrupts(lost: tuple[type[BaseException], ...] = ()) -> None:
     """Show a Ctrl-C that ends the program as one line, with its place in the program; idempotent.
 
     Otherwise Py4J's own traceback and the one of PySpark, Py4J or Ray would fill the screen. Notebooks and Python's
     console do not end, and show what they always show.
+
+    Args:
+        lost: Errors of a connection that is lost. PySpark calls the JVM while an interrupt leaves its functions. If the
+            JVM does not answer any more, such an error takes the place of the interrupt.
     """
     original = sys.excepthook
     if hasattr(original, _SHORTENED):
         return
 
     def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if issubclass(kind, KeyboardInterrupt) and trace is not None and not hasattr(sys, "ps1"):
+        ended = issubclass(kind, KeyboardInterrupt) or (issubclass(kind, lost) and _came_of_interrupt(error))
+        if ended and trace is not None and not hasattr(sys, "ps1"):
             tell(f"interrupted at {_place(trace)}")
         else:
             original(kind, error, trace)
@@ -78,6 +83,14 @@ def shorten_interrupts() -> None:
     setattr(show, _SHORTENED, True)
     sys.excepthook = show
     logging.getLogger().addFilter(_is_no_interrupt)
+
+
+def _came_of_interrupt(error: BaseException) -> bool:
+    """Return whether an error was raised while an interrupt was handled."""
+    before = error.__context__
+    while before is not None and not isinstance(before, KeyboardInterrupt):
+        before = before.__context__
+    return before is not None
 
 
 def _place(trace: TracebackType) -> str:

@@ -18,7 +18,7 @@ ray.init(address=cluster.address, log_to_driver=False)
 spark = raydp.init_spark("nodes", 1, 1, "500m", configs={"spark.ui.enabled": "false"})
 say("rows:", spark.range(10).count())
 nodes = raydp._application.current_application().nodes
-eventually("reported", lambda: "127.0.0.2 Java" in nodes.report(), seconds=60, state=nodes.report)
+eventually("reported", lambda: "127.0.0.2 Java" in nodes.report(), state=nodes.report)
 raydp.stop_spark()
 doctor = [sys.executable, "-m", "raydp", "doctor", "--ray-address", cluster.address]
 done = subprocess.run(doctor, stdout=subprocess.PIPE, text=True, timeout=200)

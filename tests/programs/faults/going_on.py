@@ -15,7 +15,7 @@ from support import applications
 from support.scripting import begin_part, eventually, say, start_ray
 
 SETTINGS = {"spark.ui.enabled": False, "spark.raydp.banner": False, "spark.raydp.archiveClasses": False}
-STOP_SECONDS = 30  # 10 on a machine that does nothing else
+STOP_SECONDS = 60  # 10 on a machine that does nothing else
 leave_ray = ray.shutdown  # taken before raydp learns of the program's calls
 frames: list[DataFrame] = []
 """A frame of each session."""

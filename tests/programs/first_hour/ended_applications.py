@@ -87,7 +87,7 @@ try:
         say(1 // 0)
 except ZeroDivisionError as error:
     say("raised:", error)
-thread.join(30)
+thread.join(120)
 say("interrupted:", *interrupted)
 say("running:", applications.driver_process(), SparkSession.getActiveSession())
 say_outcomes(actions)

@@ -57,7 +57,7 @@ print("== no room", file=sys.stderr, flush=True)
 spark = raydp.init_spark("full", 2, 1, "500m", configs=SETTINGS)
 eventually("executors: 2", lambda: ray.available_resources().get("CPU", 0.0) == 0)
 dataset, frame = ray.data.from_spark(spark.range(10)), frame_of(spark)
-impatient = SklearnEstimator(LinearRegression(), label_column="y", start_timeout=6)
+impatient = SklearnEstimator(LinearRegression(), label_column="y", start_timeout=12)
 told = Told(sys.stderr)
 sys.stderr = told  # type: ignore[assignment]
 

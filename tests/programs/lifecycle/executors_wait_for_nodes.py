@@ -71,7 +71,7 @@ if sys.argv[1:] == ["interrupted"]:
     try:
         raydp.init_spark("t", 1, 1, "500m", configs=patient)
     except KeyboardInterrupt:
-        say("ended within 10 s:", time.monotonic() - interrupted[0] < 10)
+        say("ended within 60 s:", time.monotonic() - interrupted[0] < 60)  # of 10 min
     thread.join()
     sys.exit()
 

@@ -61,7 +61,7 @@ except raydp.errors.SessionError as error:
 thread, result = start_job(spark, 0.5)
 eventually("grown", lambda: len(registered()) == 3)
 eventually("pending", lambda: len(living()) == 6 and pending_cpus() == 3)
-thread.join(120)
+thread.join(240)
 say("result:", sorted(result))
 eventually("pending cancelled", lambda: len(living()) <= 3 and pending_cpus() == 0, seconds=60)
 eventually("shrunk", lambda: len(living()) == 1)

@@ -39,8 +39,8 @@ _THREADS = 2
 # Beyond these nobody waits: whatever takes longer is a finding.
 _RECOVERY_SECONDS = 120.0
 _JOB_SECONDS = 240.0
-_ORPHAN_SECONDS = 10.0
-_LEAK_SECONDS = 20.0
+_ORPHAN_SECONDS = 90.0
+_LEAK_SECONDS = 90.0
 _CONFIGS = {
     "spark.ui.enabled": "false",
     "spark.log.level": "ERROR",
