@@ -42,7 +42,7 @@ class LosingCluster:
         self._nodes.remove(gone)
         self._cluster.remove_node(gone, allow_graceful=False)
 
-    def session(self, **options):
+    def session(self, *, fault_tolerant_mode=True, **configs):
         return raydp.init_spark(
             "lost nodes",
             2,
@@ -54,8 +54,9 @@ class LosingCluster:
                 "spark.sql.shuffle.partitions": "3",
                 "spark.ray.raydp_spark_executor.actor.resource.worker": "1",
                 "spark.raydp.exchange.blockSize": "4m",
+                **configs,
             },
-            **options,
+            fault_tolerant_mode=fault_tolerant_mode,
         )
 
     def shutdown(self):
