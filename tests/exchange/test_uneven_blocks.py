@@ -25,6 +25,7 @@ from raydp._exchange.types.block_schemas import unify_block_schemas
 from raydp._ray.internals import PLACEHOLDER
 from raydp.errors import InvalidArgumentError, UnsupportedTypeError
 from support.datasets import executions
+from support.examples import fewer_examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,6 +81,7 @@ def _collected(df: DataFrame) -> list[dict[str, Any]]:
     return [_plain(row.asDict(recursive=True)) for row in rows]
 
 
+@fewer_examples()
 @given(
     found=st.lists(st.tuples(_rows(), st.booleans()), min_size=1, max_size=4),
     empty=st.lists(st.tuples(st.integers(0, 4), st.sampled_from(_EMPTY_BLOCKS)), max_size=2),

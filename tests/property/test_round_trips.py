@@ -19,6 +19,7 @@ import raydp.spark
 from raydp._exchange.types.spark_types import to_arrow_schema
 from support.arrow_data import rows_of
 from support.datasets import table_of
+from support.examples import fewer_examples
 from support.foreign_data import Blocks, blocks
 from support.spark_data import schemas, spark_rows, spark_types
 
@@ -31,6 +32,7 @@ _PRUNING = "spark.sql.optimizer.nestedSchemaPruning.enabled"
 pytestmark = pytest.mark.timeout(3600)  # each example runs Spark jobs
 
 
+@fewer_examples()
 @given(found=st.booleans().flatmap(lambda foreign: blocks(foreign=foreign, stored=True)))
 def test_ray_to_spark_to_ray(spark: SparkSession, found: Blocks) -> None:
     note(f"canonical schema: {found.canonical}")
@@ -45,6 +47,7 @@ def test_ray_to_spark_to_ray(spark: SparkSession, found: Blocks) -> None:
     assert dataset.count() == found.expected.num_rows
 
 
+@fewer_examples()
 @given(found=blocks(), choice=st.data())
 def test_ray_to_spark_reads_any_columns_in_any_order(spark: SparkSession, found: Blocks, choice: Any) -> None:
     names = choice.draw(st.lists(st.sampled_from(found.schema.names), min_size=1, unique=True))
@@ -72,6 +75,7 @@ def _paths(draw: st.DrawFn, schema: T.StructType) -> str:
     return expression
 
 
+@fewer_examples()
 @given(found=blocks(), choice=st.data())
 def test_parts_of_nested_columns_are_those_of_the_whole(spark: SparkSession, found: Blocks, choice: Any) -> None:
     df = raydp.spark.ray_dataset_to_spark_dataframe(spark, found.schema, [ray.put(table) for table in found.tables])
@@ -96,6 +100,7 @@ def _frames(draw: st.DrawFn) -> tuple[T.StructType, list[tuple[Any, ...]], int]:
     return schema, rows, draw(st.integers(1, 5))
 
 
+@fewer_examples()
 @given(frame=_frames())
 def test_spark_to_ray_to_spark(spark: SparkSession, frame: tuple[T.StructType, list[tuple[Any, ...]], int]) -> None:
     schema, rows, partitions = frame
