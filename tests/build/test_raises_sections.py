@@ -86,6 +86,9 @@ COVERED: dict[str, dict[str, str]] = {
     "Estimator.best_iteration": {
         "NotFittedError": "first_hour/test_promised_errors.py::test_methods_of_an_estimator_that_was_not_fitted"
     },
+    "Estimator.categories": {
+        "NotFittedError": "first_hour/test_promised_errors.py::test_methods_of_an_estimator_that_was_not_fitted"
+    },
     "Estimator.feature_importances_": {
         "NotFittedError": "first_hour/test_promised_errors.py::test_methods_of_an_estimator_that_was_not_fitted"
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +40,10 @@ GOOD: dict[str, Any] = {"xgboost_params": {"max_depth": 2}, "label_column": "y",
         ({"feature_columns": []}, ["feature_columns"]),
         ({"feature_columns": ["x", "x"]}, ["twice", "x"]),
         ({"feature_columns": ["x", "y"]}, ["label_column", "'y'"]),
+        ({"categorical_columns": "x"}, ["categorical_columns", "'x'"]),
+        ({"categorical_columns": ["y"]}, ["label_column", "categorical_columns", "'y'"]),
+        ({"categorical_columns": ["n", 3]}, ["categorical_columns", "3"]),
+        ({"feature_columns": ["x"], "categorical_columns": ["X"]}, ["among feature_columns", "Did you mean x"]),
         ({"weight_column": "x", "feature_columns": ["x"]}, ["weight_column", "'x'"]),
         ({"nulls": "ignore"}, ["nulls", "drop", "'ignore'"]),
         ({"seed": -1}, ["seed", "-1"]),
@@ -78,10 +83,46 @@ BAD_FRAMES: list[tuple[str, dict[str, Any], Any, list[str]]] = [
     ("missing column", {"feature_columns": ["x", "speed"]}, lambda f: f, ["Missing: speed", "id, x, n"]),
     ("missing label", {"label_column": "z"}, lambda f: f[["x"]], ["Missing: z"]),
     (
-        "string feature",
+        "dates and timestamps",
+        {"feature_columns": ["x", "day", "at"]},
+        lambda f: changed(f, day=dt.date(2013, 1, 31), at=pd.Timestamp(0, tz="UTC")),
+        ["not a feature by itself", "F.dayofweek", "day (date32[day]), at (timestamp[us, tz=UTC])"],
+    ),
+    (
+        "structs",
+        {"feature_columns": ["x", "s"]},
+        lambda f: changed(f, s=[{"a": 1}] * len(f)),
+        ["Not numeric: s (struct", "getField"],
+    ),
+    (
+        "null category",
         {"feature_columns": ["x", "kind"]},
+        lambda f: changed(f, kind=f["kind"].where(f["id"] > 2)),
+        ["kind (3)", "takes strings as unknown"],
+    ),
+    (
+        "categories that are no features",
+        {"categorical_columns": ["knd"]},
         lambda f: f,
-        ["Not numeric: kind (string)", "StringIndexer"],
+        ["categorical_columns must be feature columns", "Did you mean kind", "Not among them: knd"],
+    ),
+    (
+        "arrays as categories",
+        {"feature_columns": ["a"], "categorical_columns": ["a"]},
+        lambda f: changed(f, a=[[1.0]] * len(f)),
+        ["single value per row", "a: list"],
+    ),
+    (
+        "only null categories",
+        {"feature_columns": ["x", "n"], "categorical_columns": ["n"], "nulls": "keep"},
+        lambda f: changed(f, n=np.nan),
+        ["only nulls", "Column: n"],
+    ),
+    (
+        "identifiers",
+        {"feature_columns": ["s"]},
+        lambda _: pd.DataFrame({"s": np.arange(100_001).astype(str), "y": 0.5}),
+        ["too many different values", "Column s: more than 100000"],
     ),
     ("no features", {}, lambda f: f[["y"]], ["no column to predict from"]),
     ("empty", {"feature_columns": ["x"]}, lambda f: f[:0], ["frame is empty"]),
@@ -185,8 +226,8 @@ def test_bad_frames(
 
 def test_bad_spark_frames(spark: SparkSession, frame: DataFrame) -> None:
     estimator = XGBoostEstimator(**GOOD)
-    with pytest.raises(InvalidDataError, match=r"Not numeric: kind \(string\)"):
-        estimator.fit(frame.selectExpr("kind", "y", "raise_error('a job was started') AS x"))
+    with pytest.raises(InvalidDataError, match=r"Dates and timestamps: t \(timestamp"):
+        estimator.fit(frame.selectExpr("current_timestamp() AS t", "y", "raise_error('a job was started') AS x"))
     with pytest.raises(InvalidDataError, match=r"Not numeric: x \(duration"):
         estimator.fit(frame.selectExpr("y", "interval '1' day AS x"))
     with pytest.raises(InvalidDataError, match="frame is empty"):

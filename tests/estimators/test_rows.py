@@ -19,7 +19,8 @@ from raydp._estimators.configuration import configure
 from raydp._estimators.data.frames import StoredBlocks, wrap_frame
 from raydp._estimators.data.labels import find_classes
 from raydp._estimators.data.layout import Layout, select_columns
-from raydp._estimators.data.matrices import build_feature_matrix, find_complete_rows
+from raydp._estimators.data.matrices import build_feature_matrix
+from raydp._estimators.data.missing import find_incomplete_rows
 from raydp._estimators.data.plain_columns import read_plain_columns
 from raydp._estimators.data.shards import split_rows
 from raydp._estimators.data.statistics import collect_statistics
@@ -112,18 +113,23 @@ def test_matrices_hold_the_values_of_the_rows(found: tuple[pa.Table, list[int]],
 def test_statistics_count_what_is_missing(ray_cluster: Any, found: tuple[pa.Table, list[int]]) -> None:
     table, widths = found
     blocks = StoredBlocks((ray.put(table), ray.put(table[:2])), table.schema, table.nbytes)
-    counted = collect_statistics(blocks, table.column_names, label=None, weight=None, collect_labels=False)
-    complete = [
-        find_complete_rows(build_feature_matrix(t, t.column_names, widths, dtype=np.float64))
+    counted = collect_statistics(blocks, table.column_names, label=None, weight=None)
+    missing = [
+        np.isnan(build_feature_matrix(t, t.column_names, widths, dtype=np.float64)).any(axis=1)
         for t in (table, table[:2])
     ]
+    for part, rows in zip((table, table[:2]), missing, strict=True):
+        np.testing.assert_array_equal(find_incomplete_rows(part, part.column_names), rows)
     assert counted.rows == [table.num_rows, min(table.num_rows, 2)]
-    assert counted.incomplete == [int((~rows).sum()) for rows in complete]
+    assert counted.incomplete == [int(rows.sum()) for rows in missing]
     for name, width in zip(table.column_names, widths, strict=True):
         rows = np.concatenate(
-            [find_complete_rows(build_feature_matrix(t, [name], [width], dtype=np.float64)) for t in (table, table[:2])]
+            [
+                np.isnan(build_feature_matrix(t, [name], [width], dtype=np.float64)).any(axis=1)
+                for t in (table, table[:2])
+            ]
         )
-        assert counted.missing.get(name, 0) == int((~rows).sum())
+        assert counted.missing.get(name, 0) == int(rows.sum())
 
 
 def test_tensors_are_arrays(ray_cluster: Any) -> None:
@@ -135,7 +141,7 @@ def test_tensors_are_arrays(ray_cluster: Any) -> None:
         [],
     )
     blocks = rows.store(["data"])
-    counted = collect_statistics(blocks, ["data"], label=None, weight=None, collect_labels=False)
+    counted = collect_statistics(blocks, ["data"], label=None, weight=None)
     assert (counted.lengths, counted.missing) == ({"data": (4, 4)}, {"data": 1})
     tables = [read_plain_columns(ray.get(ref), ["data"]) for ref in blocks.refs]
     matrices = [build_feature_matrix(table, ["data"], [4]) for table in tables]

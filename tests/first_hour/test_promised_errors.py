@@ -58,6 +58,7 @@ def test_methods_of_an_estimator_that_was_not_fitted() -> None:
         lambda: made.evaluate(ROWS),
         lambda: made.classes,
         lambda: made.best_iteration,
+        lambda: made.categories,
         lambda: made.feature_importances_,
     )
     for action in actions:

@@ -15,17 +15,24 @@ from raydp.errors import InvalidArgumentError
 from raydp.lightgbm import LightGBMEstimator
 from raydp.xgboost import XGBoostEstimator
 
-FEATURES = ["x", "n", "noise"]
+FEATURES = ["x", "n", "noise", "carrier"]
 
 
 @pytest.fixture(scope="module")
 def rows() -> pd.DataFrame:
     random = np.random.default_rng(3)
-    frame = pd.DataFrame({name: random.normal(size=300) for name in FEATURES})
-    frame["y"] = 3 * frame["x"] - frame["n"] + random.normal(scale=1.5, size=300)
+    frame = pd.DataFrame({name: random.normal(size=300) for name in FEATURES[:3]})
+    frame["carrier"] = random.choice(["UA", "AA", "DL", "WN", "B6"], 300)
+    delay = frame["carrier"].map({"UA": 2, "AA": -3, "DL": 0, "WN": 2, "B6": -2})
+    frame["y"] = 3 * frame["x"] - frame["n"] + delay + random.normal(scale=1.5, size=300)
     frame["late"] = np.where(frame["y"] > 0, "yes", "no")
     frame["w"] = random.random(300) + 0.5
     return frame
+
+
+def with_categories(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the features as the frameworks themselves want them: strings as pandas' categories."""
+    return rows[FEATURES].assign(carrier=pd.Categorical(rows["carrier"], ["AA", "B6", "DL", "UA", "WN"]))
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +51,10 @@ def classifier(ray_cluster: Any, rows: pd.DataFrame) -> XGBoostEstimator:
 
 def test_importances_and_the_best_round_of_xgboost(classifier: XGBoostEstimator, rows: pd.DataFrame) -> None:
     parts = (rows[:200], rows[200:])
-    train, test = (xgboost.DMatrix(one[FEATURES], label=one["late"] == "yes", weight=one["w"]) for one in parts)
+    train, test = (
+        xgboost.DMatrix(with_categories(one), label=one["late"] == "yes", weight=one["w"], enable_categorical=True)
+        for one in parts
+    )
     expected = xgboost.train(
         {"max_depth": 3, "eta": 0.5, "objective": "binary:logistic"},
         train,
@@ -59,6 +69,13 @@ def test_importances_and_the_best_round_of_xgboost(classifier: XGBoostEstimator,
     importances = classifier.feature_importances_
     assert list(importances.index) == FEATURES
     np.testing.assert_allclose(importances, [gains[name] / total for name in FEATURES], rtol=1e-4)
+    assert gains["carrier"] > 0
+    assert classifier.categories == {"carrier": ["AA", "B6", "DL", "UA", "WN"]}
+    new = rows.assign(carrier=rows["carrier"].where(rows.index % 3 > 0, "ZZ"))  # one that training did not have
+    missing = xgboost.DMatrix(with_categories(new), enable_categorical=True)
+    last = (0, expected.best_iteration + 1)
+    probabilities = classifier.predict(new, probability_column="p", probability_of="yes")["p"]
+    np.testing.assert_array_equal(probabilities, expected.predict(missing, iteration_range=last))
 
 
 def test_metrics_by_name_and_by_function(classifier: XGBoostEstimator, rows: pd.DataFrame) -> None:
@@ -110,15 +127,18 @@ def test_wrong_metrics(classifier: XGBoostEstimator, rows: pd.DataFrame) -> None
 
 
 def test_a_regression_of_lightgbm(ray_cluster: Any, rows: pd.DataFrame) -> None:
-    params = {"objective": "quantile", "alpha": 0.9, "num_leaves": 7, "min_data_in_leaf": 5}
+    params = {"objective": "quantile", "alpha": 0.9, "num_leaves": 7, "min_data_in_leaf": 5, "min_data_per_group": 5}
     estimator = LightGBMEstimator(params, "y", feature_columns=FEATURES, num_boost_round=12)
     estimator.fit(rows)
     expected = lightgbm.train(
-        {**params, "verbosity": -1, "num_threads": 1}, lightgbm.Dataset(rows[FEATURES], rows["y"]), 12
+        {**params, "verbosity": -1, "num_threads": 1}, lightgbm.Dataset(with_categories(rows), rows["y"]), 12
     )
     np.testing.assert_array_equal(estimator.feature_importances_, expected.feature_importance())
+    assert expected.feature_importance()[3] > 0
+    new = rows.assign(carrier=rows["carrier"].where(rows.index % 3 > 0, "ZZ"))
+    np.testing.assert_array_equal(estimator.predict(new)["prediction"], expected.predict(with_categories(new)))
     assert estimator.best_iteration == 11
     found = estimator.evaluate(rows, metrics={"p90": metrics.make_scorer(metrics.mean_pinball_loss, alpha=0.9)})
-    loss = metrics.mean_pinball_loss(rows["y"], expected.predict(rows[FEATURES]), alpha=0.9)
+    loss = metrics.mean_pinball_loss(rows["y"], expected.predict(with_categories(rows)), alpha=0.9)
     assert found["p90"] == pytest.approx(loss)
     assert estimator.evaluate(rows, ["neg_mean_absolute_error"])["neg_mean_absolute_error"] == -found["mae"]

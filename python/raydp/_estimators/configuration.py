@@ -11,6 +11,7 @@ from typing import Any, Literal, TypedDict
 
 from raydp._configuration.arguments import check_choice, check_whole_number, is_whole_number
 from raydp._configuration.public_names import public_in
+from raydp._configuration.suggestions import did_you_mean
 from raydp.errors import InvalidArgumentError
 
 __all__ = [
@@ -34,6 +35,7 @@ class CommonOptions(TypedDict, total=False):
     """Keyword arguments of every estimator. :class:`Configuration` has their meaning and defaults."""
 
     weight_column: str | None
+    categorical_columns: Sequence[str] | None
     nulls: NullPolicy
     fill_value: float
     seed: int | None
@@ -63,8 +65,10 @@ class Configuration:
 
     Attributes:
         label_column: The column to predict; ``None`` for an estimator that learns without labels.
-        feature_columns: The columns to predict from: numbers, booleans, ML vectors or arrays of numbers; ``None``
-            (the default): all columns except the label and the weight.
+        feature_columns: The columns to predict from: numbers, booleans, strings, ML vectors or arrays of numbers;
+            ``None`` (the default): all columns except the label and the weight.
+        categorical_columns: Feature columns whose numbers are categories, such as a month or a postal code. Strings
+            always are. The categories are the distinct values of the training rows.
         weight_column: Column with the rows' weights, numbers of 0 or more; ``None`` (the default): all rows have the
             same weight.
         num_workers: Number of training processes, 1 or more.
@@ -89,6 +93,7 @@ class Configuration:
     num_workers: int = 1
     resources_per_worker: Mapping[str, float] | None = None
     feature_columns: tuple[str, ...] | None = None
+    categorical_columns: tuple[str, ...] = ()
     weight_column: str | None = None
     nulls: NullPolicy = "error"
     fill_value: float = 0.0
@@ -132,13 +137,12 @@ def configure(
         InvalidArgumentError: An argument has a wrong value.
     """
     given: dict[str, Any] = {**options}
-    features = given.pop("feature_columns", None)
+    features = _check_names("feature_columns", given.pop("feature_columns", None))
+    categories = _check_names("categorical_columns", given.pop("categorical_columns", None))
     if "checkpoint_every" in given:
         given["checkpoint_every"] = check_whole_number("checkpoint_every", given["checkpoint_every"])
     if given.get("seed") is not None:
         given["seed"] = _check_seed(given["seed"])
-    if features is not None and (isinstance(features, str) or not isinstance(features, Iterable)):
-        raise InvalidArgumentError(f"feature_columns takes a list of column names; got: {features!r}")
     callbacks = given.pop("callbacks", None) or ()
     if not isinstance(callbacks, Iterable):
         raise InvalidArgumentError(f"callbacks takes a list of callbacks; got: {callbacks!r}")
@@ -146,7 +150,8 @@ def configure(
         label_column=label_column,
         num_workers=check_whole_number("num_workers", num_workers),
         resources_per_worker=_normalize_resources(resources_per_worker),
-        feature_columns=None if features is None else tuple(features),
+        feature_columns=features,
+        categorical_columns=categories or (),
         callbacks=tuple(callbacks),
         **given,
     )
@@ -175,6 +180,20 @@ def check_callbacks(configuration: Configuration, is_valid: Callable[[Any], bool
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _check_names(argument: str, given: Any) -> tuple[str, ...] | None:
+    if given is None:
+        return None
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise InvalidArgumentError(f"{argument} takes a list of column names; got: {given!r}")
+    names = tuple(given)
+    if not all(isinstance(name, str) and name for name in names):
+        raise InvalidArgumentError(f"{argument} takes the names of columns; got: {list(names)!r}")
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise InvalidArgumentError(f"{argument} names a column twice: {', '.join(repeated)}")
+    return names
 
 
 def _check_seed(given: Any) -> int:
@@ -220,13 +239,17 @@ def _check(configuration: Configuration, *, handles_missing: bool) -> None:
 
 
 def _check_columns(c: Configuration) -> None:
+    for role in ("label_column", "weight_column"):
+        for argument in ("feature_columns", "categorical_columns"):
+            if getattr(c, role) in (getattr(c, argument) or ()):
+                raise InvalidArgumentError(f"{role} must not be one of {argument}; got: {getattr(c, role)!r}")
     if c.feature_columns is None:
         return
-    if not c.feature_columns or not all(isinstance(name, str) and name for name in c.feature_columns):
-        raise InvalidArgumentError(f"feature_columns must name one or more columns; got: {list(c.feature_columns)!r}")
-    repeated = sorted({name for name in c.feature_columns if c.feature_columns.count(name) > 1})
-    if repeated:
-        raise InvalidArgumentError(f"feature_columns names a column twice: {', '.join(repeated)}")
-    for role in ("label_column", "weight_column"):
-        if getattr(c, role) in c.feature_columns:
-            raise InvalidArgumentError(f"{role} must not be one of the feature columns; got: {getattr(c, role)!r}")
+    if not c.feature_columns:
+        raise InvalidArgumentError("feature_columns must name one or more columns; got: []")
+    others = [name for name in c.categorical_columns if name not in c.feature_columns]
+    if others:
+        raise InvalidArgumentError(
+            f"categorical_columns must be among feature_columns. {did_you_mean(others[0], c.feature_columns)}"
+            f"Not among them: {', '.join(others)}"
+        )

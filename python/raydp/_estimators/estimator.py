@@ -222,6 +222,16 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
         return None if classes is None else list(classes.values.to_pylist())
 
     @property
+    def categories(self) -> dict[str, list[Any]]:
+        """The sorted categories of each feature column that has some, as in training.
+
+        Raises:
+            NotFittedError: The estimator was not fitted.
+        """
+        vocabularies = self._get_fitted_model().layout.vocabularies
+        return {name: list(vocabulary.values.to_pylist()) for name, vocabulary in vocabularies.items()}
+
+    @property
     def feature_importances_(self) -> pd.Series[float]:
         """The importance of each feature, by name, as the framework's own ``feature_importances_`` has it.
 
@@ -342,9 +352,10 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
         configuration = self.configuration
         self._learner.check_evaluation_frame(given=evaluate is not None)
         train_frame, evaluation_frame = wrap_frame(train), None if evaluate is None else wrap_frame(evaluate)
-        features, others = select_columns(train_frame, configuration)
+        features, others = select_columns(train_frame, configuration, self._learner.accepted)
         if evaluation_frame is not None:
-            check_columns(evaluation_frame, features, others, weight=configuration.weight_column)
+            accepted = self._learner.accepted
+            check_columns(evaluation_frame, features, others, weight=configuration.weight_column, accepted=accepted)
         if not stop_spark:
             self._await_capacity()
         start = time.perf_counter()

@@ -14,10 +14,10 @@ import ray.data
 from raydp._configuration.suggestions import did_you_mean
 from raydp._estimators.data.frames import DatasetFrame, Frame, PandasFrame, SparkFrame, StoredFrame
 from raydp._estimators.data.labels import check_label
-from raydp._estimators.data.layout import check_columns
-from raydp._estimators.data.matrices import build_feature_matrix, find_complete_rows
+from raydp._estimators.data.layout import check_trained_columns
+from raydp._estimators.data.missing import find_incomplete_rows, find_missing
 from raydp._estimators.data.plain_columns import read_plain_columns
-from raydp._estimators.data.rows import extract_rows
+from raydp._estimators.data.rows import build_features, extract_rows
 from raydp._estimators.data.vectors import restore_vectors_and_metadata, select_vectors_as_arrays
 from raydp._estimators.metrics import (
     Sums,
@@ -93,17 +93,13 @@ class _Predict:
         model, configuration = self.model, self.model.configuration
         table = arrow_table(block)
         plain = read_plain_columns(table, model.layout.features)
-        features = build_feature_matrix(
-            plain,
-            model.layout.features,
-            model.layout.widths,
-            fill=configuration.null_fill,
-            dtype=model.learner.features_type,
-        )
-        complete = None if configuration.nulls == "keep" else find_complete_rows(features)
-        if complete is not None and configuration.nulls == "error" and not complete.all():
-            raise _missing_values_error(plain, model)
-        scores = model.score(features if complete is None else features[complete])
+        complete = None
+        if configuration.nulls in ("error", "drop"):
+            complete = ~find_incomplete_rows(plain, model.layout.features)
+            if configuration.nulls == "error" and not complete.all():
+                raise _missing_values_error(plain)
+        features = build_features(plain, model.layout, configuration, model.learner.features_type)
+        scores = model.score(features if complete is None or complete.all() else features[complete])
         if self.probability_column is not None:
             found = to_class_probabilities(scores)
             of = self.probability_of
@@ -128,9 +124,9 @@ class _Evaluate:
         model = self.model
         table = read_plain_columns(block, model.layout.columns)
         if model.configuration.nulls == "error":
-            features = build_feature_matrix(table, model.layout.features, model.layout.widths)
-            if not find_complete_rows(features).all():
-                raise _missing_values_error(table, model)
+            features = table.select(model.layout.features)
+            if find_incomplete_rows(features, model.layout.features).any():
+                raise _missing_values_error(features)
         rows = extract_rows(table, model.layout, model.classes, model.configuration, model.learner.features_type)
         labels = rows.labels
         if labels is None or np.isnan(labels).any():
@@ -166,7 +162,7 @@ def predict(
         )
     if probability_column is not None and model.classes is None:
         raise InvalidArgumentError(f"Only a classifier has probabilities. probability_column: {probability_column}")
-    check_columns(frame, model.layout.features)
+    check_trained_columns(frame, model.layout)
     position = None if probability_of is None else _find_class(model, probability_column, probability_of)
     action = _Predict(model, prediction_column, probability_column, position)
     if isinstance(frame, PandasFrame):
@@ -186,7 +182,7 @@ def evaluate(frame: Frame, model: FittedModel, metrics: Metrics | None = None) -
     if layout.label is None:
         raise InvalidArgumentError("This estimator was trained without a label, so it has no metrics")
     others = [name for name in (layout.label, layout.weight) if name is not None]
-    check_columns(frame, layout.features, others, weight=layout.weight)
+    check_trained_columns(frame, layout, others)
     label_type = frame.schema([layout.label]).field(layout.label).type
     check_label(layout.label, label_type, classifies=model.classes is not None)
     action = _Evaluate(model, keeps_rows=any(metric is not None for metric in wanted.values()))
@@ -271,12 +267,9 @@ def _map_blocks(
     return result
 
 
-def _missing_values_error(table: pa.Table, model: FittedModel) -> InvalidDataError:
-    names = [
-        f"{name} ({count})"
-        for name, width in zip(model.layout.features, model.layout.widths, strict=True)
-        if (count := int((~find_complete_rows(build_feature_matrix(table, [name], [width]))).sum()))
-    ]
+def _missing_values_error(features: pa.Table) -> InvalidDataError:
+    missing = {name: find_missing(features.column(name)) for name in features.column_names}
+    names = [f"{name} ({found.sum()})" for name, found in missing.items() if found is not None and found.any()]
     return InvalidDataError(
         "Features have nulls or NaN. Create the estimator with nulls='fill' and a fill_value, or with nulls='drop', "
         f"which leaves out such rows in training and predicts null for them. Columns: {', '.join(names)}"

@@ -121,12 +121,14 @@ class LightGBMLearner(BoostingLearner):
 def _build_dataset(
     worker: TrainingWorker, shard: Any, params: dict[str, Any], reference: lightgbm.Dataset | None = None
 ) -> lightgbm.Dataset:
-    rows = worker.load_all_rows(shard, np.float64)
+    rows, layout = worker.load_all_rows(shard, np.float64), worker.layout
+    bounds = np.cumsum([0, *layout.widths])
     return lightgbm.Dataset(
         rows.features,
         label=rows.labels,
         weight=rows.weights,
-        feature_name=worker.layout.usable_names(_FORBIDDEN_IN_NAMES) or "auto",
+        feature_name=layout.usable_names(_FORBIDDEN_IN_NAMES) or "auto",
+        categorical_feature=[int(bounds[layout.features.index(name)]) for name in layout.vocabularies] or "auto",
         reference=reference,
         params=params,
         free_raw_data=False,  # to resume from a checkpoint, LightGBM predicts for it

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["normalize_parameters"]
 
-_ARGUMENTS = {"num_iterations": "num_boost_round", "early_stopping_round": "early_stopping_rounds"}
+_ARGUMENTS = {
+    "num_iterations": "num_boost_round",
+    "early_stopping_round": "early_stopping_rounds",
+    "categorical_feature": "categorical_columns",
+}
 """Parameters that are arguments of the estimator."""
 _NOT_HERE = (
     *("device_type", "machines", "num_machines", "machine_list_filename", "local_listen_port"),
@@ -26,7 +30,6 @@ _NOT_HERE = (
         "monotone_constraints",
         "interaction_constraints",
         "feature_contri",
-        "categorical_feature",
         "forcedsplits_filename",
     ),
     *("ignore_column", "cegb_penalty_feature_lazy", "cegb_penalty_feature_coupled", "forcedbins_filename"),

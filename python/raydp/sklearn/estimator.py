@@ -17,7 +17,7 @@ require("sklearn", extra="sklearn")
 from sklearn.utils import get_tags  # noqa: E402
 
 from raydp.sklearn.learner import SklearnLearner  # noqa: E402  (imports scikit-learn)
-from raydp.sklearn.model import check_model, check_weights  # noqa: E402
+from raydp.sklearn.model import check_model, check_weights, find_column_needs  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +35,10 @@ class SklearnEstimator(Estimator):
     (forests, grid search, everything with ``n_jobs``) then runs in ``num_workers`` Ray processes.
 
     The model is a copy of the one that you pass. A classifier learns the labels as they are.
+
+    The model gets a matrix of doubles. It gets a pandas frame, with the names and types of the columns, if it contains
+    a ``ColumnTransformer``, or if some features are strings, categories, dates or timestamps. These need a part that
+    reads them, such as an encoder. Histogram gradient boosting reads strings as categories.
 
     ``nulls="keep"`` is supported if the model accepts missing values. ``checkpoint_every`` counts epochs of
     ``partial_fit``. ``seed`` sets the model's ``random_state``, if it has one. There are no callbacks.
@@ -69,7 +73,8 @@ class SklearnEstimator(Estimator):
         if options.get("callbacks"):
             raise InvalidArgumentError("scikit-learn has no callbacks; remove the argument callbacks")
         complete: Options = {"checkpoint_every": 1, **options}
-        handles_missing = bool(get_tags(model).input_tags.allow_nan)
+        # Whether an imputer is in a ColumnTransformer, only its fit tells.
+        handles_missing = bool(get_tags(model).input_tags.allow_nan) or find_column_needs(model).names
         configuration = configure(
             label_column, num_workers, resources_per_worker, complete, handles_missing=handles_missing
         )

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import sklearn.base
+from ray import cloudpickle
 
+from raydp._estimators.data.layout import Accepted, is_text, is_time
 from raydp._estimators.frameworks import Learner, TrainedModel, TrainingWorker
 from raydp._estimators.metrics import compute_metrics, compute_sums
 from raydp.errors import InvalidArgumentError
-from raydp.sklearn.model import weight_argument
+from raydp.sklearn.model import find_column_needs, weight_argument
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +26,10 @@ if TYPE_CHECKING:
 
     from raydp._estimators.configuration import Configuration
     from raydp._estimators.data.labels import Classes
+    from raydp._estimators.data.layout import Layout
     from raydp._estimators.data.rows import Rows
+    from raydp._estimators.data.vocabulary import Encoding
+    from raydp.sklearn.model import ColumnNeeds
 
 __all__ = ["SklearnLearner"]
 
@@ -45,6 +50,26 @@ class SklearnLearner(Learner):
 
     model: Any
     epochs: int
+
+    @functools.cached_property
+    def _needs(self) -> ColumnNeeds:
+        return find_column_needs(self.model)
+
+    @property
+    def accepted(self) -> Accepted:  # type: ignore[override]
+        """Strings, dates and timestamps if a part of the model reads them."""
+        return Accepted(texts=self._needs.texts or self._needs.categories, times=self._needs.texts)
+
+    def choose_encoding(self, column: str, *, is_declared: bool) -> Encoding | None:
+        """Return that categories are pandas' categories for models that read them. Other strings stay as they are."""
+        del column
+        takes = self._needs.categories or (is_declared and self._needs.texts)
+        return "positions" if takes else None
+
+    def takes_frame(self, layout: Layout) -> bool:
+        """Return whether the model selects columns by name, or whether some columns are not numbers."""
+        types = () if layout.types is None else layout.types.types
+        return self._needs.names or bool(layout.categories) or any(is_text(one) or is_time(one) for one in types)
 
     def describe(self) -> dict[str, Any]:
         """Return the model and the number of epochs."""
@@ -92,7 +117,8 @@ class SklearnLearner(Learner):
             with _use_joblib_processes(worker.configuration):
                 model.fit(rows.features, *_decode_labels(rows, worker.classes), **_weight_arguments(model, rows))
             history = self._evaluate(model, worker)
-        return TrainedModel(pickle.dumps(model), history)
+        # With functions and classes of the user's program, which pickle finds by name only.
+        return TrainedModel(cloudpickle.dumps(model), history)
 
     def _train_epochs(self, model: Any, worker: TrainingWorker) -> tuple[Any, list[dict[str, float]]]:
         history: list[dict[str, float]] = []
@@ -151,7 +177,7 @@ class SklearnLearner(Learner):
 
 
 def _write_checkpoint(model: Any, history: list[dict[str, float]], folder: Path) -> None:
-    (folder / _MODEL).write_bytes(pickle.dumps(model))
+    (folder / _MODEL).write_bytes(cloudpickle.dumps(model))
     (folder / _STATE).write_text(json.dumps(history))
 
 

@@ -3,14 +3,50 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import dataclass
 from typing import Any
 
 import sklearn.base
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import get_tags
 
 from raydp.errors import InvalidArgumentError
 
-__all__ = ["check_model", "check_weights", "weight_argument"]
+__all__ = ["ColumnNeeds", "check_model", "check_weights", "find_column_needs", "weight_argument"]
+
+
+@dataclass(frozen=True)
+class ColumnNeeds:
+    """How a model reads the columns of a frame.
+
+    Attributes:
+        names: It selects columns by name.
+        texts: It reads strings, dates and timestamps: one of its parts is an encoder, a ``FunctionTransformer``, or
+            not one of scikit-learn's own classes.
+        categories: It learns from pandas' categories, and not from strings.
+    """
+
+    names: bool
+    texts: bool
+    categories: bool
+
+
+def find_column_needs(model: Any) -> ColumnNeeds:
+    """Return how a model reads columns, from its parts."""
+    parts = [one for one in (model, *model.get_params(deep=True).values()) if hasattr(one, "fit")]
+    names = any(isinstance(one, ColumnTransformer) for one in parts)
+    texts = names or any(_reads_texts(one) for one in parts)
+    trees = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
+    categories = not texts and any(isinstance(one, trees) and one.categorical_features is not None for one in parts)
+    return ColumnNeeds(names, texts, categories)
+
+
+def _reads_texts(part: Any) -> bool:
+    own = type(part).__module__.startswith("sklearn.")
+    return not own or isinstance(part, FunctionTransformer) or get_tags(part).input_tags.categorical
 
 
 def check_model(model: Any) -> None:

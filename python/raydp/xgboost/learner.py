@@ -10,6 +10,7 @@ import numpy as np
 import xgboost
 
 from raydp._estimators.frameworks import BoostingLearner, TrainedModel, TrainingWorker
+from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raydp._estimators.data.labels import Classes
+    from raydp._estimators.data.layout import Layout
     from raydp._estimators.data.shards import Shard
 
 __all__ = ["XGBoostLearner"]
@@ -43,6 +45,17 @@ class XGBoostLearner(BoostingLearner):
     def is_binary(self) -> bool:
         """Whether the objective is for two classes."""
         return str(self.params.get("objective", "")).startswith("binary:")
+
+    def check_data(self, layout: Layout, classes: Classes | None) -> None:
+        """Raise InvalidArgumentError if the parameters do not suit the classes or the categories."""
+        super().check_data(layout, classes)
+        booster, method = self.params.get("booster"), self.params.get("tree_method")
+        if layout.categories and (booster == "gblinear" or method == "exact"):
+            raise InvalidArgumentError(
+                "XGBoost has categories only with the tree methods hist and approx. Choose one of these, or encode the "
+                f"columns first. booster: {booster}, tree_method: {method}; categories: "
+                f"{', '.join(layout.vocabularies)}"
+            )
 
     def distributed_trainer_class(self) -> Any:
         """Return Ray Train's trainer for XGBoost."""
@@ -120,6 +133,15 @@ class XGBoostLearner(BoostingLearner):
         return scores
 
 
+def _feature_types(layout: Layout) -> list[str] | None:
+    """Return XGBoost's types of the columns, if some are categories."""
+    if not layout.categories:
+        return None
+    vocabularies = layout.vocabularies
+    columns = zip(layout.features, layout.widths, strict=True)
+    return [kind for name, width in columns for kind in ["c" if name in vocabularies else "q"] * width]
+
+
 def _build_matrix(worker: TrainingWorker, shard: Shard) -> xgboost.DMatrix:
     rows = worker.load_all_rows(shard)
     return xgboost.DMatrix(
@@ -127,6 +149,8 @@ def _build_matrix(worker: TrainingWorker, shard: Shard) -> xgboost.DMatrix:
         label=rows.labels,
         weight=rows.weights,
         feature_names=worker.layout.usable_names(_FORBIDDEN_IN_NAMES),
+        feature_types=_feature_types(worker.layout),
+        enable_categorical=True,
         nthread=worker.threads,
     )
 

@@ -23,7 +23,7 @@ __all__ = ["check_parameters"]
 _UNUSED = re.compile(r"Parameters: \{ (.*?) \} are not used", re.DOTALL)
 _CANDIDATES = re.compile(r"Objective candidate: (\S+)")
 _WORDS = re.compile(r"valid values are: \{(.*?)\}")
-_BY_FEATURES = ("monotone_constraints", "interaction_constraints", "feature_types", "feature_weights")
+_BY_FEATURES = ("monotone_constraints", "interaction_constraints", "feature_weights")
 """Their values name or count the features, which are not known yet."""
 _BOOSTERS = ("gbtree", "dart", "gblinear")
 _METRICS = (
@@ -39,6 +39,8 @@ _ARGUMENTS = {
     "num_boost_round": "num_boost_round",
     "early_stopping_rounds": "early_stopping_rounds",
     "callbacks": "callbacks",
+    "enable_categorical": "categorical_columns",
+    "feature_types": "categorical_columns",
 }
 """What XGBoost's own functions take next to the parameters, and the argument of the estimator for it."""
 

@@ -13,7 +13,7 @@ import ray.data
 from ray.data.dataset import MaterializedDataset
 
 from raydp._estimators.data.block_tasks import map_blocks
-from raydp._estimators.data.plain_columns import find_common_types, read_plain_columns
+from raydp._estimators.data.plain_columns import find_common_types, find_dictionaries, read_plain_columns
 from raydp._estimators.data.vectors import select_vectors_as_arrays
 from raydp._exchange.types.spark_types import to_arrow_schema
 from raydp._ray.internals import arrow_table, blocks_of_dataset, without_placeholder
@@ -38,11 +38,13 @@ class StoredBlocks:
         refs: References to the blocks (Arrow tables or pandas frames), in order.
         schema: The types of the requested columns over all blocks. A block may lack some of them, and have others.
         bytes: Size of all blocks; ``None`` if Ray does not know it.
+        categories: The columns that the frame itself calls categories: pandas' and Arrow's dictionaries.
     """
 
     refs: tuple[ray.ObjectRef[Any], ...]
     schema: pa.Schema
     bytes: int | None
+    categories: frozenset[str] = frozenset()
 
 
 class Frame(ABC):
@@ -112,7 +114,8 @@ class DatasetFrame(Frame):
         if not isinstance(self.dataset, MaterializedDataset):
             self.dataset = self.dataset.select_columns(list(columns)).materialize()
         described = self._described
-        return StoredBlocks(described.refs, find_common_types(described.schemas, columns), described.bytes)
+        types = find_common_types(described.schemas, columns)
+        return StoredBlocks(described.refs, types, described.bytes, find_dictionaries(described.schemas, columns))
 
     @functools.cached_property
     def _described(self) -> _DescribedBlocks:
@@ -154,7 +157,13 @@ class PandasFrame(Frame):
         """Put the frame into the object store as one block."""
         table = self.table(columns)
         types = find_common_types([(table.schema, None)], columns)
-        return StoredBlocks((ray.put(table),), types, table.nbytes)
+        return StoredBlocks((ray.put(table),), types, table.nbytes, self._find_categories())
+
+    def _find_categories(self) -> frozenset[str]:
+        import pandas as pd
+
+        types = zip(self.column_names(), self.dataframe.dtypes, strict=True)
+        return frozenset(name for name, type_ in types if isinstance(type_, pd.CategoricalDtype))
 
 
 class StoredFrame(Frame):

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from raydp._estimators.data.layout import is_number
+from raydp._estimators.data.layout import is_number, is_text
 from raydp._estimators.data.statistics import MAX_CLASSES
 from raydp.errors import InvalidDataError
 
@@ -61,7 +61,7 @@ class Classes:
 
 def are_class_labels(type_: pa.DataType) -> bool:
     """Return whether labels of a type can only be classes: strings and booleans."""
-    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_boolean(type_))
+    return bool(is_text(type_) or pa.types.is_boolean(type_))
 
 
 def check_label(label: str, type_: pa.DataType, *, classifies: bool) -> None:

@@ -16,8 +16,35 @@ if TYPE_CHECKING:
 
     from raydp._estimators.configuration import Configuration
     from raydp._estimators.data.frames import Frame
+    from raydp._estimators.data.vocabulary import Vocabulary
 
-__all__ = ["Layout", "check_columns", "check_types", "is_list", "is_number", "select_columns"]
+__all__ = [
+    "Accepted",
+    "Layout",
+    "check_columns",
+    "check_trained_columns",
+    "check_types",
+    "is_list",
+    "is_number",
+    "is_text",
+    "is_time",
+    "select_columns",
+]
+
+_NAMES_OF_TIMES = "F.year, F.month, F.dayofweek, F.hour, F.unix_timestamp, F.datediff"
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What a framework learns from, in addition to numbers, booleans and arrays of them.
+
+    Attributes:
+        texts: Strings.
+        times: Dates and timestamps.
+    """
+
+    texts: bool = False
+    times: bool = False
 
 
 @dataclass(frozen=True)
@@ -26,15 +53,27 @@ class Layout:
 
     Attributes:
         features: Names of the feature columns, in order.
-        widths: How many columns of the feature matrix each becomes: 1, or the length of its arrays.
+        widths: How many columns of the feature matrix each becomes: 1, the length of its arrays, or with one-hot
+            encoding the number of its categories.
         label: Name of the label column, or ``None``.
         weight: Name of the weight column, or ``None``.
+        categories: The columns that are categories, each with its vocabulary.
+        types: The types of the features in training; ``None``: all of them are numbers.
+        as_frame: Whether the framework gets the features as a pandas frame, and not as a matrix.
     """
 
     features: tuple[str, ...]
     widths: tuple[int, ...]
     label: str | None
     weight: str | None
+    categories: tuple[tuple[str, Vocabulary], ...] = ()
+    types: pa.Schema | None = None
+    as_frame: bool = False
+
+    @property
+    def vocabularies(self) -> dict[str, Vocabulary]:
+        """The vocabularies of the columns that are categories, by name."""
+        return dict(self.categories)
 
     @property
     def width(self) -> int:
@@ -43,9 +82,17 @@ class Layout:
 
     @property
     def names(self) -> list[str]:
-        """The names of the feature matrix's columns: the frame's, with ``_0``, ``_1``, … appended for arrays."""
+        """The names of the feature matrix's columns: the frame's, with ``_0``, ``_1``, … appended for arrays.
+
+        A column of a one-hot encoding is called ``name=category``.
+        """
+        vocabularies = self.vocabularies
         return [
-            name if width == 1 else f"{name}_{index}"
+            f"{name}={vocabularies[name].values[index]}"
+            if name in vocabularies and vocabularies[name].encoding == "one_hot"
+            else name
+            if width == 1
+            else f"{name}_{index}"
             for name, width in zip(self.features, self.widths, strict=True)
             for index in range(width)
         ]
@@ -68,16 +115,25 @@ class Layout:
         return [*self.features, *(name for name in (self.label, self.weight) if name is not None)]
 
 
-def select_columns(frame: Frame, configuration: Configuration) -> tuple[list[str], list[str]]:
+def select_columns(
+    frame: Frame,
+    configuration: Configuration,
+    accepted: Accepted = Accepted(),  # noqa: B008  (immutable)
+) -> tuple[list[str], list[str]]:
     """Select the columns of a frame to train on, and check that they exist and have usable types.
 
     No rows are computed.
+
+    Args:
+        frame: The frame.
+        configuration: Names the columns.
+        accepted: What the framework learns from.
 
     Returns:
         The feature columns, and the label and weight columns.
 
     Raises:
-        InvalidDataError: A column is missing or is not numeric.
+        InvalidDataError: A column is missing or has a type from which the framework cannot learn.
     """
     names = frame.column_names()
     others = [name for name in (configuration.label_column, configuration.weight_column) if name is not None]
@@ -90,50 +146,122 @@ def select_columns(frame: Frame, configuration: Configuration) -> tuple[list[str
         raise InvalidDataError(
             f"The frame has no column to predict from, apart from the label and the weight. Its columns: {names}"
         )
-    check_columns(frame, features, others, weight=configuration.weight_column)
+    unknown = [name for name in configuration.categorical_columns if name not in features]
+    if unknown:
+        nearest = "".join(did_you_mean(name, features) for name in unknown)
+        raise InvalidDataError(
+            f"categorical_columns must be feature columns. {nearest}Not among them: {', '.join(unknown)}; "
+            f"the feature columns: {', '.join(features)}"
+        )
+    check_columns(frame, features, others, weight=configuration.weight_column, accepted=accepted)
     return features, others
 
 
 def check_columns(
-    frame: Frame, features: Sequence[str], others: Sequence[str] = (), *, weight: str | None = None
+    frame: Frame,
+    features: Sequence[str],
+    others: Sequence[str] = (),
+    *,
+    weight: str | None = None,
+    accepted: Accepted = Accepted(),  # noqa: B008  (immutable)
 ) -> None:
-    """Check that columns exist, and that features and weight are numeric.
+    """Check that columns exist, that the framework can learn from the features, and that the weight is numeric.
 
     Args:
         frame: The frame.
         features: The feature columns.
         others: Other columns that must exist.
         weight: The weight column, if there is one.
+        accepted: What the framework learns from.
 
     Raises:
-        InvalidDataError: A column is missing or is not numeric.
+        InvalidDataError: A column is missing, or its type is wrong.
     """
+    _check_names(frame, [*features, *others])
+    check_types(frame.schema([*features, *others]), features, weight=weight, accepted=accepted)
+
+
+def check_trained_columns(frame: Frame, layout: Layout, others: Sequence[str] = ()) -> None:
+    """Check that the columns of a model exist, and that they have types like those in training.
+
+    Args:
+        frame: The frame.
+        layout: The columns of the model.
+        others: Other columns that must exist.
+
+    Raises:
+        InvalidDataError: A column is missing, or its type is wrong.
+    """
+    _check_names(frame, [*layout.features, *others])
+    schema = frame.schema([*layout.features, *others])
+    changed = [
+        f"{name} ({trained} in training, {found})"
+        for name, trained in ([] if layout.types is None else zip(layout.types.names, layout.types.types, strict=True))
+        if not pa.types.is_null(found := schema.field(name).type)
+        and (is_text(trained), is_time(trained)) != (is_text(found), is_time(found))
+    ]
+    if changed:
+        raise InvalidDataError(
+            "Features must have the types that they had in training. Cast them, or train with these types. "
+            f"Changed: {', '.join(changed)}"
+        )
+    weight = layout.weight if layout.weight in others else None
+    accepted = Accepted() if layout.types is None else Accepted(texts=True, times=True)
+    check_types(schema, layout.features, weight=weight, accepted=accepted)
+
+
+def _check_names(frame: Frame, columns: Sequence[str]) -> None:
     names = frame.column_names()
-    missing = [name for name in [*features, *others] if name not in names]
+    missing = [name for name in columns if name not in names]
     if missing:
         nearest = "".join(did_you_mean(name, names) for name in missing)
         raise InvalidDataError(
             "The frame lacks columns that the estimator needs; check their spelling and the frame's select. "
             f"{nearest}Missing: {', '.join(missing)}; the frame has: {', '.join(names) or 'none'}"
         )
-    check_types(frame.schema([*features, *others]), features, weight=weight)
 
 
-def check_types(schema: pa.Schema, features: Sequence[str], *, weight: str | None = None) -> None:
-    """Check that features and weight are numeric; raises InvalidDataError if not.
+def check_types(
+    schema: pa.Schema,
+    features: Sequence[str],
+    *,
+    weight: str | None = None,
+    accepted: Accepted = Accepted(),  # noqa: B008  (immutable)
+) -> None:
+    """Check that the framework can learn from the features, and that the weight is numeric.
 
     Args:
         schema: The types of the columns.
         features: The feature columns.
         weight: The weight column, if there is one.
+        accepted: What the framework learns from.
+
+    Raises:
+        InvalidDataError: A type is wrong.
     """
-    wrong = [name for name in features if not _is_feature(schema.field(name).type)]
-    if wrong:
-        described = ", ".join(f"{name} ({schema.field(name).type})" for name in wrong)
+    types = {name: schema.field(name).type for name in features}
+    times = [name for name, type_ in types.items() if is_time(type_)]
+    if times and not accepted.times:
         raise InvalidDataError(
-            "Features must be numbers, booleans, ML vectors or arrays of numbers. Index or encode other columns first "
-            "(StringIndexer, OneHotEncoder), or leave them out with feature_columns. "
-            f"Not numeric: {described}"
+            "A date or timestamp is not a feature by itself: only you know whether the model should see the hour, the "
+            f"day of the week or the time since an event. Derive numbers from it first ({_NAMES_OF_TIMES}), or leave "
+            f"it out with feature_columns. Dates and timestamps: {_describe(types, times)}"
+        )
+    texts = [name for name, type_ in types.items() if is_text(type_)]
+    wrong = [
+        name for name, type_ in types.items() if not (_is_number_or_array(type_) or name in texts or name in times)
+    ]
+    if wrong:
+        raise InvalidDataError(
+            "Features must be numbers, booleans, strings, ML vectors or arrays of numbers. Derive such columns from "
+            "others first, for example with getField from a struct and date_diff from times, or leave them out with "
+            f"feature_columns. Not numeric: {_describe(types, wrong)}"
+        )
+    if texts and not accepted.texts:
+        raise InvalidDataError(
+            "This model learns from numbers only. Encode strings first (StringIndexer, OneHotEncoder; for "
+            "scikit-learn, an encoder in a ColumnTransformer), or leave them out with feature_columns. "
+            f"Not numeric: {_describe(types, texts)}"
         )
     if weight is not None and not is_number(schema.field(weight).type):
         raise InvalidDataError(f"The weight column must be numeric. Column {weight}: {schema.field(weight).type}")
@@ -145,12 +273,26 @@ def is_list(type_: pa.DataType) -> bool:
     return any(kind(type_) for kind in kinds)
 
 
+def is_text(type_: pa.DataType) -> bool:
+    """Return whether a column has a string per row."""
+    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))
+
+
+def is_time(type_: pa.DataType) -> bool:
+    """Return whether a column has a date or a timestamp per row."""
+    return bool(pa.types.is_date(type_) or pa.types.is_timestamp(type_))
+
+
 def is_number(type_: pa.DataType) -> bool:
     """Return whether a column has a number or a boolean per row."""
     kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
     return any(kind(type_) for kind in kinds)
 
 
-def _is_feature(type_: pa.DataType) -> bool:
+def _describe(types: dict[str, pa.DataType], names: Sequence[str]) -> str:
+    return ", ".join(f"{name} ({types[name]})" for name in names)
+
+
+def _is_number_or_array(type_: pa.DataType) -> bool:
     # Arrow gives a column that has only nulls the type null. The policy for nulls decides about it later.
     return is_number(type_) or pa.types.is_null(type_) or (is_list(type_) and is_number(type_.value_type))

@@ -12,11 +12,13 @@ from raydp._estimators.data.layout import is_list
 from raydp.errors import InvalidDataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["build_feature_matrix", "find_complete_rows", "to_numbers"]
+    from raydp._estimators.data.vocabulary import Vocabulary
+
+__all__ = ["build_feature_matrix", "flatten_arrays", "to_numbers"]
 
 
 def to_numbers(column: pa.ChunkedArray, dtype: type[np.floating[Any]] = np.float64) -> NDArray[Any]:
@@ -35,6 +37,7 @@ def build_feature_matrix(
     *,
     fill: float | None = None,
     dtype: type[np.floating[Any]] = np.float32,
+    vocabularies: Mapping[str, Vocabulary] | None = None,
 ) -> NDArray[Any]:
     """Return the features as a matrix of shape (rows, sum of widths), in C order.
 
@@ -42,8 +45,9 @@ def build_feature_matrix(
         table: Contains the feature columns, as :func:`~.plain_columns.read_plain_columns` returns them.
         features: Names of the feature columns, in the order of the matrix.
         widths: How many columns of the matrix each feature becomes.
-        fill: What replaces nulls and NaN; ``None``: nulls become NaN.
+        fill: What replaces nulls and NaN of columns that are not categories; ``None``: nulls become NaN.
         dtype: Type of the matrix.
+        vocabularies: Those of the columns that are categories, by name.
 
     Raises:
         InvalidDataError: An array has a different length than in training.
@@ -52,22 +56,24 @@ def build_feature_matrix(
     start = 0
     for name, width in zip(features, widths, strict=True):
         column = table.column(name)
-        if is_list(column.type):
-            matrix[:, start : start + width] = _flatten_arrays(column, name, width)
-        else:
-            matrix[:, start] = to_numbers(column)
+        part = matrix[:, start : start + width]
         start += width
-    if fill is not None:
-        matrix[np.isnan(matrix)] = fill
+        vocabulary = None if vocabularies is None else vocabularies.get(name)
+        if vocabulary is not None:
+            vocabulary.write(column, part)
+            continue
+        part[:] = flatten_arrays(column, name, width) if is_list(column.type) else to_numbers(column)[:, None]
+        if fill is not None:
+            part[np.isnan(part)] = fill
     return matrix
 
 
-def find_complete_rows(matrix: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return for each row of a feature matrix whether it has no missing value, shape (rows,)."""
-    return np.asarray(~np.isnan(matrix).any(axis=1))
+def flatten_arrays(column: pa.ChunkedArray, name: str, width: int) -> NDArray[Any]:
+    """Return a column of arrays as a matrix of shape (rows, width). Null arrays become rows of NaN.
 
-
-def _flatten_arrays(column: pa.ChunkedArray, name: str, width: int) -> NDArray[Any]:
+    Raises:
+        InvalidDataError: An array has a different length than in training.
+    """
     lengths = pc.list_value_length(column)
     other = pc.unique(lengths.filter(pc.not_equal(lengths, width))).to_pylist()
     if other:

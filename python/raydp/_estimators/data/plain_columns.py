@@ -19,7 +19,7 @@ from raydp._ray.internals import arrow_table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["find_common_types", "read_plain_columns"]
+__all__ = ["find_common_types", "find_dictionaries", "read_plain_columns"]
 
 
 def read_plain_columns(block: object, columns: Sequence[str]) -> pa.Table:
@@ -44,6 +44,21 @@ def find_common_types(blocks: Iterable[tuple[pa.Schema, int | None]], columns: S
     nothing = pa.schema([(name, pa.null()) for name in columns])
     common = unify_block_schemas([(_plain_types(schema, columns), rows) for schema, rows in blocks], nothing)
     return pa.schema([(name, common.field(name).type if name in common.names else pa.null()) for name in columns])
+
+
+def find_dictionaries(blocks: Iterable[tuple[pa.Schema, int | None]], columns: Sequence[str]) -> frozenset[str]:
+    """Return which columns are dictionaries in all blocks that have values of them.
+
+    Args:
+        blocks: The Arrow schema and the number of rows of each block; ``None``: unknown.
+        columns: The columns.
+    """
+    types: dict[str, list[pa.DataType]] = {name: [] for name in columns}
+    for schema, rows in blocks:
+        for name in set(schema.names) & types.keys() if rows != 0 else ():
+            if not pa.types.is_null(schema.field(name).type):
+                types[name].append(schema.field(name).type)
+    return frozenset(name for name, found in types.items() if found and all(map(pa.types.is_dictionary, found)))
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -13,10 +13,12 @@ import pyarrow.compute as pc
 from raydp._estimators.data.block_tasks import map_blocks
 from raydp._estimators.data.layout import is_list
 from raydp._estimators.data.matrices import to_numbers
+from raydp._estimators.data.missing import find_missing
 from raydp._estimators.data.plain_columns import read_plain_columns
+from raydp._estimators.data.vocabulary import MAX_CATEGORIES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -52,7 +54,8 @@ class Statistics:
         incomplete: Number of rows with a null or NaN in any feature, of each block.
         dropped: Which rows of each block ``nulls="drop"`` drops; ``None``: none.
         lengths: Length of the shortest and the longest array, for each feature column of arrays.
-        labels: The distinct labels, at most ``MAX_CLASSES`` + 1; ``None`` if they were not collected.
+        values: The distinct values of each column for which they were collected: of the label at most
+            ``MAX_CLASSES`` + 1, of a feature at most ``MAX_CATEGORIES`` + 1 per block.
         missing_labels: Number of labels that are null, NaN or infinite for the framework.
         invalid_weights: Number of weights that are null, NaN, negative or infinite for the framework.
         weighted_rows: Number of rows with a weight above 0 that are not dropped.
@@ -64,7 +67,7 @@ class Statistics:
     incomplete: list[int] = field(default_factory=list)
     dropped: list[NDArray[np.bool_] | None] = field(default_factory=list)
     lengths: dict[str, tuple[int, int]] = field(default_factory=dict)
-    labels: set[Any] | None = None
+    values: dict[str, set[Any]] = field(default_factory=dict)
     missing_labels: int = 0
     invalid_weights: int = 0
     weighted_rows: int = 0
@@ -80,8 +83,10 @@ class Statistics:
         for name, (shortest, longest) in other.lengths.items():
             low, high = self.lengths.get(name, (shortest, longest))
             self.lengths[name] = (min(low, shortest), max(high, longest))
-        if other.labels is not None:
-            self.labels = (self.labels or set()) | other.labels
+        for name, values in other.values.items():
+            mine_values = self.values.setdefault(name, set())
+            if len(mine_values) <= MAX_CATEGORIES:  # otherwise there are too many already
+                mine_values |= values
         self.missing_labels += other.missing_labels
         self.invalid_weights += other.invalid_weights
         self.weighted_rows += other.weighted_rows
@@ -92,7 +97,7 @@ class _Query:
     features: tuple[str, ...]
     label: str | None
     weight: str | None
-    collect_labels: bool
+    collected: frozenset[str]
     drop: bool
     types: NumberTypes
 
@@ -107,7 +112,7 @@ def collect_statistics(
     *,
     label: str | None,
     weight: str | None,
-    collect_labels: bool,
+    collected: Collection[str] = (),
     drop: bool = False,
     types: NumberTypes = NumberTypes(),  # noqa: B008  (immutable)
 ) -> Statistics:
@@ -118,12 +123,12 @@ def collect_statistics(
         features: The feature columns.
         label: The label column, or ``None``.
         weight: The weight column, or ``None``.
-        collect_labels: Whether to collect the distinct labels.
+        collected: The columns of which to collect the distinct values.
         drop: Whether rows with a null or NaN in a feature are dropped.
         types: The types in which the framework learns.
     """
-    query = _Query(tuple(features), label, weight, collect_labels, drop, types)
-    total = Statistics(labels=set() if collect_labels else None)
+    query = _Query(tuple(features), label, weight, frozenset(collected), drop, types)
+    total = Statistics(values={name: set() for name in collected})
     scan = functools.partial(_scan_block, query)
     for found in map_blocks(scan, blocks.refs, blocks.bytes, name="raydp: statistics of the rows"):
         total.add(found)
@@ -140,28 +145,38 @@ def _scan_block(query: _Query, block: object) -> Statistics:
             lengths = pc.min_max(pc.list_value_length(column))
             if lengths["min"].is_valid:
                 found.lengths[name] = (lengths["min"].as_py(), lengths["max"].as_py())
-        missing = _find_missing(column)
+        missing = find_missing(column)
         if missing is not None and missing.any():
             found.missing[name] = int(missing.sum())
             incomplete |= missing
         infinite = _count_infinite(column, query.types.features)
         if infinite:
             found.infinite[name] = infinite
+        if name in query.collected:
+            found.values[name] = _find_distinct(column, MAX_CATEGORIES)
     found.incomplete = [int(incomplete.sum())]
     found.dropped = [incomplete if query.drop and incomplete.any() else None]
     if query.label is not None:
         label = table.column(query.label)
-        missing = _find_missing(label)
-        type_ = np.float64 if query.collect_labels else query.types.labels
+        missing = find_missing(label)
+        type_ = np.float64 if query.label in query.collected else query.types.labels
         found.missing_labels = (0 if missing is None else int(missing.sum())) + _count_infinite(label, type_)
-        if query.collect_labels:
-            found.labels = set(pc.unique(label.drop_null())[: MAX_CLASSES + 1].to_pylist())
+        if query.label in query.collected:
+            found.values[query.label] = _find_distinct(label, MAX_CLASSES)
     if query.weight is not None:
         with np.errstate(over="ignore"):
             weights = to_numbers(table.column(query.weight)).astype(query.types.labels)
         found.invalid_weights = int((~np.isfinite(weights) | (weights < 0)).sum())
         found.weighted_rows = int((weights[~incomplete] if query.drop else weights).astype(bool).sum())
     return found
+
+
+def _find_distinct(column: pa.ChunkedArray, most: int) -> set[Any]:
+    """Return the distinct values of a column without null and NaN, at most one more than ``most``."""
+    values = pc.unique(column.drop_null())
+    if pa.types.is_floating(values.type):
+        values = values.filter(pc.invert(pc.is_nan(values)))
+    return set(values[: most + 1].to_pylist())
 
 
 def _count_infinite(column: pa.ChunkedArray, type_: type[np.floating[Any]]) -> int:
@@ -173,24 +188,3 @@ def _count_infinite(column: pa.ChunkedArray, type_: type[np.floating[Any]]) -> i
         return 0
     with np.errstate(over="ignore"):
         return int(np.isinf(to_numbers(column).astype(type_)).sum())
-
-
-def _find_missing(column: pa.ChunkedArray) -> Any:
-    """Return for each row whether it has a null or NaN; ``None``: no row has one."""
-    if is_list(column.type):
-        return _find_missing_in_arrays(column)
-    if column.null_count == 0 and not pa.types.is_floating(column.type):
-        return None
-    return pc.is_null(column, nan_is_null=pa.types.is_floating(column.type)).to_numpy()
-
-
-def _find_missing_in_arrays(column: pa.ChunkedArray) -> Any:
-    missing = pc.is_null(column).to_numpy().copy()
-    start = 0
-    for chunk in column.chunks:
-        elements = _find_missing(pa.chunked_array([chunk.flatten()]))
-        if elements is not None and elements.any():
-            parents = pc.list_parent_indices(chunk).to_numpy()
-            missing[start + np.unique(parents[elements])] = True
-        start += len(chunk)
-    return missing

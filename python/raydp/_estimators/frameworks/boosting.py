@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from raydp._configuration.arguments import check_whole_number
+from raydp._estimators.data.layout import Accepted
 from raydp._estimators.frameworks.learner import Learner, data_parallel_trainer
 from raydp.errors import InvalidArgumentError
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from raydp._estimators.data.labels import Classes
     from raydp._estimators.data.layout import Layout
+    from raydp._estimators.data.vocabulary import Encoding
 
 __all__ = ["BoostingLearner", "check_boosting_arguments"]
 
@@ -45,6 +47,7 @@ class BoostingLearner(Learner):
     """The parameter with the number of classes."""
 
     step_name: ClassVar[str] = "rounds"
+    accepted: ClassVar[Accepted] = Accepted(texts=True)  # type: ignore[misc]  # of all boosted trees
     handles_missing: ClassVar[bool] = True
 
     params: dict[str, Any]
@@ -73,6 +76,11 @@ class BoostingLearner(Learner):
     @abstractmethod
     def predict_scores(self, model: Any, features: NDArray[Any], classes: Classes | None) -> NDArray[Any]:
         """Predict for at least one row; see :meth:`Learner.score`."""
+
+    def choose_encoding(self, column: str, *, is_declared: bool) -> Encoding:
+        """Return that categories are positions, which the frameworks split into sets."""
+        del column, is_declared
+        return "positions"
 
     def trainer_class(self, worker_count: int) -> Any:
         """Return Ray Train's trainer for the framework, or for one worker the plain trainer, which imports less."""

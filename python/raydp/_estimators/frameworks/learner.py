@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from raydp._estimators.data.layout import Accepted
 from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from raydp._estimators.configuration import Configuration
     from raydp._estimators.data.labels import Classes
     from raydp._estimators.data.layout import Layout
+    from raydp._estimators.data.vocabulary import Encoding
     from raydp._estimators.frameworks.worker import TrainingWorker
 
 __all__ = ["Learner", "TrainedModel", "data_parallel_trainer"]
@@ -80,6 +82,9 @@ class Learner(ABC):
     handles_infinite: ClassVar[bool] = False
     """Whether the framework can learn from infinite numbers."""
 
+    accepted: Accepted = Accepted()
+    """What the framework learns from, in addition to numbers, booleans and arrays of them."""
+
     needs_all_evaluation_rows: ClassVar[bool] = False
     """Whether each worker evaluates with all rows of the evaluation frame, rather than with its share."""
 
@@ -115,7 +120,7 @@ class Learner(ABC):
 
         Args:
             model: The object that :meth:`load` returned.
-            features: Shape (rows, width), of :attr:`features_type`.
+            features: Shape (rows, width), of :attr:`features_type`; a pandas frame if :meth:`takes_frame` says so.
             classes: The classes; ``None`` for a regression.
 
         Returns:
@@ -131,6 +136,19 @@ class Learner(ABC):
     def declared_class_count(self, layout: Layout) -> int | None:  # noqa: ARG002
         """Return the number of classes that the user's parameters declare, or ``None``."""
         return None
+
+    def choose_encoding(self, column: str, *, is_declared: bool) -> Encoding | None:  # noqa: ARG002
+        """Return how a column of categories becomes columns of the feature matrix; ``None``: it stays as it is.
+
+        Args:
+            column: Name of the column.
+            is_declared: Whether the user or the frame says that it has categories. Otherwise it has strings.
+        """
+        return None
+
+    def takes_frame(self, layout: Layout) -> bool:  # noqa: ARG002
+        """Return whether the framework gets these columns as a pandas frame, and not as a matrix."""
+        return False
 
     def worker_count(self, configuration: Configuration) -> int:
         """Return the number of workers among which the rows are divided."""

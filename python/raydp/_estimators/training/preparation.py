@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from raydp._estimators.data.labels import Classes, are_class_labels, check_label, find_classes
-from raydp._estimators.data.layout import Layout, check_types, is_list
+from raydp._estimators.data.layout import Layout, check_types, is_list, is_text, is_time
 from raydp._estimators.data.statistics import NumberTypes, Statistics, collect_statistics
-from raydp.errors import InvalidDataError
+from raydp._estimators.data.vocabulary import make_vocabulary
+from raydp.errors import InvalidArgumentError, InvalidDataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from raydp._estimators.configuration import Configuration
     from raydp._estimators.data.frames import StoredBlocks
+    from raydp._estimators.data.vocabulary import Encoding
     from raydp._estimators.frameworks import Learner
 
 __all__ = ["PreparedRows", "check_evaluation_rows", "prepare_training_rows"]
@@ -48,22 +52,38 @@ def prepare_training_rows(
             the model does not fit the shapes.
     """
     label, weight = configuration.label_column, configuration.weight_column
-    check_types(blocks.schema, features, weight=weight)  # of all blocks, and not only of the first one
+    # The types of all blocks, and not only of the first one.
+    check_types(blocks.schema, features, weight=weight, accepted=learner.accepted)
+    encodings = _choose_encodings(blocks, features, configuration, learner)
     classifies = learner.classifies
     if classifies is None and label is not None:
         classifies = are_class_labels(blocks.schema.field(label).type)
     if label is not None:
         check_label(label, blocks.schema.field(label).type, classifies=bool(classifies))
     has_classes = bool(classifies) and label is not None
-    statistics = _collect(blocks, features, configuration, learner, collect_labels=has_classes)
+    collected = [*encodings, *([label] if has_classes and label is not None else [])]
+    statistics = _collect(blocks, features, configuration, learner, collected)
     complete_rows = _check_values(statistics, configuration, learner)
     _check_count(complete_rows, learner.worker_count(configuration), "frame")
-    widths = tuple(_find_width(name, blocks, statistics) for name in features)
-    layout = Layout(tuple(features), widths, label, weight)
+    categories = {
+        name: make_vocabulary(statistics.values[name], blocks.schema.field(name).type, name, encoding)
+        for name, encoding in encodings.items()
+    }
+    layout = Layout(
+        features=tuple(features),
+        widths=tuple(
+            categories[name].width if name in categories else _find_width(name, blocks, statistics) for name in features
+        ),
+        label=label,
+        weight=weight,
+        categories=tuple(categories.items()),
+        types=pa.schema([blocks.schema.field(name) for name in features]),
+    )
+    layout = replace(layout, as_frame=learner.takes_frame(layout))
     classes = None
     if has_classes and label is not None:
         type_, count = blocks.schema.field(label).type, learner.declared_class_count(layout)
-        classes = find_classes(statistics.labels or set(), type_, label, count)
+        classes = find_classes(statistics.values[label], type_, label, count)
     learner.check_data(layout, classes)
     return PreparedRows(layout, classes, statistics, complete_rows)
 
@@ -80,8 +100,9 @@ def check_evaluation_rows(
         InvalidDataError: As for :func:`prepare_training_rows`, or the rows do not match those to learn from.
     """
     layout = prepared.layout
-    check_types(blocks.schema, layout.features, weight=layout.weight)
-    statistics = _collect(blocks, layout.features, configuration, learner, collect_labels=prepared.classes is not None)
+    check_types(blocks.schema, layout.features, weight=layout.weight, accepted=learner.accepted)
+    labels = [layout.label] if prepared.classes is not None and layout.label is not None else []
+    statistics = _collect(blocks, layout.features, configuration, learner, labels)
     complete_rows = _check_values(statistics, configuration, learner, what="evaluation frame")
     if not learner.needs_all_evaluation_rows:
         _check_count(complete_rows, learner.worker_count(configuration), "evaluation frame")
@@ -92,8 +113,8 @@ def check_evaluation_rows(
                 "The arrays of the evaluation frame must have the same length as those of the training frame. "
                 f"Column {name}: {width} in training, {low} to {high} in evaluation"
             )
-    if prepared.classes is not None:
-        unknown = sorted((statistics.labels or set()) - set(prepared.classes.values.to_pylist()))
+    if prepared.classes is not None and layout.label is not None:
+        unknown = sorted(statistics.values[layout.label] - set(prepared.classes.values.to_pylist()))
         if unknown:
             raise InvalidDataError(
                 "The evaluation frame has classes that the training frame does not have; split the rows by class "
@@ -102,20 +123,43 @@ def check_evaluation_rows(
     return statistics
 
 
+def _choose_encodings(
+    blocks: StoredBlocks, features: Sequence[str], configuration: Configuration, learner: Learner
+) -> dict[str, Encoding]:
+    """Return the columns that are categories, and how each becomes columns of the feature matrix."""
+    encodings: dict[str, Encoding] = {}
+    for name in features:
+        type_, is_named = blocks.schema.field(name).type, name in configuration.categorical_columns
+        if is_list(type_) or is_time(type_):
+            if is_named:
+                raise InvalidDataError(f"A column of categories must have a single value per row. {name}: {type_}")
+            continue
+        is_declared = is_named or name in blocks.categories
+        if not (is_declared or is_text(type_)):
+            continue
+        encoding = learner.choose_encoding(name, is_declared=is_declared)
+        if encoding is not None:
+            encodings[name] = encoding
+        elif is_named:
+            raise InvalidArgumentError(
+                f"This model has no categories; encode the column first. categorical_columns: {name}"
+            )
+    return encodings
+
+
 def _collect(
     blocks: StoredBlocks,
     features: Sequence[str],
     configuration: Configuration,
     learner: Learner,
-    *,
-    collect_labels: bool,
+    collected: Sequence[str],
 ) -> Statistics:
     return collect_statistics(
         blocks,
         features,
         label=configuration.label_column,
         weight=configuration.weight_column,
-        collect_labels=collect_labels,
+        collected=collected,
         drop=configuration.nulls == "drop",
         types=NumberTypes(learner.features_type, learner.labels_type),
     )
@@ -141,8 +185,8 @@ def _check_values(statistics: Statistics, configuration: Configuration, learner:
         counts = ", ".join(f"{name} ({count})" for name, count in statistics.missing.items())
         raise InvalidDataError(
             "Features have nulls or NaN. Choose what to do about them: nulls='drop' leaves out their rows, "
-            "nulls='fill' replaces them by fill_value, nulls='keep' passes them to a framework that handles missing "
-            f"values. Rows of the {what}: {rows}; missing: {counts}"
+            "nulls='fill' replaces numbers by fill_value and takes strings as unknown, nulls='keep' passes them to a "
+            f"framework that handles missing values. Rows of the {what}: {rows}; missing: {counts}"
         )
     if statistics.infinite and not learner.handles_infinite:
         counts = ", ".join(f"{name} ({count})" for name, count in statistics.infinite.items())
