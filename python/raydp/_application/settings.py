@@ -19,12 +19,13 @@ import datetime as dt
 import os
 import secrets
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from raydp._application.metrics import metrics_settings
 from raydp._configuration import former_names, registry
 from raydp._configuration.security import security_settings
-from raydp._doctor import check_address, preflight
+from raydp._doctor import check_address, check_folder_of_code, preflight
 from raydp._machine.class_data import Role, find_archive
 from raydp._ray.cluster import join_cluster
 from raydp._spark.python_workers import worker_settings
@@ -112,6 +113,7 @@ def complete_settings(master: str, settings: Mapping[str, str], driver: Driver) 
         complete = merge(complete, contributor(driver, complete))
     cluster = join_cluster(master)
     check_address(cluster.node_address)
+    check_folder_of_code(Path(cluster.session_directory))
     for with_cluster in WITH_RAY:
         complete = merge(complete, with_cluster(driver, complete, cluster))
     return cluster, complete

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
-from raydp._doctor import machine, software
-from raydp._doctor.findings import Check, Finding, run_check
+from raydp._doctor import machine, restrictions, software
+from raydp._doctor.findings import Check, Finding, Level, run_check
+from raydp._machine.console import tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,8 +26,12 @@ _CHECKS = (
     Check("Python workers", software.check_python_workers),
     Check("memory", machine.check_memory, is_cheap=True),
     Check("shared memory", machine.check_shared_memory),
+    Check("memory files", restrictions.check_memory_files, is_cheap=True),
+    Check("open files", restrictions.check_open_files, is_cheap=True, is_told=True),
+    Check("threads", restrictions.check_threads, is_cheap=True, is_told=True),
     Check("address", machine.check_addresses),
     Check("temporary files", machine.check_temporary_folder, is_cheap=True),
+    Check("native code", restrictions.check_native_code, is_cheap=True),
     Check("Ray's token", machine.check_ray_token),
     Check("local folders", machine.check_local_folders, is_cheap=True),
 )
@@ -57,4 +63,11 @@ def preflight(settings: Mapping[str, str]) -> None:
     """
     for check in _CHECKS:
         if check.is_cheap:
-            check.function(settings)
+            found = check.function(settings)
+            if check.is_told and isinstance(found, Finding) and found.level is Level.WARNING:
+                _tell_once(f"{found.subject}: {found.text}")
+
+
+@functools.cache
+def _tell_once(line: str) -> None:
+    tell(line)

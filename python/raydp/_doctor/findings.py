@@ -48,12 +48,14 @@ class Check:
         subject: What it checks.
         function: Takes the application's Spark settings. It returns a text if all is well, or a finding, or raises
             one of raydp's errors if something is broken.
-        is_cheap: Whether it takes a few milliseconds at most.
+        is_cheap: Whether it takes a few milliseconds at most. Each start runs it then.
+        is_told: Whether a start tells its warning.
     """
 
     subject: str
     function: Callable[[Mapping[str, str]], str | Finding]
     is_cheap: bool = False
+    is_told: bool = False
 
 
 def run_check(check: Check, settings: Mapping[str, str]) -> Finding:

@@ -15,7 +15,7 @@ from ray.util import get_node_ip_address
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from raydp._configuration import registry
-from raydp._doctor import machine, software
+from raydp._doctor import machine, restrictions, software
 from raydp._doctor.findings import Check, Finding, Level, run_check
 from raydp._machine import installation as _installation
 from raydp._ray.cluster import join_cluster
@@ -65,6 +65,7 @@ def _check_session(settings: Mapping[str, str]) -> str:
     del settings
     folder = Path(session_directory())
     protect_session(folder)
+    restrictions.check_folder_of_code(folder)
     return f"only this user can change {folder}"
 
 
@@ -75,8 +76,12 @@ _CHECKS = (
     Check("Python", _check_python),
     Check("memory", machine.check_memory),
     Check("shared memory", machine.check_shared_memory),
+    Check("memory files", restrictions.check_memory_files),
+    Check("open files", restrictions.check_open_files),
+    Check("threads", restrictions.check_threads),
     Check("address", machine.check_addresses),
     Check("temporary files", machine.check_temporary_folder),
+    Check("native code", restrictions.check_native_code),
     Check("Ray's session", _check_session),
 )
 
