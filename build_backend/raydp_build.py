@@ -94,10 +94,10 @@ TOOLS = (
     ),
     Tool("Rust's cargo, version 1.83 or newer,", ("cargo",), "cargo-web", "https://rustup.rs", (1, 83)),
 )
-#: pip can install these tools, so an isolated build requests them instead of failing.
+#: pip can install these tools, so an isolated build requests them instead of failing. Always the same versions.
 TOOLS_ON_PYPI = {
-    "cmake>=3.25": Tool("CMake, version 3.20 or newer,", ("cmake",), "cmake", "pip install cmake", (3, 20)),
-    "ninja": Tool("Ninja", ("ninja",), "ninja-build", "pip install ninja"),
+    "cmake==4.4.4": Tool("CMake, version 3.20 or newer,", ("cmake",), "cmake", "pip install cmake", (3, 20)),
+    "ninja==1.13.2": Tool("Ninja", ("ninja",), "ninja-build", "pip install ninja"),
 }
 
 
@@ -122,6 +122,10 @@ class JarSource:
         dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
         line = next(line for line in dependencies if re.match(rf"{self.package}\b", line))
         return re.sub(r"\[.*?\]", "", line)
+
+    def lowest(self) -> str:
+        """Return the requirement of the lowest supported version, with which the tests run: ``ray==2.60.0``."""
+        return re.sub(r">=([\w.]+).*", r"==\1", self.requirement())
 
     def is_in(self, folder: str) -> bool:
         """Whether a site-packages folder contains a supported version of the package."""
@@ -181,7 +185,7 @@ def get_requires_for_build_wheel(config_settings: ConfigSettings = None) -> list
     """Return the requirements that pip must install: only those that this machine does not have."""
     check_tools(TOOLS)
     tools = [requirement for requirement, tool in TOOLS_ON_PYPI.items() if tool.complaint()]
-    return tools + [source.requirement() for source in JAR_SOURCES if find_jars(source) is None]
+    return tools + [source.lowest() for source in JAR_SOURCES if find_jars(source) is None]
 
 
 get_requires_for_build_editable = get_requires_for_build_wheel

@@ -13,12 +13,11 @@ bash ci/setup.sh
 setup_uv
 
 # Not in .venv: it is 140 MB, and nothing else uses it.
-version=22.1.7
-tool=$RAYDP_CACHE/clang-tidy-$version
-install_packages "$tool" "clang-tidy==$version"
+tool=$RAYDP_CACHE/clang-tidy-$(sed -n 's/^clang-tidy==\([^ ]*\).*/\1/p' ci/tools.lock)
+install_packages "$tool" --requirements ci/tools.lock
 clang_tidy=$tool/clang_tidy/data/bin/clang-tidy
 
-mapfile -t sources < <(git ls-files --cached --others --exclude-standard -- native/ ci/clang-tidy.sh '*/NativeExchange.java')
+mapfile -t sources < <(git ls-files --cached --others --exclude-standard -- native/ ci/clang-tidy.sh ci/tools.lock '*/NativeExchange.java')
 clean=$RAYDP_CACHE/clang-tidy-clean/$(sha256sum "${sources[@]}" | sha256sum | cut -c 1-16)
 if (($# == 0)) && [[ -e $clean ]]; then
   echo "skipped: these sources were found clean before"

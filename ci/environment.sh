@@ -14,13 +14,15 @@ dashboard_folder() {
   printf '%s/dashboard-%s\n' "$RAYDP_CACHE" "$({ cat ci/dashboard.lock && find_python; } | sha256sum | cut -c 1-16)"
 }
 
-# install_packages FOLDER PACKAGE...: installs into a folder of its own, unless it exists. Needs setup_uv.
+# install_packages FOLDER --requirements FILE: installs into a folder of its own, unless it exists. Every line of the
+# file must have hashes. Needs setup_uv.
 install_packages() {
   local folder=$1
   shift
   if [[ -d $folder ]]; then return; fi
   step "Installing $* into $folder"
-  "$UV" pip install --quiet --compile-bytecode --no-deps --python .venv/bin/python --target "$folder.new.$$" "$@"
+  "$UV" pip install --quiet --compile-bytecode --no-deps --require-hashes --python .venv/bin/python \
+    --target "$folder.new.$$" "$@"
   mv --no-target-directory "$folder.new.$$" "$folder" || [[ -d $folder ]] # another process was faster
   rm -rf "$folder.new.$$"
 }
@@ -79,8 +81,9 @@ PYTHON
 
 # setup_uv: sets UV to the installer, which fills a virtual environment from the cache in seconds.
 setup_uv() {
-  local version home python
-  version=$(sed -n 's/^uv==\([^ ]*\).*/\1/p' ci/requirements.in)
+  local locked version home python
+  locked=$(awk '/^[^ #]/ { wanted = /^uv==/ } wanted' ci/requirements.lock) # with its hashes
+  version=$(sed -n 's/^uv==\([^ ]*\).*/\1/p' <<<"$locked")
   home=$RAYDP_CACHE/uv-$version
   UV=$home/bin/uv
   if [[ ! -x $UV ]]; then
@@ -88,7 +91,7 @@ setup_uv() {
     step "Installing uv $version into $home"
     rm -rf "$home.new.$$"
     "$python" -m venv "$home.new.$$"
-    "$home.new.$$/bin/pip" install --quiet "uv==$version"
+    "$home.new.$$/bin/pip" install --quiet --require-hashes --only-binary :all: --requirement <(echo "$locked")
     mkdir -p "$home"
     rm -rf "$home"
     mv "$home.new.$$" "$home"

@@ -55,10 +55,12 @@ python=$(find_python) || fail "no Python 3.11 or newer with headers and venv was
 wanted=$(sha256sum ci/requirements.lock | cut -d ' ' -f 1)-$python
 if [[ ! -x .venv/bin/python || $(cat .venv/raydp-lock 2>/dev/null) != "$wanted" ]]; then
   step "Filling .venv from ci/requirements.lock"
-  "$UV" venv --quiet --clear --seed --python "$python" .venv
+  "$UV" venv --quiet --clear --python "$python" .venv
   # Compile here, or each process that imports a package compiles it again if PYTHONDONTWRITEBYTECODE is set.
   # A Ray cluster starts a dozen processes, which would take seconds each.
-  fill=("$UV" pip install --quiet --compile-bytecode --python .venv/bin/python --requirements ci/requirements.lock)
+  # The lock also constrains what is installed to build sdists, such as PySpark's: setuptools.
+  fill=("$UV" pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes
+    --build-constraints ci/requirements.lock --requirements ci/requirements.lock)
   # Use only the cache if it has everything. An index that forbids caching would send PySpark's sdist each time.
   "${fill[@]}" --offline 2>/dev/null || "${fill[@]}"
   "$UV" cache prune --quiet # removes what such an index sent before
