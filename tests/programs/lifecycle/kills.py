@@ -9,7 +9,7 @@ from slow_job import executors, slow_job
 
 import raydp
 from support import programs
-from support.scripting import begin_part, say, start_ray
+from support.scripting import begin_part, eventually, say, start_ray
 
 
 def end_the_executor(rows):
@@ -20,44 +20,50 @@ def end_the_executor(rows):
     yield from rows
 
 
+def start_job(spark):
+    """Start a job and wait until a task of it runs."""
+    thread, result = slow_job(spark)
+    tracker = spark.sparkContext.statusTracker()
+
+    def at_work():
+        stages = [tracker.getStageInfo(stage) for stage in tracker.getActiveStageIds()]
+        return any(stage and stage.numActiveTasks for stage in stages)
+
+    thread.start()
+    eventually("at work", at_work)
+    return thread, result
+
+
 start_ray()
 
-begin_part("AppMaster")  # first: later, the AppMaster of the part before may still be ending
-spark = raydp.init_spark("t", 1, 1, "600m")
-thread, result = slow_job(spark)
+begin_part("AppMaster")
+spark = raydp.init_spark("t", 2, 1, "600m", configs={"spark.task.maxFailures": "1"})
 family = programs.marked_processes(os.environ["RAYDP_TEST_MARK"])
 found = [p for p in family if "-Draydp.role=app-master" in programs.words_of(p)]
 assert len(found) == 1, [programs.words_of(p)[:3] for p in found]
+eventually("two executors", lambda: len(executors()) == 2)
 before = {e.id for e in executors()}
-thread.start()
-time.sleep(2)
+thread, result = start_job(spark)
 found[0].kill()
 thread.join(300)
 say("result:", result)
 say("same executors:", {e.id for e in executors()} == before)
-os.kill(executors()[0].pid, signal.SIGKILL)
+victim = executors()[0]
+os.kill(victim.pid, signal.SIGKILL)
+eventually("another executor", lambda: len(executors()) == 2 and victim.id not in {e.id for e in executors()})
 say("after that:", spark.range(1000).count())
-raydp.stop_spark()
 
 begin_part("executor")
-spark = raydp.init_spark("t", 2, 1, "600m", configs={"spark.task.maxFailures": "1"})
-thread, result = slow_job(spark)
 cached = spark.range(100_000).cache()
 assert cached.count() == 100_000
-deadline = time.monotonic() + 60
-while len(executors()) < 2 and time.monotonic() < deadline:
-    time.sleep(0.1)
 before = {e.id: e.pid for e in executors()}
 assert len(before) == 2, before
-thread.start()
-time.sleep(3)
+thread, result = start_job(spark)
 victim = min(before)
 os.kill(before[victim], signal.SIGKILL)
 thread.join(300)
 say("result:", result)
-deadline = time.monotonic() + 60
-while len(executors()) < 2 and time.monotonic() < deadline:
-    time.sleep(0.1)
+eventually("two executors", lambda: len(executors()) == 2 and victim not in {e.id for e in executors()})
 after = {e.id for e in executors()}
 say("replaced:", victim not in after and len(after) == 2, "new ids:", bool(after - set(before)))
 say("cache:", cached.selectExpr("sum(id)").first()[0], raydp.from_spark(cached).count())

@@ -28,12 +28,16 @@ def occupied():
 start_ray(num_cpus=6)
 
 begin_part("for the application")
-spark = raydp.init_spark("t", 1, 1, "500M", placement_group_strategy="PACK")
+spark = raydp.init_spark("t", 2, 1, "500M", placement_group_strategy="SPREAD")
 say(
     "during:",
     spark.range(0, 10, numPartitions=10).count(),
     [group["state"] for group in placement_group_table().values()],
 )
+try:
+    raydp.scale(3)
+except raydp.errors.InvalidArgumentError as error:
+    say("refused:", error)
 raydp.stop_spark()
 say("after:", [group["state"] for group in placement_group_table().values()])
 
@@ -64,14 +68,6 @@ for executor in registered():  # one after the other: each bundle becomes free o
         assert time.monotonic() < deadline, current_application().status()
         time.sleep(0.1)
     say("again:", occupied())
-raydp.stop_spark()
-
-spark = raydp.init_spark("t", 2, 1, "500M", placement_group_strategy="SPREAD")
-try:
-    raydp.scale(3)
-except raydp.errors.InvalidArgumentError as error:
-    say("refused:", error)
-
 raydp.stop_spark()
 
 begin_part("groups that no nodes can hold")
