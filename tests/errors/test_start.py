@@ -68,14 +68,12 @@ def test_a_python_without_pyspark() -> None:
 
 
 @pytest.mark.cluster
-def test_a_jvm_that_is_not_ours() -> None:
-    outcome = programs.run("errors/a_jvm_that_is_not_ours")
-    lines = outcome.output.strip().splitlines()
-    assert outcome.code == 0, outcome.everything
-    assert len(lines) == 3, outcome.everything
+def test_a_jvm_that_is_not_ours(failed_starts: programs.Outcome) -> None:
+    lines = failed_starts.part("a JVM that is not ours").strip().splitlines()
+    assert len(lines) == 3, failed_starts.everything
     assert "not started by raydp.init_spark" in lines[0]
     assert "no running Spark session on Ray" in lines[1]
-    assert lines[2] == "started: 3", outcome.everything
+    assert lines[2] == "started: 3", failed_starts.everything
 
 
 @pytest.mark.cluster

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pyspark
 import pytest
 
+from raydp._submission import main
 from support import programs
 
 if TYPE_CHECKING:
@@ -99,7 +100,9 @@ def jar(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("home", ["the pyspark package", "a folder of its own"])
+@pytest.mark.parametrize(
+    "home", ["the pyspark package", pytest.param("a folder of its own", marks=pytest.mark.nightly)]
+)
 def test_a_java_application(address: str, jar: Path, tmp_path: Path, home: str) -> None:
     env: dict[str, str | None] = {}
     if home == "a folder of its own":
@@ -133,7 +136,7 @@ def test_how_a_java_application_ends(address: str, jar: Path) -> None:
     assert programs.await_none(mark) == []
 
 
-def test_bad_command_lines(tmp_path: Path, jar: Path) -> None:
+def test_bad_command_lines(tmp_path: Path, jar: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, message in {
         ("--deploy-mode", "cluster", "p.py"): "ray job submit",
         ("--total-executor-cores", "4", "p.py"): "--num-executors and --executor-cores",
@@ -141,11 +144,14 @@ def test_bad_command_lines(tmp_path: Path, jar: Path) -> None:
         ("--master", "ray:a:1", "--ray-address", "b:1", "p.py"): "not both",
         ("--conf", "spark.x", "p.py"): "KEY=VALUE",
         ("--numexecutors", "4", "p.py"): "unrecognized arguments",
-        (): "application",
     }.items():
-        outcome = submit(*arguments)
-        assert outcome.code == 2
-        assert message in outcome.errors, outcome.everything
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == 2
+        assert message in capsys.readouterr().err
+    outcome = submit()
+    assert outcome.code == 2
+    assert "application" in outcome.errors, outcome.everything
     for arguments, message in {
         (str(tmp_path / "none.py"),): "There is no such program",
         (str(tmp_path / "none.jar"),): "name its main class with --class",

@@ -3,10 +3,22 @@
 import os
 import time
 
+from pyspark.sql import SparkSession
+
 import raydp
 from support.scripting import begin_part, say, start_ray
 
+begin_part("a JVM that is not ours")
+plain = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
+for attempt in (lambda: raydp.init_spark("t", 1, 1, "600m"), lambda: raydp.from_spark(plain.range(3))):
+    try:
+        attempt()
+    except raydp.errors.SessionError as error:
+        say("refused:", error)
+plain.stop()
 start_ray(num_cpus=2)
+with raydp.init_spark("t", 1, 1, "600m") as spark:
+    say("started:", spark.range(3).count())
 
 begin_part("unknown setting")
 try:
