@@ -8,6 +8,7 @@
 
 #include "core/build_id.h"
 #include "core/testing/agent_pair.h"
+#include "core/testing/other_files.h"
 
 namespace raydp {
 namespace {
@@ -164,16 +165,29 @@ TEST_F(AgentAdmission, ViolationsEndTheConnectionWithTheReason) {
   EXPECT_EQ(server_->memory().segments, 0U);
 }
 
-TEST_F(AgentAdmission, UnsealedSegmentsAreRefused) {
-  MessageChannel channel(intruder());
-  admit(channel);
-  int ends[2];
-  ASSERT_EQ(::pipe(ends), 0);
-  const FileDescriptor read(ends[0]);
-  const FileDescriptor write(ends[1]);
-  channel.send(SegmentOffer{.segment = 1, .size = 4096}, Deadline::after(kPatience), read.get());
-  EXPECT_TRUE(std::holds_alternative<Failed>(*last_word(channel)));
+TEST_F(AgentAdmission, OtherFilesThanSegmentsAreRefused) {
+  const ArrayNode node{
+      .length = 3, .null_count = 0, .n_buffers = 2, .buffers = {{{}, {64, 24}, {}}}};
+  server_->exports().open(1, testing::make_batch({testing::make_field("number", "l")}));
+  const testing::TemporaryDirectory folder;
+  for (const auto& [kind, file] : testing::other_files(folder.path().string())) {
+    MessageChannel channel(intruder());
+    admit(channel);
+    try {
+      channel.send(SegmentOffer{.segment = 1, .size = testing::kOtherFileSize},
+                   Deadline::after(kPatience), file.get());
+      // The agent reads the memory when a block comes.
+      channel.send(Block{.segment = 1, .export_id = 1, .rows = 3, .nodes = {node}},
+                   Deadline::after(kPatience));
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::connection_closed) << kind;
+    }
+    const std::optional<Message> last = last_word(channel);
+    ASSERT_TRUE(last.has_value()) << kind;
+    EXPECT_TRUE(std::holds_alternative<Failed>(*last)) << kind;
+  }
   expect_healthy();
+  EXPECT_EQ(server_->memory().segments, 0U);
 }
 
 // Does to a whole server what libFuzzer does to the decoder: random bytes, and valid conversations

@@ -1,8 +1,10 @@
 #include "core/segment.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include <cerrno>
 #include <limits>
@@ -21,6 +23,31 @@ void check_size(std::uint64_t size, ErrorCode code) {
   if (size == 0 || size > kLargestSegment) {
     throw Error(code, "a shared memory segment must have between 1 byte and 2^63-1 bytes, not " +
                           std::to_string(size));
+  }
+}
+
+/// Memory files in huge pages can be sealed, too, but are in another file system. They are mapped
+/// though no huge page is free, and the first access is a SIGBUS.
+void check_file_system(const FileDescriptor& file) {
+  struct statfs system {};
+  if (::fstatfs(file.get(), &system) != 0) {
+    throw_system_error(ErrorCode::protocol, "cannot examine the offered segment", errno);
+  }
+  if (system.f_type != TMPFS_MAGIC) {
+    throw Error(ErrorCode::protocol,
+                "the offered segment is not memory in ordinary pages: its file system has type " +
+                    std::to_string(system.f_type));
+  }
+}
+
+void check_seals(const FileDescriptor& file) {
+  const int seals = ::fcntl(file.get(), F_GET_SEALS);
+  if (seals < 0 || (seals & F_SEAL_SHRINK) == 0) {
+    throw Error(ErrorCode::protocol,
+                "the offered segment is not a memory file that is sealed against shrinking");
+  }
+  if ((seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) != 0) {
+    throw Error(ErrorCode::protocol, "the offered segment is sealed against writing");
   }
 }
 
@@ -77,7 +104,12 @@ void Mapping::discard(std::uint64_t begin, std::uint64_t end) {
 FileDescriptor create_segment_file(std::uint64_t size) {
   check_size(size, ErrorCode::invalid_argument);
   FileDescriptor file(::memfd_create("raydp-segment", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!file) throw_system_error(ErrorCode::io, "cannot create a shared memory segment", errno);
+  if (!file) {
+    throw_system_error(ErrorCode::io,
+                       "cannot create a shared memory segment. If memfd_create is not permitted, "
+                       "allow it in the container's seccomp profile",
+                       errno);
+  }
   if (::ftruncate(file.get(), static_cast<off_t>(size)) != 0) {
     throw_system_error(ErrorCode::out_of_memory,
                        "cannot size a shared memory segment to " + std::to_string(size) + " bytes",
@@ -92,14 +124,14 @@ FileDescriptor create_segment_file(std::uint64_t size) {
 std::shared_ptr<Mapping> map_peer_segment(const FileDescriptor& file, std::uint64_t size,
                                           std::shared_ptr<MappedMemory> counter) {
   check_size(size, ErrorCode::protocol);
-  const int seals = ::fcntl(file.get(), F_GET_SEALS);
-  if (seals < 0 || (seals & F_SEAL_SHRINK) == 0) {
-    throw Error(ErrorCode::protocol,
-                "the offered segment is not a memory file that is sealed against shrinking");
-  }
+  check_seals(file);
+  check_file_system(file);
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) {
-    throw_system_error(ErrorCode::io, "cannot examine the offered segment", errno);
+    throw_system_error(ErrorCode::protocol, "cannot examine the offered segment", errno);
+  }
+  if ((::fcntl(file.get(), F_GETFL) & O_ACCMODE) != O_RDWR) {
+    throw Error(ErrorCode::protocol, "the offered segment is not open for reading and writing");
   }
   if (static_cast<std::uint64_t>(status.st_size) < size) {
     throw Error(ErrorCode::protocol, "the offered segment is smaller than its offer says: " +

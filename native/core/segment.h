@@ -54,7 +54,10 @@ class Mapping {
 FileDescriptor create_segment_file(std::uint64_t size);
 
 /// Maps a segment that a peer created and offered with `size` bytes. First checks that the
-/// descriptor is sealed against shrinking and holds that many bytes. Throws `ErrorCode::protocol`.
+/// descriptor is what `create_segment_file` makes: memory in ordinary pages, which the kernel
+/// always has or kills a process for, sealed against shrinking but not against writing, that holds
+/// so many bytes. In any other file an access can end this process (SIGBUS) or block it. Throws
+/// `ErrorCode::protocol`.
 std::shared_ptr<Mapping> map_peer_segment(const FileDescriptor& file, std::uint64_t size,
                                           std::shared_ptr<MappedMemory> counter);
 

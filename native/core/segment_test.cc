@@ -9,6 +9,8 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "core/testing/other_files.h"
+#include "core/testing/temporary_directory.h"
 
 namespace raydp {
 namespace {
@@ -56,20 +58,14 @@ TEST(Segment, MayBeFarLargerThanMemory) {
   EXPECT_EQ(mapping->bytes()[size / 2], std::byte{0});
 }
 
-TEST(Segment, UnsealedFilesAreRefused) {
-  const FileDescriptor file(::memfd_create("unsealed", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  ASSERT_EQ(::ftruncate(file.get(), 4096), 0);
-  EXPECT_EQ(refusal(file, 4096), ErrorCode::protocol);
-}
-
 TEST(Segment, OtherKindsOfFilesAreRefused) {
-  int ends[2];
-  ASSERT_EQ(::pipe(ends), 0);
-  const FileDescriptor read(ends[0]);
-  const FileDescriptor write(ends[1]);
-  EXPECT_EQ(refusal(read, 4096), ErrorCode::protocol);
-  EXPECT_EQ(refusal(FileDescriptor(::open("/dev/zero", O_RDWR | O_CLOEXEC)), 4096),
-            ErrorCode::protocol);
+  const testing::TemporaryDirectory folder;
+  const auto files = testing::other_files(folder.path().string());
+  EXPECT_GE(files.size(), 10U);
+  for (const auto& [kind, file] : files) {
+    EXPECT_EQ(refusal(file, testing::kOtherFileSize), ErrorCode::protocol) << kind;
+  }
+  EXPECT_EQ(refusal(FileDescriptor(), testing::kOtherFileSize), ErrorCode::protocol);
 }
 
 TEST(Segment, AnnouncedSizesAreChecked) {
