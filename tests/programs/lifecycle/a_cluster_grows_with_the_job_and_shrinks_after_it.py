@@ -36,6 +36,8 @@ spark = raydp.init_spark(
         "spark.dynamicAllocation.minExecutors": 0,
         "spark.dynamicAllocation.maxExecutors": 2,
         "spark.dynamicAllocation.executorIdleTimeout": "3s",
+        # Spark would wait 30 s until a leaving executor looks again whether its blocks have been handed over.
+        "spark.storage.decommission.replicationReattemptInterval": "1s",
     },
 )
 thread, result = start_job(spark, 1)

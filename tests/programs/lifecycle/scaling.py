@@ -5,10 +5,13 @@ from watching import eventually, living, pending_cpus, registered
 import raydp
 from support.scripting import begin_part, say, start_job, start_ray
 
+# A leaving executor looks again whether all of its blocks have been handed over: Spark waits 30 s before it does.
+OFTEN = {"spark.storage.decommission.replicationReattemptInterval": "1s"}
+
 start_ray(num_cpus=3)
 
 begin_part("by hand")
-spark = raydp.init_spark("t", 1, 1, "500m", configs={"spark.sql.shuffle.partitions": "4"})
+spark = raydp.init_spark("t", 1, 1, "500m", configs={"spark.sql.shuffle.partitions": "4", **OFTEN})
 
 for wrong in (-1, True, "2"):
     try:
@@ -50,6 +53,7 @@ spark = raydp.init_spark(
         "spark.dynamicAllocation.maxExecutors": 6,
         "spark.dynamicAllocation.schedulerBacklogTimeout": "1s",
         "spark.dynamicAllocation.executorIdleTimeout": "2s",
+        **OFTEN,
     },
 )
 
