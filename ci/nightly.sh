@@ -10,7 +10,7 @@
 #   applications  8 applications at once on one Ray cluster
 #   conversions   200 conversions in a store that holds three
 #   soak          conversions, registrations, fits and predictions for 10 minutes, in which nothing may grow
-#   marked        the tests with the marker nightly: notebooks, most examples, benchmarks, class-data archives
+#   marked        the tests with the marker nightly: notebooks, most examples, benchmarks, second variants of slow tests
 #   fuzz          libFuzzer on the messages that peers send, for 10 minutes (needs Clang)
 #
 # RAYDP_NIGHTLY_SEED   decides what is killed, and when (default: the date, as YYYYMMDD)

@@ -47,7 +47,13 @@ def test_a_start_where_another_user_was_first(folder: Path, tmp_path: Path) -> N
         "security/shared_machine",
         SECRET,
         __file__,
-        env={"TMPDIR": str(folder), "RAY_TMPDIR": None, "HOME": str(home), "SPARK_LOCAL_DIRS": str(tmp_path)},
+        env={
+            "TMPDIR": str(folder),
+            "RAY_TMPDIR": None,
+            "HOME": str(home),
+            "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),  # archives of Java classes
+            "SPARK_LOCAL_DIRS": str(tmp_path),
+        },
     )
     assert outcome.code == 0, outcome.everything
     assert outcome.part("conversion").split() == ["1000", "10"]
