@@ -30,6 +30,7 @@ def test_equal_blocks_are_all_used_once(world: int, each: int, rows: int) -> Non
     assert used == list(range(world * each))
 
 
+@pytest.mark.promised("divide_blocks", "InvalidArgumentError")
 def test_no_rows() -> None:
     with pytest.raises(InvalidArgumentError, match="no rows"):
         raydp.utils.divide_blocks([0, 0], 2)

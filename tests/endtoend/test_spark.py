@@ -71,6 +71,7 @@ def test_module_options_are_those_of_spark(spark: SparkSession) -> None:
 
 
 @pytest.mark.parametrize("thing", [None, 3, [1, 2], "df", {"a": 1}])
+@pytest.mark.promised("from_spark", "NotADataFrameError")
 def test_from_spark_of_something_else(spark: SparkSession, thing: object) -> None:
     with pytest.raises(NotADataFrameError, match=r"only support pyspark\.sql\.DataFrame"):
         raydp.from_spark(thing)  # type: ignore[arg-type]
@@ -139,6 +140,7 @@ def test_names_of_raydp_1_6(spark: SparkSession) -> None:
     assert raydp.utils.convert_to_spark(frame) == (frame, True)
 
 
+@pytest.mark.promised("RayDPSparkMaster", "InvalidArgumentError")
 def test_the_spark_master_of_raydp_1_6_says_what_took_its_place() -> None:
     from raydp.spark.ray_cluster_master import RAYDP_SPARK_MASTER_SUFFIX, RayDPSparkMaster
 

@@ -54,6 +54,7 @@ GOOD: dict[str, Any] = {"app_name": "t", "num_executors": 1, "executor_cores": 1
         ({"placement_group": "mine"}, ["placement_group", "str"]),
     ],
 )
+@pytest.mark.promised("init_spark", "InvalidArgumentError")
 def test_wrong_argument_is_named(changes: dict[str, Any], words: list[str]) -> None:
     was_running = ray.is_initialized()
     with pytest.raises(InvalidArgumentError) as caught:

@@ -10,9 +10,11 @@ import pytest
 from py4j.protocol import Py4JError, Py4JJavaError
 
 import raydp.errors
-from raydp._application.startup_failures import FAILURES
-from raydp._spark.java_errors import JavaCause, causes, translated, translated_errors
-from raydp.errors import ExchangeError, RaydpError
+from raydp._exchange.driver import jvm_errors
+from raydp._spark.java_errors import ERRORS, JavaCause, causes, translated, translated_errors
+from raydp.errors import DataLossError, ExchangeError, RaydpError, UnsupportedTypeError
+
+JVM = Path(__file__).parents[2] / "jvm" / "src" / "main"
 
 
 class FakeException:
@@ -52,11 +54,42 @@ def test_the_outermost_known_cause_decides() -> None:
     assert translated(raised("spark", "io"), error_for) is None
 
 
-def test_each_kind_of_failure_has_an_exception() -> None:
-    folder = Path(__file__).parents[2] / "jvm/src/main/scala/io/raydp/lifecycle"
-    source = (folder / "RayApplicationException.scala").read_text()
-    kinds = re.findall(r'extends FailureKind\("(\w+)"\)', source)
-    assert len(kinds) > 3 and sorted(kinds) == sorted(FAILURES)
+def test_each_kind_of_failure_names_an_error() -> None:
+    source = (JVM / "scala/io/raydp/lifecycle/RayApplicationException.scala").read_text()
+    kinds = re.findall(r'case object (\w+) extends FailureKind\("\w+", "(\w+)"', source)
+    assert len(kinds) == source.count("case object") > 3
+    assert {error for _, error in kinds} <= set(ERRORS)
+    (listed,) = re.findall(r"Vector\(([\w, ]+)\)", source)
+    assert sorted(listed.split(", ")) == sorted(kind for kind, _ in kinds)
+
+
+def test_exceptions_of_the_exchange_have_the_names_of_errors() -> None:
+    files = [path for path in JVM.rglob("*Exception.*") if "exchange" in path.parts]
+    found = {path.stem.removesuffix("Exception"): path.parts[path.parts.index("exchange") + 1 : -1] for path in files}
+    # A DataException's message names its error. Only tasks throw an OversizedRowException, which is an ExchangeError.
+    named = set(found) - {"Data", "OversizedRow"}
+    assert len(files) > 3 and len(named) == len(found) - 2
+    assert {f"{name}Error" for name in named} <= set(ERRORS)
+    for name in named:
+        class_name = ".".join(["io.raydp.exchange", *found[name], f"{name}Exception"])
+        known = jvm_errors.error_for(JavaCause(class_name, "m", None))
+        assert type(known) is ERRORS[f"{name}Error"] and str(known) == "m"
+
+
+@pytest.mark.parametrize(
+    ("quoted", "error", "message"),
+    [
+        ("DataException: DataLossError: 1 ns", DataLossError, "1 ns"),
+        ("columns.UnsupportedTypeException: a type", UnsupportedTypeError, "a type"),
+        ("ExchangeException: gone", ExchangeError, "A Spark task could not exchange its rows: gone"),
+        ("columns.OversizedRowException: 3 GiB", ExchangeError, "A Spark task could not exchange its rows: 3 GiB"),
+    ],
+)
+def test_errors_that_spark_only_quotes(quoted: str, error: type[RaydpError], message: str) -> None:
+    text = f"Job aborted: Lost task 0.0 in stage 1.0: io.raydp.exchange.{quoted}\n\tat io.raydp.Task"
+    known = jvm_errors.error_in_text(JavaCause("org.apache.spark.SparkException", text, None))
+    assert type(known) is error and str(known) == message
+    assert jvm_errors.error_in_text(JavaCause("org.apache.spark.SparkException", "Job aborted", None)) is None
 
 
 def test_circular_causes_end() -> None:

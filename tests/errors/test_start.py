@@ -37,6 +37,7 @@ def test_what_spark_itself_refuses(failed_starts: programs.Outcome) -> None:
 
 
 @pytest.mark.cluster
+@pytest.mark.promised("init_spark", "ClusterError")
 def test_more_than_any_node_has(failed_starts: programs.Outcome) -> None:
     first, last = failed_starts.part("too large").strip().split("\nthen: ")
     assert first.startswith("ClusterError after"), failed_starts.everything
@@ -48,12 +49,14 @@ def test_more_than_any_node_has(failed_starts: programs.Outcome) -> None:
 
 
 @pytest.mark.cluster
+@pytest.mark.promised("init_spark", "ExecutorStartError")
 def test_an_executor_that_cannot_start_shows_its_log(failed_starts: programs.Outcome) -> None:
     said = failed_starts.part("no executor")
     assert "refused:" in said
     assert "/no/such/agent.jar" in said, failed_starts.everything
 
 
+@pytest.mark.promised("init_spark", "MissingRequirementError")
 def test_a_python_without_pyspark() -> None:
     begin = time.monotonic()
     outcome = programs.run(
@@ -68,6 +71,7 @@ def test_a_python_without_pyspark() -> None:
 
 
 @pytest.mark.cluster
+@pytest.mark.promised("init_spark", "SessionError")
 def test_a_jvm_that_is_not_ours(failed_starts: programs.Outcome) -> None:
     lines = failed_starts.part("a JVM that is not ours").strip().splitlines()
     assert len(lines) == 3, failed_starts.everything

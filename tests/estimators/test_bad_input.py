@@ -58,12 +58,14 @@ GOOD: dict[str, Any] = {"xgboost_params": {"max_depth": 2}, "label_column": "y",
         ({"callbacks": [print]}, ["callbacks takes xgboost.callback.TrainingCallback", "print"]),
     ],
 )
+@pytest.mark.promised("FrameworkEstimator", "InvalidArgumentError")
 def test_wrong_arguments(changes: dict[str, Any], words: list[str]) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         XGBoostEstimator(**{**GOOD, **changes})
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
+@pytest.mark.promised("FrameworkEstimator", "UnknownArgumentError")
 def test_an_unknown_argument_is_a_type_error() -> None:
     with pytest.raises(UnknownArgumentError, match="no argument of this name: epochs"):
         XGBoostEstimator({}, "y", epochs=3)
@@ -215,6 +217,7 @@ BAD_FRAMES: list[tuple[str, dict[str, Any], Any, list[str]]] = [
 @pytest.mark.parametrize(
     ("options", "change", "words"), [row[1:] for row in BAD_FRAMES], ids=[row[0] for row in BAD_FRAMES]
 )
+@pytest.mark.promised("Estimator.fit", "InvalidDataError")
 def test_bad_frames(
     ray_cluster: Any, rows: pd.DataFrame, options: dict[str, Any], change: Any, words: list[str]
 ) -> None:
@@ -237,12 +240,14 @@ def test_bad_spark_frames(spark: SparkSession, frame: DataFrame) -> None:
 
 
 @pytest.mark.parametrize("thing", [None, [1, 2], "frame", pd.Series([1.0])])
+@pytest.mark.promised("Estimator.fit", "NotADataFrameError")
 def test_no_frame(thing: object) -> None:
     with pytest.raises(NotADataFrameError, match=r"takes a Spark DataFrame, a ray\.data\.Dataset or a pandas"):
         XGBoostEstimator(**GOOD).fit(thing)
 
 
 @pytest.mark.parametrize("retries", [-1, 1.5, None, True])
+@pytest.mark.promised("Estimator.fit", "InvalidArgumentError")
 def test_wrong_retries(rows: pd.DataFrame, retries: Any) -> None:
     with pytest.raises(InvalidArgumentError, match="max_retries"):
         XGBoostEstimator(**GOOD).fit(rows, max_retries=retries)
@@ -253,6 +258,7 @@ def test_early_stopping_needs_an_evaluation_frame(rows: pd.DataFrame) -> None:
         XGBoostEstimator(**GOOD, early_stopping_rounds=2).fit(rows)
 
 
+@pytest.mark.promised("Estimator.fit", "ClusterError")
 def test_workers_that_do_not_fit_the_cluster(ray_cluster: Any, rows: pd.DataFrame) -> None:
     estimator = XGBoostEstimator({}, "y", 3, {"CPU": 50, "oracle": 1}, feature_columns=["x"], start_timeout=0.5)
     with pytest.raises(ClusterError) as caught:
@@ -267,6 +273,10 @@ def test_fewer_rows_than_workers(ray_cluster: Any, rows: pd.DataFrame) -> None:
         estimator.fit(rows[:1])
 
 
+@pytest.mark.promised("Estimator.predict", "NotFittedError")
+@pytest.mark.promised("Estimator.get_model", "NotFittedError")
+@pytest.mark.promised("Estimator.save", "NotFittedError")
+@pytest.mark.promised("Estimator.load", "InvalidArgumentError")
 def test_before_a_fit(rows: pd.DataFrame, tmp_path: Any) -> None:
     estimator = XGBoostEstimator(**GOOD)
     for action in (estimator.get_model, lambda: estimator.predict(rows), lambda: estimator.save(tmp_path)):

@@ -91,6 +91,7 @@ def test_ctrl_c_ends_the_fit_and_the_next_one_works(ray_cluster: Any, rows: pd.D
     assert steps_done(tmp_path) == [1, 1, 2, 3]
 
 
+@pytest.mark.promised("Estimator.fit", "TrainingError")
 def test_a_mistake_in_a_callback_ends_the_fit_at_once(ray_cluster: Any, rows: pd.DataFrame, tmp_path: Path) -> None:
     class Mistaken(xgboost.callback.TrainingCallback):
         def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002

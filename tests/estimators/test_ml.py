@@ -85,6 +85,7 @@ def test_a_validator_is_saved_and_loaded(spark: SparkSession, tmp_path: Path) ->
     assert again.copy(grid[1]).getOrDefault("arguments") == {"num_boost_round": 5}
 
 
+@pytest.mark.promised("RayEstimator", "InvalidArgumentError")
 def test_wrong_arguments() -> None:
     with pytest.raises(InvalidArgumentError, match="must be one of raydp's estimator classes"):
         RayEstimator(dict)

@@ -73,12 +73,14 @@ def test_errors_of_trials_are_those_of_estimators(
         ({"max_concurrent_trials": 1.5}, "max_concurrent_trials must be"),
     ],
 )
+@pytest.mark.promised("fit", "InvalidArgumentError")
 def test_wrong_arguments(changes: dict[str, Any], words: str) -> None:
     arguments = {"make": Ridge, "search_space": {}, "train_ds": None, "evaluate_ds": None, "metric": "rmse", **changes}
     with pytest.raises(InvalidArgumentError, match=words):
         tune.fit(**arguments)
 
 
+@pytest.mark.promised("fit", "NotADataFrameError")
 def test_no_frame() -> None:
     with pytest.raises(NotADataFrameError):
         tune.fit(Ridge, {}, [1], [2], metric="rmse")

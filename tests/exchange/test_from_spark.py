@@ -278,6 +278,7 @@ def test_deleting_a_dataset_frees_its_blocks(spark: SparkSession) -> None:
         (f"map('k', array(named_struct('x', {POINT})))", r"column 'c\.value\[\]\.x', Spark type geometry"),
     ],
 )
+@pytest.mark.promised("from_spark", "UnsupportedTypeError")
 def test_unsupported_types_are_named_before_any_job(spark: SparkSession, column: str, message: str) -> None:
     group = f"unsupported {column}"
     spark.sparkContext.setJobGroup(group, group)
@@ -286,6 +287,7 @@ def test_unsupported_types_are_named_before_any_job(spark: SparkSession, column:
     assert list(spark.sparkContext.statusTracker().getJobIdsForGroup(group)) == []
 
 
+@pytest.mark.promised("from_spark", "InvalidArgumentError")
 def test_names_and_arguments_are_checked(spark: SparkSession) -> None:
     with pytest.raises(InvalidArgumentError, match=r"same name.*: id$"):
         raydp.from_spark(spark.range(1).selectExpr("id", "id"))
@@ -348,6 +350,7 @@ def test_an_interrupt_cancels_the_spark_job(spark: SparkSession) -> None:
     assert raydp.from_spark(numbers(spark, 10)).count() == 10
 
 
+@pytest.mark.promised("from_spark", "ExchangeError")
 def test_a_conversion_whose_agents_die_every_time_fails(spark: SparkSession) -> None:
     raydp.from_spark(numbers(spark, 10))
     stopped = threading.Event()

@@ -70,6 +70,7 @@ def test_an_unknown_name_lists_the_known_ones(spark: SparkSession) -> None:
     assert not spark.catalog.tableExists("ray.flight")
 
 
+@pytest.mark.promised("register", "NotADataFrameError", "InvalidArgumentError", "UnsupportedTypeError")
 def test_arguments_are_checked(spark: SparkSession) -> None:
     with pytest.raises(NotADataFrameError, match=r"register takes a ray\.data\.Dataset\. Got list"):
         raydp.register([1], "x")  # type: ignore[arg-type]

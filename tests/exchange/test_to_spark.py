@@ -120,6 +120,7 @@ def test_blocks_without_common_types_are_refused(spark: SparkSession) -> None:
         (pa.ExtensionArray.from_storage(pa.opaque(pa.int8(), "a", "b"), pa.array([1], pa.int8())), "extension"),
     ],
 )
+@pytest.mark.promised("to_spark", "UnsupportedTypeError")
 def test_unsupported_types_are_named(spark: SparkSession, column: pa.Array, shown: str) -> None:
     others, _ = at_rest(spark)
     dataset = ray.data.from_arrow(pa.table({"fine": [1], "c": column}))

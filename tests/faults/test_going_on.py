@@ -37,6 +37,7 @@ def test_the_program_ends_in_order_when_ray_is_shut_down_in_its_last_line(outcom
     assert "could not be closed" not in outcome.errors, outcome.everything
 
 
+@pytest.mark.promised("from_spark", "SessionError")
 def test_after_a_crash_of_the_jvm(outcome: programs.Outcome) -> None:
     said = outcome.part("crash")
     assert "rows: 10 100" in said, outcome.everything

@@ -48,11 +48,13 @@ def frame_of(request: pytest.FixtureRequest, spark: SparkSession) -> Callable[[p
     return kinds[request.param]
 
 
+@pytest.mark.promised("Estimator.evaluate", "InvalidDataError")
 def test_unknown_labels(fitted: XGBoostEstimator, frame_of: Callable[[pd.DataFrame], Any]) -> None:
     with pytest.raises(InvalidDataError, match=r"not trained with these labels: \['zzz'\]; its classes: 'a', 'b'$"):
         fitted.evaluate(frame_of(UNKNOWN))
 
 
+@pytest.mark.promised("Estimator.predict", "InvalidDataError")
 def test_values_that_the_model_does_not_take(fitted: XGBoostEstimator, frame_of: Callable[[pd.DataFrame], Any]) -> None:
     holes = pd.DataFrame({"x": [1.0, None], "y": ["a", "b"]})
     with pytest.raises(InvalidDataError, match=r"Features have nulls or NaN.*Columns: x \(1\)$"):

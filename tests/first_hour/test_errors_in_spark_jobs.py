@@ -47,6 +47,7 @@ ACTIONS: dict[str, Callable[[DataFrame, Path], Any]] = {
 
 
 @pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.promised("from_spark", "DataLossError")
 def test_every_action_raises_the_error_of_the_data_after_one_attempt(
     df: DataFrame, tmp_path: Path, action: str
 ) -> None:

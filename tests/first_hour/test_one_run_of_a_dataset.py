@@ -63,6 +63,7 @@ def test_a_dataset_that_is_stored_is_not_run_again(spark: SparkSession) -> None:
     assert sorted(row.id for row in ds.to_spark(spark).collect()) == list(range(5))
 
 
+@pytest.mark.promised("to_spark", "NotADataFrameError")
 def test_the_method_raises_the_errors_of_raydp(spark: SparkSession) -> None:
     mixed = ray.data.from_arrow([pa.table({"a": [1]}), pa.table({"a": ["x"]})])
     with pytest.raises(UnsupportedTypeError, match="different types for one column"):

@@ -45,6 +45,7 @@ ARGUMENTS: list[tuple[Callable[..., Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("function", "wrong", "right"), ARGUMENTS, ids=lambda value: getattr(value, "__name__", value))
+@pytest.mark.promised("fit", "UnknownArgumentError")
 def test_arguments(function: Callable[..., Any], wrong: str, right: str) -> None:
     words = rf"^{function.__name__}\(\) has no argument of this name: {wrong}\. Did you mean {right}\? Its arguments: "
     with pytest.raises(UnknownArgumentError, match=words) as caught:
@@ -53,6 +54,7 @@ def test_arguments(function: Callable[..., Any], wrong: str, right: str) -> None
     assert right in inspect.signature(function).parameters
 
 
+@pytest.mark.promised("RayEstimator", "UnknownArgumentError")
 def test_arguments_of_estimators() -> None:
     with pytest.raises(UnknownArgumentError, match=r"Did you mean num_workers\?"):
         XGBoostEstimator({}, "y", num_worker=2)
@@ -88,6 +90,8 @@ def test_frames_of_the_wrong_side(spark: SparkSession) -> None:
         raydp.from_spark(raydp.from_spark(df))  # type: ignore[arg-type]
 
 
+@pytest.mark.promised("unregister", "InvalidArgumentError")
+@pytest.mark.promised("MPIType.from_name", "InvalidArgumentError")
 def test_columns_and_names(spark: SparkSession) -> None:
     df = spark.createDataFrame([([1.0, 2.0],)], "embedding array<double>")
     with pytest.raises(InvalidArgumentError, match=r"'embeding'\. Did you mean embedding\? It has: embedding$"):

@@ -15,6 +15,7 @@ def outcome() -> programs.Outcome:
     return programs.run("lifecycle/scaling")
 
 
+@pytest.mark.promised("scale", "InvalidArgumentError")
 def test_executors_are_added_and_taken_away_by_hand(outcome: programs.Outcome) -> None:
     assert outcome.code == 0, outcome.everything
     lines = outcome.part("by hand").splitlines()

@@ -16,6 +16,7 @@ from raydp._application.status import (
     ExecutorState,
     StatusEvent,
 )
+from raydp.errors import SessionError
 
 JVM = Path(__file__).parents[2] / "jvm/src/main/scala/io/raydp/lifecycle"
 PENDING = {
@@ -61,10 +62,11 @@ def test_a_status_is_parsed() -> None:
 
 
 def test_leaving_executors_take_no_tasks_and_failures_are_read() -> None:
-    failed = {**STATUS, "executors": [{**REGISTERED, "leaving": True}], "failure": {"kind": "stopped", "message": "m"}}
+    failure = {"error": "SessionError", "message": "m"}
+    failed = {**STATUS, "executors": [{**REGISTERED, "leaving": True}], "failure": failure}
     status = ApplicationStatus.parse(json.dumps(failed))
     assert len(status.registered) == 1 and not status.executors[0].takes_tasks
-    assert status.failure == ApplicationFailure("stopped", "m")
+    assert status.failure == ApplicationFailure(SessionError, "m")
 
 
 def test_a_state_that_python_does_not_know_is_an_error() -> None:

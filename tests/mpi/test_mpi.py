@@ -85,6 +85,8 @@ def alive_after(seconds: float, processes: list[psutil.Process]) -> list[psutil.
     return [one for one in left if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
 
+@pytest.mark.promised("MPIJob.run", "MpiError")
+@pytest.mark.promised("MPIJob.get_rank_addresses", "MpiError")
 def test_what_goes_wrong_ends_the_job_and_it_can_be_started_again(job: MPIJob) -> None:
     def fail(context: WorkerContext) -> None:
         if context.world_rank == 1:
@@ -134,6 +136,7 @@ def test_a_killed_driver_takes_its_ranks_along() -> None:
     assert programs.await_none(mark) == []
 
 
+@pytest.mark.promised("MPIJob.start", "MissingRequirementError", "InvalidArgumentError", "ClusterError", "MpiError")
 def test_ranks_that_do_not_come_up(job: MPIJob) -> None:
     job.stop()  # with a Spark session of other tests, it has the cluster's last cores
     failing = create_mpi_job("test", 1, 1, 1, mpi_script_prepare_fn=lambda _: ["false"])
@@ -186,6 +189,7 @@ def test_implementations_are_told_apart(tmp_path: Path, words: str, kind: MPITyp
         ({"placement_group": 3}, "placement_group must be"),
     ],
 )
+@pytest.mark.promised("create_mpi_job", "InvalidArgumentError")
 def test_wrong_arguments(changes: dict[str, Any], words: str) -> None:
     given = {"job_name": "test", "world_size": 2, "num_cpus_per_process": 1, "num_processes_per_node": 2, **changes}
     with pytest.raises(InvalidArgumentError, match=words):

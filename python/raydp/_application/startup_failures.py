@@ -7,27 +7,16 @@ from typing import TYPE_CHECKING
 from py4j.protocol import Py4JJavaError
 
 from raydp._ray.worker_logs import ends_of_worker_logs
-from raydp._spark.java_errors import JavaCause, describe, translated
-from raydp.errors import ClusterError, ExecutorStartError, InvalidArgumentError, RaydpError, SessionError
+from raydp._spark.java_errors import ERRORS, JavaCause, describe, translated
+from raydp.errors import InvalidArgumentError, RaydpError, SessionError
 
 if TYPE_CHECKING:
     from raydp._ray.cluster import RayCluster
 
-__all__ = ["FAILURES", "explain", "explain_start"]
+__all__ = ["explain", "explain_start"]
 
 _FAILURE_CLASS = "io.raydp.lifecycle.RayApplicationException"
 _CONFIGURATION_CLASS = "io.raydp.configuration.ConfigurationException"
-FAILURES: dict[str, type[RaydpError]] = {
-    "infeasible": ClusterError,
-    "ray_unreachable": ClusterError,
-    "start_failed": ExecutorStartError,
-    "start_timeout": ExecutorStartError,
-    "invalid_configuration": InvalidArgumentError,
-    "stopped": SessionError,
-    "internal": SessionError,
-}
-"""Exceptions by the names of the JVM's ``FailureKind``."""
-_KINDS_WITH_LOGS = frozenset({"start_failed", "start_timeout"})
 
 
 def explain_start(
@@ -77,11 +66,11 @@ def explain(
             return InvalidArgumentError(cause.message)
         if cause.class_name != _FAILURE_CLASS:
             return None
-        kind = str(cause.exception.kind())
-        if kind in _KINDS_WITH_LOGS and cluster is not None:
-            logs = broken_nodes + ends_of_worker_logs(since=started_at)
-            return FAILURES[kind](cause.message + logs)
-        return FAILURES[kind](cause.message)
+        # The JVM's FailureKind says which error it is, and whether the executors' logs explain it.
+        error_type = ERRORS[str(cause.exception.error())]
+        if cluster is None or not cause.exception.isInLogs():
+            return error_type(cause.message)
+        return error_type(cause.message + broken_nodes + ends_of_worker_logs(since=started_at))
 
     if not isinstance(error, Py4JJavaError):
         return error

@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from raydp._spark.java_errors import ERRORS
+
+if TYPE_CHECKING:
+    from raydp.errors import RaydpError
 
 __all__ = [
     "ApplicationFailure",
@@ -72,11 +77,11 @@ class ApplicationFailure:
     """Why an application failed.
 
     Attributes:
-        kind: A name of the JVM's ``FailureKind``.
+        error: The error that stands for it.
         message: What is wrong, the likely cause and the fix.
     """
 
-    kind: str
+    error: type[RaydpError]
     message: str
 
 
@@ -121,7 +126,7 @@ class ApplicationStatus:
             phase=ApplicationPhase(fields["phase"]),
             desired=fields["desired"],
             executors=tuple(map(_executor, fields["executors"])),
-            failure=None if failure is None else ApplicationFailure(failure["kind"], failure["message"]),
+            failure=None if failure is None else ApplicationFailure(ERRORS[failure["error"]], failure["message"]),
             events=tuple(StatusEvent(millis, text) for millis, text in fields["events"]),
         )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from py4j.protocol import Py4JJavaError
 
 from raydp._application import Application, current_application
-from raydp._application.startup_failures import FAILURES, explain
+from raydp._application.startup_failures import explain
 from raydp._configuration.arguments import check_whole_number, suggests_arguments
 from raydp.errors import InvalidArgumentError, SessionError
 
@@ -81,7 +81,7 @@ def _await(application: Application, count: int, deadline: float) -> int:
         wait = min(_LONGEST_WAIT_SECONDS, 0.001 + remaining)
         status = application.entry_points.await_change(status.sequence, wait)
     if status.failure is not None:
-        raise FAILURES[status.failure.kind](status.failure.message)
+        raise status.failure.error(status.failure.message)
     return sum(executor.takes_tasks for executor in status.executors)
 
 

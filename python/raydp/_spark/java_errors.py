@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from py4j.protocol import Py4JError, Py4JJavaError
 
+from raydp import errors
 from raydp.errors import SessionError
 
 if TYPE_CHECKING:
@@ -32,7 +33,18 @@ if TYPE_CHECKING:
 
     from raydp.errors import RaydpError
 
-__all__ = ["JavaCause", "Translation", "causes", "describe", "translated", "translated_errors"]
+__all__ = [
+    "ERRORS",
+    "JavaCause",
+    "Translation",
+    "causes",
+    "describe",
+    "translated",
+    "translated_errors",
+]
+
+ERRORS: dict[str, type[RaydpError]] = {name: getattr(errors, name) for name in errors.__all__}
+"""raydp's errors by their names. The JVM names the error that an exception stands for."""
 
 _DEEPEST_CAUSE = 20  # Java allows circular causes
 

@@ -12,8 +12,9 @@ import org.apache.spark.raydp.NotRetried
 final class DataException private (message: String) extends RuntimeException(message) with NotRetried
 
 private[exchange] object DataException {
-  private val OfData: Regex =
-    """(?s)the exchange agent reports: ((?:DataLossError|UnsupportedTypeError|InvalidArgumentError): .*)""".r
+
+  /** Begins with the name of raydp's error in the agent. Every one is about the data, except an ExchangeError. */
+  private val OfData: Regex = """(?s)the exchange agent reports: ((?!ExchangeError)\w+Error: .*)""".r
 
   /** What an agent says of the data in a block, or `None` if its error has other reasons. */
   def of(refusal: ExchangeException): Option[DataException] = refusal.getMessage match {

@@ -101,7 +101,7 @@ final case class ApplicationStatus(
       }
     }
     failure match {
-      case Some(error) => root.putObject("failure").put("kind", error.kind).put("message", error.getMessage)
+      case Some(error) => root.putObject("failure").put("error", error.error).put("message", error.getMessage)
       case None => root.putNull("failure")
     }
     val happened = root.putArray("events")
