@@ -4,6 +4,7 @@
 * ``java``: which Java the driver JVM and Ray's Java workers use.
 * ``class_data``: archives of Java classes that shorten the start of a JVM.
 * ``socket_folder``: where Unix sockets can be created.
+* ``own_environment``: take a secret out of this process's environment.
 * ``parent_death``: end a process together with its parent.
 * ``progress``: progress bars.
 

@@ -16,6 +16,7 @@ import ray
 from ray import cloudpickle
 from ray.util import get_node_ip_address
 
+from raydp._machine.own_environment import take_secret
 from raydp._machine.parent_death import die_with_parent
 from raydp.mpi.context import WorkerContext
 from raydp.mpi.flavors import read_rank
@@ -31,7 +32,7 @@ _END_SECONDS = 10.0
 def main() -> None:
     """Run the job's functions until it ends."""
     die_with_parent(os.getppid())
-    token = os.environ.pop(TOKEN)  # so that processes that the functions start do not get it
+    token = take_secret(TOKEN)  # processes that the functions start must not get it
     context = WorkerContext(os.environ[JOB], read_rank(os.environ), int(os.environ[WORLD_SIZE]))
     ray.init(
         address=os.environ[ADDRESS],
