@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+import raydp_parts
+
 ROOT = Path(__file__).resolve().parent.parent
 JAR = ROOT / "python" / "raydp" / "jars" / "raydp.jar"
 ConfigSettings = Mapping[str, object] | None
@@ -218,6 +220,7 @@ def build_wheel(
     """Build the jar, the JNI library and the Python module into one wheel."""
     check_tools(TOOLS + tuple(TOOLS_ON_PYPI.values()))
     _build_jar()
+    raydp_parts.write_for_wheel()
     return _maturin("build_wheel", wheel_directory, config_settings, metadata_directory)
 
 
@@ -227,6 +230,7 @@ def build_editable(
     """Build the same in place, for ``pip install --no-build-isolation -e .``."""
     check_tools(TOOLS + tuple(TOOLS_ON_PYPI.values()))
     _build_jar()
+    raydp_parts.write_for_wheel()
     return _maturin("build_editable", wheel_directory, config_settings, metadata_directory)
 
 

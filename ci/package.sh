@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Writes the files of a release to dist/: the wheel, the sdist, and the jar, which contains the JNI library.
+# Writes the files of a release to dist/: the wheel, the sdist, and the jar, which contains the JNI library, with its
+# software bill of materials.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=ci/environment.sh
@@ -19,5 +20,7 @@ rm -rf build/wheel-content
 .venv/bin/python -m zipfile --extract dist/raydp-*.whl build/wheel-content
 # shellcheck disable=SC2086 # options, split on purpose
 gradle $RAYDP_GRADLE --quiet jar "-Ppython=$PWD/.venv/bin/python" -PnativeLibrary=build/wheel-content/raydp/lib/libraydp_jni.so
-cp "build/libs/raydp-$(sed -n 's/^version = "\(.*\)"/\1/p' native/Cargo.toml).jar" dist/
+name=raydp-$(sed -n 's/^version = "\(.*\)"/\1/p' native/Cargo.toml)
+cp "build/libs/$name.jar" dist/
+.venv/bin/python build_backend/raydp_parts.py "dist/$name.jar" "dist/$name-cyclonedx.json"
 ls -l dist

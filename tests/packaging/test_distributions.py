@@ -94,7 +94,8 @@ def test_the_wheels_jar_carries_no_library_but_the_same_classes(distributions: A
 def test_the_sdist_holds_what_a_build_reads(distributions: Any) -> None:
     if not (ROOT / ".git").exists():
         pytest.skip("not a checkout: there is nothing to compare with")
-    parts = ["python", "native", "jvm", "build_backend", "*.gradle", "*.properties", ".scalafmt.conf", "pyproject.toml"]
+    folders = ["python", "native", "jvm", "build_backend", "gradle"]
+    parts = [*folders, "*.gradle", "*.properties", ".scalafmt.conf", "pyproject.toml", "LICENSE", "NOTICE"]
     listed = subprocess.run(["git", "ls-files", "-z", "--", *parts], cwd=ROOT, capture_output=True, check=True).stdout
     tracked = {
         name for name in listed.decode().split("\0") if name and not name.endswith((".clang-format", ".clang-tidy"))
