@@ -70,7 +70,7 @@ def _archive(*, if_missing: bool) -> int:
             return 0
         for archive in make_archives(java):
             print(f"{archive} ({archive.stat().st_size / 1e6:.0f} MB)")
-    except (RaydpError, OSError) as error:
+    except RaydpError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
@@ -79,8 +79,14 @@ def _archive(*, if_missing: bool) -> int:
 def _archive_once() -> int:
     from raydp._machine.class_data.background import first_attempt
     from raydp._machine.java import find_java
+    from raydp.errors import RaydpError
 
-    with first_attempt(find_java()) as is_first:
+    try:
+        java = find_java()
+    except RaydpError as error:
+        print(error, file=sys.stderr)
+        return 1
+    with first_attempt(java) as is_first:
         return _archive(if_missing=True) if is_first else 0
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["UNKNOWN_HOST", "UNKNOWN_USER", "closed_home", "reason_to_skip", "without_names"]
+__all__ = ["UNKNOWN_HOST", "UNKNOWN_USER", "closed_home", "reason_to_skip", "without_home", "without_names"]
 
 UNKNOWN_HOST = "no-such-host.invalid"
 UNKNOWN_USER = 12345
@@ -44,3 +44,8 @@ def without_names() -> Sequence[str]:
 def closed_home() -> str:
     """Return a home folder that does not exist and cannot be created."""
     return _CLOSED
+
+
+def without_home() -> dict[str, str | None]:
+    """Return changes of the environment for a user without a home, in which tests have set no other folders."""
+    return {"HOME": _CLOSED, "XDG_CACHE_HOME": None, "RAY_TMPDIR": None}

@@ -129,7 +129,7 @@ def check_ray_token(settings: Mapping[str, str]) -> str | Finding:
     """Check that other users cannot read Ray's token. A start of raydp makes it private."""
     del settings
     path = token_file()
-    if path is None or not path.exists():
+    if path is None or not os.access(path, os.R_OK):
         return "none yet"
     if is_readable_for_others(path):
         return Finding(

@@ -12,9 +12,9 @@ import ray
 from ray.util import get_node_ip_address
 
 from raydp._machine.console import tell
-from raydp._machine.ray_token import protect_token
+from raydp._machine.ray_token import protect_token, provide_token
 from raydp._ray import internals as _ray_internals
-from raydp._ray.session_folder import folder_for_new_cluster, protect_session
+from raydp._ray.session_folder import folder_for_new_cluster, private_folder, protect_session, will_find_cluster
 from raydp.errors import ClusterError, InvalidArgumentError
 
 __all__ = ["RayCluster", "gcs_address", "join_cluster", "node_resources"]
@@ -142,6 +142,7 @@ def _connect(address: str | None) -> None:
                 "No Ray cluster answers at this address. Check that it runs there (`ray status`), that the port is its "
                 f"GCS port, and that no firewall blocks it. Address: {address}; error: {error}"
             ) from error
+    provide_token(private_folder, create=address is None and not will_find_cluster())
     sessions = folder_for_new_cluster() if address is None else None
     try:
         ray.init(address=address, _temp_dir=None if sessions is None else os.fspath(sessions))

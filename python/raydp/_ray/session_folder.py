@@ -15,7 +15,7 @@ from raydp._machine.trusted_paths import find_untrusted, is_private_folder, make
 from raydp._ray.internals import current_cluster_file
 from raydp.errors import ClusterError
 
-__all__ = ["close_session", "folder_for_new_cluster", "protect_session"]
+__all__ = ["close_session", "folder_for_new_cluster", "private_folder", "protect_session", "will_find_cluster"]
 
 
 def folder_for_new_cluster() -> Path | None:
@@ -24,15 +24,23 @@ def folder_for_new_cluster() -> Path | None:
     Returns:
         ``None`` if ``ray.init()`` would find a cluster, or if the user has chosen a folder (``RAY_TMPDIR``).
     """
-    if os.environ.get("RAY_ADDRESS") not in (None, "", "local") or "RAY_TMPDIR" in os.environ:
+    if "RAY_TMPDIR" in os.environ or will_find_cluster():
         return None
-    if current_cluster_file().exists():
-        return None
+    return private_folder() / "ray"  # Ray opens its own folder to everyone
+
+
+def will_find_cluster() -> bool:
+    """Tell whether ``ray.init()`` joins a cluster instead of starting one."""
+    return os.environ.get("RAY_ADDRESS") not in (None, "", "local") or current_cluster_file().exists()
+
+
+def private_folder() -> Path:
+    """Return a folder for Ray's files that only this user can enter."""
     folder = find_socket_folder() / f"raydp-ray-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if not is_private_folder(folder):  # somebody else has taken the name
         folder = Path(tempfile.mkdtemp(prefix="raydp-ray-", dir=folder.parent))
-    return folder / "ray"  # Ray opens its own folder to everyone
+    return folder
 
 
 def close_session(folder: Path) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from raydp._machine import installation as _installation
-from raydp.errors import InvalidArgumentError
+from raydp._machine.home import has_name
+from raydp.errors import InvalidArgumentError, MissingRequirementError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -52,7 +53,15 @@ def spark_submit(settings: Mapping[str, str], arguments: Sequence[str]) -> Itera
 
     Raises:
         InvalidArgumentError: The properties file cannot be read.
+        MissingRequirementError: This user has no name, which ``spark-submit`` needs.
     """
+    if not has_name():
+        raise MissingRequirementError(
+            "This user has no entry in the password file, and spark-submit needs one for packages, extra jars and "
+            "files, spark-defaults.conf, and applications in jars. Add an entry to /etc/passwd when the container "
+            "starts, or run it as a user that has one. "
+            f"User id: {os.geteuid()}"
+        )
     others, given, properties_file = _split_arguments(arguments)
     defaults = conf_directory() / "spark-defaults.conf"
     parts = []

@@ -56,7 +56,7 @@ def find_archive(java: Java, role: Role) -> Path | None:
     if folder is None:
         return None
     archive = folder / f"{role.value}.jsa"
-    return archive if archive.is_file() and is_trusted(archive) else None
+    return archive if is_trusted(archive) and archive.is_file() else None
 
 
 def attempt_marker(folder: Path) -> Path:
@@ -69,7 +69,7 @@ def attempt_marker(folder: Path) -> Path:
 
 def _cache() -> Path | None:
     configured = os.environ.get("XDG_CACHE_HOME")
-    if configured:
+    if configured and Path(configured).is_absolute():  # others do not count, as the standard says
         return Path(configured)
     home = find_home()
     return None if home is None else home / ".cache"

@@ -71,8 +71,14 @@ def first_attempt(java: Java) -> Iterator[bool]:
         yield False
         return
     marker = attempt_marker(folder)
-    marker.parent.mkdir(parents=True, exist_ok=True)
-    with marker.with_suffix(".lock").open("w") as lock:
+    with contextlib.ExitStack() as stack:
+        try:
+            marker.parent.mkdir(parents=True, exist_ok=True)
+            lock = stack.enter_context(marker.with_suffix(".lock").open("w"))
+        except OSError as error:
+            _logger.warning("Class-data archives cannot be written: %s", error)
+            yield False
+            return
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

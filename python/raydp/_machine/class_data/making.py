@@ -33,8 +33,7 @@ def make_archives(java: Java) -> list[Path]:
         The archives, about 350 MB in all.
 
     Raises:
-        MissingRequirementError: This Java cannot create an archive, or this user has no folder for one.
-        OSError: The folder is not writable.
+        MissingRequirementError: This Java cannot create an archive, or this user has no folder that can hold one.
     """
     folder = folder_for(java)
     if folder is None:
@@ -42,15 +41,22 @@ def make_archives(java: Java) -> list[Path]:
             "This user has no home folder to keep class-data archives in. Set XDG_CACHE_HOME to a folder of this user. "
             f"HOME: {os.environ.get('HOME', 'not set')}"
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as name:
-        new = Path(name)
-        for role in Role:
-            _dump(java, role, new)
-        # JVMs that have mapped the old archive keep it; later ones find the new one.
-        shutil.rmtree(folder, ignore_errors=True)
-        new.rename(folder)
-    _remove_old(folder.parent)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as name:
+            new = Path(name)
+            for role in Role:
+                _dump(java, role, new)
+            # JVMs that have mapped the old archive keep it; later ones find the new one.
+            shutil.rmtree(folder, ignore_errors=True)
+            new.rename(folder)
+        _remove_old(folder.parent)
+    except OSError as error:
+        raise MissingRequirementError(
+            "Class-data archives cannot be written: the folder belongs to another user, is read-only, or its disk is "
+            "full. Applications start without archives. To have them, set XDG_CACHE_HOME to a folder that this user "
+            f"can write to. Folder: {folder.parent}; error: {error}"
+        ) from error
     return [folder / f"{role.value}.jsa" for role in Role]
 
 
