@@ -18,7 +18,7 @@ from pyspark.sql import types as T
 import raydp
 from raydp.errors import ExchangeError, InvalidArgumentError, NotADataFrameError, UnsupportedTypeError
 from support.applications import agents, exports_in_progress, kill_agents
-from support.datasets import block_refs, eventually, settled_store_bytes, store_bytes_used, table_of
+from support.datasets import block_refs, eventually, settled_store_bytes, store_bytes_used, sum_of, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,7 +113,7 @@ def test_partitions_without_rows_make_no_blocks(spark: SparkSession) -> None:
     df = numbers(spark, 1000, 8).where("id < 250")
     dataset = raydp.from_spark(df)
     assert dataset.num_blocks() == 2
-    assert dataset.sum("id") == sum(range(250))
+    assert sum_of(dataset, "id") == sum(range(250))
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])
@@ -242,12 +242,12 @@ def test_columns_of_files(spark: SparkSession, tmp_path: Path, form: str, off_he
 
 def test_cached_shuffled_and_python_frames(spark: SparkSession) -> None:
     cached = numbers(spark, 10_000).cache()
-    assert raydp.from_spark(cached).sum("id") == sum(range(10_000))
+    assert sum_of(raydp.from_spark(cached), "id") == sum(range(10_000))
     cached.unpersist()
     grouped = numbers(spark, 10_000).groupBy((F.col("id") % 10).alias("k")).agg(F.sum("half").alias("total"))
-    assert raydp.from_spark(grouped).sum("total") == sum(range(10_000)) / 2
+    assert sum_of(raydp.from_spark(grouped), "total") == sum(range(10_000)) / 2
     double = F.udf(lambda value: value * 2, T.LongType())
-    assert raydp.from_spark(numbers(spark, 1000).select(double("id").alias("d"))).sum("d") == sum(range(1000)) * 2
+    assert sum_of(raydp.from_spark(numbers(spark, 1000).select(double("id").alias("d"))), "d") == sum(range(1000)) * 2
 
 
 def test_blocks_belong_to_this_process_and_survive_the_agents(spark: SparkSession) -> None:
@@ -313,7 +313,7 @@ def _slowly(spark: SparkSession) -> DataFrame:
         time.sleep(0.001)
         return value
 
-    return numbers(spark, 400_000, 40).select(F.udf(wait, T.LongType())("id").alias("id"))
+    return numbers(spark, 400_000, 40).select(F.udf(wait, T.LongType(), useArrow=False)("id").alias("id"))
 
 
 def _when_a_job_runs(spark: SparkSession, action: Any) -> threading.Thread:
@@ -380,7 +380,7 @@ def test_a_failed_task_is_tried_again_without_half_a_block(spark: SparkSession, 
             raise RuntimeError("the first attempt fails for the test")
         return value
 
-    df = numbers(spark, 1000, 2).select(F.udf(fail_once, T.LongType())("id").alias("id"))
+    df = numbers(spark, 1000, 2).select(F.udf(fail_once, T.LongType(), useArrow=False)("id").alias("id"))
     assert table_of(raydp.from_spark(df)).column("id").to_pylist() == list(range(1000))
     assert marker.exists()
 
@@ -389,7 +389,7 @@ def test_conversions_at_the_same_time(spark: SparkSession) -> None:
     results: dict[int, int] = {}
 
     def convert(index: int) -> None:
-        results[index] = raydp.from_spark(numbers(spark, 1000 * (index + 1))).sum("id")
+        results[index] = sum_of(raydp.from_spark(numbers(spark, 1000 * (index + 1))), "id")
 
     threads = [threading.Thread(target=convert, args=(index,)) for index in range(4)]
     for thread in threads:

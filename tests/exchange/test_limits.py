@@ -20,7 +20,7 @@ from raydp._native import ExchangeError as NativeError
 from support import applications
 from support.agents import application
 from support.applications import agents
-from support.datasets import collect_garbage, eventually, settled_store_bytes, store_bytes_used, table_of
+from support.datasets import collect_garbage, eventually, settled_store_bytes, store_bytes_used, sum_of, table_of
 from support.segments import executor_pids, touched_segment_bytes
 
 if TYPE_CHECKING:
@@ -131,6 +131,7 @@ def _in_pieces(first_attempt_fails_after: int | None, marker: Path | None = None
     """Rows in batches of 8 MB, 20 per partition; the first attempt can fail when blocks of it are stored."""
 
     def pieces(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        import numpy as np
         import pyarrow as pa
 
         for _ in batches:
@@ -144,7 +145,7 @@ def _in_pieces(first_attempt_fails_after: int | None, marker: Path | None = None
             if marker is not None and number - start == 15 and context.attemptNumber() == 0:
                 marker.touch()
                 time.sleep(60)  # until it is killed
-            yield pa.record_batch([pa.array(range(number * MEBIBYTE, (number + 1) * MEBIBYTE), pa.int64())], ["n"])
+            yield pa.record_batch([pa.array(np.arange(number * MEBIBYTE, (number + 1) * MEBIBYTE))], ["n"])
 
     return pieces
 
@@ -153,13 +154,17 @@ def test_blocks_of_a_failed_attempt_are_in_no_dataset(spark: SparkSession) -> No
     df = spark.range(0, 2, 1, 2).mapInArrow(_in_pieces(12), "n long")
     dataset = raydp.from_spark(df)
     rows = 40 * MEBIBYTE
-    assert (dataset.count(), dataset.sum("n")) == (rows, rows * (rows - 1) // 2)
+    assert (dataset.count(), sum_of(dataset, "n")) == (rows, rows * (rows - 1) // 2)
 
 
-def _when(condition: Any, action: Any) -> threading.Thread:
+def _when(condition: Any, action: Any, done: Path | None = None) -> threading.Thread:
+    """Act in a thread as soon as a condition holds. Then make the file ``done``, if it is given."""
+
     def wait() -> None:
-        assert eventually(condition, within=60)
+        assert eventually(condition)
         action()
+        if done is not None:
+            done.touch()
 
     thread = threading.Thread(target=wait, daemon=True)
     thread.start()
@@ -198,40 +203,45 @@ def test_a_kill_in_the_middle_of_from_spark_gives_the_same_rows(
         else:
             os.kill(min(executors), signal.SIGKILL)
 
+    killed = tmp_path / "a process is killed"
     pieces = _in_pieces(None)  # functions of this module cannot be looked up in executors
 
     def once(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for number, batch in enumerate(pieces(batches)):
             if number == 15 and not marker.exists():
                 marker.touch()
-                time.sleep(5)  # the kill comes now
+                deadline = time.monotonic() + 60
+                while not killed.exists() and time.monotonic() < deadline:
+                    time.sleep(0.05)
             yield batch
 
-    helper = _when(marker.exists, kill)
+    helper = _when(marker.exists, kill, killed)
     dataset = raydp.from_spark(spark.range(0, 2, 1, 2).mapInArrow(once, "n long"))
     helper.join(60)
     rows = 40 * MEBIBYTE
-    assert (dataset.count(), dataset.sum("n")) == (rows, rows * (rows - 1) // 2)
+    assert (dataset.count(), sum_of(dataset, "n")) == (rows, rows * (rows - 1) // 2)
 
 
 @pytest.mark.parametrize("victim", ["agent", "executor"])
 def test_a_kill_in_the_middle_of_to_spark_gives_the_same_rows(spark: SparkSession, tmp_path: Path, victim: str) -> None:
     rows = 6 * MEBIBYTE
     df = raydp.to_spark(ray.data.range(rows, override_num_blocks=12), spark)
-    marker = tmp_path / "rows are read"
+    marker, killed = tmp_path / "rows are read", tmp_path / "a process is killed"
     executors = executor_pids(spark)
 
     def slowly(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for number, batch in enumerate(batches):
             if number == 2 and not marker.exists():
                 marker.touch()
-                time.sleep(5)  # the kill comes now
+                deadline = time.monotonic() + 60
+                while not killed.exists() and time.monotonic() < deadline:
+                    time.sleep(0.05)
             yield batch
 
     def kill() -> None:
         os.kill(_agent_pid() if victim == "agent" else min(executors), signal.SIGKILL)
 
-    helper = _when(marker.exists, kill)
+    helper = _when(marker.exists, kill, killed)
     assert df.mapInArrow(slowly, "id long").agg(F.sum("id")).first() == (rows * (rows - 1) // 2,)
     helper.join(60)
 
