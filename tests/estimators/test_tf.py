@@ -115,7 +115,8 @@ def test_a_killed_worker_resumes_to_the_loss_curve_of_keras(frame: DataFrame, tm
             assert [metrics[ours] for metrics in result.history] == pytest.approx(course[theirs], rel=1e-5), ours
     expected = model.predict(features, verbose=0)[:, 0]
     np.testing.assert_allclose(estimator.get_model().predict(features, verbose=0)[:, 0], expected, rtol=1e-4, atol=1e-5)
-    found = estimator.predict(frame).toPandas().set_index("id")["prediction"]
+    # Each task would load the framework.
+    found = estimator.predict(frame.coalesce(1)).toPandas().set_index("id")["prediction"]
     np.testing.assert_allclose(found.loc[collected["id"]], expected, rtol=1e-4, atol=1e-5)
     estimator.save(tmp_path / "model")
     again = TFEstimator.load(tmp_path / "model").predict(collected)["prediction"]

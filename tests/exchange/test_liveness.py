@@ -52,13 +52,15 @@ class FakeJvm:
 
 
 @contextlib.contextmanager
-def checks(jvm: FakeJvm, agents: list[Agent]) -> Iterator[tuple[LivenessChecks, list[BaseException]]]:
+def checks(
+    jvm: FakeJvm, agents: list[Agent], waits: ExchangeWaits = WAITS
+) -> Iterator[tuple[LivenessChecks, list[BaseException]]]:
     """Start checks; yields them and the failures that they report."""
     context = ExchangeContext(
         directory=cast("Any", None),
         executor_nodes=cast("Any", None),
         jvm=cast("Any", jvm),
-        waits=WAITS,
+        waits=waits,
         block_bytes=1,
         keep_lineage=False,
         progress=False,
@@ -112,7 +114,8 @@ def test_an_agent_that_hangs_is_reported(ray_cluster: Any) -> None:
     with application() as app:
         agent = app.agent()
         pid = ray.get(agent.handle.process_id.remote())
-        with checks(FakeJvm(), [agent]) as (_, failures):
+        patient = replace(WAITS, sign_of_life=5.0)  # the agent may be slow to answer on a loaded machine
+        with checks(FakeJvm(), [agent], patient) as (_, failures):
             time.sleep(5 * WAITS.check_interval)
             assert failures == []
             os.kill(pid, signal.SIGSTOP)

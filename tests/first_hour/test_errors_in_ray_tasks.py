@@ -37,6 +37,21 @@ def fitted(spark: SparkSession) -> XGBoostEstimator:
     return made
 
 
+@pytest.fixture(scope="module")
+def regression(spark: SparkSession) -> XGBoostEstimator:
+    made = estimator("reg:squarederror")
+    made.fit(ROWS.assign(y=ROWS["x"] * 2.0))
+    return made
+
+
+@pytest.fixture(scope="module")
+def of_numbers(spark: SparkSession) -> XGBoostEstimator:
+    """A classifier of numbers."""
+    made = estimator()
+    made.fit(ROWS.assign(y=[0, 1] * 20))
+    return made
+
+
 @pytest.fixture(params=["pandas", "ray", "spark"])
 def frame_of(request: pytest.FixtureRequest, spark: SparkSession) -> Callable[[pd.DataFrame], Any]:
     """Makes a frame of each kind of one in pandas."""
@@ -64,17 +79,15 @@ def test_values_that_the_model_does_not_take(fitted: XGBoostEstimator, frame_of:
         fitted.predict(frame_of(arrays))
 
 
-def test_labels_of_another_type(fitted: XGBoostEstimator, frame_of: Callable[[pd.DataFrame], Any]) -> None:
-    regression = estimator("reg:squarederror")
-    regression.fit(ROWS.assign(y=ROWS["x"] * 2.0))
+def test_labels_of_another_type(
+    regression: XGBoostEstimator, of_numbers: XGBoostEstimator, frame_of: Callable[[pd.DataFrame], Any]
+) -> None:
     with pytest.raises(InvalidDataError, match=r"needs a numeric label.*Label y: (large_)?string"):
         regression.evaluate(frame_of(UNKNOWN))
-    numbers = estimator()
-    numbers.fit(ROWS.assign(y=[0, 1] * 20))
     with pytest.raises(InvalidDataError, match=r"not trained with these labels: \['.*'\]; its classes: 0, 1"):
-        numbers.evaluate(frame_of(UNKNOWN))
+        of_numbers.evaluate(frame_of(UNKNOWN))
     with pytest.raises(InvalidDataError, match=r"not trained with these labels: \[0.5\]"):
-        numbers.evaluate(frame_of(UNKNOWN.assign(y=[0.0, 0.5])))
+        of_numbers.evaluate(frame_of(UNKNOWN.assign(y=[0.0, 0.5])))
 
 
 def test_errors_of_the_users_functions_stay_what_ray_makes_of_them(fitted: XGBoostEstimator) -> None:
