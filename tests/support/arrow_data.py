@@ -17,6 +17,8 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import strategies as st
 
+from raydp._exchange.types.type_table import SCALAR_TYPES, ComesBack
+
 __all__ = ["canonical_types", "column_names", "plain_rows", "rows_of", "values"]
 
 _EXACT = Context(prec=60)
@@ -26,28 +28,8 @@ _YEAR_1, _YEAR_9999 = -719_162, 2_932_896  # days since 1970
 
 def _simple_types() -> st.SearchStrategy[pa.DataType]:
     decimals = st.integers(1, 38).flatmap(lambda p: st.integers(0, p).map(lambda s: pa.decimal128(p, s)))
-    return st.one_of(
-        st.sampled_from(
-            [
-                pa.bool_(),
-                pa.int8(),
-                pa.int16(),
-                pa.int32(),
-                pa.int64(),
-                pa.float32(),
-                pa.float64(),
-                pa.string(),
-                pa.binary(),
-                pa.date32(),
-                pa.timestamp("us", "UTC"),
-                pa.timestamp("us"),
-                pa.time64("ns"),
-                pa.duration("us"),
-                pa.null(),
-            ]
-        ),
-        decimals,
-    )
+    usual = [row.arrow for row in SCALAR_TYPES if row.comes_back is ComesBack.BY_ARROW_TYPE]
+    return st.sampled_from(usual) | decimals
 
 
 def column_names() -> st.SearchStrategy[str]:

@@ -1,4 +1,8 @@
-"""Hypothesis strategies for Spark types, also those that share an Arrow type with others, and Python values of them."""
+"""Hypothesis strategies for Spark types, also those that share an Arrow type with others, and Python values of them.
+
+Every type of the product's table takes part. If it does not have the values of its Arrow type, :func:`spark_rows` makes
+them.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from pyspark.ml.linalg import DenseVector, MatrixUDT, SparseVector, VectorUDT
 from pyspark.sql import types as T
 
 from raydp._exchange.types.spark_types import to_arrow_schema
+from raydp._exchange.types.type_table import SCALAR_TYPES, ComesBack
 from support.arrow_data import column_names, plain_rows
 
 if TYPE_CHECKING:
@@ -17,31 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["schemas", "spark_rows", "spark_types"]
 
-_PLAIN = [
-    T.NullType(),
-    T.BooleanType(),
-    T.ByteType(),
-    T.ShortType(),
-    T.IntegerType(),
-    T.LongType(),
-    T.FloatType(),
-    T.DoubleType(),
-    T.StringType(),
-    T.BinaryType(),
-    T.DateType(),
-    T.TimestampType(),
-    T.TimestampNTZType(),
-]
-# Python can make values of these, and PySpark takes and gives them.
-_SHARING = [
-    *[T.StringType(collation) for collation in ("UNICODE", "UNICODE_CI", "UTF8_LCASE")],
-    *[T.TimeType(digits) for digits in (6, 7, 9)],
-    T.DayTimeIntervalType(),
-    T.DayTimeIntervalType(1, 3),
-    T.DayTimeIntervalType(3),
-    T.VariantType(),
-    VectorUDT(),
-]
+# PySpark neither takes nor gives values of these.
 _WITHOUT_VALUES = [
     T.TimeType(0),
     T.DayTimeIntervalType(0),
@@ -51,6 +32,17 @@ _WITHOUT_VALUES = [
     T.CalendarIntervalType(),
     MatrixUDT(),
 ]
+_IN_TABLE = [
+    getattr(T, row.spark)(*row.usual_parameters) for row in SCALAR_TYPES if row.comes_back is not ComesBack.AS_ANOTHER
+]
+_WITH_VALUES = [
+    *[type_ for type_ in _IN_TABLE if type_ not in _WITHOUT_VALUES],
+    *[T.StringType(collation) for collation in ("UNICODE", "UNICODE_CI", "UTF8_LCASE")],
+    *[T.TimeType(digits) for digits in (6, 7)],
+    T.DayTimeIntervalType(1, 3),
+    T.DayTimeIntervalType(3),
+    VectorUDT(),
+]
 _KEYS = [T.StringType(), T.StringType("UNICODE"), T.LongType(), T.TimeType(6)]
 _VARIANTS = ["1", '"text"', "null", '{"a": [1, 2.5, null]}', "true"]
 
@@ -58,7 +50,7 @@ _VARIANTS = ["1", '"text"', "null", '{"a": [1, 2.5, null]}', "true"]
 def spark_types(*, with_values: bool = False, max_leaves: int = 5) -> st.SearchStrategy[T.DataType]:
     """Types at any depth; only those of which :func:`spark_rows` knows values, if asked."""
     decimals = st.integers(1, 38).flatmap(lambda p: st.integers(0, p).map(lambda s: T.DecimalType(p, s)))
-    leaves = st.sampled_from([*_PLAIN, *_SHARING, *([] if with_values else _WITHOUT_VALUES)]) | decimals
+    leaves = st.sampled_from([*_WITH_VALUES, *([] if with_values else _WITHOUT_VALUES)]) | decimals
     return st.recursive(leaves, _nested, max_leaves=max_leaves)
 
 

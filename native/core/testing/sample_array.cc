@@ -59,9 +59,8 @@ Field make_batch(std::vector<Field> columns) {
 
 Field every_type() {
   std::vector<Field> columns;
-  for (const char* format : {"n", "b", "c", "s", "i", "l", "f", "g", "tdD", "ttn", "tDu", "u", "z",
-                             "d:38,10", "tsu:UTC", "tsu:"}) {
-    columns.push_back(make_field(std::string("column ") + format, format));
+  for (const FlatType& type : kFlatTypes) {
+    columns.push_back(make_field(std::string("column ") + type.format, type.format));
   }
   Field text = make_field("element", "u");
   columns.push_back(make_field("list", "+l", {text}));
@@ -74,7 +73,6 @@ Field every_type() {
 }
 
 Field random_field(Random& random, const std::string& name, int depth) {
-  static const std::vector<const char*> kFlat{"n", "b", "c", "s", "i", "l", "u", "z", "d:20,2"};
   switch (depth == 0 ? 0 : below(random, 6)) {
     case 3:
       return make_field(name, "+l", {random_field(random, "element", depth - 1)});
@@ -92,7 +90,7 @@ Field random_field(Random& random, const std::string& name, int depth) {
       return make_field(name, "+m", {entries});
     }
     default:
-      return make_field(name, kFlat[static_cast<std::size_t>(below(random, std::ssize(kFlat)))]);
+      return make_field(name, kFlatTypes[below(random, std::ssize(kFlatTypes))].format);
   }
 }
 

@@ -21,6 +21,34 @@ Field make_field(const std::string& name, const std::string& format,
 /// The struct that represents a batch of these columns.
 Field make_batch(std::vector<Field> columns);
 
+/// A canonical type without children, as docs/types.md lists them, and its layout.
+struct FlatType {
+  const char* format;
+  Layout layout;
+  std::int64_t byte_width;
+  std::uint32_t buffers;
+};
+inline constexpr FlatType kFlatTypes[] = {
+    {"n", Layout::null, 0, 0},                // null
+    {"b", Layout::boolean, 0, 2},             // bool
+    {"c", Layout::fixed_width, 1, 2},         // int8
+    {"s", Layout::fixed_width, 2, 2},         // int16
+    {"i", Layout::fixed_width, 4, 2},         // int32, and months
+    {"l", Layout::fixed_width, 8, 2},         // int64
+    {"f", Layout::fixed_width, 4, 2},         // float32
+    {"g", Layout::fixed_width, 8, 2},         // float64
+    {"d:1,0", Layout::fixed_width, 16, 2},    // decimal128(1, 0)
+    {"d:38,10", Layout::fixed_width, 16, 2},  // decimal128(38, 10)
+    {"d:38,38,128", Layout::fixed_width, 16, 2},
+    {"u", Layout::variable_width, 0, 3},     // utf8
+    {"z", Layout::variable_width, 0, 3},     // binary
+    {"tdD", Layout::fixed_width, 4, 2},      // date32
+    {"ttn", Layout::fixed_width, 8, 2},      // time64[ns]
+    {"tsu:UTC", Layout::fixed_width, 8, 2},  // timestamp[us, UTC]
+    {"tsu:", Layout::fixed_width, 8, 2},     // timestamp[us]
+    {"tDu", Layout::fixed_width, 8, 2},      // duration[us]
+};
+
 /// One field of every canonical type, flat and nested.
 Field every_type();
 

@@ -1,12 +1,12 @@
 package io.raydp.exchange;
 
+import io.raydp.exchange.columns.ArrowLayout;
 import io.raydp.exchange.columns.ColumnType;
 import io.raydp.exchange.columns.SparkStrings;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
-import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.Decimal;
 import org.apache.spark.sql.types.MapType;
 import org.apache.spark.sql.types.NullType;
@@ -58,21 +58,15 @@ public final class SegmentColumnVector extends ColumnVector {
 
   private static SegmentColumnVector column(DataType declared, NodeCursor cursor, long rows) {
     DataType type = ColumnType.storageOf(declared);
-    return switch (ColumnType.of(type)) {
-      case BOOLEAN -> bits(type, cursor, rows);
-      case BYTE -> fixedWidth(type, cursor, rows, 1);
-      case SHORT -> fixedWidth(type, cursor, rows, 2);
-      case INT, FLOAT -> fixedWidth(type, cursor, rows, 4);
-      case LONG, DOUBLE -> fixedWidth(type, cursor, rows, 8);
-      case DECIMAL -> fixedWidth(type, cursor, rows, 16);
-      case STRING, BINARY -> bytes(type, cursor, rows);
+    ArrowLayout layout = ColumnType.of(type).layout();
+    return switch (layout.kind()) {
+      case NULLS -> nulls(type, cursor, rows);
+      case BITS -> bits(type, cursor, rows);
+      case FIXED_WIDTH -> fixedWidth(type, cursor, rows, layout.width());
+      case BYTES -> bytes(type, cursor, rows);
       case LIST -> list((ArrayType) type, cursor, rows);
       case MAP -> map((MapType) type, cursor, rows);
-      case STRUCT -> struct((StructType) type, cursor, rows);
-      case VARIANT -> parts(type, cursor, rows, DataTypes.BinaryType, DataTypes.BinaryType);
-      case CALENDAR_INTERVAL -> parts(
-          type, cursor, rows, DataTypes.IntegerType, DataTypes.IntegerType, DataTypes.LongType);
-      case VOID -> nulls(type, cursor, rows);
+      case STRUCT -> struct(type, layout.parts(type), cursor, rows);
     };
   }
 
@@ -120,29 +114,17 @@ public final class SegmentColumnVector extends ColumnVector {
         type, validity, offsets, 0, nulls, keys, column(type.valueType(), cursor, entries));
   }
 
-  private static SegmentColumnVector struct(StructType type, NodeCursor cursor, long rows) {
+  /** A struct, or another type whose values Spark assembles from the values of its children. */
+  private static SegmentColumnVector struct(DataType type, StructType parts, NodeCursor cursor, long rows) {
     cursor.beginNode(1, rows);
     int nulls = cursor.nulls();
     long validity = cursor.validity();
-    return new SegmentColumnVector(type, validity, 0, 0, nulls, fields(type, cursor, rows));
+    return new SegmentColumnVector(type, validity, 0, 0, nulls, fields(parts, cursor, rows));
   }
 
   private static SegmentColumnVector nulls(DataType type, NodeCursor cursor, long rows) {
     cursor.beginNode(0, rows);
     return new SegmentColumnVector(type, 0, 0, 0, cursor.length());
-  }
-
-  /** A type whose values Spark assembles from its children's values. */
-  private static SegmentColumnVector parts(
-      DataType type, NodeCursor cursor, long rows, DataType... partTypes) {
-    cursor.beginNode(1, rows);
-    int nulls = cursor.nulls();
-    long validity = cursor.validity();
-    SegmentColumnVector[] parts = new SegmentColumnVector[partTypes.length];
-    for (int i = 0; i < parts.length; i++) {
-      parts[i] = column(partTypes[i], cursor, rows);
-    }
-    return new SegmentColumnVector(type, validity, 0, 0, nulls, parts);
   }
 
   /** Does nothing: the vector does not own the segment. */

@@ -184,11 +184,10 @@ private[exchange] final class ExportCode(ctx: CodegenContext, columns: Seq[Attri
       source: String,
       ordinal: String,
       index: String): String = {
-    val putValue = ColumnType.of(dataType) match {
+    val putValue =
       // Copies the bytes without creating an object for the value.
-      case ColumnType.STRING | ColumnType.BINARY => s"$writer.putFrom($source, $ordinal, $index);"
-      case _ => valuePut(index, CodeGenerator.getValue(source, dataType, ordinal))
-    }
+      if (ColumnType.of(dataType).layout.kind == ArrowLayout.Kind.BYTES) s"$writer.putFrom($source, $ordinal, $index);"
+      else valuePut(index, CodeGenerator.getValue(source, dataType, ordinal))
     if (nullable) s"if ($source.isNullAt($ordinal)) { $writer.putNull($index); } else { $putValue }" else putValue
   }
 

@@ -2,18 +2,9 @@ package io.raydp.exchange
 
 import org.apache.spark.sql.{Dataset, Row, SparkSession, classic}
 import org.apache.spark.sql.execution.{QueryExecution, SQLExecution}
-import org.apache.spark.sql.types.{DataType, StructType}
 
 /** Exports a DataFrame to Ray; Python calls it. */
 object ExportJob {
-
-  /**
-   * Checks the schema of a DataFrame, in Spark's JSON form.
-   *
-   * @throws columns.UnsupportedTypeException naming the column and its type
-   */
-  def checkSchema(schemaJson: String): Unit =
-    SchemaCheck.check(DataType.fromJson(schemaJson).asInstanceOf[StructType])
 
   /**
    * Runs the query of `df` and stores its rows as blocks with the agents of the nodes where the tasks run. Returns

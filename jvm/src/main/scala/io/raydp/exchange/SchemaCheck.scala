@@ -31,8 +31,8 @@ private[exchange] object SchemaCheck {
     val dataType = ColumnType.storageOf(declared)
     if (ColumnType.find(dataType).isEmpty) {
       throw new UnsupportedTypeException(
-        s"A column's type has no counterpart in a Ray Dataset. ${advice(dataType)} Column: $path, " +
-          s"type: ${dataType.sql}")
+        "A column's type has no counterpart in a Ray Dataset. Cast it to a supported type, for example to STRING, or " +
+          s"drop it. Column: $path, type: ${dataType.sql}")
     }
     parts(dataType).foreach { case (name, part) => checkType(s"$path.$name", part) }
   }
@@ -43,10 +43,5 @@ private[exchange] object SchemaCheck {
     case MapType(key, value, _) => Seq("key" -> key, "value" -> value)
     case struct: StructType => struct.fields.toSeq.map(field => field.name -> field.dataType)
     case _ => Nil
-  }
-
-  private def advice(dataType: DataType): String = dataType match {
-    case _: GeometryType | _: GeographyType => "Convert it to well-known binary first, with ST_AsBinary(c)."
-    case _ => "Cast it to a supported type, for example to STRING, or drop it."
   }
 }

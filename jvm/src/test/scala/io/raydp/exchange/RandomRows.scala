@@ -4,14 +4,13 @@ import java.math.{BigDecimal, BigInteger}
 
 import scala.util.Random
 
-import org.apache.spark.mllib.linalg.VectorUDT
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.GenericInternalRow
 import org.apache.spark.sql.catalyst.util.{ArrayBasedMapData, GenericArrayData}
 import org.apache.spark.sql.types._
 import org.apache.spark.unsafe.types.{CalendarInterval, UTF8String, VariantVal}
 
-/** Random schemas of every type that the exchange carries, and rows of Spark's internal values for them. */
+/** Random schemas of every documented type that crosses, and rows of Spark's internal values for them. */
 final class RandomRows(seed: Long) {
   private val random = new Random(seed)
 
@@ -90,27 +89,9 @@ final class RandomRows(seed: Long) {
 }
 
 object RandomRows {
-  private val leaves: IndexedSeq[DataType] = IndexedSeq(
-    BooleanType,
-    ByteType,
-    ShortType,
-    IntegerType,
-    LongType,
-    FloatType,
-    DoubleType,
-    DecimalType(10, 2),
-    StringType,
-    BinaryType,
-    DateType,
-    TimestampType,
-    TimestampNTZType,
-    TimeType(6),
-    DayTimeIntervalType(),
-    YearMonthIntervalType(),
-    CalendarIntervalType,
-    VariantType,
-    StringType("UNICODE_CI"),
-    new VectorUDT,
-    NullType)
+  private val leaves: IndexedSeq[DataType] = DocumentedTypes.supported.map(_._2).filter {
+    case _: ArrayType | _: MapType | _: StructType => false
+    case _ => true
+  }.toIndexedSeq
   private val keys: IndexedSeq[DataType] = IndexedSeq(StringType, IntegerType, LongType, BinaryType, DecimalType(30, 5))
 }

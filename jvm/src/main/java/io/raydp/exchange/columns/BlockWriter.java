@@ -35,7 +35,7 @@ public final class BlockWriter {
   public BlockWriter(StructType schema, long blockBytes, BlockSink sink) {
     this.space = new BlockSpace(blockBytes);
     this.rows = space.rows();
-    this.columns = ColumnWriters.of(space, schema);
+    this.columns = ColumnPlan.writers(space, schema);
     this.usualLayout = space.layoutFor(blockBytes);
     this.sink = sink;
   }

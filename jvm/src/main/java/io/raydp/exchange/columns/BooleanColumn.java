@@ -8,8 +8,8 @@ public final class BooleanColumn extends ColumnWriter {
   private final BlockBuffer values;
   private long valuesAddress;
 
-  BooleanColumn(BlockSpace space, Extent extent) {
-    super(space, extent);
+  BooleanColumn(ColumnPlan plan) {
+    super(plan);
     this.values = space.newBuffer(extent, 1);
   }
 

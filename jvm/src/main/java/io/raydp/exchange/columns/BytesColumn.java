@@ -6,6 +6,7 @@ import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
 import org.apache.spark.sql.execution.vectorized.OffHeapColumnVector;
 import org.apache.spark.sql.execution.vectorized.OnHeapColumnVector;
 import org.apache.spark.sql.execution.vectorized.WritableColumnVector;
+import org.apache.spark.sql.types.BinaryType;
 import org.apache.spark.sql.vectorized.ColumnVector;
 import org.apache.spark.unsafe.Platform;
 import org.apache.spark.unsafe.types.UTF8String;
@@ -19,10 +20,10 @@ public final class BytesColumn extends ColumnWriter {
   private long offsetsAddress;
   private long dataAddress;
 
-  BytesColumn(BlockSpace space, Extent extent, String path, boolean binary) {
-    super(space, extent);
-    this.binary = binary;
-    this.bytes = space.newExtent(path);
+  BytesColumn(ColumnPlan plan) {
+    super(plan);
+    this.binary = plan.type() instanceof BinaryType;
+    this.bytes = space.newExtent(plan.path());
     this.offsets = space.newBuffer(extent, 32, Integer.BYTES);
     this.data = space.newBuffer(bytes, 8);
   }

@@ -1,13 +1,16 @@
 package io.raydp.exchange.columns;
 
+import io.raydp.exchange.columns.ArrowLayout.Kind;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.BinaryType;
 import org.apache.spark.sql.types.BooleanType;
 import org.apache.spark.sql.types.ByteType;
 import org.apache.spark.sql.types.CalendarIntervalType;
 import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.DateType;
 import org.apache.spark.sql.types.DayTimeIntervalType;
 import org.apache.spark.sql.types.DecimalType;
@@ -28,45 +31,74 @@ import org.apache.spark.sql.types.VariantType;
 import org.apache.spark.sql.types.YearMonthIntervalType;
 
 /**
- * The table of all types that cross between Spark and Ray. Each row is one form of a column: its writer, the writer's
- * method for a value, how Spark's cache stores it, and the Spark types that have this form.
+ * The table of all types that cross between Spark and Ray. Each row is one form of a column: its layout in Arrow, its
+ * writer, the writer's method for a value, how Spark's cache stores it, and the Spark types that have this form.
  *
- * <p>Whatever else depends on a column's type is an exhaustive {@code switch} over the rows, so a row that is missing
- * somewhere does not compile. Generated code ({@code ExportCode}) knows only text and binary by name. A Spark type that
- * is in no row is refused everywhere.
+ * <p>Nothing else knows the forms: columns are written, read and compiled by what their row says. A Spark type that is
+ * in no row is refused everywhere.
  */
 public enum ColumnType {
-  BOOLEAN(BooleanColumn.class, "putBoolean", CachedAs.NUMBERS, BooleanType.class),
-  BYTE(FixedWidthColumn.class, "putByte", CachedAs.NUMBERS, ByteType.class),
-  SHORT(FixedWidthColumn.class, "putShort", CachedAs.NUMBERS, ShortType.class),
-  INT(
-      FixedWidthColumn.class,
-      "putInt",
+  BOOLEAN(
+      ArrowLayout.of(Kind.BITS),
+      BooleanColumn.class,
+      BooleanColumn::new,
+      "putBoolean",
       CachedAs.NUMBERS,
-      IntegerType.class,
-      DateType.class,
-      YearMonthIntervalType.class),
+      BooleanType.class),
+  BYTE(Primitive.BYTE, "putByte", ByteType.class),
+  SHORT(Primitive.SHORT, "putShort", ShortType.class),
+  INT(Primitive.INT, "putInt", IntegerType.class, DateType.class, YearMonthIntervalType.class),
   LONG(
-      FixedWidthColumn.class,
+      Primitive.LONG,
       "putLong",
-      CachedAs.NUMBERS,
       LongType.class,
       TimestampType.class,
       TimestampNTZType.class,
       TimeType.class,
       DayTimeIntervalType.class),
-  FLOAT(FixedWidthColumn.class, "putFloat", CachedAs.NUMBERS, FloatType.class),
-  DOUBLE(FixedWidthColumn.class, "putDouble", CachedAs.NUMBERS, DoubleType.class),
-  DECIMAL(DecimalColumn.class, "putDecimal", CachedAs.BYTES, DecimalType.class),
-  STRING(BytesColumn.class, "putString", CachedAs.BYTES, StringType.class),
-  BINARY(BytesColumn.class, "putBinary", CachedAs.BYTES, BinaryType.class),
-  LIST(ListColumn.class, "putArray", CachedAs.BYTES, ArrayType.class),
-  MAP(MapColumn.class, "putMap", CachedAs.BYTES, MapType.class),
-  STRUCT(StructColumn.class, "putStruct", CachedAs.BYTES, StructType.class),
-  VARIANT(VariantColumn.class, "putVariant", CachedAs.OTHER, VariantType.class),
-  CALENDAR_INTERVAL(CalendarIntervalColumn.class, "putInterval", CachedAs.OTHER, CalendarIntervalType.class),
+  FLOAT(Primitive.FLOAT, "putFloat", FloatType.class),
+  DOUBLE(Primitive.DOUBLE, "putDouble", DoubleType.class),
+  DECIMAL(
+      ArrowLayout.fixedWidth(16),
+      DecimalColumn.class,
+      DecimalColumn::new,
+      "putDecimal",
+      CachedAs.BYTES,
+      DecimalType.class),
+  STRING(
+      ArrowLayout.of(Kind.BYTES), BytesColumn.class, BytesColumn::new, "putString", CachedAs.BYTES, StringType.class),
+  BINARY(
+      ArrowLayout.of(Kind.BYTES), BytesColumn.class, BytesColumn::new, "putBinary", CachedAs.BYTES, BinaryType.class),
+  LIST(ArrowLayout.of(Kind.LIST), ListColumn.class, ListColumn::new, "putArray", CachedAs.BYTES, ArrayType.class),
+  MAP(ArrowLayout.of(Kind.MAP), MapColumn.class, MapColumn::new, "putMap", CachedAs.BYTES, MapType.class),
+  STRUCT(
+      ArrowLayout.of(Kind.STRUCT),
+      StructColumn.class,
+      StructColumn::new,
+      "putStruct",
+      CachedAs.BYTES,
+      StructType.class),
+  VARIANT(
+      ArrowLayout.ofParts(
+          new StructType().add("value", DataTypes.BinaryType).add("metadata", DataTypes.BinaryType)),
+      VariantColumn.class,
+      VariantColumn::new,
+      "putVariant",
+      CachedAs.OTHER,
+      VariantType.class),
+  CALENDAR_INTERVAL(
+      ArrowLayout.ofParts(
+          new StructType()
+              .add("months", DataTypes.IntegerType)
+              .add("days", DataTypes.IntegerType)
+              .add("microseconds", DataTypes.LongType)),
+      CalendarIntervalColumn.class,
+      CalendarIntervalColumn::new,
+      "putInterval",
+      CachedAs.OTHER,
+      CalendarIntervalType.class),
   /** Has nulls only, so it has no method for a value. */
-  VOID(NullColumn.class, null, CachedAs.OTHER, NullType.class);
+  VOID(ArrowLayout.of(Kind.NULLS), NullColumn.class, NullColumn::new, null, CachedAs.OTHER, NullType.class);
 
   /** How Spark's cache stores a column. */
   public enum CachedAs {
@@ -80,17 +112,45 @@ public enum ColumnType {
 
   private static final ColumnType[] VALUES = values();
 
+  private final ArrowLayout layout;
   private final Class<? extends ColumnWriter> writer;
+  private final Function<ColumnPlan, ? extends ColumnWriter> newWriter;
   private final Optional<String> putMethod;
   private final CachedAs cachedAs;
   private final List<Class<?>> sparkTypes;
 
-  ColumnType(
-      Class<? extends ColumnWriter> writer, String putMethod, CachedAs cachedAs, Class<?>... sparkTypes) {
+  /** A form in which each slot is a Java primitive. */
+  ColumnType(Primitive primitive, String putMethod, Class<?>... sparkTypes) {
+    this(
+        ArrowLayout.fixedWidth(primitive.bytes),
+        FixedWidthColumn.class,
+        plan -> new FixedWidthColumn(plan, primitive),
+        putMethod,
+        CachedAs.NUMBERS,
+        sparkTypes);
+  }
+
+  <W extends ColumnWriter> ColumnType(
+      ArrowLayout layout,
+      Class<W> writer,
+      Function<ColumnPlan, W> newWriter,
+      String putMethod,
+      CachedAs cachedAs,
+      Class<?>... sparkTypes) {
+    this.layout = layout;
     this.writer = writer;
+    this.newWriter = newWriter;
     this.putMethod = Optional.ofNullable(putMethod);
     this.cachedAs = cachedAs;
     this.sparkTypes = List.of(sparkTypes);
+  }
+
+  public ArrowLayout layout() {
+    return layout;
+  }
+
+  ColumnWriter newWriter(ColumnPlan plan) {
+    return newWriter.apply(plan);
   }
 
   /** The final class that writes such a column. */

@@ -26,9 +26,9 @@ public abstract class ColumnWriter {
 
   private int nulls;
 
-  ColumnWriter(BlockSpace space, Extent extent) {
-    this.space = space;
-    this.extent = extent;
+  ColumnWriter(ColumnPlan plan) {
+    this.space = plan.space();
+    this.extent = plan.extent();
     this.validity = space.newBuffer(extent, 1);
   }
 

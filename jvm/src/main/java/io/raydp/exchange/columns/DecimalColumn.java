@@ -14,9 +14,10 @@ public final class DecimalColumn extends ColumnWriter {
   private final BlockBuffer values;
   private long valuesAddress;
 
-  DecimalColumn(BlockSpace space, Extent extent, String path, DecimalType type) {
-    super(space, extent);
-    this.path = path;
+  DecimalColumn(ColumnPlan plan) {
+    super(plan);
+    DecimalType type = (DecimalType) plan.type();
+    this.path = plan.path();
     this.precision = type.precision();
     this.scale = type.scale();
     this.values = space.newBuffer(extent, 128);

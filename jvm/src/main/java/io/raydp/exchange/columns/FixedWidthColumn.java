@@ -15,8 +15,8 @@ public final class FixedWidthColumn extends ColumnWriter {
   private final BlockBuffer values;
   private long valuesAddress;
 
-  FixedWidthColumn(BlockSpace space, Extent extent, Primitive primitive) {
-    super(space, extent);
+  FixedWidthColumn(ColumnPlan plan, Primitive primitive) {
+    super(plan);
     this.primitive = primitive;
     this.values = space.newBuffer(extent, 8 * primitive.bytes);
   }

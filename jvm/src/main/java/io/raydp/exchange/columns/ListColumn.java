@@ -1,8 +1,8 @@
 package io.raydp.exchange.columns;
 
-import java.util.function.Function;
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
 import org.apache.spark.sql.catalyst.util.ArrayData;
+import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.unsafe.Platform;
 
 /** A column of lists: 32-bit offsets into the elements, which have their own extent. */
@@ -12,11 +12,11 @@ public final class ListColumn extends ColumnWriter {
   private final ColumnWriter element;
   private long offsetsAddress;
 
-  ListColumn(BlockSpace space, Extent extent, String elementPath, Function<Extent, ColumnWriter> elementWriter) {
-    super(space, extent);
+  ListColumn(ColumnPlan plan) {
+    super(plan);
     this.offsets = space.newBuffer(extent, 32, Integer.BYTES);
-    this.elements = space.newExtent(elementPath);
-    this.element = elementWriter.apply(elements);
+    this.elements = space.newExtent(plan.path() + ".element");
+    this.element = plan.writer(elements, "element", ((ArrayType) plan.type()).elementType());
   }
 
   @Override

@@ -1,8 +1,8 @@
 package io.raydp.exchange.columns;
 
-import java.util.function.Function;
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
 import org.apache.spark.sql.catalyst.util.MapData;
+import org.apache.spark.sql.types.MapType;
 import org.apache.spark.unsafe.Platform;
 
 /** A column of maps: 32-bit offsets into structs of key and value, which have their own extent. */
@@ -13,17 +13,13 @@ public final class MapColumn extends ColumnWriter {
   private final ColumnWriter value;
   private long offsetsAddress;
 
-  MapColumn(
-      BlockSpace space,
-      Extent extent,
-      String entriesPath,
-      Function<Extent, ColumnWriter> keyWriter,
-      Function<Extent, ColumnWriter> valueWriter) {
-    super(space, extent);
+  MapColumn(ColumnPlan plan) {
+    super(plan);
+    MapType type = (MapType) plan.type();
     this.offsets = space.newBuffer(extent, 32, Integer.BYTES);
-    this.entries = space.newExtent(entriesPath);
-    this.key = keyWriter.apply(entries);
-    this.value = valueWriter.apply(entries);
+    this.entries = space.newExtent(plan.path() + ".entries");
+    this.key = plan.writer(entries, "key", type.keyType());
+    this.value = plan.writer(entries, "value", type.valueType());
   }
 
   @Override

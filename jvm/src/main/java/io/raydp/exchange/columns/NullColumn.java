@@ -4,8 +4,8 @@ import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
 
 /** A column of type void: every slot is null and there are no buffers. */
 public final class NullColumn extends ColumnWriter {
-  NullColumn(BlockSpace space, Extent extent) {
-    super(space, extent);
+  NullColumn(ColumnPlan plan) {
+    super(plan);
   }
 
   @Override

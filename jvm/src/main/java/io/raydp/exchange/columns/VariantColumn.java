@@ -4,21 +4,14 @@ import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
 import org.apache.spark.unsafe.types.VariantVal;
 
 /** A column of variants: a struct of two binaries, the value and its metadata. */
-public final class VariantColumn extends ColumnWriter {
+public final class VariantColumn extends PartsColumn {
   private final BytesColumn value;
   private final BytesColumn metadata;
 
-  VariantColumn(BlockSpace space, Extent extent, String path) {
-    super(space, extent);
-    this.value = new BytesColumn(space, extent, path + ".value", true);
-    this.metadata = new BytesColumn(space, extent, path + ".metadata", true);
-  }
-
-  @Override
-  void bind(long segmentAddress) {
-    super.bind(segmentAddress);
-    value.bind(segmentAddress);
-    metadata.bind(segmentAddress);
+  VariantColumn(ColumnPlan plan) {
+    super(plan);
+    this.value = (BytesColumn) parts[0];
+    this.metadata = (BytesColumn) parts[1];
   }
 
   public void putVariant(int index, VariantVal variant) {
@@ -29,25 +22,5 @@ public final class VariantColumn extends ColumnWriter {
   @Override
   public void putFrom(SpecializedGetters source, int ordinal, int index) {
     putVariant(index, source.getVariant(ordinal));
-  }
-
-  @Override
-  void putEmpty(int index) {
-    value.putEmpty(index);
-    metadata.putEmpty(index);
-  }
-
-  @Override
-  void rollBack(int from, int to) {
-    super.rollBack(from, to);
-    value.rollBack(from, to);
-    metadata.rollBack(from, to);
-  }
-
-  @Override
-  void describe(NodeList nodes) {
-    describeNode(nodes, 1);
-    value.describe(nodes);
-    metadata.describe(nodes);
   }
 }
