@@ -10,6 +10,7 @@
 #include <new>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "core/agent_client.h"
@@ -133,8 +134,6 @@ std::uint64_t not_negative(jlong number, const char* what) {
   return static_cast<std::uint64_t>(number);
 }
 
-std::int64_t signed_number(std::uint64_t number) { return static_cast<std::int64_t>(number); }
-
 }  // namespace
 
 #define RAYDP_NATIVE(type, name) \
@@ -229,9 +228,11 @@ RAYDP_NATIVE(void, sendBlock)
 RAYDP_NATIVE(jlongArray, awaitAccepted)
 (JNIEnv* env, jclass, jlong connection, jint timeout_millis) {
   return guarded(env, [&] {
-    const raydp::Accepted accepted =
-        connections().get(connection)->await_accepted(std::chrono::milliseconds(timeout_millis));
-    return java_numbers(env, {accepted.segment, signed_number(accepted.index)});
+    std::vector<std::int64_t> numbers;
+    raydp::append_numbers(
+        numbers,
+        connections().get(connection)->await_accepted(std::chrono::milliseconds(timeout_millis)));
+    return java_numbers(env, numbers);
   });
 }
 
@@ -265,14 +266,8 @@ RAYDP_NATIVE(jlongArray, awaitRead)(JNIEnv* env, jclass, jlong connection, jint 
   return guarded(env, [&] {
     const raydp::ReadReply reply =
         connections().get(connection)->await_read(std::chrono::milliseconds(timeout_millis));
-    std::vector<std::int64_t> numbers{reply.segment,
-                                      reply.grow ? 1 : 0,
-                                      signed_number(reply.from_row),
-                                      signed_number(reply.rows),
-                                      signed_number(reply.total_rows),
-                                      signed_number(reply.needed_bytes)};
-    const std::vector<std::int64_t> nodes = raydp::flatten_nodes(reply.nodes);
-    numbers.insert(numbers.end(), nodes.begin(), nodes.end());
+    std::vector<std::int64_t> numbers{static_cast<std::int64_t>(reply.index())};
+    std::visit([&](const auto& message) { raydp::append_numbers(numbers, message); }, reply);
     return java_numbers(env, numbers);
   });
 }

@@ -201,17 +201,8 @@ Ack AgentClient::await_ack(std::chrono::milliseconds timeout) {
 ReadReply AgentClient::await_read(std::chrono::milliseconds timeout) {
   Message answer = await(Use::read, timeout, "the exchange agent did not answer a read request");
   if (const auto* failed = std::get_if<Failed>(&answer)) throw_failure(*failed);
-  if (const auto* grow = std::get_if<Grow>(&answer)) {
-    return {.segment = grow->segment, .grow = true, .needed_bytes = grow->needed, .nodes = {}};
-  }
-  auto& ready = std::get<Ready>(answer);
-  return {.segment = ready.segment,
-          .grow = false,
-          .from_row = ready.from_row,
-          .rows = ready.rows,
-          .total_rows = ready.total_rows,
-          .needed_bytes = 0,
-          .nodes = std::move(ready.nodes)};
+  if (const auto* grow = std::get_if<Grow>(&answer)) return *grow;
+  return std::get<Ready>(std::move(answer));
 }
 
 Message AgentClient::await(Use use, std::chrono::milliseconds timeout, const char* what) {

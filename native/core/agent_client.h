@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <variant>
 #include <vector>
 
 #include "core/error.h"
@@ -19,16 +20,8 @@
 
 namespace raydp {
 
-/// The reply to a read request.
-struct ReadReply {
-  std::uint32_t segment = 0;
-  bool grow = false;  ///< not even one row fits; retry with `needed_bytes`
-  std::uint64_t from_row = 0;
-  std::uint64_t rows = 0;
-  std::uint64_t total_rows = 0;
-  std::uint64_t needed_bytes = 0;
-  std::vector<ArrayNode> nodes{};  ///< every buffer is inside the segment
-};
+/// The reply to a read request: rows, whose buffers are all inside the segment, or GROW.
+using ReadReply = std::variant<Ready, Grow>;
 
 /// An executor's connection to the exchange agent of its node. One thread at a time, except
 /// `disconnect`. Owns its segments and their mappings: they end with it.

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <thread>
+#include <variant>
 
 #include "core/array_layout.h"
 #include "core/testing/agent_pair.h"
@@ -24,6 +25,10 @@ class AgentReads : public testing::AgentPair {
             .columns = {1, 5}};
   }
 
+  static Ready await_rows(AgentClient& client) {
+    return std::get<Ready>(client.await_read(kPatience));
+  }
+
   std::unique_ptr<ReadRequest> next_read() {
     return server_->reads().next(Deadline::after(kPatience));
   }
@@ -42,8 +47,7 @@ TEST_F(AgentReads, RowsArriveInPieces) {
     EXPECT_EQ(wanted->read(), request(segment, row));
     const std::int64_t sent =
         wanted->reply(batch_, sample_.array(), static_cast<std::int64_t>(row), 100);
-    const ReadReply reply = client->await_read(kPatience);
-    ASSERT_FALSE(reply.grow);
+    const Ready reply = await_rows(*client);
     EXPECT_EQ(reply.rows, static_cast<std::uint64_t>(sent));
     EXPECT_EQ(reply.from_row, row);
     EXPECT_EQ(reply.total_rows, 100U);
@@ -59,10 +63,10 @@ TEST_F(AgentReads, NeverMoreRowsThanWereAskedFor) {
   const std::uint32_t segment = client->create_segment(1 << 20);
   client->request_read(request(segment, 10, 7));
   EXPECT_EQ(next_read()->reply(batch_, sample_.array(), 10, 100), 7);
-  EXPECT_EQ(client->await_read(kPatience).rows, 7U);
+  EXPECT_EQ(await_rows(*client).rows, 7U);
   client->request_read(request(segment, 100, 7));
   EXPECT_EQ(next_read()->reply(batch_, sample_.array(), 100, 100), 0);
-  EXPECT_EQ(client->await_read(kPatience).rows, 0U);
+  EXPECT_EQ(await_rows(*client).rows, 0U);
 }
 
 TEST_F(AgentReads, ASegmentTooSmallForOneRowAsksForALargerOne) {
@@ -70,14 +74,14 @@ TEST_F(AgentReads, ASegmentTooSmallForOneRowAsksForALargerOne) {
   const std::uint32_t segment = client->create_segment(100);
   client->request_read(request(segment));
   EXPECT_EQ(next_read()->reply(batch_, sample_.array(), 0, 100), 0);
-  const ReadReply reply = client->await_read(kPatience);
-  EXPECT_TRUE(reply.grow);
-  EXPECT_GT(reply.needed_bytes, 100U);
-  const std::uint32_t larger = client->create_segment(reply.needed_bytes);
+  const auto grow = std::get<Grow>(client->await_read(kPatience));
+  EXPECT_EQ(grow.segment, segment);
+  EXPECT_GT(grow.needed, 100U);
+  const std::uint32_t larger = client->create_segment(grow.needed);
   client->drop_segment(segment);
   client->request_read(request(larger));
   EXPECT_EQ(next_read()->reply(batch_, sample_.array(), 0, 100), 1);
-  EXPECT_EQ(client->await_read(kPatience).rows, 1U);
+  EXPECT_EQ(await_rows(*client).rows, 1U);
 }
 
 TEST_F(AgentReads, RowsWithoutColumns) {
@@ -88,7 +92,7 @@ TEST_F(AgentReads, RowsWithoutColumns) {
   const Field empty = testing::make_batch({});
   const testing::SampleArray rows(empty, 42, random_, false);
   EXPECT_EQ(next_read()->reply(empty, rows.array(), 0, 42), 42);
-  const ReadReply reply = client->await_read(kPatience);
+  const Ready reply = await_rows(*client);
   EXPECT_EQ(reply.rows, 42U);
   EXPECT_TRUE(reply.nodes.empty());
 }
@@ -136,7 +140,7 @@ TEST_F(AgentReads, AFailureDuringACopyDoesNotLetTheReaderReuseTheSegment) {
     std::this_thread::yield();
   }
   wanted->fail("too late");
-  EXPECT_EQ(client->await_read(kPatience).rows, static_cast<std::uint64_t>(kRows));
+  EXPECT_EQ(await_rows(*client).rows, static_cast<std::uint64_t>(kRows));
   EXPECT_EQ(memory.back(), std::byte{0xFF});
   copying.join();
 }
@@ -165,7 +169,7 @@ TEST_F(AgentReads, AFailedReadLeavesItsSegmentUsable) {
   EXPECT_EQ(error_of([&] { client->await_read(kPatience); }).code(), ErrorCode::remote_failed);
   client->request_read(request(segment));
   next_read()->reply(batch_, sample_.array(), 0, 100);
-  EXPECT_EQ(client->await_read(kPatience).rows, 100U);
+  EXPECT_EQ(await_rows(*client).rows, 100U);
 }
 
 TEST_F(AgentReads, RequestsOfAnExecutorThatIsGoneAreForgotten) {
@@ -205,7 +209,7 @@ TEST_F(AgentReads, AnswersOfBothKindsOnOneConnectionAreSorted) {
   const std::uint32_t block = send_block(*client, 1);
   next(1)->ack();
   next_read()->reply(batch_, sample_.array(), 0, 100);
-  EXPECT_EQ(client->await_read(kPatience).segment, segment);
+  EXPECT_EQ(await_rows(*client).segment, segment);
   EXPECT_EQ(await_stored(*client).segment, block);
 }
 
@@ -226,7 +230,7 @@ TEST_F(AgentReads, ManyReadersAtOnce) {
       const std::uint32_t segment = client->create_segment(1024);
       for (std::uint64_t row = 0; row < 100;) {
         client->request_read(request(segment, row, 9));
-        row += client->await_read(kPatience).rows;
+        row += await_rows(*client).rows;
       }
     });
   }

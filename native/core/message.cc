@@ -187,9 +187,12 @@ const char* name_of(const Message& message) noexcept {
   return message.valueless_by_exception() ? "NOTHING" : kNames[message.index()];
 }
 
-std::vector<std::int64_t> flatten_nodes(const std::vector<ArrayNode>& nodes) {
-  std::vector<std::int64_t> numbers;
-  numbers.reserve(nodes.size() * 9);
+void append_numbers(std::vector<std::int64_t>& numbers, std::uint64_t number) {
+  numbers.push_back(static_cast<std::int64_t>(number));
+}
+
+void append_numbers(std::vector<std::int64_t>& numbers, const std::vector<ArrayNode>& nodes) {
+  numbers.reserve(numbers.size() + nodes.size() * 9);
   for (const ArrayNode& node : nodes) {
     numbers.insert(numbers.end(), {node.length, node.null_count, node.n_buffers});
     for (std::uint32_t i = 0; i < node.n_buffers; ++i) {
@@ -198,7 +201,6 @@ std::vector<std::int64_t> flatten_nodes(const std::vector<ArrayNode>& nodes) {
                                      static_cast<std::int64_t>(buffer.size)});
     }
   }
-  return numbers;
 }
 
 std::vector<ArrayNode> parse_flat_nodes(std::span<const std::int64_t> numbers) {

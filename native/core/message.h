@@ -175,11 +175,19 @@ Message decode_payload(const Header& header, std::span<const std::byte> payload)
 /// The name of a message's type, for log lines and errors.
 const char* name_of(const Message& message) noexcept;
 
-/// Nodes as one list of numbers, as they cross the JNI boundary: for each node its length, null
-/// count and number of buffers, then the offset and size of each buffer.
-std::vector<std::int64_t> flatten_nodes(const std::vector<ArrayNode>& nodes);
+/// Appends numbers as they cross the JNI boundary: a number as it is; for each node its length,
+/// null count and number of buffers, then the offset and size of each buffer.
+void append_numbers(std::vector<std::int64_t>& numbers, std::uint64_t number);
+void append_numbers(std::vector<std::int64_t>& numbers, const std::vector<ArrayNode>& nodes);
 
-/// The reverse; throws `ErrorCode::invalid_argument`.
+/// Appends the fields of a message in their order.
+template <class M>
+requires requires { M::kFields; }
+void append_numbers(std::vector<std::int64_t>& numbers, const M& message) {
+  std::apply([&](auto... field) { (append_numbers(numbers, message.*field), ...); }, M::kFields);
+}
+
+/// Reads flattened nodes; throws `ErrorCode::invalid_argument`.
 std::vector<ArrayNode> parse_flat_nodes(std::span<const std::int64_t> numbers);
 
 }  // namespace raydp

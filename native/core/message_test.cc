@@ -14,30 +14,36 @@
 namespace raydp {
 namespace {
 
+// Gives each field of a message a value that no field before it has.
+class Filler {
+ public:
+  template <class T>
+  requires std::is_integral_v<T>
+  void operator()(T& value) { value = static_cast<T>(++last_); }
+  void operator()(Token& token) { token.fill(static_cast<std::uint8_t>(++last_)); }
+  void operator()(std::string& text) { text = "text " + std::to_string(++last_); }
+  void operator()(std::vector<std::uint32_t>& values) { values = {++last_, ++last_}; }
+  void operator()(std::vector<ArrayNode>& nodes) {
+    nodes = {{.length = 3, .null_count = -1, .n_buffers = 2, .buffers = {{{}, {64, ++last_}, {}}}},
+             {.length = 0, .null_count = 0, .n_buffers = 0}};
+  }
+
+ private:
+  std::uint32_t last_ = 0;
+};
+
+template <std::size_t... I>
+std::vector<Message> one_of_each(std::index_sequence<I...>) {
+  const auto filled = []<class M>(M message) {
+    Filler fill;
+    std::apply([&](auto... field) { (fill(message.*field), ...); }, M::kFields);
+    return Message(std::move(message));
+  };
+  return {filled(std::variant_alternative_t<I, Message>{})...};
+}
+
 std::vector<Message> one_of_each() {
-  const ArrayNode flat{
-      .length = 3, .null_count = -1, .n_buffers = 2, .buffers = {{{}, {64, 24}, {}}}};
-  const ArrayNode empty{.length = 0, .null_count = 0, .n_buffers = 0};
-  Token token;
-  token.fill(7);
-  return {Hello{.build = "1.0+00ff", .token = token, .application = "raydp-1"},
-          Welcome{.build = "1.0+00ff"},
-          Refused{.reason = "wrong token"},
-          SegmentOffer{.segment = 3, .size = 1ULL << 40U},
-          DropSegment{.segment = 3},
-          Block{.segment = 1, .export_id = 2, .rows = 3, .nodes = {flat, empty}},
-          Accepted{.segment = 1, .index = 2},
-          Ack{.segment = 1},
-          Read{.segment = 1,
-               .dataset = 2,
-               .block = 3,
-               .from_row = 4,
-               .max_rows = 5,
-               .columns = {0, 9},
-               .selection = {0, 1, 2, 0}},
-          Ready{.segment = 1, .from_row = 2, .rows = 3, .total_rows = 4, .nodes = {flat}},
-          Grow{.segment = 1, .needed = 99},
-          Failed{.segment = 1, .code = 9, .message = "aborted"}};
+  return one_of_each(std::make_index_sequence<std::variant_size_v<Message>>());
 }
 
 std::span<const std::byte, kHeaderSize> header_of(const std::vector<std::byte>& bytes) {
@@ -168,11 +174,24 @@ TEST(Message, MutatedBytesDecodeOrThrow) {
 }
 
 TEST(FlatNodes, RoundTrip) {
-  const auto block = std::get<Block>(one_of_each()[5]);
-  const std::vector<std::int64_t> numbers = flatten_nodes(block.nodes);
+  const std::vector<ArrayNode> nodes{
+      {.length = 3, .null_count = -1, .n_buffers = 2, .buffers = {{{}, {64, 24}, {}}}},
+      {.length = 0, .null_count = 0, .n_buffers = 0}};
+  std::vector<std::int64_t> numbers;
+  append_numbers(numbers, nodes);
   EXPECT_EQ(numbers, (std::vector<std::int64_t>{3, -1, 2, -1, 0, 64, 24, 0, 0, 0}));
-  EXPECT_EQ(parse_flat_nodes(numbers), block.nodes);
+  EXPECT_EQ(parse_flat_nodes(numbers), nodes);
   EXPECT_TRUE(parse_flat_nodes({}).empty());
+}
+
+TEST(FlatNodes, FollowTheOtherNumbersOfAMessage) {
+  std::vector<std::int64_t> numbers{0};
+  append_numbers(numbers, Ready{.segment = 1,
+                                .from_row = 2,
+                                .rows = 3,
+                                .total_rows = 4,
+                                .nodes = {{.length = 5, .null_count = 6, .n_buffers = 0}}});
+  EXPECT_EQ(numbers, (std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 0}));
 }
 
 TEST(FlatNodes, MalformedListsAreRefused) {

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "bindings/python_arguments.h"
@@ -28,6 +29,12 @@ using raydp::python::ReleaseGil;
 std::chrono::milliseconds milliseconds(double seconds) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::duration<double>(seconds));
+}
+
+std::vector<std::int64_t> numbers_of(const std::vector<raydp::ArrayNode>& nodes) {
+  std::vector<std::int64_t> numbers;
+  raydp::append_numbers(numbers, nodes);
+  return numbers;
 }
 
 // Tests expect the same exception from both ends of the exchange.
@@ -50,9 +57,9 @@ void bind_client(py::module_& module) {
           "write_batch",
           [](const AgentClient& client, std::uint32_t segment, const py::object& batch) {
             const BorrowedBatch borrowed(batch);
-            return raydp::flatten_nodes(raydp::copy_rows(
-                borrowed.schema, borrowed.array, {.from = 0, .count = borrowed.array.length},
-                client.segment_memory(segment)));
+            return numbers_of(raydp::copy_rows(borrowed.schema, borrowed.array,
+                                               {.from = 0, .count = borrowed.array.length},
+                                               client.segment_memory(segment)));
           },
           py::arg("segment"), py::arg("batch"))
       .def(
@@ -89,9 +96,12 @@ void bind_client(py::module_& module) {
       .def(
           "await_read",
           [](AgentClient& client, double timeout) {
-            const raydp::ReadReply r = client.await_read(milliseconds(timeout));
-            return std::make_tuple(r.segment, r.grow, r.from_row, r.rows, r.total_rows,
-                                   r.needed_bytes, raydp::flatten_nodes(r.nodes));
+            const raydp::ReadReply reply = client.await_read(milliseconds(timeout));
+            const auto* grow = std::get_if<raydp::Grow>(&reply);
+            const auto ready = grow == nullptr ? std::get<raydp::Ready>(reply) : raydp::Ready{};
+            return std::make_tuple(grow == nullptr ? ready.segment : grow->segment, grow != nullptr,
+                                   ready.from_row, ready.rows, ready.total_rows,
+                                   grow == nullptr ? 0 : grow->needed, numbers_of(ready.nodes));
           },
           py::arg("timeout"), ReleaseGil())
       .def("disconnect", &AgentClient::disconnect);

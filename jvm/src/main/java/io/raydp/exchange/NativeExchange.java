@@ -38,7 +38,7 @@ final class NativeExchange {
   /** Hands a filled segment to the agent. The caller may write to it again once the agent has acknowledged it. */
   static native void sendBlock(long connection, long segmentId, long exportId, long rows, long[] nodes);
 
-  /** Waits until the agent promises to store a block: {segment id, index in the agent's stream}. */
+  /** Waits until the agent promises to store a block; returns the fields of ACCEPTED. */
   static native long[] awaitAccepted(long connection, int timeoutMillis);
 
   /** Waits until the agent has stored an accepted block and returns its segment's id. */
@@ -55,7 +55,7 @@ final class NativeExchange {
       int[] columns,
       int[] selection);
 
-  /** Waits for the next reply: {segment id, status (0 ready, 1 grow), from row, rows, total rows, needed bytes, nodes}. */
+  /** Waits for the next reply: 0 and the fields of READY, or 1 and the fields of GROW. */
   static native long[] awaitRead(long connection, int timeoutMillis);
 
   /** The version that the library was built from. */

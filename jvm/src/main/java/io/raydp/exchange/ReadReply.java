@@ -10,14 +10,17 @@ package io.raydp.exchange;
  * @param nodes where the columns are in the segment, from {@link #FIRST_NODE} on; see {@link NodeCursor}
  */
 record ReadReply(boolean needsLargerSegment, long rows, long totalRows, long neededBytes, long[] nodes) {
-  private static final int FIRST_NODE = 6;
+  private static final int GROW = 1;
+  private static final int FIRST_NODE = 5;
 
   /**
-   * Takes {@link NativeExchange#awaitRead}'s reply apart: {segment id, status (0 ready, 1 larger segment needed), from
-   * row, rows, total rows, needed bytes, nodes...}. The nodes stay in the array that crossed the border.
+   * Takes {@link NativeExchange#awaitRead}'s reply apart: {0, segment id, from row, rows, total rows, nodes...}, or {1,
+   * segment id, needed bytes}. The nodes stay in the array that crossed the border.
    */
   static ReadReply of(long[] reply) {
-    return new ReadReply(reply[1] == 1, reply[3], reply[4], reply[5], reply);
+    return reply[0] == GROW
+        ? new ReadReply(true, 0, 0, reply[2], reply)
+        : new ReadReply(false, reply[3], reply[4], 0, reply);
   }
 
   /** Walks the columns of the reply in the segment at {@code segmentAddress}. */
