@@ -15,6 +15,7 @@ pytest.importorskip("tensorflow", reason="the tf extra is not installed")
 from raydp._estimators.data.layout import Layout  # noqa: E402
 from raydp._estimators.frameworks.epochs import EpochOptions  # noqa: E402
 from raydp.errors import InvalidArgumentError, InvalidDataError  # noqa: E402
+from raydp.ml import RayEstimator  # noqa: E402
 from raydp.tf import TFEstimator  # noqa: E402
 from raydp.tf.recipe import Recipe  # noqa: E402
 from support.fits import assert_followed, fit_with_early_stop  # noqa: E402
@@ -233,3 +234,23 @@ def test_wrong_arguments(changes: dict[str, Any], words: str) -> None:
 def test_arguments_of_1_6_say_what_replaces_them(argument: str, value: Any, instead: str) -> None:
     with pytest.warns(DeprecationWarning, match=f"{argument} no longer has an effect: .*{instead}"):
         TFEstimator(**options(**{argument: value}))
+
+
+def test_settings_of_an_optimizer_of_keras() -> None:
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    sgd = {"class_name": "SGD", "config": {"learning_rate": 0.7}}
+    for optimizer, rate in (
+        ("adam", 0.001),
+        (keras.optimizers.SGD, 0.01),
+        (keras.optimizers.SGD(0.3), 0.3),
+        (sgd, 0.7),
+    ):
+        stage = RayEstimator(TFEstimator, {"model": model, "optimizer": optimizer, "loss": "mse"})
+        assert stage.getLearningRate() == pytest.approx(rate)
+        assert stage.getBatchSize() == 128
+        arguments = stage.setLearningRate(0.05).setNumEpochs(3)._merge_arguments()
+        recipe = stage._make_estimator(arguments)._learner.recipe
+        assert recipe.make_optimizer().get_config()["learning_rate"] == pytest.approx(0.05)
+        assert recipe.epochs.count == 3
+    with pytest.raises(InvalidArgumentError, match=r"no setting of this name.*settings of Adam: "):
+        RayEstimator(TFEstimator, {"model": model, "optimizer": "adam", "loss": "mse"}, momentum=0.3)

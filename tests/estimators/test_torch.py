@@ -13,6 +13,7 @@ import ray.train
 torch = pytest.importorskip("torch", reason="the torch extra is not installed")
 
 from raydp.errors import InvalidArgumentError, InvalidDataError  # noqa: E402
+from raydp.ml import RayEstimator  # noqa: E402
 from raydp.torch import TorchEstimator  # noqa: E402
 from support.fits import assert_followed, fit_with_early_stop  # noqa: E402
 from support.killing import step_done, steps_done  # noqa: E402
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 FEATURES = ["x", "n", "flag"]
+STAGE: dict[str, Any] = {"model": torch.nn.Linear(1, 1), "optimizer": torch.optim.Adam, "loss": torch.nn.MSELoss}
 
 ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import the tests
 
@@ -177,3 +179,32 @@ def test_wrong_arguments(changes: dict[str, Any], words: str) -> None:
 def test_arguments_of_1_6_say_what_replaces_them(argument: str, value: Any, instead: str) -> None:
     with pytest.warns(DeprecationWarning, match=f"{argument} no longer has an effect: .*{instead}"):
         TorchEstimator(**options(**{argument: value}))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "rate"),
+    [
+        (torch.optim.SGD, 0.001),
+        (functools.partial(torch.optim.SGD, lr=0.2), 0.2),
+        (torch.optim.SGD(STAGE["model"].parameters(), lr=0.3), 0.3),
+        (lambda model: torch.optim.SGD(model.parameters(), lr=0.4), None),
+        (lambda model, config: torch.optim.SGD(model.parameters(), lr=config.get("lr", 0.4)), None),
+    ],
+)
+def test_settings_of_an_optimizer_of_pytorch(optimizer: Any, rate: float | None) -> None:
+    stage = RayEstimator(TorchEstimator, {**STAGE, "optimizer": optimizer})
+    assert (stage.getLearningRate(), stage.getBatchSize(), stage.getNumEpochs()) == (rate, 64, 1)
+    stage.setLearningRate(0.05).setMomentum(0.5).setBatchSize(8).setShuffle(False)
+    recipe = stage._make_estimator(stage._merge_arguments())._learner.recipe
+    settings = recipe.make_optimizer(STAGE["model"]).param_groups[0]
+    assert (settings["lr"], settings["momentum"]) == (0.05, 0.5)
+    assert (recipe.epochs.batch_size, recipe.epochs.shuffle) == (8, False)
+
+
+def test_a_setting_that_an_optimizer_does_not_have() -> None:
+    adam = torch.optim.Adam(STAGE["model"].parameters())
+    for optimizer, words in ((torch.optim.Adam, "no argument of this name: momentum"), (adam, "no setting of this")):
+        with pytest.raises(InvalidArgumentError, match=words):
+            RayEstimator(TorchEstimator, {**STAGE, "optimizer": optimizer}, momentum=0.3)
+    with pytest.raises(InvalidArgumentError, match="learningRate is a setting of the optimizer: add one"):
+        RayEstimator(TorchEstimator, {**STAGE, "optimizer": None}, learningRate=0.3)

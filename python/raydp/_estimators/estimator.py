@@ -32,6 +32,8 @@ from raydp._session.init_spark import stop_spark as stop_session
 from raydp.errors import InvalidArgumentError, NotFittedError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from raydp._estimators.configuration import Configuration
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from raydp._estimators.data.layout import Layout
     from raydp._estimators.data.statistics import Statistics
     from raydp._estimators.frameworks import Learner
+    from raydp._estimators.hyperparameters import Hyperparameter
     from raydp._estimators.scorers import Metrics
 
 __all__ = ["Estimator", "warn_deprecated"]
@@ -205,6 +208,15 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
                 probability_column=probability_column,
                 probability_of=probability_of,
             )
+
+    @classmethod
+    def hyperparameters(cls, arguments: Mapping[str, Any]) -> tuple[Hyperparameter, ...]:  # noqa: ARG003
+        """Return what :class:`raydp.ml.RayEstimator` has as Params for this estimator.
+
+        Args:
+            arguments: The arguments of the estimator, by name.
+        """
+        return ()
 
     def get_model(self) -> Any:
         """Return the trained model as the framework's own object.

@@ -12,11 +12,14 @@ from raydp._estimators.signatures import with_options
 
 require("lightgbm", extra="lightgbm")
 
+from raydp.lightgbm.hyperparameters import HYPERPARAMETERS  # noqa: E402
 from raydp.lightgbm.learner import LightGBMLearner  # noqa: E402  (imports lightgbm)
 from raydp.lightgbm.parameters import normalize_parameters  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from raydp._estimators.hyperparameters import Hyperparameter
 
 __all__ = ["LightGBMEstimator"]
 
@@ -70,3 +73,9 @@ class LightGBMEstimator(Estimator):
         )
         check_callbacks(configuration, callable, "functions, as those of lightgbm.callback")
         super().__init__(LightGBMLearner(params, num_boost_round, early_stopping_rounds), configuration)
+
+    @classmethod
+    def hyperparameters(cls, arguments: Mapping[str, Any]) -> tuple[Hyperparameter, ...]:
+        """Return the hyperparameters that stages of Spark ML have as Params."""
+        del arguments
+        return HYPERPARAMETERS

@@ -16,7 +16,7 @@ from raydp.errors import InvalidArgumentError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["normalize_parameters"]
+__all__ = ["list_aliases", "normalize_parameters"]
 
 _ARGUMENTS = {
     "num_iterations": "num_boost_round",
@@ -84,6 +84,11 @@ def normalize_parameters(params: Mapping[str, Any]) -> dict[str, Any]:
         normalized[main] = value
     _check_values(normalized)
     return normalized
+
+
+def list_aliases(name: str) -> tuple[str, ...]:
+    """Return the other names of a parameter."""
+    return tuple(alias for alias, main in _main_names().items() if main == name and alias != name)
 
 
 @functools.cache

@@ -16,11 +16,14 @@ require("sklearn", extra="sklearn")
 
 from sklearn.utils import get_tags  # noqa: E402
 
+from raydp.sklearn.hyperparameters import list_hyperparameters  # noqa: E402
 from raydp.sklearn.learner import SklearnLearner  # noqa: E402  (imports scikit-learn)
 from raydp.sklearn.model import check_model, check_weights, find_column_needs  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from raydp._estimators.hyperparameters import Hyperparameter
 
 __all__ = ["SklearnEstimator"]
 
@@ -81,3 +84,8 @@ class SklearnEstimator(Estimator):
         if configuration.weight_column is not None:
             check_weights(model, configuration.weight_column)
         super().__init__(SklearnLearner(model, num_epochs), configuration)
+
+    @classmethod
+    def hyperparameters(cls, arguments: Mapping[str, Any]) -> tuple[Hyperparameter, ...]:
+        """Return the hyperparameters of the model that stages of Spark ML have as Params."""
+        return list_hyperparameters(arguments.get("model"))

@@ -16,12 +16,14 @@ require("keras", extra="tf")
 
 import keras  # noqa: E402
 
+from raydp.tf.hyperparameters import HYPERPARAMETERS  # noqa: E402
 from raydp.tf.learner import TFLearner  # noqa: E402  (imports TensorFlow)
 from raydp.tf.recipe import Recipe  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from raydp._estimators.hyperparameters import Hyperparameter
     from raydp._estimators.training.result import FitResult
 
 __all__ = ["TFEstimator"]
@@ -134,6 +136,12 @@ class TFEstimator(Estimator):
         configuration = configure(label, num_workers, resources_per_worker, complete, handles_missing=False)
         check_callbacks(configuration, lambda one: isinstance(one, keras.callbacks.Callback), "Keras callbacks")
         super().__init__(TFLearner(recipe), configuration)
+
+    @classmethod
+    def hyperparameters(cls, arguments: Mapping[str, Any]) -> tuple[Hyperparameter, ...]:
+        """Return the hyperparameters that stages of Spark ML have as Params."""
+        del arguments
+        return HYPERPARAMETERS
 
     def fit_on_spark(  # type: ignore[override]
         self,

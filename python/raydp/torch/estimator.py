@@ -18,6 +18,7 @@ from raydp._estimators.signatures import with_options
 
 require("torch", extra="torch")
 
+from raydp.torch.hyperparameters import HYPERPARAMETERS  # noqa: E402
 from raydp.torch.learner import TorchLearner  # noqa: E402  (imports torch)
 from raydp.torch.recipe import Recipe  # noqa: E402
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import torch
+
+    from raydp._estimators.hyperparameters import Hyperparameter
 
 __all__ = ["TorchEstimator"]
 
@@ -154,3 +157,9 @@ class TorchEstimator(Estimator):
         configuration = configure(label_column, num_workers, resources_per_worker, complete, handles_missing=False)
         check_callbacks(configuration, callable, "functions of (epoch, metrics)")
         super().__init__(TorchLearner(recipe), configuration)
+
+    @classmethod
+    def hyperparameters(cls, arguments: Mapping[str, Any]) -> tuple[Hyperparameter, ...]:
+        """Return the hyperparameters that stages of Spark ML have as Params."""
+        del arguments
+        return HYPERPARAMETERS

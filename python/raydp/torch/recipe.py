@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from raydp._estimators.frameworks import EpochOptions
 
-__all__ = ["Recipe"]
+__all__ = ["Recipe", "creates_optimizer", "read_settings"]
 
 _CLASS_LOSSES = (torch.nn.CrossEntropyLoss, torch.nn.NLLLoss, torch.nn.MultiMarginLoss)
 _BINARY_LOSSES = (torch.nn.BCELoss, torch.nn.BCEWithLogitsLoss)
@@ -128,16 +128,12 @@ class Recipe:
     def make_optimizer(self, model: torch.nn.Module) -> torch.optim.Optimizer:
         """Return an optimizer for a model's parameters."""
         if not isinstance(self.optimizer, torch.optim.Optimizer):
-            creates = _is_class_of(self.optimizer, torch.optim.Optimizer)
+            creates = creates_optimizer(self.optimizer)
             made = self.optimizer(model.parameters()) if creates else _call(self.optimizer, model)
             if not isinstance(made, torch.optim.Optimizer):
                 raise InvalidArgumentError(f"optimizer must create a torch.optim.Optimizer; it returned: {made!r}")
             return made
-        settings = {name: value for name, value in self.optimizer.param_groups[0].items() if name != "params"}
-        accepted = inspect.signature(type(self.optimizer).__init__).parameters
-        return type(self.optimizer)(
-            model.parameters(), **{name: value for name, value in settings.items() if name in accepted}
-        )
+        return type(self.optimizer)(model.parameters(), **read_settings(self.optimizer))
 
     def make_scheduler(self, optimizer: torch.optim.Optimizer) -> Any:
         """Return a learning rate scheduler, or ``None``."""
@@ -173,6 +169,17 @@ class Recipe:
         if outputs.shape[1] == 1:
             return outputs[:, 0] if isinstance(loss, torch.nn.BCELoss) else outputs[:, 0].sigmoid()
         return outputs.softmax(dim=1)
+
+
+def creates_optimizer(function: Any) -> bool:
+    """Return whether a function is the class of an optimizer, perhaps in a ``functools.partial``."""
+    return _is_class_of(function, torch.optim.Optimizer)
+
+
+def read_settings(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """Return the settings of an optimizer that its class takes."""
+    accepted = inspect.signature(type(optimizer).__init__).parameters
+    return {name: value for name, value in optimizer.param_groups[0].items() if name != "params" and name in accepted}
 
 
 def _suggest(given: object, module: types.ModuleType) -> str:

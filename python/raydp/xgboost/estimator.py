@@ -14,11 +14,14 @@ require("xgboost", extra="xgboost")
 
 from xgboost.callback import TrainingCallback  # noqa: E402
 
+from raydp.xgboost.hyperparameters import HYPERPARAMETERS  # noqa: E402
 from raydp.xgboost.learner import XGBoostLearner  # noqa: E402  (imports xgboost)
 from raydp.xgboost.parameters import check_parameters  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from raydp._estimators.hyperparameters import Hyperparameter
 
 __all__ = ["XGBoostEstimator"]
 
@@ -77,3 +80,9 @@ class XGBoostEstimator(Estimator):
             configuration, lambda one: isinstance(one, TrainingCallback), "xgboost.callback.TrainingCallback objects"
         )
         super().__init__(XGBoostLearner(dict(xgboost_params), num_boost_round, early_stopping_rounds), configuration)
+
+    @classmethod
+    def hyperparameters(cls, arguments: Mapping[str, Any]) -> tuple[Hyperparameter, ...]:
+        """Return the hyperparameters that stages of Spark ML have as Params."""
+        del arguments
+        return HYPERPARAMETERS

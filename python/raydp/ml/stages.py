@@ -1,12 +1,7 @@
-"""Estimators of raydp as stages of Spark ML pipelines.
-
-Put a :class:`RayEstimator` into a ``Pipeline`` after MLlib's feature stages. A ``CrossValidator`` can tune it, and the
-pipeline saves and loads it.
-"""
+"""The stage that trains, and the stage with the model."""
 
 from __future__ import annotations
 
-import base64
 import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
@@ -22,18 +17,24 @@ from pyspark.ml.param.shared import (
     HasRawPredictionCol,
     HasWeightCol,
 )
-from pyspark.ml.util import DefaultParamsReader, DefaultParamsWriter, MLReadable, MLReader, MLWritable, MLWriter
+from pyspark.ml.util import MLReadable, MLReader, MLWritable, MLWriter
 from pyspark.sql import functions
 from pyspark.sql.types import NumericType
-from ray import cloudpickle
 
-from raydp._configuration.arguments import check_argument_names, suggests_arguments
+from raydp._configuration.arguments import check_argument_names
+from raydp._configuration.public_names import public_in
 from raydp._estimators import estimator as _estimator
+from raydp._estimators.hyperparameters import ParameterOf
 from raydp.errors import InvalidArgumentError
+from raydp.ml.params import HasHyperparameters
+from raydp.ml.persistence import StageReader, StageWriter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from pyspark.sql import Column, DataFrame
 
+    from raydp._estimators.hyperparameters import Hyperparameter
     from raydp._estimators.training.result import FitResult
 
 __all__ = ["RayEstimator", "RayModel"]
@@ -52,16 +53,24 @@ class _Columns(HasFeaturesCol, HasLabelCol, HasPredictionCol, HasRawPredictionCo
         return self.getOrDefault(param) or None
 
 
-class RayEstimator(Estimator["RayModel"], _Columns, MLReadable["RayEstimator"], MLWritable):
+@public_in("raydp.ml")
+class RayEstimator(HasHyperparameters, Estimator["RayModel"], _Columns, MLReadable["RayEstimator"], MLWritable):
     """A stage that trains one of raydp's estimators.
 
     The columns are Params of the stage, as in MLlib's estimators: ``labelCol``, ``featuresCol`` (a vector, an array or
-    a number) and ``weightCol``.
+    a number) and ``weightCol``. So are the hyperparameters that the estimator's framework has, by their names in camel
+    case: ``maxDepth`` for XGBoost's ``max_depth``. ``explainParams()`` lists them::
 
-    The Param ``arguments`` overrides arguments of the estimator. Use it to build a grid for a ``CrossValidator``::
+        stage = RayEstimator(XGBoostEstimator, labelCol="late", objective="binary:logistic", numBoostRound=50)
+        grid = ParamGridBuilder().addGrid(stage.maxDepth, [3, 5]).addGrid(stage.learningRate, [0.1, 0.3]).build()
 
-        stage = RayEstimator(XGBoostEstimator, {"xgboost_params": {"objective": "binary:logistic"}}, labelCol="late")
-        grid = ParamGridBuilder().addGrid(stage.arguments, [{"num_boost_round": n} for n in (10, 50)]).build()
+    Each Param has a getter and a setter (``getMaxDepth()``, ``setMaxDepth(5)``). Setters have the estimator check the
+    value at once. A Param that is set overrides the argument of the same meaning, and ``None`` stands for the
+    framework's default.
+
+    The Param ``arguments`` overrides whole arguments of the estimator, for what has no Param of its own::
+
+        grid = ParamGridBuilder().addGrid(stage.arguments, [{"callbacks": [one]}, {"callbacks": [another]}]).build()
 
     Args:
         estimator: An estimator class, such as :class:`raydp.xgboost.XGBoostEstimator`.
@@ -75,6 +84,7 @@ class RayEstimator(Estimator["RayModel"], _Columns, MLReadable["RayEstimator"], 
         probabilityCol: For a classifier, a column to add with a vector of the classes' probabilities;
             ``"probability"`` by default. Empty: add none.
         weightCol: The column of weights; none by default.
+        params: Values of other Params, such as ``maxDepth=5``.
 
     Raises:
         InvalidArgumentError: ``estimator`` is not an estimator class, ``arguments`` has a column, or the estimator
@@ -82,7 +92,6 @@ class RayEstimator(Estimator["RayModel"], _Columns, MLReadable["RayEstimator"], 
         UnknownArgumentError: The estimator, or this class, has no argument of a name.
     """
 
-    @suggests_arguments()
     def __init__(
         self,
         estimator: type[Any],
@@ -94,6 +103,7 @@ class RayEstimator(Estimator["RayModel"], _Columns, MLReadable["RayEstimator"], 
         rawPredictionCol: str = "rawPrediction",  # noqa: N803
         probabilityCol: str = "probability",  # noqa: N803
         weightCol: str = "",  # noqa: N803
+        **params: Any,
     ) -> None:
         super().__init__()
         if not (inspect.isclass(estimator) and issubclass(estimator, _estimator.Estimator)):
@@ -109,6 +119,7 @@ class RayEstimator(Estimator["RayModel"], _Columns, MLReadable["RayEstimator"], 
         self._estimator_class: Any = estimator
         self._arguments = _check_arguments(arguments or {})
         self._set_defaults()
+        self._add_hyperparameters(estimator.hyperparameters(self._arguments), self._arguments)
         columns = {
             "featuresCol": featuresCol,
             "labelCol": labelCol,
@@ -118,17 +129,48 @@ class RayEstimator(Estimator["RayModel"], _Columns, MLReadable["RayEstimator"], 
             "weightCol": weightCol,
         }
         self._set(**{name: value for name, value in columns.items() if value != self._default(name)})
-        self._check_estimator(self._arguments)
+        self.setParams(**params)
 
-    def setArguments(self, value: dict[str, Any]) -> Self:  # noqa: N802  (as MLlib names setters)
-        """Set the Param ``arguments``."""
-        checked = _check_arguments(value)
-        self._check_estimator({**self._arguments, **checked})
-        self._set(arguments=checked)
+    def setParams(self, **params: Any) -> Self:  # noqa: N802  (as MLlib names setters)
+        """Set Params by name, and have the estimator check them at once.
+
+        Raises:
+            InvalidArgumentError: A value has the wrong type, or the estimator refuses it. No Param has changed.
+            UnknownArgumentError: The stage has no Param of a name.
+        """
+        check_argument_names(type(self).__name__, params, self._names(), elsewhere=self._other_names())
+        before = dict(self._paramMap)
+        try:
+            self._set(**params)
+            self._check_estimator(self._merge_arguments())
+        except BaseException:
+            self._paramMap = before
+            raise
         return self
+
+    def setArguments(self, value: dict[str, Any]) -> Self:  # noqa: N802
+        """Set the Param ``arguments``."""
+        return self.setParams(arguments=value)
+
+    def fitMultiple(  # noqa: N802
+        self,
+        dataset: DataFrame,
+        paramMaps: Sequence[dict[Param[Any], Any]],  # noqa: N803
+    ) -> Iterator[tuple[int, RayModel]]:
+        """Fit a model for each map of Params, after the estimator has checked all of them."""
+        for values in paramMaps:
+            stage = self.copy(values)
+            stage._check_estimator(stage._merge_arguments())  # noqa: SLF001  (of this class)
+        return super().fitMultiple(dataset, paramMaps)
 
     def _default(self, name: str) -> Any:
         return self.getOrDefault(self.getParam(name))
+
+    def _settable(self) -> list[str]:
+        return self._names()
+
+    def _set_param(self, name: str, value: Any) -> Self:
+        return self.setParams(**{name: value})
 
     def _check_estimator(self, arguments: dict[str, Any]) -> None:
         """Check the names of arguments, and if none is missing, have the estimator check their values."""
@@ -146,30 +188,59 @@ class RayEstimator(Estimator["RayModel"], _Columns, MLReadable["RayEstimator"], 
             **({"weight_column": weight} if (weight := self._get_optional(self.weightCol)) else {}),
         )
 
-    def _merge_arguments(self) -> dict[str, Any]:
+    def _given_arguments(self) -> dict[str, Any]:
+        """Return the arguments of the constructor and of the Param ``arguments``."""
         given = self.getOrDefault(self.arguments) if self.isSet(self.arguments) else {}
         return {**self._arguments, **_check_arguments(given)}
 
+    def _merge_arguments(self) -> dict[str, Any]:
+        """Return the arguments with the hyperparameters that are set.
+
+        Raises:
+            InvalidArgumentError: The Param ``arguments`` has one of them too.
+        """
+        arguments = self._given_arguments()
+        overrides = self.getOrDefault(self.arguments) if self.isSet(self.arguments) else {}
+        for one in self._hyperparameters.values():
+            if isinstance(one, ParameterOf):
+                arguments.setdefault(one.mapping, {})
+            if not self.isSet(one.param):
+                continue
+            if one.is_in(overrides):
+                raise InvalidArgumentError(
+                    f"The Param {one.param} and the Param arguments both have {one.name}; set one of them. "
+                    f"{one.param}: {self.getOrDefault(one.param)!r}; arguments: {overrides!r}"
+                )
+            arguments = one.write(arguments, self.getOrDefault(one.param))
+        return arguments
+
     def _fit(self, dataset: DataFrame) -> RayModel:
-        estimator = self._make_estimator(self._merge_arguments())
-        result = estimator.fit(dataset)
-        return self._copyValues(RayModel(estimator, result))
+        arguments = self._merge_arguments()
+        estimator = self._make_estimator(arguments)
+        model = RayModel(estimator, estimator.fit(dataset))
+        model._add_hyperparameters(tuple(self._hyperparameters.values()), {})  # noqa: SLF001  (its own model)
+        self._copyValues(model)
+        model._read_defaults(arguments)  # noqa: SLF001
+        return model
 
     def write(self) -> MLWriter:
         """Return a writer for the stage."""
-        return _Writer(self, (self._estimator_class, self._merge_arguments()))
+        return StageWriter(self, (self._estimator_class, self._given_arguments()), but=("arguments",))
 
     @classmethod
     def read(cls) -> MLReader[RayEstimator]:
         """Return a reader of stages. It unpickles, which can run any code: load only stages that you trust."""
-        return _Reader(lambda content: cls(*content))
+        return StageReader(lambda content: cls(*content))
 
 
-class RayModel(Model, _Columns, MLReadable["RayModel"], MLWritable):
+@public_in("raydp.ml")
+class RayModel(HasHyperparameters, Model, _Columns, MLReadable["RayModel"], MLWritable):
     """A model that a :class:`RayEstimator` trained.
 
     ``transform`` is not lazy: it predicts on Ray and returns a DataFrame over the result. Numeric predictions are
     doubles, and a classifier adds the vectors ``rawPrediction`` and ``probability``, as MLlib's evaluators require.
+
+    The model has the Params of the stage, with the values that it was trained with: ``model.getMaxDepth()``.
 
     Attributes:
         estimator: The fitted estimator.
@@ -181,6 +252,12 @@ class RayModel(Model, _Columns, MLReadable["RayModel"], MLWritable):
         self._set_defaults()
         self.estimator = estimator
         self.result = result
+
+    def _settable(self) -> list[str]:
+        return [name for name in self._names() if name not in self._hyperparameters]
+
+    def _set_param(self, name: str, value: Any) -> Self:
+        return self._set(**{name: value})
 
     def _transform(self, dataset: DataFrame) -> DataFrame:
         prediction, raw = self.getPredictionCol(), self._get_optional(self.rawPredictionCol)
@@ -202,12 +279,19 @@ class RayModel(Model, _Columns, MLReadable["RayModel"], MLWritable):
 
     def write(self) -> MLWriter:
         """Return a writer for the model."""
-        return _Writer(self, self.estimator)
+        return StageWriter(self, (self.estimator, tuple(self._hyperparameters.values())))
 
     @classmethod
     def read(cls) -> MLReader[RayModel]:
         """Return a reader of models. It unpickles, which can run any code: load only models that you trust."""
-        return _Reader(lambda content: cls(content))
+        return StageReader(cls._restore)
+
+    @classmethod
+    def _restore(cls, content: tuple[Any, tuple[Hyperparameter, ...]]) -> RayModel:
+        estimator, hyperparameters = content
+        model = cls(estimator)
+        model._add_hyperparameters(hyperparameters, {})
+        return model
 
 
 def _log_odds(probability: Column) -> Column:
@@ -215,34 +299,6 @@ def _log_odds(probability: Column) -> Column:
     smallest = functions.lit(_SMALLEST_PROBABILITY)
     others = functions.greatest(1 - probability, smallest)
     return functions.log(functions.greatest(probability, smallest)) - functions.log(others)
-
-
-class _Writer(MLWriter):
-    """Writes Params as other Python stages do, and pickles the rest into the metadata."""
-
-    def __init__(self, stage: Any, content: Any) -> None:
-        super().__init__()
-        self._stage, self._content = stage, content
-
-    def saveImpl(self, path: str) -> None:  # noqa: N802  (MLWriter's)
-        stage = self._stage.copy()
-        if stage.hasParam("arguments"):
-            stage.clear(stage.getParam("arguments"))  # the pickled content has them, and they need not be JSON
-        pickled = base64.b64encode(cloudpickle.dumps(self._content)).decode()
-        DefaultParamsWriter.saveMetadata(stage, path, self.sparkSession, extraMetadata={"pickled": pickled})
-
-
-class _Reader(MLReader[Any]):
-    def __init__(self, make: Any) -> None:
-        super().__init__()
-        self._make = make
-
-    def load(self, path: str) -> Any:
-        metadata = DefaultParamsReader.loadMetadata(path, self.sparkSession)
-        stage = self._make(cloudpickle.loads(base64.b64decode(metadata["pickled"])))
-        stage._resetUid(metadata["uid"])  # noqa: SLF001  (as pyspark's own readers do; grids name a stage by it)
-        DefaultParamsReader.getAndSetParams(stage, metadata)
-        return stage
 
 
 def _check_arguments(arguments: Any) -> dict[str, Any]:
