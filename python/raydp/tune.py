@@ -8,24 +8,22 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from raydp._configuration.arguments import check_argument_names, check_whole_number, suggests_arguments
-from raydp._configuration.suggestions import did_you_mean
 from raydp._estimators.data.frames import DatasetFrame, StoredFrame, wrap_frame
 from raydp._estimators.estimator import Estimator
 from raydp._estimators.frameworks import require
-from raydp._estimators.scorers import list_scorers, resolve_metrics
+from raydp._estimators.search_metric import DIRECTIONS, Mode, SearchMetric, resolve_search_metric
 from raydp._machine.descriptions import describe_html
 from raydp._machine.interrupts import handlers_restored
 from raydp._ray.dataset_logs import quiet_datasets
 from raydp._ray.failures import find_raydp_error
 from raydp.errors import (
     InvalidArgumentError,
-    MissingRequirementError,
     RaydpError,
     TrainingError,
     UnknownArgumentError,
@@ -44,19 +42,15 @@ if TYPE_CHECKING:
 
 __all__ = ["TuneResult", "fit"]
 
-_METRICS: dict[str, Literal["min", "max"]] = {
-    "rmse": "min",
-    "mae": "min",
-    "r2": "max",
-    "accuracy": "max",
-    "logloss": "min",
-    "auc": "max",
-}
-"""The metrics of ``Estimator.evaluate``, and which values of them are better."""
-
 _logger = logging.getLogger(__name__)
 
 _SHOWN_TRIALS = 20
+_COLUMNS_OF_TUNE = (
+    *("training_iteration", "time_total_s", "time_this_iter_s", "timestamp", "timesteps_total", "episodes_total"),
+    *("date", "pid", "hostname", "node_ip", "config", "done", "trial_id", "should_checkpoint", "checkpoint_dir_name"),
+    *("time_since_restore", "timesteps_since_restore", "iterations_since_restore"),
+)
+"""What Ray Tune adds to the metrics of each trial."""
 _CLASS_FILE = "class"  # in the folder of a saved estimator; names the class that can load it
 
 
@@ -94,8 +88,8 @@ def fit(
     train_ds: Any,
     evaluate_ds: Any,
     *,
-    metric: str,
-    mode: Literal["min", "max"] | None = None,
+    metric: str | Callable[..., Any] | Mapping[str, str | Callable[..., Any]],
+    mode: Mode | None = None,
     num_samples: int = 1,
     max_concurrent_trials: int = 1,
     search_alg: Any = None,
@@ -114,10 +108,12 @@ def fit(
             so on.
         train_ds: The frame to learn from: a Spark DataFrame, Ray Dataset or pandas DataFrame.
         evaluate_ds: The frame to evaluate with. ``fit`` gets it too, for early stopping.
-        metric: A metric of the estimator's ``evaluate``, such as ``"rmse"`` or ``"auc"``, or the name of one of
-            scikit-learn's scorers, such as ``"f1"``.
+        metric: What to compare trials by: a metric of the estimator's ``evaluate``, such as ``"rmse"`` or ``"auc"``,
+            the name of one of scikit-learn's scorers, such as ``"f1"``, a scorer (``make_scorer(...)``), or a function
+            of (labels, predictions). A mapping gives it another name: ``{"p90": make_scorer(...)}``.
         mode: ``"min"`` to look for the smallest metric, ``"max"`` for the largest. By default what is better: the
-            largest ``r2``, ``accuracy``, ``auc`` and value of a scorer, the smallest of the other metrics.
+            largest ``r2``, ``accuracy``, ``auc`` and value of a scorer, the smallest of the other metrics. A function
+            needs it.
         num_samples: Number of samples of the search space, each with the whole grid; 1 by default.
         max_concurrent_trials: Number of trials at the same time; 1 by default. The cluster needs capacity for the
             workers of all of them.
@@ -137,9 +133,12 @@ def fit(
     """
     if not callable(make):
         raise InvalidArgumentError(f"make must be a function that returns an estimator; got: {make!r}")
-    better = _find_direction(metric)
-    if mode not in ("min", "max", None):
-        raise InvalidArgumentError(f"mode must be 'min' or 'max'; got: {mode!r}")
+    compared = resolve_search_metric(metric, mode)
+    if compared.name in _COLUMNS_OF_TUNE:
+        raise InvalidArgumentError(
+            "Ray Tune has a column of this name; pass the metric with another one, such as {'error': metric}. "
+            f"Name: {compared.name}"
+        )
     for name, value in (("num_samples", num_samples), ("max_concurrent_trials", max_concurrent_trials)):
         check_whole_number(name, value)
     _check_search_space(make, search_space)
@@ -154,7 +153,7 @@ def fit(
         with tempfile.TemporaryDirectory(prefix="raydp-trial-") as saved:
             estimator.save(saved)
             (Path(saved) / _CLASS_FILE).write_text(f"{type(estimator).__module__}:{type(estimator).__qualname__}")
-            tune.report(_evaluate(estimator, evaluate, metric), checkpoint=Checkpoint.from_directory(saved))
+            tune.report(_evaluate(estimator, evaluate, compared), checkpoint=Checkpoint.from_directory(saved))
 
     folder = storage_path or tempfile.mkdtemp(prefix="raydp-tune-")
     with _removed_unless_failed(folder if storage_path is None else None):
@@ -164,15 +163,15 @@ def fit(
                 tune.with_resources(tune.with_parameters(run_trial, train=train, evaluate=evaluate), {"CPU": 0.001}),
                 param_space=dict(search_space),
                 tune_config=tune.TuneConfig(
-                    metric=metric,
-                    mode=mode or better,
+                    metric=compared.name,
+                    mode=compared.mode,
                     num_samples=num_samples,
                     max_concurrent_trials=max_concurrent_trials,
                     search_alg=search_alg,
                 ),
                 run_config=tune.RunConfig(storage_path=folder, verbose=0),
             ).fit()
-        return _find_best(found, folder, metric)
+        return _find_best(found, folder, compared.name)
 
 
 @contextmanager
@@ -230,30 +229,12 @@ def _describe_error(error: BaseException | None) -> str:
     return "no error is known" if cause is None else f"{type(cause).__name__}: {cause}"
 
 
-def _find_direction(metric: Any) -> Literal["min", "max"]:
-    """Return which values of a metric are better. Of scikit-learn's scorers, it is always the greater ones.
-
-    Raises:
-        InvalidArgumentError: The metric is unknown.
-    """
-    if isinstance(metric, str):
-        if metric in _METRICS:
-            return _METRICS[metric]
-        with suppress(InvalidArgumentError, MissingRequirementError):
-            resolve_metrics([metric])
-            return "max"
-    raise InvalidArgumentError(
-        f"metric must be one of {', '.join(_METRICS)}, or the name of one of scikit-learn's scorers. "
-        f"{did_you_mean(metric, [*_METRICS, *list_scorers()])}Got: {metric!r}"
-    )
-
-
-def _evaluate(estimator: Estimator, frame: StoredFrame, metric: str) -> dict[str, float]:
-    metrics = estimator.evaluate(frame, None if metric in _METRICS else [metric])
-    if metric not in metrics:
+def _evaluate(estimator: Estimator, frame: StoredFrame, metric: SearchMetric) -> dict[str, float]:
+    metrics = estimator.evaluate(frame, metric.asked)
+    if metric.name not in metrics:
         raise InvalidArgumentError(
             "The estimators have no metric of this name; those of a regression and of a classification differ. "
-            f"metric: {metric}; available: {', '.join(metrics)}"
+            f"metric: {metric.name}; available: {', '.join(metrics)}"
         )
     return metrics
 
@@ -290,11 +271,17 @@ def _find_best(found: tune.ResultGrid, folder: str, metric: str) -> TuneResult:
             len(found),
             _describe_error(first),
         )
-    best = found.get_best_result()
+    try:
+        best = found.get_best_result()
+    except RuntimeError as error:
+        raise TrainingError(
+            "The metric of every trial is NaN or infinite, so no trial is the best. Check the metric with the rows to "
+            f"evaluate with: it may have no value for them. Metric: {metric}, trials: {len(found)}; folder: {folder}"
+        ) from error
     if best.checkpoint is None or best.metrics is None:
         raise TrainingError(f"The best trial saved no model. Trial: {best.path}")
     with best.checkpoint.as_directory() as folder:
         module, name = (Path(folder) / _CLASS_FILE).read_text().split(":")
         estimator = getattr(importlib.import_module(module), name).load(folder)
-    metrics: dict[str, float] = {name: best.metrics[name] for name in (*_METRICS, metric) if name in best.metrics}
+    metrics: dict[str, float] = {name: best.metrics[name] for name in (*DIRECTIONS, metric) if name in best.metrics}
     return TuneResult(estimator, dict(best.config or {}), metrics, found.get_dataframe())

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sklearn.linear_model import Ridge
+from sklearn.metrics import make_scorer, mean_pinball_loss, root_mean_squared_error
 
 from raydp import tune
+from raydp._estimators.search_metric import resolve_search_metric
 from raydp.errors import InvalidArgumentError, InvalidDataError, NotADataFrameError, TrainingError
 from raydp.sklearn import SklearnEstimator
 
@@ -19,8 +21,11 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-@pytest.mark.parametrize("metric", [pytest.param("rmse", marks=pytest.mark.nightly), "explained_variance"])
-def test_the_best_trial_gives_its_estimator(frame: DataFrame, metric: str) -> None:
+P90 = {"p90": make_scorer(mean_pinball_loss, alpha=0.9, greater_is_better=False)}
+
+
+@pytest.mark.parametrize("metric", [pytest.param("rmse", marks=pytest.mark.nightly), P90])
+def test_the_best_trial_gives_its_estimator(frame: DataFrame, metric: Any) -> None:
     from ray.tune import grid_search
 
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR1)]
@@ -38,9 +43,39 @@ def test_the_best_trial_gives_its_estimator(frame: DataFrame, metric: str) -> No
     assert sorted(found.trials["config/alpha"]) == [0.1, 1e6]
     assert found.best_metrics["rmse"] == found.trials["rmse"].min() < found.trials["rmse"].max() / 2
     assert found.best_estimator.get_model().alpha == 0.1
-    assert found.best_metrics[metric] in set(found.trials[metric])
     evaluated = found.best_estimator.evaluate(columns.where("id >= 160"))
     assert evaluated == pytest.approx({name: found.best_metrics[name] for name in evaluated})
+    train, test = (columns.where(condition).toPandas() for condition in ("id < 160", "id >= 160"))
+    name = metric if isinstance(metric, str) else "p90"
+    for alpha, value in zip(found.trials["config/alpha"], found.trials[name], strict=True):
+        alone = Ridge(alpha).fit(train[["x", "n"]].to_numpy(), train["y"])
+        predictions = alone.predict(test[["x", "n"]].to_numpy())
+        loss = (
+            -mean_pinball_loss(test["y"], predictions, alpha=0.9)
+            if name == "p90"
+            else root_mean_squared_error(test["y"], predictions)
+        )
+        assert value == pytest.approx(loss)
+
+
+@pytest.mark.parametrize(
+    ("metric", "mode", "expected"),
+    [
+        ("rmse", None, ("rmse", "min")),
+        ("auc", None, ("auc", "max")),
+        ("neg_root_mean_squared_error", None, ("neg_root_mean_squared_error", "max")),
+        ("f1", "min", ("f1", "min")),
+        (make_scorer(mean_pinball_loss, greater_is_better=False), None, ("mean_pinball_loss", "max")),
+        (make_scorer(mean_pinball_loss), "min", ("mean_pinball_loss", "min")),
+        (root_mean_squared_error, "min", ("root_mean_squared_error", "min")),
+        ({"error": "rmse"}, None, ("error", "min")),
+        ({"done": root_mean_squared_error}, "min", ("done", "min")),
+    ],
+)
+def test_the_better_values_of_a_metric(metric: Any, mode: Any, expected: tuple[str, str]) -> None:
+    found = resolve_search_metric(metric, mode)
+    assert (found.name, found.mode) == expected
+    assert (found.asked is None) == (metric in ("rmse", "auc"))
 
 
 @pytest.mark.parametrize(
@@ -68,6 +103,11 @@ def test_errors_of_trials_are_those_of_estimators(
     [
         ({"make": 3}, "make must be a function"),
         ({"metric": "loss"}, "metric must be one of rmse.*Did you mean logloss"),
+        ({"metric": root_mean_squared_error}, "which values of a function are better: set mode to 'min' or 'max'"),
+        ({"metric": ["rmse"]}, "metric must be one of rmse"),
+        ({"metric": 3, "mode": "min"}, "metric must be one of rmse"),
+        ({"metric": {"a": "rmse", "b": "mae"}}, "metric must be one metric"),
+        ({"metric": {"done": "rmse"}}, "Ray Tune has a column of this name"),
         ({"mode": "less"}, "mode must be 'min' or 'max'"),
         ({"num_samples": 0}, "num_samples must be a whole number"),
         ({"max_concurrent_trials": 1.5}, "max_concurrent_trials must be"),

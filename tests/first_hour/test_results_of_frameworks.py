@@ -90,6 +90,7 @@ def test_metrics_by_name_and_by_function(classifier: XGBoostEstimator, rows: pd.
             "f1": "f1",
             "pr_auc": "pr_auc",
             "auc": "auc",
+            "area": "auc",
             "neg_brier_score": "neg_brier_score",
             "kappa": kappa,
             "share": lambda given, answer: (given == answer).mean(),
@@ -105,6 +106,7 @@ def test_metrics_by_name_and_by_function(classifier: XGBoostEstimator, rows: pd.
     }
     for name, value in expected.items():
         assert found[name] == pytest.approx(value, abs=1e-6), name
+    assert found["area"] == found["auc"]
     assert {"accuracy", "logloss"} <= set(found)
     assert classifier.evaluate(rows, metrics=[metrics.balanced_accuracy_score])["balanced_accuracy_score"] > 0.5
 

@@ -185,7 +185,7 @@ def evaluate(frame: Frame, model: FittedModel, metrics: Metrics | None = None) -
     check_trained_columns(frame, layout, others)
     label_type = frame.schema([layout.label]).field(layout.label).type
     check_label(layout.label, label_type, classifies=model.classes is not None)
-    action = _Evaluate(model, keeps_rows=any(metric is not None for metric in wanted.values()))
+    action = _Evaluate(model, keeps_rows=any(callable(metric) for metric in wanted.values()))
     if isinstance(frame, PandasFrame):
         parts = [action.compute_sums(frame.table(layout.columns))]
     elif isinstance(frame, StoredFrame):
@@ -199,13 +199,15 @@ def evaluate(frame: Frame, model: FittedModel, metrics: Metrics | None = None) -
             "There is no row to evaluate with: the frame is empty, or nulls='drop' dropped all of its rows"
         )
     found = compute_metrics(parts, classes=None if model.classes is None else len(model.classes))
-    missing = [name for name, metric in wanted.items() if metric is None and name not in found]
+    missing = [metric for metric in wanted.values() if isinstance(metric, str) and metric not in found]
     if missing:
         raise InvalidArgumentError(
             "The metrics of a regression and of a classification differ. "
             f"Not available: {', '.join(missing)}; available: {', '.join(found)}"
         )
-    return found | (compute_scores(wanted, _join_rows(parts, model.classes)) if action.keeps_rows else {})
+    renamed = {name: found[metric] for name, metric in wanted.items() if isinstance(metric, str)}
+    scores = compute_scores(wanted, _join_rows(parts, model.classes)) if action.keeps_rows else {}
+    return found | renamed | scores
 
 
 def _join_rows(parts: list[Sums], classes: Classes | None) -> Predicted:

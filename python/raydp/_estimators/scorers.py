@@ -15,7 +15,7 @@ from raydp.errors import InvalidArgumentError, MissingRequirementError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Metrics", "Predicted", "compute_scores", "list_scorers", "resolve_metrics"]
+__all__ = ["Metrics", "Predicted", "compute_scores", "is_scorer", "list_scorers", "name_metric", "resolve_metrics"]
 
 Metrics = Sequence[str | Callable[..., Any]] | Mapping[str, str | Callable[..., Any]]
 _ALIASES = {"pr_auc": "average_precision", "prauc": "average_precision", "aucpr": "average_precision"}
@@ -60,8 +60,8 @@ class _NamedScorer:
         return self.scorer(*arguments, **weights)
 
 
-def resolve_metrics(metrics: Any) -> dict[str, Callable[..., Any] | None]:
-    """Return what computes each metric, by its name in the result; ``None``: ``evaluate`` has it in any case.
+def resolve_metrics(metrics: Any) -> dict[str, str | Callable[..., Any]]:
+    """Return what computes each metric, by its name in the result; a string: ``evaluate`` has this one in any case.
 
     Raises:
         InvalidArgumentError: A metric is unknown.
@@ -71,11 +71,11 @@ def resolve_metrics(metrics: Any) -> dict[str, Callable[..., Any] | None]:
         raise InvalidArgumentError(
             f"metrics takes a list of names and functions, or a mapping of names to them; got: {metrics!r}"
         )
-    named = metrics if isinstance(metrics, Mapping) else {_name_of(metric): metric for metric in metrics}
+    named = metrics if isinstance(metrics, Mapping) else {name_metric(metric): metric for metric in metrics}
     return {name: _resolve(metric) for name, metric in named.items()}
 
 
-def compute_scores(metrics: Mapping[str, Callable[..., Any] | None], rows: Predicted) -> dict[str, float]:
+def compute_scores(metrics: Mapping[str, str | Callable[..., Any]], rows: Predicted) -> dict[str, float]:
     """Compute metrics.
 
     Raises:
@@ -83,7 +83,7 @@ def compute_scores(metrics: Mapping[str, Callable[..., Any] | None], rows: Predi
     """
     scores: dict[str, float] = {}
     for name, metric in metrics.items():
-        if metric is None:
+        if isinstance(metric, str):
             continue
         try:
             scores[name] = float(_compute(metric, rows))
@@ -105,19 +105,25 @@ def list_scorers() -> list[str]:
     return list(get_scorer_names())
 
 
-def _name_of(metric: Any) -> str:
+def is_scorer(metric: Any) -> bool:
+    """Return whether a metric is a scorer of scikit-learn, whose greatest values are the best."""
+    return hasattr(metric, "_score_func")
+
+
+def name_metric(metric: Any) -> str:
+    """Return the name of a metric in the result of ``evaluate``."""
     if isinstance(metric, str):
         return metric
     function = getattr(metric, "_score_func", metric)  # of a scorer
     return str(getattr(function, "__name__", None) or metric)
 
 
-def _resolve(metric: Any) -> Callable[..., Any] | None:
+def _resolve(metric: Any) -> str | Callable[..., Any]:
     if callable(metric):
         function: Callable[..., Any] = metric
         return function
     if isinstance(metric, str) and metric in _OWN:
-        return None
+        return metric
     try:
         from sklearn.metrics import get_scorer, get_scorer_names
     except ImportError as error:
