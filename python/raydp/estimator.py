@@ -1,4 +1,4 @@
-"""What all estimators share: their base class, their configuration and the result of a fit.
+"""What all estimators share: their base class, their configuration, and the results of a fit and of an evaluation.
 
 ``EstimatorInterface`` and ``SparkEstimatorInterface`` are the base classes of estimators in RayDP 1.6.
 """
@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from raydp._estimators.configuration import Configuration
     from raydp._estimators.estimator import Estimator
+    from raydp._estimators.evaluation import Evaluation
     from raydp._estimators.training.result import FitResult
     from raydp._legacy.interfaces import EstimatorInterface, SparkEstimatorInterface
 
-__all__ = ["Configuration", "Estimator", "EstimatorInterface", "FitResult", "SparkEstimatorInterface"]
+__all__ = ["Configuration", "Estimator", "EstimatorInterface", "Evaluation", "FitResult", "SparkEstimatorInterface"]
 
 _HOME = {
     "Configuration": "raydp._estimators.configuration",
     "Estimator": "raydp._estimators.estimator",
     "EstimatorInterface": "raydp._legacy.interfaces",
+    "Evaluation": "raydp._estimators.evaluation",
     "FitResult": "raydp._estimators.training.result",
     "SparkEstimatorInterface": "raydp._legacy.interfaces",
 }

@@ -230,7 +230,7 @@ def _describe_error(error: BaseException | None) -> str:
 
 
 def _evaluate(estimator: Estimator, frame: StoredFrame, metric: SearchMetric) -> dict[str, float]:
-    metrics = estimator.evaluate(frame, metric.asked)
+    metrics = dict(estimator.evaluate(frame, metric.asked))
     if metric.name not in metrics:
         raise InvalidArgumentError(
             "The estimators have no metric of this name; those of a regression and of a classification differ. "

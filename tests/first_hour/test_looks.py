@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
 
-import raydp._estimators.training.result
-from raydp.estimator import Configuration, Estimator, FitResult
+import raydp._estimators.figures
+from raydp.estimator import Configuration, Estimator, Evaluation, FitResult
 from raydp.sklearn import SklearnEstimator
 from raydp.tune import TuneResult
 from raydp.xgboost import XGBoostEstimator
@@ -63,7 +63,7 @@ def test_curves_are_drawn_into_a_file_or_returned(tmp_path: Path) -> None:
 def test_a_notebook_shows_curves_once(monkeypatch: pytest.MonkeyPatch) -> None:
     shells: Any = pytest.importorskip("IPython.core.interactiveshell")
     capture: Any = pytest.importorskip("IPython.utils.capture")
-    monkeypatch.setattr(raydp._estimators.training.result, "is_notebook", lambda: True)
+    monkeypatch.setattr(raydp._estimators.figures, "is_notebook", lambda: True)
     shell = shells.InteractiveShell.instance()
     try:
         shell.push({"result": result()})
@@ -99,5 +99,5 @@ def test_classes_are_pickled_by_their_public_names() -> None:
 
 
 def test_classes_are_known_by_their_public_modules() -> None:
-    assert {kind.__module__ for kind in (Configuration, Estimator, FitResult)} == {"raydp.estimator"}
+    assert {kind.__module__ for kind in (Configuration, Estimator, Evaluation, FitResult)} == {"raydp.estimator"}
     assert XGBoostEstimator.__module__ == "raydp.xgboost"

@@ -16,6 +16,8 @@ import ray.data
 import raydp
 from raydp import tune
 from raydp._application.status import ApplicationFailure, ApplicationPhase, ApplicationStatus
+from raydp._estimators.evaluation import Evaluation
+from raydp._estimators.outcomes import Outcomes
 from raydp._estimators.training.result import FitResult
 from raydp._session import scaling
 from raydp.errors import (
@@ -110,10 +112,16 @@ def test_a_prediction_that_finds_no_resources(fitted: XGBoostEstimator) -> None:
 
 
 @pytest.mark.promised("FitResult.plot", "MissingRequirementError")
+@pytest.mark.promised("Evaluation.plot", "MissingRequirementError")
 def test_a_plot_without_matplotlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    for name in ("notebook_figure", "evaluation_plot", "training.curves"):  # another test may have imported them
+        monkeypatch.delitem(sys.modules, f"raydp._estimators.{name}", raising=False)
     with pytest.raises(MissingRequirementError, match="pip install matplotlib"):
         FitResult([{"train-rmse": 1.0}], 1, {}).plot(tmp_path / "curves.png")
+    outcomes = Outcomes.of(np.array([0.2, 0.7]), np.array([0, 1]), None, 2)
+    with pytest.raises(MissingRequirementError, match="pip install matplotlib"):
+        Evaluation({}, outcomes, [0, 1]).plot(tmp_path / "evaluation.png")
 
 
 @pytest.mark.promised("to_spark", "SessionError")

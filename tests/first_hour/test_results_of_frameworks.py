@@ -8,6 +8,7 @@ import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
+import ray.data
 import xgboost
 from sklearn import metrics
 
@@ -109,6 +110,21 @@ def test_metrics_by_name_and_by_function(classifier: XGBoostEstimator, rows: pd.
     assert found["area"] == found["auc"]
     assert {"accuracy", "logloss"} <= set(found)
     assert classifier.evaluate(rows, metrics=[metrics.balanced_accuracy_score])["balanced_accuracy_score"] > 0.5
+
+
+def test_the_confusion_matrix_and_the_calibration_of_all_blocks(
+    classifier: XGBoostEstimator, rows: pd.DataFrame
+) -> None:
+    predicted = classifier.predict(rows, probability_column="p", probability_of="yes")
+    found = classifier.evaluate(ray.data.from_pandas([rows[:90], rows[90:170], rows[170:]]))
+    expected = metrics.confusion_matrix(predicted["late"], predicted["prediction"], sample_weight=rows["w"])
+    np.testing.assert_allclose(found.confusion_matrix, expected)
+    assert found.confusion_matrix.loc["no", "yes"] == pytest.approx(expected[0, 1])
+    bins = pd.cut(predicted["p"], np.linspace(0, 1, 11), include_lowest=True)
+    for (_, group), (_, row) in zip(predicted.groupby(bins, observed=True), found.calibration.iterrows(), strict=True):
+        assert row["mean_predicted"] == pytest.approx(np.average(group["p"], weights=group["w"]))
+        assert row["fraction_of_positives"] == pytest.approx(np.average(group["late"] == "yes", weights=group["w"]))
+    assert found["accuracy"] == pytest.approx(np.trace(expected) / expected.sum())
 
 
 def test_wrong_metrics(classifier: XGBoostEstimator, rows: pd.DataFrame) -> None:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from raydp._estimators.data.frames import StoredBlocks
     from raydp._estimators.data.layout import Layout
     from raydp._estimators.data.statistics import Statistics
+    from raydp._estimators.evaluation import Evaluation
     from raydp._estimators.frameworks import Learner
     from raydp._estimators.hyperparameters import Hyperparameter
     from raydp._estimators.scorers import Metrics
@@ -142,7 +143,7 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
         )
 
     @suggests_arguments()
-    def evaluate(self, df: Any, metrics: Metrics | None = None) -> dict[str, float]:
+    def evaluate(self, df: Any, metrics: Metrics | None = None) -> Evaluation:
         """Evaluate the model on a frame that has the label.
 
         Args:
@@ -155,7 +156,8 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
         Returns:
             For a regression, ``rmse``, ``mae`` and ``r2`` of the first output. For a classifier, ``accuracy``,
             ``logloss`` (natural logarithm) and, with two classes, ``auc``. All are weighted if the estimator has a
-            weight column.
+            weight column. The result of a classifier also has a ``confusion_matrix``, a ``calibration`` and a
+            ``plot()``.
 
         Raises:
             NotFittedError: The estimator was not fitted.

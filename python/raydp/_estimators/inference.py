@@ -19,6 +19,7 @@ from raydp._estimators.data.missing import find_incomplete_rows, find_missing
 from raydp._estimators.data.plain_columns import read_plain_columns
 from raydp._estimators.data.rows import build_features, extract_rows
 from raydp._estimators.data.vectors import restore_vectors_and_metadata, select_vectors_as_arrays
+from raydp._estimators.evaluation import Evaluation
 from raydp._estimators.metrics import (
     Sums,
     compute_metrics,
@@ -26,6 +27,7 @@ from raydp._estimators.metrics import (
     find_most_probable,
     to_class_probabilities,
 )
+from raydp._estimators.outcomes import Outcomes
 from raydp._estimators.scorers import Metrics, Predicted, compute_scores, resolve_metrics
 from raydp._ray.capacity import await_capacity
 from raydp._ray.failures import find_raydp_error
@@ -136,6 +138,8 @@ class _Evaluate:
         classes = None if model.classes is None else len(model.classes)
         scores = model.score(rows.features)
         sums = compute_sums(scores, labels, rows.weights, classes=classes)
+        if classes is not None:
+            sums["outcomes"] = Outcomes.of(scores, labels, rows.weights, classes)
         return {**sums, "rows": (labels, scores, rows.weights)} if self.keeps_rows else sums
 
     def __call__(self, block: object) -> pa.Table:
@@ -175,7 +179,7 @@ def predict(
     return result
 
 
-def evaluate(frame: Frame, model: FittedModel, metrics: Metrics | None = None) -> dict[str, float]:
+def evaluate(frame: Frame, model: FittedModel, metrics: Metrics | None = None) -> Evaluation:
     """Return metrics of a model on a frame that has the label; see :meth:`Estimator.evaluate`."""
     layout = model.layout
     wanted = resolve_metrics(metrics or ())
@@ -207,7 +211,10 @@ def evaluate(frame: Frame, model: FittedModel, metrics: Metrics | None = None) -
         )
     renamed = {name: found[metric] for name, metric in wanted.items() if isinstance(metric, str)}
     scores = compute_scores(wanted, _join_rows(parts, model.classes)) if action.keeps_rows else {}
-    return found | renamed | scores
+    values = found | renamed | scores
+    if model.classes is None:
+        return Evaluation(values)
+    return Evaluation(values, Outcomes.join([part["outcomes"] for part in parts]), model.classes.values.to_pylist())
 
 
 def _join_rows(parts: list[Sums], classes: Classes | None) -> Predicted:

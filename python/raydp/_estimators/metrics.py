@@ -71,7 +71,7 @@ def compute_metrics(parts: Sequence[Sums], *, classes: int | None) -> dict[str, 
         For a regression ``rmse``, ``mae`` and ``r2``; for a classifier ``accuracy``, ``logloss`` and, with two
         classes, ``auc``.
     """
-    arrays = ("scores", "positive", "negative", "rows")
+    arrays = ("scores", "positive", "negative", "rows", "outcomes")
     total = {name: sum(part[name] for part in parts) for name in parts[0] if name not in arrays}
     weight = total["weight"]
     if classes is None:

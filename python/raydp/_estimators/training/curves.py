@@ -2,43 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
-from matplotlib.figure import Figure
+from raydp._estimators.notebook_figure import NotebookFigure
 
-__all__ = ["LearningCurves", "draw_curves"]
+__all__ = ["draw_curves"]
 
 _MARKED = 20  # rounds up to which each one has a marker
 
 
-class LearningCurves(Figure):
-    """A figure that a notebook shows by itself, also where the program has not set matplotlib up for notebooks."""
-
-    _is_shown = False
-
-    def to_png(self) -> bytes:
-        """Return the figure as a PNG file."""
-        content = io.BytesIO()
-        self.savefig(content, format="png", dpi=100)
-        return content.getvalue()
-
-    def show_in_notebook(self) -> None:
-        """Show the figure below the cell that runs."""
-        from IPython import display
-
-        ipython: Any = display  # it has no types
-        ipython.display(ipython.Image(self.to_png()))
-        self._is_shown = True
-
-    def _ipython_display_(self) -> None:
-        # IPython calls this for the value of a cell's last line, which plot() may have shown already.
-        if not self._is_shown:
-            self.show_in_notebook()
-        self._is_shown = False
-
-
-def draw_curves(history: list[dict[str, float]], step: str) -> LearningCurves:
+def draw_curves(history: list[dict[str, float]], step: str) -> NotebookFigure:
     """Return a figure with a panel per metric.
 
     Args:
@@ -49,7 +22,7 @@ def draw_curves(history: list[dict[str, float]], step: str) -> LearningCurves:
     for name in history[0] if history else ():
         data, _, metric = name.partition("-")
         panels.setdefault(metric or name, {})[data if metric else ""] = [one[name] for one in history if name in one]
-    figure = LearningCurves(figsize=(5 * max(len(panels), 1), 3.5), layout="constrained")
+    figure = NotebookFigure(figsize=(5 * max(len(panels), 1), 3.5), layout="constrained")
     axes: Any = figure.subplots(1, max(len(panels), 1), squeeze=False)[0]
     for panel, (metric, curves) in zip(axes, panels.items(), strict=False):
         for data, values in curves.items():

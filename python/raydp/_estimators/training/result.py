@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import importlib.util
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from raydp._configuration.public_names import public_in
+from raydp._estimators.figures import embed_figure, show_or_save
 from raydp._machine.descriptions import describe_html
-from raydp._machine.progress import is_notebook
 from raydp.errors import MissingRequirementError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
     from matplotlib.figure import Figure
 
@@ -83,14 +82,7 @@ class FitResult:
             raise MissingRequirementError(
                 "Drawing learning curves needs matplotlib, which is not installed; run `pip install matplotlib`"
             ) from error
-        if path is None:
-            if is_notebook():
-                figure.show_in_notebook()
-            return figure
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(target, dpi=120)
-        return target
+        return show_or_save(figure, path)
 
     def _summary(self) -> str:
         steps = len(self.history)
@@ -104,9 +96,12 @@ class FitResult:
 
     def _picture(self) -> str:
         """Return the curves as HTML; nothing if there are none, or if matplotlib is not installed."""
-        if not any(self.history) or importlib.util.find_spec("matplotlib") is None:
+        if not any(self.history):
             return ""
-        from raydp._estimators.training.curves import draw_curves
 
-        png = base64.b64encode(draw_curves(self.history, self.step).to_png()).decode()
-        return f'<img alt="learning curves" src="data:image/png;base64,{png}">'
+        def draw() -> Any:
+            from raydp._estimators.training.curves import draw_curves
+
+            return draw_curves(self.history, self.step)
+
+        return embed_figure(draw, "learning curves")
