@@ -95,8 +95,8 @@ def check_addresses(settings: Mapping[str, str]) -> str | Finding:
         return Finding(
             "address",
             Level.WARNING,
-            "The host name of this machine does not resolve, so Spark is slow to start and prints warnings. Add the "
-            f"line `{own} {name}` to /etc/hosts. Name: {name}; error: {error}",
+            "The host name of this machine does not resolve. raydp uses addresses, but other libraries need the name, "
+            f"such as MPI. Add the line `{own} {name}` to /etc/hosts. Name: {name}; error: {error}",
         )
     for one in found:
         if not _can_bind(one):

@@ -124,6 +124,8 @@ def driver_environment(settings: Mapping[str, str]) -> dict[str, str]:
     return {
         "SPARK_HOME": str(_installation.spark_home()),
         "SPARK_LOCAL_IP": os.environ.get("SPARK_LOCAL_IP") or settings["spark.driver.host"],
+        # Otherwise Spark asks the name service for a name of the address, which can take many seconds.
+        "SPARK_LOCAL_HOSTNAME": os.environ.get("SPARK_LOCAL_HOSTNAME") or settings["spark.driver.host"],
         "SPARK_CONNECT_MODE": "0",
         # Spark's launcher puts the jars of this variable behind Spark's own. Ray's jar must be there, because it
         # contains unshaded logging libraries.

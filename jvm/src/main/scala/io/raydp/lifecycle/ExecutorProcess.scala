@@ -1,6 +1,5 @@
 package io.raydp.lifecycle
 
-import java.io.{PrintWriter, StringWriter}
 import java.lang.management.ManagementFactory
 import java.nio.charset.StandardCharsets
 import java.nio.file.{Files, Path}
@@ -10,8 +9,8 @@ import scala.jdk.CollectionConverters._
 import scala.util.control.NonFatal
 
 import io.ray.api.Ray
-import io.raydp.process.{ExecutorLaunch, ExecutorOutcome, ExecutorPlace, FolderGuard}
-import org.apache.spark.raydp.{ApplicationSecret, ExecutorSurroundings, RayExecutorBackend}
+import io.raydp.process.{Causes, ExecutorLaunch, ExecutorOutcome, ExecutorPlace, FolderGuard, TemporaryLibraries}
+import org.apache.spark.raydp.{ApplicationSecret, ExecutorSurroundings, ProcessIdentity, RayExecutorBackend}
 
 /**
  * An executor, in its own process: joins the driver, runs, and reports how it ended.
@@ -21,7 +20,7 @@ import org.apache.spark.raydp.{ApplicationSecret, ExecutorSurroundings, RayExecu
 final class ExecutorProcess {
   private val located: Either[String, ExecutorPlace] =
     try Right(ExecutorProcess.locate())
-    catch { case NonFatal(error) => Left(ExecutorProcess.stackTrace(error)) }
+    catch { case NonFatal(error) => Left(Causes.locate(error)) }
   private val ended = new AtomicReference[Option[ExecutorOutcome]](None)
 
   def place(): Array[Byte] = located.getOrElse(ExecutorPlace("", "", ProcessHandle.current.pid, 0, "")).encoded
@@ -43,13 +42,17 @@ final class ExecutorProcess {
     // Ray's worker threads have Ray's own class loader; Spark resolves classes with the context class loader.
     Thread.currentThread.setContextClassLoader(ClassLoader.getSystemClassLoader)
     System.setProperty("raydp.node.id", place.nodeId)
+    ProcessIdentity.useAddress(place.host)
+    ProcessIdentity.nameUser()
     ApplicationSecret.extract(launch.properties).foreach { case (key, value) => System.setProperty(key, value) }
     val gpus = Ray.getRuntimeContext.getGpuIds.asScala.map(_.toString).toVector
+    val folders = FolderGuard.start()
+    TemporaryLibraries.redirect(folders)
     val surroundings = ExecutorSurroundings(
       place.host,
       gpus,
       outcome => { ended.compareAndSet(None, Some(outcome)); () },
-      FolderGuard.start())
+      folders)
     RayExecutorBackend.run(launch, surroundings)
     ended.get.getOrElse(ExecutorOutcome(0, byApplication = false, "It was stopped"))
   }
@@ -57,13 +60,12 @@ final class ExecutorProcess {
   private def failed(error: Throwable): ExecutorOutcome = {
     val log = located.toOption.map(_.log).filter(_.nonEmpty).map(Path.of(_))
     val tail = log.map(path => s"\nThe end of its log $path:\n${ExecutorProcess.tail(path)}").getOrElse("")
-    ExecutorOutcome(1, byApplication = false, s"It ended with ${ExecutorProcess.stackTrace(error)}$tail")
+    ExecutorOutcome(1, byApplication = false, s"It ended with ${Causes.locate(error)}$tail")
   }
 }
 
 object ExecutorProcess {
   private val TailBytes = 4096
-  private val TraceLines = 12
 
   private[lifecycle] def locate(): ExecutorPlace = {
     val context = Ray.getRuntimeContext
@@ -77,12 +79,6 @@ object ExecutorProcess {
       Path.of(directory, s"java-worker-${context.getCurrentJobId}-$pid.log").toString
     }
     ExecutorPlace(nodeId, node.nodeAddress, pid, start, log.getOrElse(""))
-  }
-
-  private[lifecycle] def stackTrace(error: Throwable): String = {
-    val text = new StringWriter
-    error.printStackTrace(new PrintWriter(text))
-    text.toString.linesIterator.take(TraceLines).mkString("\n")
   }
 
   private def tail(path: Path): String =

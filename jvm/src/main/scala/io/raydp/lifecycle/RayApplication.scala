@@ -5,8 +5,9 @@ import java.util.concurrent.atomic.AtomicReference
 import scala.jdk.CollectionConverters._
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory
+import io.raydp.process.{FolderGuard, TemporaryLibraries}
 import org.apache.spark.SparkConf
-import org.apache.spark.raydp.{ApplicationSecret, ShutdownHooks}
+import org.apache.spark.raydp.{ApplicationSecret, ProcessIdentity, ShutdownHooks}
 import org.slf4j.LoggerFactory
 
 /** The entry points for Python and for Spark's cluster manager. A JVM runs one application at a time. */
@@ -25,6 +26,7 @@ object RayApplication {
    * @throws RayApplicationException Ray cannot satisfy the settings
    */
   def prestart(settings: java.util.Map[String, String]): Unit = {
+    ProcessIdentity.nameUser()
     val conf = confOf(settings)
     ApplicationSecret.generate(conf)
     start(ApplicationSpec.parse(conf, contextExists = false), conf.get("spark.master", "ray"))
@@ -99,6 +101,7 @@ object RayApplication {
   }
 
   private def start(spec: ApplicationSpec, masterUrl: String): ExecutorFleet = {
+    TemporaryLibraries.redirect(FolderGuard.start())
     val effects = new RayFleetEffects(MasterUrl.address(masterUrl), spec)
     val fleet = new ExecutorFleet(spec, effects, new StatusBoard(spec.id, spec.initialExecutors))
     current.getAndSet(Some(fleet)).foreach(_.stop())

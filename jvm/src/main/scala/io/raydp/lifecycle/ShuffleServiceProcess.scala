@@ -1,8 +1,8 @@
 package io.raydp.lifecycle
 
-import io.raydp.process.{FolderGuard, ShuffleServiceAnswer, ShuffleServiceLaunch}
+import io.raydp.process.{Causes, FolderGuard, ShuffleServiceAnswer, ShuffleServiceLaunch, TemporaryLibraries}
 import org.apache.spark.SparkConf
-import org.apache.spark.raydp.{ApplicationSecret, ShuffleService}
+import org.apache.spark.raydp.{ApplicationSecret, ProcessIdentity, ShuffleService}
 
 /**
  * A shuffle service, in its own process.
@@ -18,12 +18,16 @@ final class ShuffleServiceProcess {
       try {
         // As in an executor: Spark resolves classes with the context class loader, which is Ray's own here.
         Thread.currentThread.setContextClassLoader(ClassLoader.getSystemClassLoader)
+        TemporaryLibraries.redirect(files)
+        val host = ExecutorProcess.locate().host
+        ProcessIdentity.useAddress(host)
+        ProcessIdentity.nameUser()
         val ShuffleServiceLaunch(id, properties) = ShuffleServiceLaunch.decode(launch)
         val conf = new SparkConf(false).setAll(ApplicationSecret.extract(properties))
-        Right(new ShuffleService(ExecutorProcess.locate().host, id, conf, files.add).port)
+        Right(new ShuffleService(host, id, conf, files.add).port)
       } catch {
         // Whatever it is, even a missing class: it is the answer to the driver.
-        case error: Throwable => Left(ExecutorProcess.stackTrace(error))
+        case error: Throwable => Left(Causes.locate(error))
       }
     ShuffleServiceAnswer(port).encoded
   }

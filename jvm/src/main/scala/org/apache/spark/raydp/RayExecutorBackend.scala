@@ -6,7 +6,7 @@ import scala.concurrent.duration._
 import scala.jdk.CollectionConverters._
 import scala.util.control.NonFatal
 
-import io.raydp.process.{ExecutorLaunch, ExecutorOutcome, FolderGuard}
+import io.raydp.process.{Causes, ExecutorLaunch, ExecutorOutcome, FolderGuard}
 import org.apache.spark.SparkEnv
 import org.apache.spark.executor.CoarseGrainedExecutorBackend
 import org.apache.spark.resource.{ResourceInformation, ResourceProfile}
@@ -81,7 +81,7 @@ private final class RayExecutorBackend(
   }
 
   override def exitExecutor(code: Int, reason: String, throwable: Throwable, notifyDriver: Boolean): Unit = {
-    val cause = Option(throwable).map(error => s": $error").getOrElse("")
+    val cause = Option(throwable).map(error => s": ${Causes.describe(error)}").getOrElse("")
     val outcome = ExecutorOutcome(code, byApplication = false, reason + cause)
     if (notifyDriver) report(outcome) else reported.set(true)
     surroundings.ended(outcome)
