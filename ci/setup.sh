@@ -33,15 +33,21 @@ for need in jdk:openjdk-17-jdk-headless gradle:gradle compiler:g++ cmake:cmake \
     missing+=(${need#*:})
   fi
 done
-if [[ ${#missing[@]} -gt 0 ]]; then
-  install=(apt-get install --yes --no-install-recommends "${missing[@]}")
-  if ! command -v apt-get >/dev/null; then
-    fail "install these packages (named as on Debian), then run this again. Rust 1.83 or newer is also at https://rustup.rs: ${missing[*]}"
-  elif [[ $(id -u) -eq 0 ]]; then
+as_root=()
+if command -v apt-get >/dev/null; then
+  if [[ $(id -u) -eq 0 ]]; then
     as_root=(env DEBIAN_FRONTEND=noninteractive)
   elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
     as_root=(sudo env DEBIAN_FRONTEND=noninteractive)
-  else
+  fi
+fi
+# Nobody has to install it: it only saves ci/test-native.sh the time to compile sources that have not changed.
+if ((${#as_root[@]})) && ! command -v ccache >/dev/null; then missing+=(ccache); fi
+if ((${#missing[@]})); then
+  install=(apt-get install --yes --no-install-recommends "${missing[@]}")
+  if ! command -v apt-get >/dev/null; then
+    fail "install these packages (named as on Debian), then run this again. Rust 1.83 or newer is also at https://rustup.rs: ${missing[*]}"
+  elif ((${#as_root[@]} == 0)); then
     fail "as root, run 'apt-get update && ${install[*]}', then run this again"
   fi
   step "Installing system packages: ${missing[*]}"

@@ -13,6 +13,13 @@ source ci/environment.sh
 
 bash ci/setup.sh
 
+# Sources that were compiled before, in this checkout or another, are not compiled again.
+if command -v ccache >/dev/null; then
+  export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER:-ccache} # CMake reads it
+  export CCACHE_DIR=${CCACHE_DIR:-$RAYDP_CACHE/ccache} CCACHE_MAXSIZE=1G
+  export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1 # the same in every checkout
+fi
+
 run_lane() {
   local build=build/native-$1
   step "C++ tests: $1"
