@@ -6,14 +6,16 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import ray.train
 
 keras = pytest.importorskip("keras", reason="the tf extra is not installed")
-pytest.importorskip("tensorflow", reason="the tf extra is not installed")
+tf = pytest.importorskip("tensorflow", reason="the tf extra is not installed")
 
 from raydp._estimators.data.layout import Layout  # noqa: E402
-from raydp._estimators.frameworks.epochs import EpochOptions  # noqa: E402
+from raydp._estimators.data.vocabulary import make_vocabulary  # noqa: E402
+from raydp._estimators.frameworks import EpochOptions, InputOptions  # noqa: E402
 from raydp.errors import InvalidArgumentError, InvalidDataError  # noqa: E402
 from raydp.ml import RayEstimator  # noqa: E402
 from raydp.tf import TFEstimator  # noqa: E402
@@ -126,20 +128,53 @@ def test_a_killed_worker_resumes_to_the_loss_curve_of_keras(frame: DataFrame, tm
     np.testing.assert_allclose(plain.predict(features, verbose=0)[:, 0], expected, rtol=1e-4, atol=1e-5)
 
 
+def looked_up() -> Any:
+    """Return a model that looks up strings, and learns from codes and numbers."""
+    kind = keras.Input((1,), dtype="string", name="kind")
+    n = keras.Input((1,), dtype="int64", name="n")
+    x = keras.Input((1,), name="x")
+    words = keras.layers.StringLookup(vocabulary=["middle", "low", "high"])(kind)
+    parts = [keras.layers.Embedding(4, 2)(words), keras.layers.Embedding(11, 2)(n)]
+    joined = keras.layers.Concatenate()([x, *(keras.layers.Flatten()(part) for part in parts)])
+    return keras.Model([kind, n, x], keras.layers.Dense(1)(joined))
+
+
 def test_two_workers_learn_as_one_with_larger_batches_and_the_same_seed(ray_cluster: Any, rows: pd.DataFrame) -> None:
     estimator = TFEstimator(
-        **options(num_workers=2, model=unseeded, seed=5, batch_size=16, shuffle=False, metrics=["mae"])
+        **options(
+            num_workers=2,
+            model=looked_up,
+            seed=5,
+            batch_size=16,
+            shuffle=False,
+            metrics=["mae"],
+            feature_columns=["x", "kind", "n"],
+            categorical_columns=["n"],
+        )
     )
     result = estimator.fit(rows)
     keras.utils.set_random_seed(5)
-    model = unseeded()
+    model = looked_up()
     model.compile(keras.optimizers.SGD(0.003, momentum=0.9), "mse", metrics=["mae"])
     halves = np.arange(len(rows)).reshape(2, -1)  # in turns, so that a batch of 32 is one of 16 from each
     both = rows.iloc[np.concatenate([halves[:, start : start + 16].ravel() for start in range(0, halves.shape[1], 16)])]
-    features, labels = both[FEATURES].to_numpy(np.float32), both["y"].to_numpy(np.float32)
-    course = model.fit(features, labels, batch_size=32, epochs=4, shuffle=False, verbose=0).history
+
+    def own(some: pd.DataFrame) -> dict[str, Any]:
+        codes = some["n"].to_numpy(np.int64)[:, None] + 6  # from -5 to 4, as 1 to 10
+        return {
+            "x": tf.constant(some["x"].to_numpy(np.float32)[:, None]),
+            "kind": tf.constant(some["kind"].to_numpy(object)[:, None]),
+            "n": tf.constant(np.where(codes <= 10, codes, 0)),
+        }
+
+    course = model.fit(
+        own(both), both["y"].to_numpy(np.float32), batch_size=32, epochs=4, shuffle=False, verbose=0
+    ).history
     for name in ("loss", "mae"):
         assert [metrics[f"train-{name}"] for metrics in result.history] == pytest.approx(course[name], rel=1e-4)
+    new = rows.assign(kind=rows["kind"].where(rows["id"] % 3 > 0, "new"), n=rows["n"] + rows["id"] % 2)
+    found = estimator.predict(new)["prediction"]
+    np.testing.assert_allclose(found, model.predict(own(new), verbose=0)[:, 0], rtol=1e-3, atol=1e-4)
 
 
 def test_two_workers_learn_classes_and_stop_early(
@@ -196,6 +231,7 @@ def test_several_inputs_get_columns_by_name_or_in_order(names: tuple[str | None,
         metrics=(),
         merge_features=None,
         epochs=EpochOptions(count=1, batch_size=2, drop_last=False, shuffle=False, early_stopping=None),
+        input_options=InputOptions(),
     ).check()
     layout = Layout(features=("x", "n"), widths=(1, 1), label=None, weight=None)
     model = recipe.make_model(layout)
@@ -204,9 +240,39 @@ def test_several_inputs_get_columns_by_name_or_in_order(names: tuple[str | None,
     assert found.tolist() == ((x - 2 * n) if names == (None, None) else (n - 2 * x)).tolist()
 
 
+def test_inputs_have_the_shape_and_the_type_that_the_model_states() -> None:
+    def inputs_of(model: Any, layout: Layout, width: int, **options: Any) -> Any:
+        recipe = Recipe(
+            model=model,
+            optimizer="sgd",
+            loss="mse",
+            metrics=(),
+            merge_features=None,
+            epochs=EpochOptions(count=1, batch_size=2, drop_last=False, shuffle=False, early_stopping=None),
+            input_options=InputOptions(**options),
+        ).check()
+        return recipe.inputs(np.arange(2 * width, dtype=np.float32).reshape(2, -1), layout)
+
+    image = keras.Sequential([keras.Input((2, 3, 1)), keras.layers.Conv2D(1, 2)])
+    layout = Layout(("image",), (6,), None, None)
+    assert inputs_of(image, layout, 6).shape == (2, 2, 3, 1)
+    own = keras.Sequential([keras.layers.Conv2D(1, 2)])  # does not say what it takes
+    assert inputs_of(own, layout, 6, shape=(3, 2, 1)).shape == (2, 3, 2, 1)
+    lookup = keras.layers.StringLookup(vocabulary=["a"], output_mode="one_hot")
+    words = keras.Sequential([keras.Input((1,), dtype="string"), lookup])
+    vocabulary = make_vocabulary({"a"}, pa.string(), "word", "codes")
+    layout = Layout(("word",), (1,), None, None, (("word", vocabulary),))
+    assert inputs_of(words, layout, 1).numpy().tolist() == [[b"[UNK]"], [b"a"]]
+    with pytest.raises(InvalidDataError, match=r"takes strings, and this column has numbers.*Column: word"):
+        inputs_of(words, Layout(("word",), (1,), None, None), 1)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        ({"category_encoding": "hash"}, "category_encoding must be"),
+        ({"feature_shape": 28}, "feature_shape takes the shape"),
+        ({"feature_shape": (0, 2)}, "feature_shape must be a whole number"),
         ({"model": None}, "model must be a keras.Model"),
         ({"optimizer": None}, "optimizer is missing"),
         ({"optimizer": "fastest"}, "cannot create this optimizer"),

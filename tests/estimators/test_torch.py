@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import ray.train
 
@@ -21,8 +22,7 @@ from support.killing import step_done, steps_done  # noqa: E402
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pandas as pd
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 FEATURES = ["x", "n", "flag"]
 STAGE: dict[str, Any] = {"model": torch.nn.Linear(1, 1), "optimizer": torch.optim.Adam, "loss": torch.nn.MSELoss}
@@ -48,11 +48,16 @@ def options(**changes: Any) -> dict[str, Any]:
     }
 
 
+def to_tensor(rows: pd.DataFrame) -> Any:
+    """Return the features with a column for each kind."""
+    return torch.from_numpy(pd.get_dummies(rows[[*FEATURES, "kind"]]).to_numpy(np.float32))
+
+
 def plain_course(rows: pd.DataFrame, epochs: int, batch: int) -> tuple[list[float], Any]:
-    model, loss = regression(), torch.nn.MSELoss()
+    model, loss = regression(6), torch.nn.MSELoss()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.5)
-    features = torch.from_numpy(rows[FEATURES].to_numpy(np.float32))
+    features = to_tensor(rows)
     labels = torch.from_numpy(rows["y"].to_numpy(np.float32)).unsqueeze(1)
     course = []
     for _ in range(epochs):
@@ -79,6 +84,8 @@ def killer(folder: Path, at_epoch: int) -> Any:
 def test_a_killed_worker_resumes_to_the_loss_curve_of_plain_pytorch(frame: DataFrame, tmp_path: Path) -> None:
     estimator = TorchEstimator(
         **options(
+            model=functools.partial(regression, 6),
+            feature_columns=[*FEATURES, "kind"],
             shuffle=False,
             lr_scheduler_creator=lambda optimizer, config: torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.5),  # noqa: ARG005
             scheduler_step_freq="epoch",
@@ -92,28 +99,45 @@ def test_a_killed_worker_resumes_to_the_loss_curve_of_plain_pytorch(frame: DataF
     course, model = plain_course(collected, 5, 32)
     assert [metrics["train-loss"] for metrics in result.history] == pytest.approx(course, rel=1e-6)
     with torch.no_grad():
-        expected = model(torch.from_numpy(collected[FEATURES].to_numpy(np.float32)))[:, 0].numpy()
+        expected = model(to_tensor(collected))[:, 0].numpy()
     # Each task would load the framework.
     found = estimator.predict(frame.coalesce(1)).toPandas().set_index("id")["prediction"]
     np.testing.assert_allclose(found.loc[collected["id"]], expected, rtol=1e-5, atol=1e-6)
     estimator.save(tmp_path / "model")
-    again = TorchEstimator.load(tmp_path / "model").predict(collected)["prediction"]
-    np.testing.assert_allclose(again, expected, rtol=1e-5, atol=1e-6)
+    loaded = TorchEstimator.load(tmp_path / "model")
+    np.testing.assert_allclose(loaded.predict(collected)["prediction"], expected, rtol=1e-5, atol=1e-6)
+    assert loaded.categories == {"kind": ["high", "low", "middle"]}
+    unknown = to_tensor(collected)
+    unknown[:, 3:] = 0
+    with torch.no_grad():
+        expected = model(unknown)[:, 0].numpy()
+    found = loaded.predict(collected.assign(kind="new"))["prediction"]
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_two_workers_learn_classes_and_stop_early(
     ray_cluster: Any, rows: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def classifier() -> Any:
-        return torch.nn.Sequential(torch.nn.Linear(2, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3))
+    class Embedded(torch.nn.Module):
+        """Learns from two numbers and the code of a category."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = torch.nn.Embedding(3, 2, padding_idx=0)
+            self.layers = torch.nn.Sequential(torch.nn.Linear(4, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3))
+
+        def forward(self, features: Any) -> Any:
+            codes = self.embedding(features[:, 2].long())
+            return self.layers(torch.cat([features[:, :2], codes], dim=1))
 
     estimator = TorchEstimator(
         num_workers=2,
-        model=classifier,
+        model=Embedded,
         optimizer=functools.partial(torch.optim.Adam, lr=0.1),
         loss=lambda config: torch.nn.CrossEntropyLoss(**config),
         scheduler_step_freq=None,
-        feature_columns=["x", "n"],
+        feature_columns=["x", "n", "state"],
+        category_encoding="codes",
         feature_types=[torch.float32, torch.int64],
         label_column="kind",
         weight_column="w",
@@ -124,6 +148,7 @@ def test_two_workers_learn_classes_and_stop_early(
         nulls="drop",
         progress=True,
     )
+    rows = rows.assign(state=np.where(rows["flag"], "on", "off"))
     result, course, metrics = fit_with_early_stop(estimator, rows)
     assert_followed(result, capsys.readouterr().err, tmp_path, steps=40, named="evaluate-loss")
     assert metrics["logloss"] == pytest.approx(min(course), rel=1e-3)
@@ -141,6 +166,60 @@ def test_shapes_that_disagree_are_named(ray_cluster: Any, rows: pd.DataFrame) ->
         TorchEstimator(
             **options(model=torch.nn.Linear(3, 2), loss=torch.nn.CrossEntropyLoss(), label_column="kind")
         ).fit(rows)
+
+
+def test_arrays_of_arrays_are_images_of_the_stated_shape(spark: SparkSession) -> None:
+    def convolution() -> Any:
+        torch.manual_seed(3)
+        return torch.nn.Sequential(torch.nn.Conv2d(1, 2, 2), torch.nn.Flatten(), torch.nn.Linear(8, 1))
+
+    rows = spark.range(16).selectExpr(
+        "id",
+        "transform(sequence(0, 2), i -> transform(sequence(0, 2), j -> sin(id + 3 * i + j))) AS image",
+        "cos(id) AS y",
+    )
+    estimator = TorchEstimator(
+        **options(
+            model=convolution,
+            optimizer=functools.partial(torch.optim.SGD, lr=0.1),
+            feature_columns=["image"],
+            feature_shape=(1, 3, 3),
+        )
+    )
+    result = estimator.fit(rows)
+    collected = rows.toPandas()
+    images = torch.tensor(np.stack([np.stack(image) for image in collected["image"]]), dtype=torch.float32)[:, None]
+    labels = torch.tensor(collected["y"].to_numpy(np.float32))[:, None]
+    model = convolution()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    course = []
+    for _ in range(4):  # all rows are one batch
+        optimizer.zero_grad()
+        loss = torch.nn.functional.mse_loss(model(images), labels)
+        loss.backward()
+        optimizer.step()
+        course.append(loss.item())
+    assert [metrics["train-loss"] for metrics in result.history] == pytest.approx(course, rel=1e-5)
+    with torch.no_grad():
+        expected = model(images)[:, 0].numpy()
+    found = estimator.predict(rows).toPandas().set_index("id")["prediction"].loc[collected["id"]]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_features_that_do_not_suit_the_model(ray_cluster: Any, rows: pd.DataFrame) -> None:
+    for changes, words in (
+        ({"feature_shape": (1, 2, 2)}, r"stated shape.*\(1, 2, 2\), 4 numbers; features: 3 numbers, from x, n, flag"),
+        ({"feature_columns": ["x", "kind"]}, r"Features: \(rows, 4\) .*from x, kind \(3 categories, one_hot\)"),
+        (
+            {"feature_columns": ["id"], "categorical_columns": ["id"], "feature_types": torch.bfloat16}
+            | {"category_encoding": "codes"},
+            r"cannot hold the codes.*torch.bfloat16, whole numbers up to 256; columns: id",
+        ),
+        ({"feature_columns": ["id"], "categorical_columns": ["id"]}, r"too many categories for one-hot.*id \(1200\)"),
+    ):
+        repeated = pd.concat([rows.assign(id=rows["id"] + 240 * index) for index in range(5)])
+        with pytest.raises(InvalidDataError, match=words):
+            TorchEstimator(**options(**changes)).fit(repeated)
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,23 @@ def test_columns_of_a_dataset_are_those_of_all_blocks(ray_cluster: Any) -> None:
     assert wrap_frame(ray.data.from_arrow(marked)).store(["c", "n"]).categories == {"c"}
 
 
+def test_arrays_of_arrays_are_their_numbers() -> None:
+    images = [[[1, 2], [3, 4]], None, [[5, 6], [7, 8]]]
+    fixed = pa.array(images, pa.list_(pa.list_(pa.float32(), 2), 2))
+    table = pa.table({"image": pa.array(images), "fixed": fixed, "deep": [[[[1], [2]]]] * 3})
+    flat = [[1, 2, 3, 4], None, [5, 6, 7, 8]]
+    for some in (table, table[1:], table[:0]):
+        expected = {"image": flat, "fixed": flat, "deep": [[1, 2]] * 3}
+        start = len(table) - len(some)
+        found = read_plain_columns(some, table.column_names).to_pydict()
+        assert found == {name: values[start : start + len(some)] for name, values in expected.items()}
+    types = find_common_types([(table.schema, 3)], ["image", "deep"]).types
+    assert [type_.value_type for type_ in types] == [pa.int64(), pa.int64()]
+    for ragged in ([[[1, 2, 3], [4]], [[1, 2], [3, 4]]], [[[1], None]]):
+        with pytest.raises(InvalidDataError, match=r"such as the rows of an image.*Column image: lengths"):
+            read_plain_columns(pa.table({"image": ragged}), ["image"])
+
+
 def test_pandas_columns_that_arrow_or_ray_cannot_store(ray_cluster: Any) -> None:
     x = np.arange(ROWS) % 2
     frame = pd.DataFrame(

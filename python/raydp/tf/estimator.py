@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from raydp._configuration.public_names import public_in
 from raydp._estimators.configuration import CommonOptions, Options, check_callbacks, configure
 from raydp._estimators.estimator import Estimator, warn_deprecated
-from raydp._estimators.frameworks import EpochOptions, require
+from raydp._estimators.frameworks import CategoryEncoding, EpochOptions, InputOptions, require
 from raydp._estimators.signatures import with_options
 from raydp.errors import InvalidArgumentError
 
@@ -45,6 +45,10 @@ class TFEstimator(Estimator):
     ``sparse_categorical_crossentropy`` and their focal variants), labels are classes. They can be strings, or numbers
     whose sorted distinct values are the classes. Predictions are the most probable labels.
 
+    Strings and ``categorical_columns`` are categories, those of the training rows. An input of the model with the name
+    of the column and the type ``"string"`` gets the strings, with ``"[UNK]"`` for one that training did not have, for a
+    ``StringLookup``. An input with a type of integers gets codes. Otherwise ``category_encoding`` decides.
+
     Args:
         num_workers: Number of training processes; 1 by default.
         resources_per_worker: Ray resources of each process, such as ``{"CPU": 4, "GPU": 1}``; one CPU by default.
@@ -73,6 +77,11 @@ class TFEstimator(Estimator):
         placement_strategy: Ray's placement strategy for the workers; ``"PACK"`` by default.
         use_gpu: Deprecated; has no effect.
         label_column: The column to predict, instead of ``label_columns``.
+        category_encoding: How categories become numbers: ``"one_hot"`` (the default), a column with 0 or 1 for each
+            category, where all columns of a value that training did not have are 0, or ``"codes"`` for embeddings: one
+            column with 1, 2, …, and 0 for such a value. An embedding of n categories then needs n + 1 rows.
+        feature_shape: Shape of the features of one row, such as ``(28, 28, 1)`` for an image in a column of arrays.
+            ``None`` (the default): the shape of the model's input, or (columns,) if the model does not say.
         options: See :class:`raydp.estimator.Configuration`.
 
     Raises:
@@ -103,6 +112,8 @@ class TFEstimator(Estimator):
         placement_strategy: str = "PACK",
         use_gpu: bool | None = None,
         label_column: str | None = None,
+        category_encoding: CategoryEncoding = "one_hot",
+        feature_shape: Sequence[int] | None = None,
         **options: Unpack[CommonOptions],
     ) -> None:
         if extra_config is not None:
@@ -131,6 +142,7 @@ class TFEstimator(Estimator):
                 shuffle=shuffle,
                 early_stopping=early_stopping_epochs,
             ),
+            input_options=InputOptions.of(category_encoding, feature_shape),
         ).check()
         label = _check_label(label_columns, label_column)
         configuration = configure(label, num_workers, resources_per_worker, complete, handles_missing=False)

@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from raydp._estimators.frameworks import ROWS_PER_SCORE, NetworkLearner
-from raydp.errors import InvalidDataError
+from raydp._estimators.frameworks import ROWS_PER_SCORE, NetworkLearner, describe_features
+from raydp.errors import InvalidArgumentError, InvalidDataError
 from raydp.tf.archive import load_weights, serialize_model
 from raydp.tf.recipe import Recipe
 from raydp.tf.replicas import Replicas
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from raydp._estimators.data.labels import Classes
     from raydp._estimators.data.layout import Layout
+    from raydp._estimators.data.vocabulary import Encoding
     from raydp._estimators.frameworks import TrainedModel, TrainingWorker
 
 __all__ = ["TFLearner"]
@@ -50,11 +51,28 @@ class TFLearner(NetworkLearner[Recipe]):
         r = self.recipe
         shapes = [tuple(weight.shape) for weight in r.make_model(self.layout).weights]
         optimizer = keras.optimizers.serialize(r.make_optimizer())
-        return repr((shapes, optimizer, r.merges, r.epochs))
+        return repr((shapes, optimizer, r.merges, r.epochs, r.input_options))
 
     def bind(self, layout: Layout) -> TFLearner:
         """Return a learner that knows the columns' names, for models that take a matrix for each column."""
         return replace(self, layout=layout)
+
+    def choose_encoding(self, column: str, *, is_declared: bool) -> Encoding:
+        """Return codes for an input that takes codes or strings, and otherwise the encoding that the user chose."""
+        input_type = self.recipe.model_inputs.find_type(column)
+        if input_type is not None and (input_type.is_integer or input_type.dtype == "string"):
+            return "codes"
+        return super().choose_encoding(column, is_declared=is_declared)
+
+    def check_data(self, layout: Layout, classes: Classes | None) -> None:
+        """Raise InvalidArgumentError also for a shape of all features if the model takes columns one by one."""
+        shape = self.recipe.input_options.shape
+        if shape is not None and not self.recipe.merges:
+            raise InvalidArgumentError(
+                "feature_shape is for a model with one input. Give each input of this model its own shape "
+                f"(keras.Input(shape)). feature_shape: {shape}"
+            )
+        super().check_data(layout, classes)
 
     def count_outputs(self, layout: Layout) -> int:
         """Return the number of outputs that the model has for two rows of zeros."""
@@ -67,7 +85,7 @@ class TFLearner(NetworkLearner[Recipe]):
             raise InvalidDataError(
                 "The model does not accept the features, or Keras cannot save it. Check the shape of its input, and "
                 f"merge_feature_columns. Features: {form} of float32, from "
-                f"{', '.join(layout.features[:20])}; {_shorten_message(error)}"
+                f"{describe_features(layout)}; {_shorten_message(error)}"
             ) from error
         if not hasattr(outputs, "shape"):
             raise InvalidDataError(

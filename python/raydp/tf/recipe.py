@@ -13,6 +13,7 @@ import numpy as np
 from raydp._configuration.suggestions import did_you_mean
 from raydp.errors import InvalidArgumentError
 from raydp.tf.archive import Description, archive_model, describe
+from raydp.tf.inputs import ModelInputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raydp._estimators.data.layout import Layout
-    from raydp._estimators.frameworks import EpochOptions
+    from raydp._estimators.frameworks import EpochOptions, InputOptions
 
 __all__ = ["Recipe"]
 
@@ -40,6 +41,7 @@ class Recipe:
     metrics: tuple[Any, ...]
     merge_features: bool | None
     epochs: EpochOptions
+    input_options: InputOptions
 
     def check(self) -> Recipe:
         """Check the arguments, and return the recipe in a form that can be pickled.
@@ -105,8 +107,12 @@ class Recipe:
         """Whether the model takes all features as one matrix."""
         if self.merge_features is not None:
             return self.merge_features
-        inputs = getattr(self.model(), "inputs", None)  # unknown for a model of the user's own class
-        return inputs is None or len(inputs) == 1
+        return len(self.model_inputs.types) < 2  # none are known for a model of the user's own class
+
+    @cached_property
+    def model_inputs(self) -> ModelInputs:
+        """The inputs of the model."""
+        return ModelInputs.of(self.model())
 
     def make_optimizer(self) -> Any:
         """Return a new optimizer."""
@@ -127,23 +133,8 @@ class Recipe:
         Inputs that are named after columns get theirs. If no input is, they get the columns in order.
         """
         if self.merges:
-            return keras.ops.convert_to_tensor(features)
-        bounds = np.cumsum([0, *layout.widths])
-        matrices = {
-            name: keras.ops.convert_to_tensor(features[:, low:high])
-            for name, low, high in zip(layout.features, bounds, bounds[1:], strict=False)
-        }
-        by_position = len(self._input_names) == len(matrices) and not self._input_names & matrices.keys()
-        return list(matrices.values()) if by_position else matrices
-
-    @cached_property
-    def _input_names(self) -> frozenset[str]:
-        """The names of a model's inputs; empty if it takes a dictionary, or if it is of the user's own class."""
-        model = self.model()
-        inputs = getattr(model, "inputs", None)
-        if inputs is None or len(inputs) < 2 or isinstance(model.input, dict):
-            return frozenset()
-        return frozenset(tensor.name for tensor in inputs)
+            return self.model_inputs.convert_all(features, layout, self.input_options.shape)
+        return self.model_inputs.convert_by_column(features, layout)
 
     def labels(self, positions: NDArray[np.float64], outputs: int, *, classes: bool) -> Any:
         """Return labels as the loss takes them: numbers, positions of classes, or one-hot rows.

@@ -13,7 +13,7 @@ from raydp._estimators.configuration import (
     configure,
 )
 from raydp._estimators.estimator import Estimator, warn_deprecated
-from raydp._estimators.frameworks import EpochOptions, require
+from raydp._estimators.frameworks import CategoryEncoding, EpochOptions, InputOptions, require
 from raydp._estimators.signatures import with_options
 
 require("torch", extra="torch")
@@ -57,6 +57,9 @@ class TorchEstimator(Estimator):
     If the loss is for classification (cross entropy and similar), labels are classes. They can be strings, or numbers
     whose sorted distinct values are the classes. Predictions are the most probable labels.
 
+    Strings and ``categorical_columns`` are categories, those of the training rows. By default each category is a
+    column of the tensor, with 0 or 1; ``estimator.categories`` has their order.
+
     Callbacks are functions of (epoch from 1, metrics) that are called in every worker. A callback that returns
     ``True`` in every worker stops training. A weight column needs a loss module that has a ``reduction``, which raydp
     then sets.
@@ -91,6 +94,11 @@ class TorchEstimator(Estimator):
         early_stopping_epochs: Stop if the loss on the evaluation frame has not decreased for this number of epochs,
             and keep the best model; ``None`` (the default): train all epochs.
         use_gpu: Deprecated; has no effect.
+        category_encoding: How categories become numbers: ``"one_hot"`` (the default), where all columns of a value
+            that training did not have are 0, or ``"codes"`` for embeddings: one column with 1, 2, …, and 0 for such a
+            value. An embedding of n categories then needs n + 1 rows.
+        feature_shape: Shape of the features of one row, such as ``(1, 28, 28)`` for an image in a column of arrays;
+            the model then gets tensors of shape (rows, 1, 28, 28). ``None`` (the default): (rows, columns).
         options: See :class:`raydp.estimator.Configuration`.
 
     Raises:
@@ -124,6 +132,8 @@ class TorchEstimator(Estimator):
         *,
         early_stopping_epochs: int | None = None,
         use_gpu: bool | None = None,
+        category_encoding: CategoryEncoding = "one_hot",
+        feature_shape: Sequence[int] | None = None,
         **options: Unpack[TrainingOptions],
     ) -> None:
         given = (num_processes_for_data_loader, metrics_name, metrics_config, use_ccl, use_gpu)
@@ -152,6 +162,7 @@ class TorchEstimator(Estimator):
                 shuffle=shuffle,
                 early_stopping=early_stopping_epochs,
             ),
+            input_options=InputOptions.of(category_encoding, feature_shape),
         )
         recipe.check()
         configuration = configure(label_column, num_workers, resources_per_worker, complete, handles_missing=False)

@@ -15,6 +15,7 @@ from raydp._estimators.frameworks import (
     NetworkLearner,
     TrainedModel,
     TrainingWorker,
+    describe_features,
     iterate_batches,
 )
 from raydp.errors import InvalidArgumentError, InvalidDataError
@@ -65,7 +66,7 @@ class TorchLearner(NetworkLearner[Recipe]):
         """Describes the model's shapes, the tensor's type and the epochs. Functions have no description that lasts."""
         r = self.recipe
         shapes = [(name, tuple(tensor.shape)) for name, tensor in r.make_model().state_dict().items()]
-        return repr((shapes, r.dtype, r.epochs))
+        return repr((shapes, r.dtype, r.epochs, r.input_options))
 
     def count_outputs(self, layout: Layout) -> int:
         """Return the number of outputs that the model has for two rows of zeros."""
@@ -73,19 +74,34 @@ class TorchLearner(NetworkLearner[Recipe]):
         was_training = model.training
         try:
             with torch.no_grad():
-                outputs = model.eval()(torch.zeros(2, layout.width, dtype=self.recipe.dtype))
+                outputs = model.eval()(self.recipe.make_zeros(layout))
         except (RuntimeError, ValueError, IndexError) as error:
             first = next(
                 (f"{name}: {module}" for name, module in model.named_modules() if not [*module.children()]), "?"
             )
             raise InvalidDataError(
                 "The model does not accept the features: its first layer expects another shape or type. "
-                f"Features: (rows, {layout.width}) of {self.recipe.dtype}, from {', '.join(layout.features[:20])}; "
+                f"Features: {self._describe_shape(layout)} of {self.recipe.dtype}, from {describe_features(layout)}; "
                 f"first layer: {first}; {error}"
             ) from error
         finally:
             model.train(was_training)
         return 1 if outputs.ndim == 1 else int(outputs.shape[1])
+
+    def _describe_shape(self, layout: Layout) -> str:
+        return f"({', '.join(map(str, ('rows', *(self.recipe.input_options.shape or (layout.width,)))))})"
+
+    def check_data(self, layout: Layout, classes: Classes | None) -> None:
+        """Raise InvalidDataError also if the tensor's type cannot tell the codes of all categories apart."""
+        dtype = self.recipe.dtype
+        most = 2 / torch.finfo(dtype).eps if dtype.is_floating_point else torch.iinfo(dtype).max
+        many = [name for name, one in layout.categories if one.encoding == "codes" and len(one) > most]
+        if many:
+            raise InvalidDataError(
+                "The tensor's type cannot hold the codes of all categories; set feature_types=torch.float32. "
+                f"Type: {dtype}, whole numbers up to {most:.0f}; columns: {', '.join(many)}"
+            )
+        super().check_data(layout, classes)
 
     def trainer_class(self, worker_count: int) -> Any:
         """Return Ray Train's trainer for PyTorch."""
@@ -119,8 +135,7 @@ class TorchLearner(NetworkLearner[Recipe]):
         pieces = []
         with torch.inference_mode():
             for start in range(0, max(len(features), 1), ROWS_PER_SCORE):
-                inputs = torch.from_numpy(features[start : start + ROWS_PER_SCORE]).to(device, self.recipe.dtype)
-                outputs = model(inputs).float()
+                outputs = model(self.recipe.make_inputs(features[start : start + ROWS_PER_SCORE], device)).float()
                 outputs = outputs.flatten(start_dim=1) if outputs.ndim > 1 else outputs[:, None]
                 pieces.append((outputs if classes is None else self.recipe.probabilities(outputs)).cpu().numpy())
         scores = np.concatenate(pieces)
@@ -218,7 +233,7 @@ class _TrainingRun:
         The models of the workers stay equal only if all workers make the same steps, but some may have one batch more.
         A worker without a batch gets the features of its last one again, without labels.
         """
-        features = torch.zeros(2, self._worker.layout.width, dtype=self._recipe.dtype, device=self._device)
+        features = self._recipe.make_zeros(self._worker.layout, self._device)
         while True:
             batch = next(batches, None)
             if batch is not None:
@@ -254,7 +269,7 @@ class _TrainingRun:
         for rows in iterate_batches(
             worker, shard, self._dtype, recipe.epochs.batch_size, shuffler, drop_last=drop_last
         ):
-            features = torch.from_numpy(rows.features).to(self._device, recipe.dtype)
+            features = recipe.make_inputs(rows.features, self._device)
             # Copied, because PyTorch warns about read-only arrays, and these may be in shared memory.
             labels = torch.tensor(rows.labels, device=self._device, dtype=label_type)
             weights = (

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     import types
     from collections.abc import Callable, Sequence
 
-    from raydp._estimators.frameworks import EpochOptions
+    from numpy.typing import NDArray
+
+    from raydp._estimators.data.layout import Layout
+    from raydp._estimators.frameworks import EpochOptions, InputOptions
 
 __all__ = ["Recipe", "creates_optimizer", "read_settings"]
 
@@ -49,6 +52,7 @@ class Recipe:
     feature_type: torch.dtype | Sequence[torch.dtype] | None
     label_type: torch.dtype | None
     epochs: EpochOptions
+    input_options: InputOptions
 
     def check(self) -> None:
         """Raise InvalidArgumentError for the first thing that is wrong."""
@@ -111,6 +115,16 @@ class Recipe:
     def classifies(self) -> bool | None:
         """Whether the loss is for classification; ``None``: unknown."""
         return True if isinstance(self.make_loss(), (*_CLASS_LOSSES, *_BINARY_LOSSES)) else None
+
+    def make_inputs(self, features: NDArray[Any], device: torch.device | str = "cpu") -> torch.Tensor:
+        """Return features, shape (rows, width), as the model takes them."""
+        inputs = torch.from_numpy(features).to(device, self.dtype)
+        shape = self.input_options.shape
+        return inputs if shape is None else inputs.reshape(len(features), *shape)
+
+    def make_zeros(self, layout: Layout, device: torch.device | str = "cpu") -> torch.Tensor:
+        """Return the inputs of two rows of zeros."""
+        return torch.zeros(2, *(self.input_options.shape or (layout.width,)), dtype=self.dtype, device=device)
 
     def make_model(self) -> torch.nn.Module:
         """Return the user's module, or a new one from the user's function.

@@ -295,4 +295,8 @@ def _describe(types: dict[str, pa.DataType], names: Sequence[str]) -> str:
 
 def _is_number_or_array(type_: pa.DataType) -> bool:
     # Arrow gives a column that has only nulls the type null. The policy for nulls decides about it later.
-    return is_number(type_) or pa.types.is_null(type_) or (is_list(type_) and is_number(type_.value_type))
+    while is_list(type_):
+        type_ = type_.value_type
+        if pa.types.is_null(type_):
+            return False
+    return is_number(type_) or pa.types.is_null(type_)
