@@ -119,6 +119,8 @@ def test_strings_need_a_model_that_reads_them(rows: pd.DataFrame) -> None:
         )
 
 
+@pytest.mark.promised("Estimator.best_iteration", "AttributeError")
+@pytest.mark.promised("Estimator.feature_importances_", "AttributeError")
 def test_learning_without_labels(ray_cluster: Any, rows: pd.DataFrame) -> None:
     estimator = SklearnEstimator(KMeans(2, n_init=1), None, feature_columns=["x", "n"], seed=1)
     estimator.fit(rows)
@@ -126,6 +128,9 @@ def test_learning_without_labels(ray_cluster: Any, rows: pd.DataFrame) -> None:
     assert list(estimator.predict(rows)["prediction"]) == list(expected)
     with pytest.raises(InvalidArgumentError, match="without a label"):
         estimator.evaluate(rows)
+    for wanted in ("feature_importances_", "best_iteration"):
+        with pytest.raises(AttributeError, match=wanted):
+            getattr(estimator, wanted)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import lightgbm
@@ -12,7 +13,7 @@ import ray.data
 import xgboost
 from sklearn import metrics
 
-from raydp.errors import InvalidArgumentError
+from raydp.errors import InvalidArgumentError, MissingRequirementError
 from raydp.lightgbm import LightGBMEstimator
 from raydp.xgboost import XGBoostEstimator
 
@@ -142,6 +143,15 @@ def test_wrong_metrics(classifier: XGBoostEstimator, rows: pd.DataFrame) -> None
         classifier.predict(rows, probability_column="p", probability_of=1)
     with pytest.raises(InvalidArgumentError, match="set probability_column"):
         classifier.predict(rows, probability_of="yes")
+
+
+@pytest.mark.promised("Estimator.evaluate", "MissingRequirementError")
+def test_metrics_of_a_missing_package(
+    classifier: XGBoostEstimator, rows: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.metrics", None)
+    with pytest.raises(MissingRequirementError, match=r"raydp\[sklearn\].*Metric: 'f1'"):
+        classifier.evaluate(rows, metrics=["accuracy", "f1"])
 
 
 def test_a_regression_of_lightgbm(ray_cluster: Any, rows: pd.DataFrame) -> None:
