@@ -97,7 +97,7 @@ def test_glossary_names_code_that_exists() -> None:
 
 
 def test_broken_links_and_paths_are_found() -> None:
-    text = "# A *title*, with `code`\n[ok](README.md#two-commands) [ok](#a-title-with-code) [no](docs/none.md) [no](#b)"
+    text = "# A *title*, with `code`\n[ok](README.md#read-on) [ok](#a-title-with-code) [no](docs/none.md) [no](#b)"
     assert broken_links(ROOT / "x.md", text) == ["docs/none.md", "#b"]
     assert broken_links(ROOT / "x.md", '[no](README.md#three-commands) <img src="docs/images/none.png">') == [
         "README.md#three-commands",
