@@ -24,11 +24,13 @@ object LifecycleMessages {
       s"Executors do not start: ${failures.count} in a row failed and none runs. Fix the cause that the last one " +
         s"reported, or raise spark.raydp.executor.maxConsecutiveFailures. ${failures.lastReason}"
 
-  def waitingForNode(pending: Int, fleet: FleetSnapshot, demand: Map[String, Double]): String =
-    s"No node of the Ray cluster could hold an executor, so $pending executor${plural(pending)} wait for one that can. " +
+  def waitingForNode(pending: Int, fleet: FleetSnapshot, demand: Map[String, Double]): String = {
+    val waiting = if (pending == 1) "1 executor waits" else s"$pending executors wait"
+    s"No node of the Ray cluster could hold an executor, so $waiting for one that can. " +
       "The application fails if none joins in time (spark.raydp.executor.infeasibleTimeout): waits " +
       s"${seconds(fleet.infeasibleUntil.fold(0L)(_ - fleet.now))}; each executor demands ${resources(demand)}; the " +
       s"nodes have ${nodes(fleet.nodes)}"
+  }
 
   def waitingForResources(pending: Int, demand: Map[String, Double], known: Vector[NodeResources]): String =
     s"Ray has not started $pending executor${plural(pending)} yet: other work uses the cluster's resources " +
