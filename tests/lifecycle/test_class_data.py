@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -79,7 +80,12 @@ def test_what_could_not_be_made_is_not_tried_again(tmp_path: Path, monkeypatch: 
     java.write_text(f'#!/bin/sh\ncase "$*" in *share:dump*) exit 1;; esac\nexec {find_java().executable} "$@"\n')
     java.chmod(0o755)
     environment = programs.environment({"JAVA_HOME": str(tmp_path), "PATH": f"{tmp_path}/bin:/usr/bin:/bin"})
+    killed, running = (folder.parent / f".new-{name}" for name in ("killed", "running"))
+    for left in (killed, running):
+        left.mkdir()
+    os.utime(killed, (0, 0))
     failed = subprocess.run(once, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert list(folder.parent.glob(".new-*")) == [running]
     assert failed.returncode == 1 and "did not create a class-data archive" in failed.stderr, failed.stderr
     assert list(tmp_path.rglob(".*.tried")) != [mark], "another Java may do"
     again = subprocess.run(once, env=environment, capture_output=True, text=True, check=False, timeout=120)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ __all__ = ["make_archives"]
 
 _DUMP_SECONDS = 1800
 _KEPT_INSTALLATIONS = 3
+_UNFINISHED = ".new-"
 
 
 def make_archives(java: Java) -> list[Path]:
@@ -43,7 +45,8 @@ def make_archives(java: Java) -> list[Path]:
         )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as name:
+        _remove_unfinished(folder.parent)
+        with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=folder.parent) as name:
             new = Path(name)
             for role in Role:
                 _dump(java, role, new)
@@ -58,6 +61,13 @@ def make_archives(java: Java) -> list[Path]:
             f"can write to. Folder: {folder.parent}; error: {error}"
         ) from error
     return [folder / f"{role.value}.jsa" for role in Role]
+
+
+def _remove_unfinished(parent: Path) -> None:
+    """Remove what attempts have left that were killed. Those that can still go on are younger."""
+    for found in parent.glob(f"{_UNFINISHED}*"):
+        if time.time() - found.stat().st_mtime > len(Role) * _DUMP_SECONDS:
+            shutil.rmtree(found, ignore_errors=True)
 
 
 def _remove_old(parent: Path) -> None:
