@@ -23,7 +23,7 @@ from raydp._machine import installation as _installation
 from raydp._machine.java import find_java
 from raydp.errors import InvalidArgumentError
 from support import programs
-from support.strangers import answer_to_stranger
+from support.strangers import answer_to_stranger, send_as_stranger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,24 +141,34 @@ def test_a_stranger_cannot_join_as_an_executor(watched: Watched) -> None:
 @pytest.mark.cluster
 def test_nothing_of_spark_listens_beyond_the_nodes_address(watched: Watched) -> None:
     allowed = {watched.facts["host"], "127.0.0.1", "::1", "::ffff:127.0.0.1", f"::ffff:{watched.facts['host']}"}
-    wide, ports = [], []
-    for process in watched.family():
-        for connection in process.net_connections(kind="inet"):
-            if connection.status != psutil.CONN_LISTEN:
-                continue
-            address, port = connection.laddr
-            if process.name() == "java" and answers_spark(watched.facts["host"], port):
-                ports.append(port)
-                if address not in allowed:
-                    wide.append((process.pid, address, port))
-    assert int(watched.facts["driver"]) in ports
+    ports = ports_of_spark(watched)
+    assert int(watched.facts["driver"]) in [port for _, port in ports]
     assert len(ports) >= 5  # the driver's two, the executors' block managers, the shuffle service
-    assert wide == []
+    assert [place for place in ports if place[0] not in allowed] == []
 
 
-def answers_spark(host: str, port: int) -> bool:
-    """Return whether a port speaks Spark's protocol and rejects clients without the secret."""
-    return "SaslMessage" in answer_to_stranger(host, port)
+@pytest.mark.cluster
+def test_strangers_cannot_fill_the_memory(watched: Watched) -> None:
+    announced, refused = 1 << 30, 64 << 20  # with what the kernel buffers; each JVM has 600 MB
+    processes = [process for process in watched.family() if process.name() == "java"]
+    before = {process.pid: process.memory_info().rss for process in processes}
+    for _, port in ports_of_spark(watched):
+        for _ in range(2):
+            assert send_as_stranger(watched.facts["host"], port, announced) < refused, port
+    grown = {process.pid: process.memory_info().rss - before[process.pid] for process in processes}
+    assert max(grown.values()) < refused, grown
+
+
+def ports_of_spark(watched: Watched) -> list[tuple[str, int]]:
+    """Return the addresses and ports on which the application speaks Spark's protocol and rejects strangers."""
+    return [
+        (connection.laddr.ip, connection.laddr.port)
+        for process in watched.family()
+        if process.name() == "java"
+        for connection in process.net_connections(kind="inet")
+        if connection.status == psutil.CONN_LISTEN
+        and "SaslMessage" in answer_to_stranger(watched.facts["host"], connection.laddr.port)
+    ]
 
 
 @pytest.mark.cluster

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-__all__ = ["answer_to_stranger"]
+__all__ = ["answer_to_stranger", "send_as_stranger"]
 
 
 def answer_to_stranger(host: str, port: int) -> str:
@@ -21,3 +21,17 @@ def answer_to_stranger(host: str, port: int) -> str:
     except OSError:
         return ""
     return answer[9:].decode(errors="replace") if len(answer) > 8 and answer[8] == failure else ""
+
+
+def send_as_stranger(host: str, port: int, announced: int) -> int:
+    """Announce a message of so many bytes, and send it until the connection is closed. Return how much was sent."""
+    sent = 0
+    zeros = bytes(1 << 20)
+    try:
+        with socket.create_connection((host, port), timeout=30) as client:
+            client.sendall(announced.to_bytes(8, "big"))
+            while sent < announced:
+                sent += client.send(zeros)
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    return sent

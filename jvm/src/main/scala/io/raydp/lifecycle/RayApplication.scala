@@ -7,7 +7,7 @@ import scala.jdk.CollectionConverters._
 import com.fasterxml.jackson.databind.node.JsonNodeFactory
 import io.raydp.process.{FolderGuard, TemporaryLibraries}
 import org.apache.spark.SparkConf
-import org.apache.spark.raydp.{ApplicationSecret, ProcessIdentity, ShutdownHooks}
+import org.apache.spark.raydp.{ApplicationSecret, ProcessIdentity, ShutdownHooks, UnauthenticatedClients}
 import org.slf4j.LoggerFactory
 
 /** The entry points for Python and for Spark's cluster manager. A JVM runs one application at a time. */
@@ -29,6 +29,7 @@ object RayApplication {
     ProcessIdentity.nameUser()
     val conf = confOf(settings)
     ApplicationSecret.generate(conf)
+    UnauthenticatedClients.limit()
     start(ApplicationSpec.parse(conf, contextExists = false), conf.get("spark.master", "ray"))
   }
 

@@ -111,6 +111,7 @@ object RayExecutorBackend {
 
   /** Runs an executor in this process until it ends. */
   def run(launch: ExecutorLaunch, surroundings: ExecutorSurroundings): Unit = {
+    UnauthenticatedClients.limit()
     val arguments = CoarseGrainedExecutorBackend.Arguments(
       launch.driverUrl,
       launch.executorId.toString,

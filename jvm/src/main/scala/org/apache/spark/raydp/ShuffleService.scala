@@ -26,6 +26,7 @@ import org.apache.spark.network.shuffle.protocol.{BlockTransferMessage, Register
  * @throws java.io.IOException the service cannot listen there
  */
 final class ShuffleService(host: String, applicationId: String, conf: SparkConf, found: Path => Unit) {
+  UnauthenticatedClients.limit()
   private val security = new SecurityManager(conf)
   private val transport = SparkTransportConf.fromSparkConf(
     conf,

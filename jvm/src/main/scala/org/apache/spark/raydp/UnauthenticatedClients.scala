@@ -1,0 +1,145 @@
+package org.apache.spark.raydp
+
+import java.util.concurrent.TimeUnit
+import java.util.concurrent.atomic.AtomicInteger
+
+import io.netty.bootstrap.ChannelInitializerExtension
+import io.netty.buffer.ByteBuf
+import io.netty.channel.{Channel, ChannelHandlerContext, ChannelInboundHandlerAdapter, ChannelInitializer}
+import io.netty.util.concurrent.ScheduledFuture
+import org.apache.spark.internal.Logging
+import org.apache.spark.network.server.{AbstractAuthRpcHandler, TransportChannelHandler, TransportRequestHandler}
+import org.apache.spark.network.util.TransportFrameDecoder
+
+/**
+ * Bounds the memory that clients can use in this process before they have proved that they have the secret.
+ *
+ * Spark's servers collect a message until it is complete, and then look at who sent it. So anyone who can connect could
+ * announce messages of 2 GB and fill the memory. Netty calls this class for each connection that a server of the
+ * process accepts. Spark's servers without authentication, and other servers, are left alone.
+ *
+ * Uses the name of Spark's frame decoder, and the field of `TransportRequestHandler` that has the RPC handler, to find
+ * out whether a client is authenticated. A bound in Spark's `TransportContext` would replace them.
+ */
+final class UnauthenticatedClients extends ChannelInitializerExtension {
+  import UnauthenticatedClients._
+
+  override def postInitializeServerChildChannel(channel: Channel): Unit = {
+    // Runs after Spark's own initializer, which adds Spark's handlers when the channel is registered.
+    channel.pipeline.addLast(new ChannelInitializer[Channel] {
+      override def initChannel(channel: Channel): Unit =
+        for {
+          transport <- Option(channel.pipeline.get(classOf[TransportChannelHandler]))
+          authentication <- Some(RpcHandler.get(transport.getRequestHandler)).collect {
+            case handler: AbstractAuthRpcHandler => handler
+          }
+        } channel.pipeline.addBefore(
+          TransportFrameDecoder.HANDLER_NAME,
+          "unauthenticatedClient",
+          new UnauthenticatedClient(() => authentication.isAuthenticated))
+    })
+    ()
+  }
+}
+
+object UnauthenticatedClients {
+
+  /** The longest message of a client that is not authenticated, in bytes. Those of Spark's handshakes have a few 100. */
+  val MaxMessage: Int = 16 * 1024
+
+  /** How many clients may be connected without being authenticated. Then 32 MiB are the most that they can use. */
+  val MaxClients: Int = 2048
+
+  /** How long a client may take. Spark's own clients give up after `spark.network.auth.rpcTimeout`, 30 s. */
+  val MaxSeconds: Int = 60
+
+  private val Extensions = "io.netty.bootstrap.extensions"
+  private[raydp] val Connected = new AtomicInteger
+
+  private val RpcHandler = {
+    val field = classOf[TransportRequestHandler].getDeclaredField("rpcHandler")
+    field.setAccessible(true)
+    field
+  }
+
+  /** Bounds the servers that this process starts from now on. Call it before Spark starts one. */
+  def limit(): Unit = {
+    if (System.getProperty(Extensions) == null) System.setProperty(Extensions, "serviceload")
+    ()
+  }
+}
+
+/**
+ * Closes the connection of a client that sends too much, or that takes too long. Once the client is authenticated, this
+ * handler removes itself, so it costs nothing from then on.
+ */
+private final class UnauthenticatedClient(isAuthenticated: () => Boolean)
+    extends ChannelInboundHandlerAdapter with Logging {
+  import UnauthenticatedClients._
+
+  private var deadline: ScheduledFuture[_] = _
+  private var length = 0L // of the current message, with the 8 bytes that it is read from
+  private var lengthBytes = 0 // how many of those have come
+  private var missing = 0L // bytes of the current message that have not come
+
+  override def handlerAdded(context: ChannelHandlerContext): Unit = {
+    val expiry: Runnable = () => expire(context)
+    deadline = context.executor.schedule(expiry, MaxSeconds.toLong, TimeUnit.SECONDS)
+    if (Connected.incrementAndGet() > MaxClients) refuse(context, s"more than $MaxClients of them are connected")
+  }
+
+  override def handlerRemoved(context: ChannelHandlerContext): Unit = {
+    deadline.cancel(false)
+    Connected.decrementAndGet()
+    ()
+  }
+
+  override def channelRead(context: ChannelHandlerContext, message: Object): Unit = message match {
+    case _ if isAuthenticated() =>
+      context.pipeline.remove(this)
+      context.fireChannelRead(message)
+      ()
+    case bytes: ByteBuf if isTooLong(bytes) =>
+      bytes.release()
+      refuse(context, s"it sends a message of $length bytes; at most $MaxMessage are accepted")
+    case _ =>
+      context.fireChannelRead(message)
+      ()
+  }
+
+  /** Follows the messages in what has come: each begins with its length. */
+  private def isTooLong(bytes: ByteBuf): Boolean = {
+    var at = bytes.readerIndex
+    while (at < bytes.writerIndex) {
+      if (missing > 0) {
+        val here = math.min(missing, (bytes.writerIndex - at).toLong)
+        at += here.toInt
+        missing -= here
+      } else {
+        length = length << 8 | bytes.getByte(at) & 0xff
+        lengthBytes += 1
+        at += 1
+        if (lengthBytes == java.lang.Long.BYTES) {
+          if (length < java.lang.Long.BYTES || length > MaxMessage) return true
+          missing = length - java.lang.Long.BYTES
+          length = 0
+          lengthBytes = 0
+        }
+      }
+    }
+    false
+  }
+
+  private def expire(context: ChannelHandlerContext): Unit =
+    if (isAuthenticated()) {
+      context.pipeline.remove(this)
+      ()
+    } else refuse(context, s"it did not authenticate itself within $MaxSeconds s")
+
+  private def refuse(context: ChannelHandlerContext, reason: String): Unit = {
+    logWarning(s"Closing the connection of a client that is not authenticated: $reason. Client: " +
+      s"${context.channel.remoteAddress}")
+    context.close()
+    ()
+  }
+}
