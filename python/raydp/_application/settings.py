@@ -28,6 +28,7 @@ from raydp._configuration.security import security_settings
 from raydp._doctor import check_address, check_folder_of_code, preflight
 from raydp._machine.class_data import Role, find_archive
 from raydp._ray.cluster import join_cluster
+from raydp._ray.internals import has_started_cluster
 from raydp._spark.python_workers import worker_settings
 
 if TYPE_CHECKING:
@@ -171,6 +172,12 @@ def _identity(_: Driver, settings: Mapping[str, str], cluster: RayCluster) -> Co
     )
 
 
+def _patience(driver: Driver, settings: Mapping[str, str], cluster: RayCluster) -> Contribution:
+    """Do not wait for nodes that hold larger executors where none will join: on a cluster of this process alone."""
+    del driver, settings, cluster
+    return Contribution({registry.INFEASIBLE_TIMEOUT.key: "1"} if has_started_cluster() else {})
+
+
 def _deployment(driver: Driver, settings: Mapping[str, str], cluster: RayCluster) -> Contribution:
     del cluster
     return Contribution(driver.deployment.settings(settings))
@@ -188,4 +195,4 @@ def _class_archive(driver: Driver, settings: Mapping[str, str], cluster: RayClus
 
 
 WITHOUT_RAY: tuple[Contributor, ...] = (_protection, _logging, _python_workers)
-WITH_RAY: tuple[ClusterContributor, ...] = (_identity, _deployment, _metrics, _class_archive)
+WITH_RAY: tuple[ClusterContributor, ...] = (_identity, _patience, _deployment, _metrics, _class_archive)

@@ -43,6 +43,7 @@ __all__ = [
     "dataset_of_blocks",
     "execution_callback",
     "finished_tasks",
+    "has_started_cluster",
     "is_client_connected",
     "lean_trainer",
     "limit_automatic_start",
@@ -181,10 +182,7 @@ def without_placeholder(schema: pa.Schema) -> pa.Schema:
 
 
 def execution_callback() -> type[Any]:
-    """Return the base of the classes that Ray Data calls while it executes a Dataset.
-
-    Why: only Ray Data knows that an execution waits. A public name for the class would replace it.
-    """
+    """Return the base of the classes that Ray Data calls while it executes a Dataset. Why: it has no public name."""
     from ray.data._internal.execution.execution_callback import ExecutionCallback
 
     return ExecutionCallback
@@ -263,6 +261,13 @@ def cluster_status(timeout: float) -> tuple[Any, bytes | None]:
         raise ClusterError(f"The Ray cluster does not answer. Check that it runs (`ray status`). {error}") from error
 
 
+def has_started_cluster() -> bool:
+    """Tell whether this process has started its Ray. Why: Ray does not say it; ``ray.runtime_context`` could."""
+    from ray._private.worker import global_worker
+
+    return bool(getattr(global_worker.node, "head", False))
+
+
 def session_directory() -> str:
     """Return the folder of the Ray session on this node (its ``logs`` are in it).
 
@@ -272,8 +277,7 @@ def session_directory() -> str:
     from ray._private.worker import global_worker
 
     node: Any = global_worker.node
-    directory: str = node.get_session_dir_path()
-    return directory
+    return str(node.get_session_dir_path())
 
 
 def current_cluster_file() -> Path:
@@ -288,10 +292,7 @@ def current_cluster_file() -> Path:
 
 
 def is_client_connected() -> bool:
-    """Tell whether this process talks to Ray through Ray Client.
-
-    Why: ``ray.is_initialized()`` is true in that case, too. A public accessor would replace it.
-    """
+    """Tell whether this process uses Ray Client. Why: ``ray.is_initialized()`` is true then; an accessor could tell."""
     from ray.util.client import ray as client
 
     return bool(client.is_connected())

@@ -41,6 +41,10 @@ try:
     raydp.init_spark("t", 1, 64, "1g", configs=short)
 except raydp.errors.ClusterError as error:
     say(type(error).__name__, f"after {time.monotonic() - begin:.0f} s:", error)
+try:
+    raydp.init_spark("t", 1, 1, "900g")
+except raydp.errors.ClusterError as error:
+    say("alone:", error)
 spark = raydp.init_spark("t", 1, 1, "600m")
 say("then:", spark.range(10).count())
 raydp.stop_spark()

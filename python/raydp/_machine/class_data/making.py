@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raydp._machine import installation as _installation
-from raydp._machine.class_data.archives import Role, attempt_marker, folder_for
+from raydp._machine.class_data.archives import Role, folder_for
 from raydp.errors import MissingRequirementError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ __all__ = ["make_archives"]
 _DUMP_SECONDS = 1800
 _KEPT_INSTALLATIONS = 3
 _UNFINISHED = ".new-"
+_MARKER_SECONDS = 30 * 24 * 3600
 
 
 def make_archives(java: Java) -> list[Path]:
@@ -71,12 +72,18 @@ def _remove_unfinished(parent: Path) -> None:
 
 
 def _remove_old(parent: Path) -> None:
-    """Remove all but the newest archives: a new jar makes the older ones useless."""
+    """Remove all but the newest archives: a new jar makes the older ones useless.
+
+    The marker of an attempt stays for some time. Otherwise the applications of many installations, used in turn, would
+    create archives again and again, and remove each other's.
+    """
     folders = [found for found in parent.iterdir() if found.is_dir() and not found.name.startswith(".")]
     for old in sorted(folders, key=lambda found: found.stat().st_mtime)[:-_KEPT_INSTALLATIONS]:
         shutil.rmtree(old, ignore_errors=True)
-        for suffix in (".tried", ".lock", ".log"):  # without the marker, they can be created again
-            attempt_marker(old).with_suffix(suffix).unlink(missing_ok=True)
+    for marker in parent.glob(".*.tried"):
+        if time.time() - marker.stat().st_mtime > _MARKER_SECONDS:
+            for suffix in (".tried", ".lock", ".log"):
+                marker.with_suffix(suffix).unlink(missing_ok=True)
 
 
 def _dump(java: Java, role: Role, folder: Path) -> None:

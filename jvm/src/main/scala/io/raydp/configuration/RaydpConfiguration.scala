@@ -31,8 +31,9 @@ object RaydpConfiguration {
     "auto, or a number of seconds above 0",
     Some("auto"),
     "How long to wait for a node that can hold an executor, if no node of the cluster ever could, before the " +
-      "application fails. The same holds for a placement group that no nodes can hold. `auto` waits 20 s, and 30 min " +
-      "while Ray's autoscaler adds nodes. Set a number if nodes join later, by hand for example.",
+      "application fails. The same holds for a placement group that no nodes can hold. `auto` waits 20 s, 30 min " +
+      "while Ray's autoscaler adds nodes, and 1 s if your program has started Ray itself. Set a number if nodes join " +
+      "later, by hand for example.",
     "2.0.0",
     value => if (value.toLowerCase == "auto") Some(None) else Setting.millis(value).map(Some(_)))
 
