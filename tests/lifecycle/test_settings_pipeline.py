@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-CLUSTER = RayCluster("10.0.0.1:6379", "namespace", "10.0.0.1", "/session")
+CLUSTER = RayCluster("10.0.0.1:6379", "namespace", "10.0.0.1", tempfile.gettempdir())
 OWN = {
     "spark.app.name": "t",
     "spark.executor.instances": "2",

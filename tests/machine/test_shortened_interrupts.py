@@ -17,6 +17,6 @@ def test_a_program_that_ctrl_c_ends_shows_one_line_with_its_place() -> None:
 def test_a_connection_that_is_lost_on_the_way_out_is_no_other_end() -> None:
     lost = programs.run("machine/interrupted", "lost")
     assert lost.code == 1, lost.everything
-    assert re.fullmatch(r"raydp: interrupted at \S+interrupted\.py, line 19\n", lost.errors), lost.everything
+    assert re.fullmatch(r"raydp: interrupted at \S+interrupted\.py, line 20\n", lost.errors), lost.everything
     mistake = programs.run("machine/interrupted", "mistake")
     assert "interrupted at" not in mistake.errors and "ValueError: of the program" in mistake.errors, mistake.everything

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["handlers_restored", "interrupts_deferred", "shorten_interrupts"]
 
 _SHORTENED = "_raydp_shortened"
+_LOGGED = {
+    "": "KeyboardInterrupt while sending command.",
+    "py4j.clientserver": "Exception occurred while shutting down connection",
+}
+"""What Py4J logs, by logger, with the traceback of an interrupt that it then raises."""
 
 
 @contextlib.contextmanager
@@ -82,7 +87,8 @@ def shorten_interrupts(lost: tuple[type[BaseException], ...] = ()) -> None:
 
     setattr(show, _SHORTENED, True)
     sys.excepthook = show
-    logging.getLogger().addFilter(_is_no_interrupt)
+    for name, message in _LOGGED.items():
+        logging.getLogger(name).addFilter(lambda record, message=message: record.msg != message)  # type: ignore[misc]
 
 
 def _came_of_interrupt(error: BaseException) -> bool:
@@ -98,8 +104,3 @@ def _place(trace: TracebackType) -> str:
     own = [step for step in steps if step[0].f_globals.get("__name__") == "__main__"] or steps[:1]
     frame, line = own[-1]
     return f"{frame.f_code.co_filename}, line {line}"
-
-
-def _is_no_interrupt(record: logging.LogRecord) -> bool:
-    # Py4J logs it to the root logger, and then raises it.
-    return record.msg != "KeyboardInterrupt while sending command."

@@ -15,6 +15,7 @@ def wait() -> None:
         signal.raise_signal(signal.SIGINT)
     except KeyboardInterrupt:
         logging.exception("KeyboardInterrupt while sending command.")
+        logging.getLogger("py4j.clientserver").exception("Exception occurred while shutting down connection")
         if sys.argv[1:] == ["lost"]:
             raise ConnectionError("the JVM is gone") from None
         if sys.argv[1:] == ["mistake"]:
