@@ -17,10 +17,12 @@ from raydp.lightgbm import LightGBMEstimator
 from raydp.ml import RayEstimator
 from raydp.sklearn import SklearnEstimator
 from raydp.xgboost import XGBoostEstimator
+from support.frameworks import framework_names, public_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+PARAMETRIZED = {XGBoostEstimator, LightGBMEstimator}  # what has parameters, and not only arguments
 VALUES = {"whole number": 2, "number": 0.5, "flag": True}
 TEXTS = {
     "objective": "poisson",
@@ -34,7 +36,12 @@ TEXTS = {
 }
 
 
-@pytest.mark.parametrize("kind", [XGBoostEstimator, LightGBMEstimator])
+def test_no_framework_is_missing_here() -> None:
+    names = [name for framework in framework_names() for name in public_names(framework) if name.endswith("Estimator")]
+    assert {*names} == {kind.__name__ for kind in PARAMETRIZED} | {"SklearnEstimator", "TorchEstimator", "TFEstimator"}
+
+
+@pytest.mark.parametrize("kind", sorted(PARAMETRIZED, key=str))
 def test_every_param_reaches_the_framework_which_knows_its_name(kind: type[Any]) -> None:
     stage = RayEstimator(kind)
     for one in kind.hyperparameters({}):
