@@ -1,4 +1,4 @@
-"""NOTICE and the software bill of materials in the wheel and beside the jar: what of others is inside."""
+"""NOTICE and the software bills of materials of the wheel and the jar: they list the third-party code in both."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def in_metadata(wheel: Path) -> dict[str, str]:
-    """The files of the folder .dist-info, by their name below it."""
+    """Return the files of the folder .dist-info, by their path in it."""
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if ".dist-info/" in name]
         return {name.partition("/")[2]: archive.read(name).decode() for name in names}
 
 
 def in_jar(distributions: Any) -> tuple[str, dict[str, Any]]:
-    """The document beside the jar: its name and content."""
+    """Return the name and the content of the document that is next to the jar."""
     (file,) = (ROOT / "dist").glob("*.json")
     return file.name, json.loads(file.read_text())
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, overload
 
 from raydp._configuration.public_names import public_in
-from raydp._estimators.figures import embed_figure, show_or_save
+from raydp._estimators.figures import draw_figure, embed_figure
 from raydp._machine.descriptions import describe_html
-from raydp.errors import InvalidArgumentError, MissingRequirementError
+from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -86,13 +86,7 @@ class Evaluation(dict[str, float]):
             raise InvalidArgumentError(
                 f"Only the evaluation of a classifier can be drawn; this one is of a regression: {', '.join(self)}"
             )
-        try:
-            figure = self._draw()
-        except ImportError as error:
-            raise MissingRequirementError(
-                "Drawing an evaluation needs matplotlib, which is not installed; run `pip install matplotlib`"
-            ) from error
-        return show_or_save(figure, path)
+        return draw_figure(self._draw, "an evaluation", path)
 
     def _draw(self) -> Any:
         from raydp._estimators.evaluation_plot import draw_evaluation

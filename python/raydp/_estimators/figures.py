@@ -8,20 +8,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raydp._machine.progress import is_notebook
+from raydp.errors import MissingRequirementError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["embed_figure", "show_or_save"]
+__all__ = ["draw_figure", "embed_figure"]
 
 
-def show_or_save(figure: Any, path: str | Path | None) -> Any:
-    """Save a figure into a file and return its path, or show the figure in a notebook and return it.
+def draw_figure(draw: Callable[[], Any], subject: str, path: str | Path | None) -> Any:
+    """Draw a figure. Save it into a file and return its path, or show it in a notebook and return it.
 
     Args:
-        figure: A :class:`~raydp._estimators.notebook_figure.NotebookFigure`.
+        draw: Returns a :class:`~raydp._estimators.notebook_figure.NotebookFigure`.
+        subject: What it draws, for the error.
         path: The file, whose folder is created if needed; ``None``: none.
+
+    Raises:
+        MissingRequirementError: matplotlib is not installed.
     """
+    try:
+        figure = draw()
+    except ImportError as error:
+        raise MissingRequirementError(
+            f"Drawing {subject} needs matplotlib, which is not installed; run `pip install matplotlib`"
+        ) from error
     if path is None:
         if is_notebook():
             figure.show_in_notebook()

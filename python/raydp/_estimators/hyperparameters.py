@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
@@ -15,7 +16,17 @@ import numpy as np
 from raydp._configuration.arguments import is_whole_number
 from raydp.errors import InvalidArgumentError
 
-__all__ = ["COMMON", "Hyperparameter", "Kind", "ParameterOf", "list_epoch_hyperparameters", "to_camel_case"]
+__all__ = [
+    "COMMON",
+    "Hyperparameter",
+    "Kind",
+    "OptimizerSetting",
+    "ParameterOf",
+    "PartOf",
+    "list_epoch_hyperparameters",
+    "list_round_hyperparameters",
+    "to_camel_case",
+]
 
 Kind = Literal["whole number", "number", "text", "flag", "value"]
 _EXPECTED = {"whole number": "a whole number", "number": "a number", "text": "a string", "flag": "True or False"}
@@ -106,6 +117,38 @@ class ParameterOf(Hyperparameter):
         return {**arguments, self.mapping: left if value is None else {**left, self.name: value}}
 
 
+@dataclass(frozen=True)
+class PartOf(Hyperparameter):
+    """A part of an object that is an argument of the estimator, such as a model. A new value replaces the object's."""
+
+    def is_in(self, arguments: Mapping[str, Any]) -> bool:
+        """Return False: the object always has its parts, so that no argument contradicts a new value."""
+        del arguments
+        return False
+
+
+@dataclass(frozen=True)
+class OptimizerSetting(PartOf, ABC):
+    """A setting of the optimizer of a neural network."""
+
+    def write(self, arguments: Mapping[str, Any], value: Any) -> dict[str, Any]:
+        """Return the arguments with an optimizer that has another value; ``None``: with the same one."""
+        if value is None:
+            return dict(arguments)
+        optimizer = arguments.get("optimizer")
+        if optimizer is None:
+            raise InvalidArgumentError(f"{self.param} is a setting of the optimizer: add one to the arguments")
+        return {**arguments, "optimizer": self.replace(optimizer, value)}
+
+    @abstractmethod
+    def replace(self, optimizer: Any, value: Any) -> Any:
+        """Return an optimizer, in one of the forms that the estimator takes, with another value.
+
+        Raises:
+            InvalidArgumentError: The optimizer has no setting of this name.
+        """
+
+
 def to_camel_case(name: str) -> str:
     """Return a name as MLlib writes names: ``maxDepth`` for ``max_depth``. The parts of a nested name are kept."""
     if "__" in name:
@@ -122,6 +165,27 @@ COMMON = (
     Hyperparameter("num_workers", "whole number", "number of training processes", 1),
     Hyperparameter("seed", "whole number", "seed of everything random in training", others=("random_state",)),
 )
+
+
+def list_round_hyperparameters(other: str) -> tuple[Hyperparameter, ...]:
+    """Return what boosted trees share.
+
+    Args:
+        other: What the framework itself also calls the number of rounds.
+    """
+    return (
+        *COMMON,
+        Hyperparameter(
+            "num_boost_round",
+            "whole number",
+            "number of rounds (trees) to train",
+            10,
+            others=("n_estimators", other, "num_trees", "max_iter"),
+        ),
+        Hyperparameter(
+            "early_stopping_rounds", "whole number", "stop after this number of rounds without an improvement"
+        ),
+    )
 
 
 def list_epoch_hyperparameters(batch_size: int) -> tuple[Hyperparameter, ...]:

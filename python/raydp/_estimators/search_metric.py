@@ -65,7 +65,7 @@ def resolve_search_metric(metric: Any, mode: Any) -> SearchMetric:
     if found is None:
         raise InvalidArgumentError(
             "Nothing says which values of a function are better: set mode to 'min' or 'max', or pass a scorer of "
-            f"scikit-learn (make_scorer), of which the greatest is. metric: {one!r}"
+            f"scikit-learn (make_scorer), whose greatest value is the best. metric: {one!r}"
         )
     is_there = isinstance(one, str) and one in DIRECTIONS and name == one
     return SearchMetric(name, found, None if is_there else {name: one})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from raydp._estimators.hyperparameters import COMMON, Hyperparameter, Kind, ParameterOf
+from raydp._estimators.hyperparameters import Hyperparameter, Kind, ParameterOf, list_round_hyperparameters
 from raydp.lightgbm.parameters import list_aliases
 
 __all__ = ["HYPERPARAMETERS"]
@@ -13,15 +13,7 @@ def _parameter(name: str, kind: Kind, doc: str, others: tuple[str, ...] = ()) ->
 
 
 HYPERPARAMETERS: tuple[Hyperparameter, ...] = (
-    *COMMON,
-    Hyperparameter(
-        "num_boost_round",
-        "whole number",
-        "number of rounds (trees) to train",
-        10,
-        others=("n_estimators", "num_iterations", "num_trees", "max_iter"),
-    ),
-    Hyperparameter("early_stopping_rounds", "whole number", "stop after this number of rounds without an improvement"),
+    *list_round_hyperparameters("num_iterations"),
     _parameter("objective", "value", "the loss to minimize, such as binary", others=("loss_type",)),
     _parameter("metric", "value", "a metric for the evaluation frame, or a list of them"),
     _parameter("boosting", "text", "gbdt, dart or rf"),

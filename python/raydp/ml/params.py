@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Self
 
 from pyspark.ml.param import Param, Params
@@ -54,11 +55,13 @@ class HasHyperparameters(Params):
         self._shouldOwn(param)
         self._set(**{param.name: value})
 
+    @abstractmethod
     def _set_param(self, name: str, value: Any) -> Self:
-        raise NotImplementedError
+        """Set a Param, as its setter does, and return the stage."""
 
+    @abstractmethod
     def _settable(self) -> list[str]:
-        raise NotImplementedError
+        """Return the names of the Params that have a setter."""
 
     def _add_hyperparameters(self, found: Iterable[Hyperparameter], arguments: Mapping[str, Any]) -> None:
         """Add a Param for each hyperparameter. Its default is what the estimator has with these arguments."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sklearn.base
 
 from raydp._configuration.suggestions import did_you_mean
-from raydp._estimators.hyperparameters import COMMON, Hyperparameter
+from raydp._estimators.hyperparameters import COMMON, Hyperparameter, PartOf
 from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -20,13 +20,8 @@ _OWN = (*COMMON, Hyperparameter("num_epochs", "whole number", "how many times pa
 
 
 @dataclass(frozen=True)
-class _Parameter(Hyperparameter):
+class _Parameter(PartOf):
     """A parameter of the model."""
-
-    def is_in(self, arguments: Mapping[str, Any]) -> bool:
-        """Return False: a model always has its parameters, and this replaces one of them."""
-        del arguments
-        return False
 
     def read(self, arguments: Mapping[str, Any]) -> Any:
         """Return the value in the model."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from raydp._configuration.suggestions import did_you_mean
-from raydp._estimators.hyperparameters import Hyperparameter, list_epoch_hyperparameters
+from raydp._estimators.hyperparameters import Hyperparameter, OptimizerSetting, list_epoch_hyperparameters
 from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -18,41 +18,31 @@ __all__ = ["HYPERPARAMETERS"]
 
 
 @dataclass(frozen=True)
-class _Setting(Hyperparameter):
+class _Setting(OptimizerSetting):
     """A setting of the optimizer."""
-
-    def is_in(self, arguments: Mapping[str, Any]) -> bool:
-        """Return False: an optimizer always has its settings, and this replaces one of them."""
-        del arguments
-        return False
 
     def read(self, arguments: Mapping[str, Any]) -> Any:
         """Return the value in the optimizer; ``None`` if there is no optimizer, or if it has no such number."""
-        optimizer = _get_optimizer(arguments)
+        optimizer = _get_optimizer(arguments.get("optimizer"))
         value = None if optimizer is None else optimizer.get_config().get(self.name)
         return value if isinstance(value, int | float) else None  # a schedule is an object
 
-    def write(self, arguments: Mapping[str, Any], value: Any) -> dict[str, Any]:
-        """Return the arguments with an optimizer that has another value; ``None``: with the same one."""
-        if value is None:
-            return dict(arguments)
-        if arguments.get("optimizer") is None:
-            raise InvalidArgumentError(f"{self.param} is a setting of the optimizer: add one to the arguments")
-        optimizer = _get_optimizer(arguments)
-        if optimizer is None:
-            return dict(arguments)  # the estimator says what is wrong with it
-        settings = optimizer.get_config()
+    def replace(self, optimizer: Any, value: Any) -> Any:
+        """Return an optimizer with another value."""
+        known = _get_optimizer(optimizer)
+        if known is None:
+            return optimizer  # the estimator says what is wrong with it
+        settings = known.get_config()
         if self.name not in settings:
             raise InvalidArgumentError(
                 f"The optimizer has no setting of this name. {did_you_mean(self.name, settings)}Name: {self.name}; "
-                f"settings of {type(optimizer).__name__}: {', '.join(settings)}"
+                f"settings of {type(known).__name__}: {', '.join(settings)}"
             )
-        return {**arguments, "optimizer": type(optimizer).from_config({**settings, self.name: value})}
+        return type(known).from_config({**settings, self.name: value})
 
 
-def _get_optimizer(arguments: Mapping[str, Any]) -> Any:
+def _get_optimizer(given: Any) -> Any:
     """Return the optimizer as an object; ``None``: there is none, or Keras does not know it."""
-    given = arguments.get("optimizer")
     try:
         return given() if isinstance(given, type) else keras.optimizers.get(given)
     except (TypeError, ValueError):

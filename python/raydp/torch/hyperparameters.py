@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from raydp._configuration.suggestions import did_you_mean
-from raydp._estimators.hyperparameters import Hyperparameter, list_epoch_hyperparameters
+from raydp._estimators.hyperparameters import Hyperparameter, OptimizerSetting, list_epoch_hyperparameters
 from raydp.errors import InvalidArgumentError
 from raydp.torch.recipe import creates_optimizer, read_settings
 
@@ -21,13 +21,8 @@ __all__ = ["HYPERPARAMETERS"]
 
 
 @dataclass(frozen=True)
-class _Setting(Hyperparameter):
+class _Setting(OptimizerSetting):
     """A setting of the optimizer."""
-
-    def is_in(self, arguments: Mapping[str, Any]) -> bool:
-        """Return False: an optimizer always has its settings, and this replaces one of them."""
-        del arguments
-        return False
 
     def read(self, arguments: Mapping[str, Any]) -> Any:
         """Return the value in the optimizer; ``None``: it has none, or the user's function decides."""
@@ -39,24 +34,15 @@ class _Setting(Hyperparameter):
         found = inspect.signature(optimizer).parameters.get(self.name)
         return None if found is None or found.default is found.empty else found.default
 
-    def write(self, arguments: Mapping[str, Any], value: Any) -> dict[str, Any]:
-        """Return the arguments with an optimizer that has another value; ``None``: with the same one."""
-        optimizer = arguments.get("optimizer")
-        if value is None:
-            return dict(arguments)
-        if optimizer is None:
-            raise InvalidArgumentError(f"{self.param} is a setting of the optimizer: add one to the arguments")
-        return {**arguments, "optimizer": _set(optimizer, self.name, value)}
-
-
-def _set(optimizer: Any, name: str, value: Any) -> Any:
-    if isinstance(optimizer, torch.optim.Optimizer):
-        settings = read_settings(optimizer)
-        _check(name, settings)
-        return functools.partial(type(optimizer), **{**settings, name: value})
-    if creates_optimizer(optimizer):
-        return functools.partial(optimizer, **{name: value})
-    return _create_and_set(optimizer, name, value)
+    def replace(self, optimizer: Any, value: Any) -> Any:
+        """Return an optimizer, or a function that creates it, with another value."""
+        if isinstance(optimizer, torch.optim.Optimizer):
+            settings = read_settings(optimizer)
+            _check(self.name, settings)
+            return functools.partial(type(optimizer), **{**settings, self.name: value})
+        if creates_optimizer(optimizer):
+            return functools.partial(optimizer, **{self.name: value})
+        return _create_and_set(optimizer, self.name, value)
 
 
 def _create_and_set(function: Callable[..., Any], name: str, value: Any) -> Callable[..., Any]:

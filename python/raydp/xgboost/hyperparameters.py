@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
-from raydp._estimators.hyperparameters import COMMON, Hyperparameter, ParameterOf
+from raydp._estimators.hyperparameters import Hyperparameter, ParameterOf, list_round_hyperparameters
 
 __all__ = ["HYPERPARAMETERS"]
 
 _Parameter = partial(ParameterOf, mapping="xgboost_params")
 
 HYPERPARAMETERS: tuple[Hyperparameter, ...] = (
-    *COMMON,
-    Hyperparameter(
-        "num_boost_round",
-        "whole number",
-        "number of rounds (trees) to train",
-        10,
-        others=("n_estimators", "num_round", "num_trees", "max_iter"),
-    ),
-    Hyperparameter("early_stopping_rounds", "whole number", "stop after this number of rounds without an improvement"),
+    *list_round_hyperparameters("num_round"),
     _Parameter("objective", "text", "the loss to minimize, such as binary:logistic", others=("loss", "loss_type")),
     _Parameter("eval_metric", "value", "a metric for the evaluation frame, or a list of them", others=("metric",)),
     _Parameter("booster", "text", "gbtree, gblinear or dart"),

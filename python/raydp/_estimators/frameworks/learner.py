@@ -142,7 +142,7 @@ class Learner(ABC):
 
         Args:
             column: Name of the column.
-            is_declared: Whether the user or the frame says that it has categories. Otherwise it has strings.
+            is_declared: True if the user or the frame declares the column categorical; False if it contains strings.
         """
         return None
 

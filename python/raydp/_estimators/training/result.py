@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
 from raydp._configuration.public_names import public_in
-from raydp._estimators.figures import embed_figure, show_or_save
+from raydp._estimators.figures import draw_figure, embed_figure
 from raydp._machine.descriptions import describe_html
-from raydp.errors import MissingRequirementError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,15 +73,12 @@ class FitResult:
         Raises:
             MissingRequirementError: matplotlib is not installed.
         """
-        try:
-            from raydp._estimators.training.curves import draw_curves
+        return draw_figure(self._draw, "learning curves", path)
 
-            figure = draw_curves(self.history, self.step)
-        except ImportError as error:
-            raise MissingRequirementError(
-                "Drawing learning curves needs matplotlib, which is not installed; run `pip install matplotlib`"
-            ) from error
-        return show_or_save(figure, path)
+    def _draw(self) -> Any:
+        from raydp._estimators.training.curves import draw_curves
+
+        return draw_curves(self.history, self.step)
 
     def _summary(self) -> str:
         steps = len(self.history)
@@ -96,12 +92,4 @@ class FitResult:
 
     def _picture(self) -> str:
         """Return the curves as HTML; nothing if there are none, or if matplotlib is not installed."""
-        if not any(self.history):
-            return ""
-
-        def draw() -> Any:
-            from raydp._estimators.training.curves import draw_curves
-
-            return draw_curves(self.history, self.step)
-
-        return embed_figure(draw, "learning curves")
+        return embed_figure(self._draw, "learning curves") if any(self.history) else ""
