@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -27,9 +29,16 @@ ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # ranks cannot 
 
 
 def sum_of_ranks(context: WorkerContext) -> int:
-    """Add the ranks' numbers up with MPI itself, through the library that openmpi-bin brings."""
+    """Add the ranks' numbers up with MPI itself, through the library that openmpi-bin brings.
+
+    Where all ranks are on one machine, MPI listens on nothing for that.
+    """
     import ctypes
 
+    def listening() -> set[Any]:
+        return {one.laddr for one in psutil.Process().net_connections("tcp") if one.status == psutil.CONN_LISTEN}
+
+    listening_for_ray = listening()
     mpi = ctypes.CDLL("libmpi.so.40", mode=ctypes.RTLD_GLOBAL)
 
     def constant(name: str) -> Any:
@@ -39,6 +48,7 @@ def sum_of_ranks(context: WorkerContext) -> int:
     mine, total = ctypes.c_int(context.world_rank + 1), ctypes.c_int(0)
     kind, operation, world = constant("ompi_mpi_int"), constant("ompi_mpi_op_sum"), constant("ompi_mpi_comm_world")
     assert mpi.MPI_Allreduce(ctypes.byref(mine), ctypes.byref(total), 1, kind, operation, world) == 0
+    assert listening() == listening_for_ray
     assert mpi.MPI_Finalize() == 0
     return total.value
 
@@ -72,6 +82,17 @@ def test_each_rank_runs_the_functions_in_turn(job: MPIJob) -> None:
     numbers = ray.put(list(range(100_000)))
     assert job.run(lambda context: sum(ray.get(numbers)[context.world_rank :: 2])) == [2499950000, 2500000000]
     assert job.get_rank_addresses() == [ray.util.get_node_ip_address()] * 2
+
+
+@pytest.mark.skipif(shutil.which("ss") is None, reason="needs ss (Debian: iproute2)")
+def test_other_machines_cannot_connect_to_mpirun(job: MPIJob) -> None:
+    job.start()
+    (mpirun,) = [one for one in psutil.Process().children() if one.name() == "mpirun"]
+    sockets = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True, check=True).stdout.splitlines()
+    addresses = [line.split()[3].rpartition(":")[0] for line in sockets if f"pid={mpirun.pid}," in line]
+    assert addresses
+    for address in addresses:  # behind the % is the device to which a socket is limited
+        assert address.endswith("%lo") or address in ("127.0.0.1", "[::1]"), sockets
 
 
 def test_cores_are_taken_while_the_job_runs(job: MPIJob) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import ray
 from ray import cloudpickle
 from ray.exceptions import GetTimeoutError, RayActorError
-from ray.util import placement_group_table, remove_placement_group
+from ray.util import get_node_ip_address, placement_group_table, remove_placement_group
 
 from raydp._configuration.arguments import check_whole_number
 from raydp._ray.capacity import reserve_capacity
@@ -23,6 +23,7 @@ from raydp.mpi import variables
 from raydp.mpi.context import MPIJobContext
 from raydp.mpi.flavors import MPIType, build_command, check_installed, detect_type
 from raydp.mpi.launcher import Launcher
+from raydp.mpi.loopback import SHARED_MEMORY_ONLY, kept_from_other_machines
 from raydp.mpi.mailbox import Failure, Mailbox
 
 if TYPE_CHECKING:
@@ -229,8 +230,10 @@ class MPIJob:
             context.env,
             lambda: mailbox.end.remote(token),
         )
+        guard = kept_from_other_machines(launcher.process_id) if _are_all_here(context.hosts) else nullcontext()
         try:
-            addresses = ray.get(mailbox.await_ranks.remote(token), timeout=spec.timeout)
+            with guard:
+                addresses = ray.get(mailbox.await_ranks.remote(token), timeout=spec.timeout)
         except GetTimeoutError:
             addresses = None
         except BaseException:
@@ -275,6 +278,8 @@ class MPIJob:
                 variables.WORLD_SIZE: str(spec.world_size),
             }
         )
+        if _are_all_here(hosts):
+            context.env.update({**SHARED_MEMORY_ONLY, **context.env})  # a choice of the user's wins
         return context
 
     def _require_running(self) -> _RunningJob:
@@ -301,3 +306,8 @@ def _find_hosts(group: PlacementGroup, bundles: Sequence[int]) -> list[str]:
     nodes = placement_group_table(group)["bundles_to_node_id"]
     addresses = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes()}
     return [str(addresses[nodes[index]]) for index in bundles]
+
+
+def _are_all_here(hosts: Sequence[str]) -> bool:
+    """Tell whether all ranks run on this machine."""
+    return set(hosts) == {get_node_ip_address()}

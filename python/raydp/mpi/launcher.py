@@ -44,6 +44,11 @@ class Launcher:
         self._thread = threading.Thread(target=self._follow, name="raydp-mpirun", daemon=True)
         self._thread.start()
 
+    @property
+    def process_id(self) -> int:
+        """The id of its process."""
+        return self._process.pid
+
     def describe_output(self) -> str:
         """Return the exit code, if the program has ended, and the last lines that it printed."""
         code = self._process.poll()
