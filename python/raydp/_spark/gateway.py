@@ -147,8 +147,11 @@ def _needs_spark_submit(settings: Mapping[str, str]) -> bool:
 
 
 def _crash_options(log_folder: Path) -> list[str]:
-    """Return options that keep the report of a crash out of the program's working folder. The user's options win."""
-    return [f"-XX:ErrorFile={log_folder}/hs_err_raydp_driver_%p.log"]
+    """Return options that keep what a crash leaves out of the program's working folder. The user's options win.
+
+    A core dump would have the application's secrets and data in it.
+    """
+    return [f"-XX:ErrorFile={log_folder}/hs_err_raydp_driver_%p.log", "-XX:-CreateCoredumpOnCrash"]
 
 
 def _direct_command(java: Java, settings: Mapping[str, str], log_folder: Path) -> list[str]:

@@ -71,11 +71,11 @@ object ActorRequest {
   def nameOf(applicationId: String, role: String): String = s"raydp-${applicationId.stripPrefix("raydp-")}-$role"
 
   /**
-   * Has a JVM that crashes write its report to Ray's logs. Its working folder is the one in which the user started Ray.
-   * The user's options come later, so they win.
+   * Has a JVM that crashes write its report to Ray's logs, and no core dump, which would have secrets and data in it. Its
+   * working folder is the one in which the user started Ray. The user's options come later, so they win.
    */
   private def crashOptions: Vector[String] =
     Option(System.getProperty("raydp.ray.session-dir"))
       .map(session => s"-XX:ErrorFile=$session/logs/hs_err_raydp_%p.log")
-      .toVector
+      .toVector :+ "-XX:-CreateCoredumpOnCrash"
 }
