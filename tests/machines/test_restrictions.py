@@ -20,6 +20,7 @@ SAID = {
     "few_files": r"too few files: Java could not load classes.*ulimit -n 65536.*limit \(`ulimit -Hn`\): 256",
     "temporary_folder_without_code": r"mounted `noexec`.*set (TMPDIR|RAY_TMPDIR) to a folder.*Folder: ",
     "no_memory_files": r"refuses memory files.*seccomp profile.*Error of memfd_create: .*Operation not permitted",
+    "only_ipv6": r"no IPv4 loopback address.*ip address add 127\.0\.0\.1/8 dev lo.*Address: 127\.0\.0\.1",
     "few_threads": r"Too few processes and threads.*ulimit -u 65536.*more of 400 \(`ulimit -u`\)",
 }
 

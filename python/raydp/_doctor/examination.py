@@ -29,6 +29,7 @@ _CHECKS = (
     Check("memory files", restrictions.check_memory_files, is_cheap=True),
     Check("open files", restrictions.check_open_files, is_cheap=True, is_told=True),
     Check("threads", restrictions.check_threads, is_cheap=True, is_told=True),
+    Check("loopback", machine.check_loopback, is_cheap=True),
     Check("address", machine.check_addresses),
     Check("temporary files", machine.check_temporary_folder, is_cheap=True),
     Check("native code", restrictions.check_native_code, is_cheap=True),

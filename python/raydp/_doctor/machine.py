@@ -21,6 +21,7 @@ __all__ = [
     "check_address",
     "check_addresses",
     "check_local_folders",
+    "check_loopback",
     "check_memory",
     "check_shared_memory",
     "check_temporary_folder",
@@ -35,6 +36,7 @@ _STORE_SHARE = 0.3
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 _SHARED_MEMORY = Path("/dev/shm")
 _MINIMUM_DISK = _GIBIBYTE
+_LOOPBACK = "127.0.0.1"
 
 
 def check_memory(settings: Mapping[str, str]) -> str | Finding:
@@ -107,6 +109,24 @@ def check_addresses(settings: Mapping[str, str]) -> str | Finding:
                 f"in DNS. Name: {name}; resolves to: {one}; the node's address: {own}",
             )
     return f"{own}; {name} is {', '.join(found)}"
+
+
+def check_loopback(settings: Mapping[str, str]) -> str:
+    """Check that this machine has the IPv4 address of the loopback device, also if its network has IPv6 only.
+
+    Raises:
+        MissingRequirementError: It has not.
+    """
+    del settings
+    try:
+        _bind(_LOOPBACK)
+    except OSError as error:
+        raise MissingRequirementError(
+            "This machine or container has no IPv4 loopback address, through which PySpark and Ray connect their "
+            "processes, also in a network with IPv6 only. As root, run `ip link set lo up` and `ip address add "
+            f"127.0.0.1/8 dev lo`, or enable IPv4 for the container. Address: {_LOOPBACK}; error: {error}"
+        ) from error
+    return _LOOPBACK
 
 
 def check_address(node_address: str) -> None:

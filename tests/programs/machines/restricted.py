@@ -5,6 +5,7 @@ import os
 import platform
 import resource
 import struct
+import subprocess
 import sys
 import tempfile
 import traceback
@@ -18,7 +19,7 @@ from support.scripting import begin_part, say
 
 libc = ctypes.CDLL(None, use_errno=True)
 
-NEW_MOUNTS, NEW_USER = 0x00020000, 0x10000000
+NEW_MOUNTS, NEW_USER, NEW_NETWORK = 0x00020000, 0x10000000, 0x40000000
 NO_EXEC, RECURSIVE, PRIVATE = 8, 1 << 14, 1 << 18
 NO_NEW_PRIVILEGES, SECCOMP, FILTER = 38, 22, 2
 
@@ -58,6 +59,13 @@ def few_threads(limit=400):
     resource.setrlimit(resource.RLIMIT_NPROC, (limit, limit))
 
 
+def only_ipv6():
+    """Enter a network whose only addresses are those of IPv6."""
+    check(libc.unshare(NEW_NETWORK))
+    for command in ("link set lo up", "address delete 127.0.0.1/8 dev lo", "address add fd00::1/64 dev lo nodad"):
+        subprocess.run(["ip", *command.split()], check=True)
+
+
 def in_child(name, *restrictions, then):
     begin_part(name)
     child = os.fork()
@@ -91,7 +99,7 @@ def warn():
 
 
 RESTRICTIONS = [few_files, temporary_folder_without_code, no_memory_files, few_threads]
-for one in RESTRICTIONS:
+for one in [*RESTRICTIONS, only_ipv6]:
     in_child(one.__name__, one, then=start)
 in_child("doctor", *RESTRICTIONS, then=lambda: say("code", main(["doctor"])))
 in_child("tight", lambda: few_files(3000), lambda: few_threads(16000), then=warn)
