@@ -130,7 +130,7 @@ class _Episode:
         self.observer = Observer(GroupDemand(waiting.group or "") if is_group else ProcessDemand(waiting.demand))
         self.answer: tuple[float, str] | None = None
         self.was_told = False
-        self._begin = time.monotonic() - max(0.0, time.time() - waiting.since)
+        self._begin = waiting.since
         self._told_what = ""
         self._reminders = Reminders()
 

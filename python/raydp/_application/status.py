@@ -150,7 +150,7 @@ class WaitingExecutors:
         running: How many executors are registered meanwhile and stay.
         desired: How many the application should have.
         demand: What each of them demands: amounts by the names of Ray's resources.
-        since: Since when they wait, in seconds since the epoch.
+        since: Since when they wait, by this machine's monotonic clock, which the JVM shares.
         is_infeasible: Whether no node could hold one even if it were empty, or their placement group is not reserved.
         group: The id (hex) of their placement group; ``None`` if they have none.
     """

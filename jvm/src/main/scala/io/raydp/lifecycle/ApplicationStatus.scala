@@ -35,7 +35,7 @@ final case class StatusEvent(millis: Long, text: String)
  * @param ids their ids
  * @param running how many executors are registered meanwhile and stay
  * @param demand what each of them demands from Ray
- * @param sinceMillis since when they wait, by the wall clock
+ * @param sinceMillis since when they wait, by the snapshots' clock, which is also Python's monotonic one
  * @param isInfeasible whether no node could hold one even if it were empty, or their placement group is not reserved
  * @param group the id of their placement group
  */

@@ -65,7 +65,7 @@ private[lifecycle] final class ClusterCapacity(
         fleet.kept.count(_.phase == ExecutorPhase.Registered),
         fleet.desired,
         demand,
-        WallClockOffset + since,
+        since,
         fleet.infeasibleSince.isDefined,
         group)
     }
@@ -97,7 +97,4 @@ private[lifecycle] object ClusterCapacity {
 
   /** How long an executor is pending before it counts as waiting. Requests that Ray can place are placed sooner. */
   private val StatusMillis = 3000L
-
-  /** From the snapshots' clock to the wall clock. One value, or the status would change all the time. */
-  private val WallClockOffset = System.currentTimeMillis - System.nanoTime / 1000000
 }
