@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from raydp._estimators.data.frames import DatasetFrame, StoredFrame, wrap_frame
 from raydp._estimators.estimator import Estimator
 from raydp._estimators.frameworks import require
 from raydp._estimators.search_metric import DIRECTIONS, Mode, SearchMetric, resolve_search_metric
+from raydp._estimators.training.mlflow_run import Surroundings, find_surroundings, nest_runs
 from raydp._machine.descriptions import describe_html
 from raydp._machine.interrupts import handlers_restored
 from raydp._ray.dataset_logs import quiet_datasets
@@ -45,6 +46,7 @@ __all__ = ["TuneResult", "fit"]
 _logger = logging.getLogger(__name__)
 
 _SHOWN_TRIALS = 20
+_LONGEST_RUN_NAME = 100
 _COLUMNS_OF_TUNE = (
     *("training_iteration", "time_total_s", "time_this_iter_s", "timestamp", "timesteps_total", "episodes_total"),
     *("date", "pid", "hostname", "node_ip", "config", "done", "trial_id", "should_checkpoint", "checkpoint_dir_name"),
@@ -145,22 +147,31 @@ def fit(
     with quiet_datasets():
         train, evaluate = _store(train_ds), _store(evaluate_ds)
 
-    def run_trial(config: dict[str, Any], train: StoredFrame, evaluate: StoredFrame) -> None:
-        estimator = make(**config)
-        if not isinstance(estimator, Estimator):
-            raise InvalidArgumentError(f"make must return one of raydp's estimators; it returned: {estimator!r}")
-        estimator.fit(train, evaluate)
+    def run_trial(
+        config: dict[str, Any], train: StoredFrame, evaluate: StoredFrame, surroundings: Surroundings
+    ) -> None:
+        with nest_runs(_describe_trial(surroundings, config)) as runs:
+            estimator = make(**config)
+            if not isinstance(estimator, Estimator):
+                raise InvalidArgumentError(f"make must return one of raydp's estimators; it returned: {estimator!r}")
+            estimator.fit(train, evaluate)
+        metrics = _evaluate(estimator, evaluate, compared)
+        for run in runs:
+            run.log_evaluation(metrics)
         with tempfile.TemporaryDirectory(prefix="raydp-trial-") as saved:
             estimator.save(saved)
             (Path(saved) / _CLASS_FILE).write_text(f"{type(estimator).__module__}:{type(estimator).__qualname__}")
-            tune.report(_evaluate(estimator, evaluate, compared), checkpoint=Checkpoint.from_directory(saved))
+            tune.report(metrics, checkpoint=Checkpoint.from_directory(saved))
 
     folder = storage_path or tempfile.mkdtemp(prefix="raydp-tune-")
     with _removed_unless_failed(folder if storage_path is None else None):
         with handlers_restored():
             found = tune.Tuner(
                 # The trial's own process needs next to nothing, because it waits for its workers.
-                tune.with_resources(tune.with_parameters(run_trial, train=train, evaluate=evaluate), {"CPU": 0.001}),
+                tune.with_resources(
+                    tune.with_parameters(run_trial, train=train, evaluate=evaluate, surroundings=find_surroundings()),
+                    {"CPU": 0.001},
+                ),
                 param_space=dict(search_space),
                 tune_config=tune.TuneConfig(
                     metric=compared.name,
@@ -219,6 +230,12 @@ def _check_search_space(make: Callable[..., Estimator], search_space: Any) -> No
             "make has arguments that the search space lacks; add them to it, or give them a default. "
             f"Missing: {', '.join(missing)}"
         )
+
+
+def _describe_trial(surroundings: Surroundings, config: Mapping[str, Any]) -> Surroundings:
+    """Return what MLflow knows in a trial, which it shows under the values of the search space."""
+    name = ", ".join(f"{name}={value}" for name, value in config.items())
+    return replace(surroundings, run_name=name[:_LONGEST_RUN_NAME] or None, parameters=config)
 
 
 def _describe_error(error: BaseException | None) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypedDict
 from raydp._configuration.arguments import check_choice, check_whole_number, is_whole_number
 from raydp._configuration.public_names import public_in
 from raydp._configuration.suggestions import did_you_mean
+from raydp._estimators.mlflow_options import MLflowOptions, check_mlflow_options
 from raydp.errors import InvalidArgumentError
 
 __all__ = [
@@ -43,6 +44,7 @@ class CommonOptions(TypedDict, total=False):
     checkpoint_every: int
     start_timeout: float
     progress: bool | None
+    mlflow: bool | MLflowOptions | None
 
 
 class TrainingOptions(CommonOptions, total=False):
@@ -87,6 +89,9 @@ class Configuration:
         placement_strategy: Ray's placement strategy for the workers; ``"PACK"`` by default.
         start_timeout: Seconds to wait until the cluster has capacity for the workers; 60 by default.
         progress: Whether to draw a progress bar; ``None`` (the default): in a terminal and in a notebook.
+        mlflow: Log parameters, and the metrics of each round or epoch, to a run of MLflow: ``True``, or a mapping with
+            ``tracking_uri``, ``experiment_name`` or ``experiment_id``, ``run_name`` and ``tags``, of which MLflow's own
+            settings are the defaults. ``None`` (the default): do not.
     """
 
     label_column: str | None
@@ -104,6 +109,7 @@ class Configuration:
     placement_strategy: str = "PACK"
     start_timeout: float = 60.0
     progress: bool | None = None
+    mlflow: MLflowOptions | None = None
 
     @property
     def resources(self) -> dict[str, float]:
@@ -135,6 +141,7 @@ def configure(
 
     Raises:
         InvalidArgumentError: An argument has a wrong value.
+        MissingRequirementError: ``mlflow`` is given, and MLflow is not installed.
     """
     given: dict[str, Any] = {**options}
     features = _check_names("feature_columns", given.pop("feature_columns", None))
@@ -143,6 +150,7 @@ def configure(
         given["checkpoint_every"] = check_whole_number("checkpoint_every", given["checkpoint_every"])
     if given.get("seed") is not None:
         given["seed"] = _check_seed(given["seed"])
+    mlflow = check_mlflow_options(given.pop("mlflow", None))
     callbacks = given.pop("callbacks", None) or ()
     if not isinstance(callbacks, Iterable):
         raise InvalidArgumentError(f"callbacks takes a list of callbacks; got: {callbacks!r}")
@@ -153,6 +161,7 @@ def configure(
         feature_columns=features,
         categorical_columns=categories or (),
         callbacks=tuple(callbacks),
+        mlflow=mlflow,
         **given,
     )
     _check(configuration, handles_missing=handles_missing)

@@ -7,6 +7,7 @@ import dataclasses
 import importlib.metadata
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from raydp._estimators.data.frames import wrap_frame
 from raydp._estimators.data.layout import check_columns, select_columns
 from raydp._estimators.data.shards import Shard, split_rows
 from raydp._estimators.inference import FittedModel
+from raydp._estimators.training.mlflow_run import open_run
 from raydp._estimators.training.preparation import check_evaluation_rows, prepare_training_rows
 from raydp._estimators.training.result import FitResult
 from raydp._estimators.training.run import TrainingJob, run
@@ -32,8 +34,6 @@ from raydp._session.init_spark import stop_spark as stop_session
 from raydp.errors import InvalidArgumentError, NotFittedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import pandas as pd
 
     from raydp._estimators.configuration import Configuration
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from raydp._estimators.frameworks import Learner
     from raydp._estimators.hyperparameters import Hyperparameter
     from raydp._estimators.scorers import Metrics
+    from raydp._estimators.training.mlflow_run import FitRun
 
 __all__ = ["Estimator", "warn_deprecated"]
 
@@ -80,17 +81,32 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
 
     def _describe(self) -> dict[str, Any]:
         """Return what the user chose, and whether there is a model."""
-        chosen = {
-            one.name: getattr(self.configuration, one.name)
-            for one in dataclasses.fields(self.configuration)
-            if getattr(self.configuration, one.name) != one.default
-        }
         state: dict[str, Any] = {"fitted": self._model is not None}
         if self._model is not None:
             state["features"] = list(self._model.layout.features)
             if self._model.classes is not None:
                 state["classes"] = self.classes
-        return {**self._learner.describe(), **chosen, **state}
+        return {**self._learner.describe(), **self._list_chosen(), **state}
+
+    def _list_chosen(self) -> dict[str, Any]:
+        """Return the options that differ from their defaults."""
+        return {
+            one.name: getattr(self.configuration, one.name)
+            for one in dataclasses.fields(self.configuration)
+            if getattr(self.configuration, one.name) != one.default
+        }
+
+    def _list_parameters(self) -> dict[str, Any]:
+        """Return what MLflow shows as parameters, each under the framework's own name."""
+        parameters: dict[str, Any] = {"num_workers": self.configuration.num_workers}
+        for name, value in self._learner.describe().items():
+            if isinstance(value, Mapping):
+                parameters |= value
+            else:
+                parameters[name] = value
+                if hasattr(value, "get_params") and not isinstance(value, type):  # a model of scikit-learn
+                    parameters |= value.get_params()
+        return parameters | {name: one for name, one in self._list_chosen().items() if name != "mlflow"}
 
     @suggests_arguments()
     def fit(self, train_ds: Any, evaluate_ds: Any = None, max_retries: int = 3) -> FitResult:
@@ -108,7 +124,8 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
         Raises:
             NotADataFrameError: An argument is not a frame.
             InvalidDataError: Columns, nulls, classes or shapes do not fit; no worker was started.
-            InvalidArgumentError: ``max_retries`` is wrong, or early stopping has no ``evaluate_ds``.
+            InvalidArgumentError: ``max_retries`` is wrong, early stopping has no ``evaluate_ds``, or MLflow does not
+                accept the run.
             ClusterError: The cluster has no capacity for the workers.
             TrainingError: Workers failed more than ``max_retries`` times, or your own code raised an error.
         """
@@ -370,15 +387,32 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
         if evaluation_frame is not None:
             accepted = self._learner.accepted
             check_columns(evaluation_frame, features, others, weight=configuration.weight_column, accepted=accepted)
-        if not stop_spark:
-            self._await_capacity()
+        with open_run(configuration.mlflow, type(self).__name__, self._list_parameters()) as mlflow_run:
+            if not stop_spark:
+                self._await_capacity()
+            start = time.perf_counter()
+            train_blocks = train_frame.store([*features, *others])
+            evaluation_blocks = None if evaluation_frame is None else evaluation_frame.store([*features, *others])
+            if stop_spark:
+                stop_session()
+                self._await_capacity()
+            converted = time.perf_counter()
+            result = self._train(train_blocks, evaluation_blocks, features, max_retries, mlflow_run)
+            if mlflow_run is not None:
+                mlflow_run.complete(result.history, result.rows)
+        return dataclasses.replace(result, seconds={"convert": converted - start, **result.seconds})
+
+    def _train(
+        self,
+        train_blocks: StoredBlocks,
+        evaluation_blocks: StoredBlocks | None,
+        features: list[str],
+        max_retries: int,
+        mlflow_run: FitRun | None,
+    ) -> FitResult:
+        """Check the rows, and train on them."""
+        configuration = self.configuration
         start = time.perf_counter()
-        train_blocks = train_frame.store([*features, *others])
-        evaluation_blocks = None if evaluation_frame is None else evaluation_frame.store([*features, *others])
-        if stop_spark:
-            stop_session()
-            self._await_capacity()
-        converted = time.perf_counter()
         prepared = prepare_training_rows(train_blocks, features, configuration, self._learner)
         evaluation_shards = None
         if evaluation_blocks is not None:
@@ -394,15 +428,17 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
             configuration=configuration,
             train_shards=self._split(train_blocks, prepared.statistics, prepared.layout),
             evaluation_shards=evaluation_shards,
+            mlflow_run=None if mlflow_run is None else mlflow_run.address,
         )
         trained = run(job, max_retries=max_retries)
         self._model = FittedModel(learner, trained.content, prepared.layout, prepared.classes, configuration)
-        seconds = {
-            "convert": converted - start,
-            "check": checked - converted,
-            "train": time.perf_counter() - checked,
-        }
-        return FitResult(trained.history, prepared.complete_rows, seconds, learner.step_name.removesuffix("s"))
+        return FitResult(
+            trained.history,
+            prepared.complete_rows,
+            {"check": checked - start, "train": time.perf_counter() - checked},
+            learner.step_name.removesuffix("s"),
+            None if mlflow_run is None else mlflow_run.run_id,
+        )
 
     def _split(
         self, blocks: StoredBlocks, found: Statistics, layout: Layout, *, share_all: bool = False

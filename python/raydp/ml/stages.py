@@ -25,6 +25,7 @@ from raydp._configuration.arguments import check_argument_names
 from raydp._configuration.public_names import public_in
 from raydp._estimators import estimator as _estimator
 from raydp._estimators.hyperparameters import ParameterOf
+from raydp._estimators.training.mlflow_run import find_surroundings, nest_runs
 from raydp.errors import InvalidArgumentError
 from raydp.ml.params import HasHyperparameters
 from raydp.ml.persistence import StageReader, StageWriter
@@ -161,7 +162,7 @@ class RayEstimator(HasHyperparameters, Estimator["RayModel"], _Columns, MLReadab
         for values in paramMaps:
             stage = self.copy(values)
             stage._check_estimator(stage._merge_arguments())  # noqa: SLF001  (of this class)
-        return super().fitMultiple(dataset, paramMaps)
+        return _NestedFits(super().fitMultiple(dataset, paramMaps))
 
     def _default(self, name: str) -> Any:
         return self.getOrDefault(self.getParam(name))
@@ -231,6 +232,24 @@ class RayEstimator(HasHyperparameters, Estimator["RayModel"], _Columns, MLReadab
     def read(cls) -> MLReader[RayEstimator]:
         """Return a reader of stages. It unpickles, which can run any code: load only stages that you trust."""
         return StageReader(lambda content: cls(*content))
+
+
+class _NestedFits:
+    """Fits of several models, with a run of MLflow for each: below the one that is active where this is made.
+
+    Spark's ``CrossValidator`` asks for the models in other threads, in which MLflow knows of no active run.
+    """
+
+    def __init__(self, models: Iterator[tuple[int, RayModel]]) -> None:
+        self._models = models
+        self._surroundings = find_surroundings()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> tuple[int, RayModel]:
+        with nest_runs(self._surroundings):
+            return next(self._models)
 
 
 @public_in("raydp.ml")

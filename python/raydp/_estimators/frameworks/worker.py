@@ -39,13 +39,16 @@ class Checkpoints:
     Args:
         every: Number of steps (rounds or epochs) between checkpoints.
         enabled: Whether all workers can reach the storage. If not, nothing is saved.
-        reports: Gets every step of the first worker, for the progress bar; ``None``: there is none.
     """
 
-    def __init__(self, *, every: int, enabled: bool, reports: Reports | None = None) -> None:
+    def __init__(self, *, every: int, enabled: bool) -> None:
         self._every = every
         self._enabled = enabled
-        self._reports = reports
+        self._reports: list[Reports] = []
+
+    def add_reports(self, reports: Reports) -> None:
+        """Have something take every step of the first worker, such as the progress bar."""
+        self._reports.append(reports)
 
     @contextmanager
     def open_latest(self) -> Iterator[Path | None]:
@@ -67,8 +70,8 @@ class Checkpoints:
         import ray.train
 
         is_first = ray.train.get_context().get_world_rank() == 0
-        if is_first and self._reports is not None:
-            self._reports.put(step, metrics)
+        for reports in self._reports if is_first else ():
+            reports.put(step, metrics)
         if step % self._every:
             return
         report = {**metrics, "step": step}

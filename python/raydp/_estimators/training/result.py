@@ -29,12 +29,14 @@ class FitResult:
         seconds: Wall time of each part: ``convert`` (put the rows into Ray's object store), ``check`` (read and check
             them), ``train`` (start the workers, train, and return the model).
         step: What the history has an entry for: ``"round"`` or ``"epoch"``.
+        mlflow_run_id: The run of MLflow that has the metrics; ``None``: there is none.
     """
 
     history: list[dict[str, float]]
     rows: int
     seconds: dict[str, float]
     step: str = "round"
+    mlflow_run_id: str | None = None
 
     def __repr__(self) -> str:
         metrics = ", ".join(f"{name}={value:.5g}" for name, value in self.metrics.items())

@@ -17,6 +17,7 @@ import ray.train
 from ray import cloudpickle
 
 from raydp._estimators.frameworks import Checkpoints, Learner, TrainedModel, TrainingWorker
+from raydp._estimators.training.mlflow_reports import join_run
 from raydp._estimators.training.progress import show_progress
 from raydp._estimators.training.train_environment import set_train_environment
 from raydp._ray.failures import find_raydp_error
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from raydp._estimators.data.labels import Classes
     from raydp._estimators.data.layout import Layout
     from raydp._estimators.data.shards import Shard
+    from raydp._estimators.training.mlflow_reports import RunAddress
 
 __all__ = ["TrainingJob", "run"]
 
@@ -70,6 +72,7 @@ class TrainingJob:
         configuration: The estimator's configuration.
         train_shards: The rows that each worker learns from.
         evaluation_shards: The rows that each worker evaluates with, or ``None``.
+        mlflow_run: Where to log the metrics of each step; ``None``: nowhere.
     """
 
     learner: Learner
@@ -78,12 +81,13 @@ class TrainingJob:
     configuration: Configuration
     train_shards: tuple[Shard, ...]
     evaluation_shards: tuple[Shard, ...] | None
+    mlflow_run: RunAddress | None = None
 
     @property
     def name(self) -> str:
         """A name that two jobs share only if one can resume from the other's checkpoint."""
         rows = [shard.rows for shards in (self.train_shards, self.evaluation_shards or ()) for shard in shards]
-        configuration = replace(self.configuration, callbacks=())
+        configuration = replace(self.configuration, callbacks=(), mlflow=None)
         described = repr((self.learner.identity, self.layout, str(self.classes), configuration, rows))
         return f"{self.learner.framework}-{hashlib.sha256(described.encode()).hexdigest()[:16]}"
 
@@ -124,7 +128,9 @@ def run(job: TrainingJob, *, max_retries: int) -> TrainedModel:
         ) as progress,
     ):
         every = job.configuration.checkpoint_every
-        checkpoints = Checkpoints(every=every, enabled=is_shared, reports=progress.reports)
+        checkpoints = Checkpoints(every=every, enabled=is_shared)
+        if progress.reports is not None:
+            checkpoints.add_reports(progress.reports)
         try:
             with _removed_placement_groups() as groups:
                 result = _make_trainer(job, path, checkpoints, groups, max_retries).fit()
@@ -153,6 +159,7 @@ def _make_trainer(job: TrainingJob, path: str, checkpoints: Checkpoints, groups:
             # Pickled, because the controller reads the whole dictionary and must not import the framework.
             "learner": cloudpickle.dumps(job.learner),
             "workers": job.make_workers(checkpoints),
+            "mlflow_run": job.mlflow_run,
         },
         scaling_config=ray.train.ScalingConfig(
             num_workers=worker_count,
@@ -191,7 +198,10 @@ def _train_in_worker(config: dict[str, Any]) -> TrainedModel | None:
     quieten_reports()
     worker: TrainingWorker = config["workers"][ray.train.get_context().get_world_rank()]
     learner: Learner = cloudpickle.loads(config["learner"])
-    return learner.train(worker)
+    with join_run(config["mlflow_run"], worker.configuration.checkpoint_every) as reports:
+        if reports is not None:
+            worker.checkpoints.add_reports(reports)
+        return learner.train(worker)
 
 
 def _is_final(error: BaseException) -> bool:
