@@ -15,6 +15,7 @@ _WALL_CLOCK = re.compile(
 _ALLOWED = {
     "python/raydp/_application/application.py": "compared with the times of files; the earlier of two clocks",
     "python/raydp/_application/settings.py": "a part of a name",
+    "python/raydp/_estimators/training/mlflow_reports.py": "the time of a metric in MLflow, shown to people",
     "python/raydp/_machine/class_data/making.py": "compared with the times of files, of which old ones are deleted",
     "python/raydp/_machine/socket_folder.py": "compared with the times of files, of which old ones are deleted",
     "jvm/src/main/scala/io/raydp/lifecycle/ApplicationSpec.scala": "a part of a name",
