@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from support.frameworks import estimator_decorators, framework_names, public_names, required_modules
+from support.frameworks import (
+    estimator_decorators,
+    estimator_methods,
+    framework_names,
+    public_names,
+    required_modules,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,6 +42,10 @@ def test_its_estimator_shows_all_options_under_its_public_name(name: str) -> Non
     decorators = estimator_decorators(name)
     assert decorators.get("public_in") == f"public_in('raydp.{name}')"
     assert "with_options" in decorators
+
+
+def test_its_estimator_lists_its_hyperparameters(name: str) -> None:
+    assert "hyperparameters" in estimator_methods(name), "raydp.ml makes a Param of each"
 
 
 def test_it_is_documented(name: str) -> None:

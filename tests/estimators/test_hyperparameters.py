@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,52 +15,47 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from raydp._estimators.hyperparameters import ParameterOf
 from raydp.errors import InvalidArgumentError, UnknownArgumentError
 from raydp.lightgbm import LightGBMEstimator
 from raydp.ml import RayEstimator
 from raydp.sklearn import SklearnEstimator
 from raydp.xgboost import XGBoostEstimator
-from support.frameworks import framework_names, public_names
+from support.frameworks import frameworks_with_parameters, public_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PARAMETRIZED = {XGBoostEstimator, LightGBMEstimator}  # what has parameters, and not only arguments
+    from raydp._estimators.hyperparameters import Hyperparameter
+
 VALUES = {"whole number": 2, "number": 0.5, "flag": True}
-TEXTS = {
-    "objective": "poisson",
-    "metric": ["mae"],
-    "booster": "dart",
-    "tree_method": "hist",
-    "grow_policy": "lossguide",
-    "boosting": "dart",
-    "data_sample_strategy": "bagging",
-    "eval_metric": "mae",
-}
+# "such as poisson", "gbtree, gblinear or dart", "how to choose rows: bagging or goss"
+NAMED_IN_DOC = re.compile(r"such as ([\w:]+)|(?:^|: )(\w+)(?:, \w+)* or \w+$")
 
 
-def test_no_framework_is_missing_here() -> None:
-    names = [name for framework in framework_names() for name in public_names(framework) if name.endswith("Estimator")]
-    assert {*names} == {kind.__name__ for kind in PARAMETRIZED} | {"SklearnEstimator", "TorchEstimator", "TFEstimator"}
+def value_for(one: Hyperparameter) -> Any:
+    """A value of a hyperparameter; of a text, one that its documentation names."""
+    if one.kind in VALUES:
+        return VALUES[one.kind]
+    named = NAMED_IN_DOC.search(one.doc)
+    assert named, f"the doc of {one.name} names a value: 'such as x', or 'x, y or z' at its end"
+    return named[1] or named[2]
 
 
-@pytest.mark.parametrize("kind", sorted(PARAMETRIZED, key=str))
-def test_every_param_reaches_the_framework_which_knows_its_name(kind: type[Any]) -> None:
+@pytest.mark.parametrize("framework", frameworks_with_parameters())
+def test_every_param_reaches_the_framework_which_knows_its_name(framework: str) -> None:
+    kind = getattr(importlib.import_module(f"raydp.{framework}"), *public_names(framework))
     stage = RayEstimator(kind)
+    defaults = {name: one.default for name, one in inspect.signature(kind).parameters.items()}
     for one in kind.hyperparameters({}):
-        text = "count:poisson" if one.name == "objective" and kind is XGBoostEstimator else TEXTS.get(one.name)
-        value = VALUES.get(one.kind, text)
         assert getattr(stage, f"get{one.param[0].upper()}{one.param[1:]}")() == one.default
+        value = value_for(one)
         alone = stage.copy().setParams(**{one.param: value})  # the framework checks it
-        estimator = alone._make_estimator(alone._merge_arguments())
-        given = {
-            **estimator._learner.params,
-            "num_boost_round": estimator._learner.rounds,
-            "early_stopping_rounds": estimator._learner.early_stopping_rounds,
-            "seed": estimator.configuration.seed,
-            "num_workers": estimator.configuration.num_workers,
-        }
-        assert given[one.name] == value
+        given = alone._make_estimator(alone._merge_arguments())._describe()
+        if isinstance(one, ParameterOf):
+            assert given[one.mapping] == {one.name: value}
+        else:
+            assert (given[one.name], defaults[one.name]) == (value, one.default)
 
 
 def test_params_override_arguments_under_any_name() -> None:

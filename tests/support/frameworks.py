@@ -5,7 +5,14 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-__all__ = ["estimator_decorators", "framework_names", "public_names", "required_modules"]
+__all__ = [
+    "estimator_decorators",
+    "estimator_methods",
+    "framework_names",
+    "frameworks_with_parameters",
+    "public_names",
+    "required_modules",
+]
 
 _PACKAGE = Path(__file__).parents[2] / "python" / "raydp"
 
@@ -13,6 +20,15 @@ _PACKAGE = Path(__file__).parents[2] / "python" / "raydp"
 def framework_names() -> list[str]:
     """Return the packages of the frameworks by their names below ``raydp``."""
     return sorted(path.parent.name for path in _PACKAGE.glob("[!_]*/learner.py"))
+
+
+def frameworks_with_parameters() -> list[str]:
+    """Return the frameworks whose estimator takes a mapping of parameters, and no model."""
+    return [
+        name
+        for name in framework_names()
+        if "ParameterOf" in (_PACKAGE / name / "hyperparameters.py").read_text(encoding="utf-8")
+    ]
 
 
 def public_names(name: str) -> list[str]:
@@ -25,9 +41,13 @@ def public_names(name: str) -> list[str]:
 
 def estimator_decorators(name: str) -> dict[str, str]:
     """Return the decorators of a framework's estimator: their calls as source, by the names of the functions."""
-    (kind,) = (node for node in _parse(name, "estimator.py").body if isinstance(node, ast.ClassDef))
-    calls = [ast.unparse(decorator) for decorator in kind.decorator_list]
+    calls = [ast.unparse(decorator) for decorator in _estimator_class(name).decorator_list]
     return {call.partition("(")[0]: call for call in calls}
+
+
+def estimator_methods(name: str) -> list[str]:
+    """Return the methods that a framework's estimator defines."""
+    return [node.name for node in _estimator_class(name).body if isinstance(node, ast.FunctionDef)]
 
 
 def required_modules(name: str) -> dict[str, str]:
@@ -38,6 +58,11 @@ def required_modules(name: str) -> dict[str, str]:
         for call in calls
         if isinstance(call, ast.Call) and ast.unparse(call.func) == "require"
     }
+
+
+def _estimator_class(name: str) -> ast.ClassDef:
+    (kind,) = (node for node in _parse(name, "estimator.py").body if isinstance(node, ast.ClassDef))
+    return kind
 
 
 def _parse(name: str, file: str) -> ast.Module:

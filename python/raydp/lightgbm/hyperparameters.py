@@ -15,7 +15,7 @@ def _parameter(name: str, kind: Kind, doc: str, others: tuple[str, ...] = ()) ->
 HYPERPARAMETERS: tuple[Hyperparameter, ...] = (
     *list_round_hyperparameters("num_iterations"),
     _parameter("objective", "value", "the loss to minimize, such as binary", others=("loss_type",)),
-    _parameter("metric", "value", "a metric for the evaluation frame, or a list of them"),
+    _parameter("metric", "value", "a metric for the evaluation frame, such as mae, or a list"),
     _parameter("boosting", "text", "gbdt, dart or rf"),
     _parameter("data_sample_strategy", "text", "how to choose rows: bagging or goss"),
     _parameter("num_leaves", "whole number", "greatest number of leaves of a tree"),

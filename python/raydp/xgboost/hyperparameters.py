@@ -13,7 +13,7 @@ _Parameter = partial(ParameterOf, mapping="xgboost_params")
 HYPERPARAMETERS: tuple[Hyperparameter, ...] = (
     *list_round_hyperparameters("num_round"),
     _Parameter("objective", "text", "the loss to minimize, such as binary:logistic", others=("loss", "loss_type")),
-    _Parameter("eval_metric", "value", "a metric for the evaluation frame, or a list of them", others=("metric",)),
+    _Parameter("eval_metric", "value", "a metric for the evaluation frame, such as mae, or a list", others=("metric",)),
     _Parameter("booster", "text", "gbtree, gblinear or dart"),
     _Parameter("tree_method", "text", "how to build trees: auto, exact, approx or hist"),
     _Parameter("grow_policy", "text", "which nodes to split next: depthwise or lossguide"),
