@@ -5,7 +5,7 @@
 #
 #   property      round trips and state machines of tests/property, and of uneven blocks, with 1,000 examples each
 #   kills         100 processes killed or frozen while jobs run
-#   sequences     200 sequences of starts, kills, interrupts and stops in one process
+#   sequences     200 sequences of starts, kills, interrupts and stops, in two processes
 #   restarts      50 starts and stops of Spark in one process
 #   applications  8 applications at once on one Ray cluster
 #   conversions   200 conversions in a store that holds three
@@ -28,7 +28,8 @@ run_lane() {
   case $1 in
     property) HYPOTHESIS_PROFILE=nightly bash ci/test-python.sh --timeout 7200 tests/property tests/exchange/test_uneven_blocks.py ;;
     kills) bash ci/test-python.sh --timeout 7200 tests/faults/test_chaos.py --seed "$seed" --kills 100 ;;
-    sequences) bash ci/test-python.sh --timeout 36000 tests/faults/test_sequences.py --seed "$seed" --sequences 200 ;;
+    sequences) bash ci/test-python.sh --timeout 36000 tests/faults/test_sequences.py --seed "$seed" --sequences 100 \
+      --numprocesses 2 --dist each ;; # both processes run the test, each with a seed of its own
     restarts) bash ci/test-python.sh --timeout 7200 tests/lifecycle/test_restarts.py --restarts 50 ;;
     applications) bash ci/test-python.sh --timeout 3600 tests/lifecycle/test_session.py -k at_once --applications 8 ;;
     conversions) bash ci/test-python.sh --timeout 3600 tests/exchange/test_limits.py -k store_that --conversions 200 ;;

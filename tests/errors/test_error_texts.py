@@ -30,6 +30,11 @@ def test_errors_say_the_same_when_their_jvm_was_killed_and_spark_stopped(outcome
     assert outcome.part("session was stopped") == said, outcome.everything
 
 
+def test_an_error_that_arrives_while_another_thread_stops_spark_says_so(outcome: programs.Outcome) -> None:
+    said = outcome.part("an error arrives while Spark stops")
+    assert said.startswith("The Spark application was stopped while this ran: "), outcome.everything
+
+
 def test_a_program_that_stops_spark_in_the_end_shows_why_it_failed(outcome: programs.Outcome) -> None:
     assert outcome.code == 1
     shown = outcome.errors[outcome.errors.rindex("Traceback") :]

@@ -164,9 +164,9 @@ class Sequences(RuleBasedStateMachine):
 
 @pytest.mark.cluster
 @pytest.mark.timeout(0)  # each command has its own limit
-def test_it_can_always_start_again(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+def test_it_can_always_start_again(request: pytest.FixtureRequest, tmp_path: Path, worker_id: str) -> None:
     mark = uuid.uuid4().hex
-    number = request.config.getoption("--seed")
+    number = request.config.getoption("--seed") + int(worker_id.removeprefix("gw").replace("master", "0"))
     Sequences.life = life = Life(mark, number, tmp_path / "errors")
     run: Callable[..., None] = run_state_machine_as_test
     try:

@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from py4j import java_gateway, protocol
 from py4j.protocol import Py4JError, Py4JJavaError
+from pyspark.errors.exceptions import captured
 from pyspark.errors.exceptions.captured import install_exception_handler
 
+from raydp._spark.internals import running_jvm
 from raydp._spark.java_errors import translated
 from raydp.errors import SessionError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from pyspark.errors.exceptions.captured import CapturedException
 
     from raydp._spark.java_errors import JavaCause, Translation
     from raydp.errors import RaydpError
@@ -26,6 +30,10 @@ if TYPE_CHECKING:
 __all__ = ["raise_own_errors_in_actions"]
 
 _MARK = "_raydp_original"
+_STOP = (
+    "The Spark application was stopped while this ran: raydp.stop_spark() was called, perhaps in another thread, or "
+    "the process left the Ray cluster. Start another application with raydp.init_spark(...), and run it again"
+)
 # "Job 3 cancelled because SparkContext was shut down", "Cannot call methods on a stopped SparkContext".
 _STOPPED = re.compile(r"SparkContext (was|has been|is) (shut ?down|stopped)|stopped SparkContext")
 
@@ -53,6 +61,8 @@ def raise_own_errors_in_actions(*translations: Translation) -> None:
                 raise
             raise known from error
 
+    module: Any = captured
+    module.convert_exception = _saying_that_spark_stopped(captured.convert_exception)
     setattr(get_return_value, _MARK, original)
     protocol.get_return_value = get_return_value
     if java_gateway.get_return_value is original:
@@ -61,14 +71,29 @@ def raise_own_errors_in_actions(*translations: Translation) -> None:
         install_exception_handler()  # PySpark's function, now around this one
 
 
+def _saying_that_spark_stopped(convert: Callable[[Any], CapturedException]) -> Callable[[Any], CapturedException]:
+    """Return PySpark's function that makes its exceptions, with an error that can be read if Spark stops meanwhile.
+
+    Why: it asks the JVM of the running context about the Java exception. If another thread has stopped Spark since, it
+    fails with an ``AssertionError`` that has no text. A check in PySpark would replace this.
+    """
+
+    @functools.wraps(convert)
+    def converted(exception: Any) -> CapturedException:
+        try:
+            return convert(exception)
+        except (AssertionError, AttributeError, Py4JError, OSError):
+            if running_jvm() is not None:
+                raise
+            raise SessionError(_STOP) from None
+
+    return converted
+
+
 def _error_of_stop(cause: JavaCause) -> SessionError | None:
     if _STOPPED.search(cause.message) is None:
         return None
-    return SessionError(
-        "The Spark application was stopped while this ran: raydp.stop_spark() was called, perhaps in another thread, "
-        "or the process left the Ray cluster. Start another application with raydp.init_spark(...), and run it again. "
-        f"The end: {cause.message}"
-    )
+    return SessionError(f"{_STOP}. The end: {cause.message}")
 
 
 def _known(error: Py4JJavaError, translations: Sequence[Translation]) -> RaydpError | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from pyspark.errors import PySparkException
+from pyspark.errors.exceptions import captured
 from pyspark.sql.functions import udf
 
 import raydp
@@ -52,3 +53,8 @@ finally:
     show("JVM was killed")
     raydp.stop_spark()
     show("session was stopped")
+    begin_part("an error arrives while Spark stops")
+    try:
+        captured.convert_exception(caught[-1].java_exception)  # PySpark calls it for each error of the JVM
+    except raydp.errors.SessionError as error:
+        say(error)
