@@ -18,7 +18,7 @@ public final class AppMaster {
     WorkerLogging.useConfiguration();
   }
 
-  /** Takes and returns bytes of {@code SnapshotCodec}. Never throws: an exception would end the actor's process. */
+  /** Takes a snapshot and returns the decision about it, both as bytes ({@code AppMasterCall}). Never throws: an exception would end the actor's process. */
   public byte[] decide(byte[] snapshot) {
     return AppMasterCall.answer(snapshot);
   }

@@ -100,9 +100,6 @@ object ApplicationSpec {
   private val EnvironmentPrefix = "spark.executorEnv."
   private val WholeUnit = 1.0
 
-  /** How long to wait by default for a node that can hold an executor. Python grants more while an autoscaler adds one. */
-  private val FixedClusterMillis = 20000L
-
   /**
    * @param configuration settings of the application
    * @param contextExists whether a SparkContext with these settings already exists
@@ -135,10 +132,7 @@ object ApplicationSpec {
         whole(settings.amounts(RaydpConfiguration.AppMasterResources)),
         settings.find(RaydpConfiguration.AppMasterJavaOptions).toVector.flatMap(words).map(WorkerLogging.deferred)),
       shuffleService = shuffleService(conf, settings),
-      policy = FleetPolicy(
-        startTimeout = settings.get(RaydpConfiguration.StartTimeout),
-        infeasibleTimeout = settings.get(RaydpConfiguration.InfeasibleTimeout).getOrElse(FixedClusterMillis),
-        maxConsecutiveFailures = settings.get(RaydpConfiguration.MaxConsecutiveFailures)))
+      policy = FleetPolicy.of(settings))
   }
 
   /** Translates the names of RayDP 1.6. The driver logs each once. */

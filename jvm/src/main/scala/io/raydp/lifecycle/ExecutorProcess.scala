@@ -9,7 +9,15 @@ import scala.jdk.CollectionConverters._
 import scala.util.control.NonFatal
 
 import io.ray.api.Ray
-import io.raydp.process.{Causes, ExecutorLaunch, ExecutorOutcome, ExecutorPlace, FolderGuard, TemporaryLibraries}
+import io.raydp.process.{
+  Causes,
+  Encoding,
+  ExecutorLaunch,
+  ExecutorOutcome,
+  ExecutorPlace,
+  FolderGuard,
+  TemporaryLibraries
+}
 import org.apache.spark.raydp.{ApplicationSecret, ExecutorSurroundings, ProcessIdentity, RayExecutorBackend}
 
 /**
@@ -23,19 +31,20 @@ final class ExecutorProcess {
     catch { case NonFatal(error) => Left(Causes.locate(error)) }
   private val ended = new AtomicReference[Option[ExecutorOutcome]](None)
 
-  def place(): Array[Byte] = located.getOrElse(ExecutorPlace("", "", ProcessHandle.current.pid, 0, "")).encoded
+  def place(): Array[Byte] =
+    Encoding.encode(located.getOrElse(ExecutorPlace("", "", ProcessHandle.current.pid, 0, "")))
 
   def run(launch: Array[Byte]): Array[Byte] = {
     val outcome =
       try located match {
-          case Right(place) => runAt(place, ExecutorLaunch.decode(launch))
+          case Right(place) => runAt(place, Encoding.decode[ExecutorLaunch](launch))
           case Left(reason) => ExecutorOutcome(1, byApplication = false, s"Ray did not tell it its node: $reason")
         }
       catch {
         // Whatever it is, even a missing class: it is the answer to the driver, which ends this process.
         case error: Throwable => failed(error)
       }
-    outcome.encoded
+    Encoding.encode(outcome)
   }
 
   private def runAt(place: ExecutorPlace, launch: ExecutorLaunch): ExecutorOutcome = {

@@ -2,6 +2,8 @@ package io.raydp.lifecycle
 
 import scala.collection.Searching.Found
 
+import io.raydp.process.Encoding
+
 /** How far an executor has come. */
 sealed abstract class ExecutorPhase(val code: Byte, val name: String)
 
@@ -16,7 +18,8 @@ object ExecutorPhase {
   /** It is registered with the driver's scheduler and can run tasks. */
   case object Registered extends ExecutorPhase(2, "registered")
 
-  val all: Vector[ExecutorPhase] = Vector(Pending, Starting, Registered)
+  private[lifecycle] implicit val encoding: Encoding[ExecutorPhase] =
+    Encoding.among(Vector(Pending, Starting, Registered))
 }
 
 /**
@@ -27,6 +30,11 @@ object ExecutorPhase {
  */
 final case class Departure(deadline: Option[Long], intended: Boolean)
 
+object Departure {
+  private[lifecycle] implicit val encoding: Encoding[Departure] =
+    Encoding.record(fields => Departure(fields(_.deadline), fields(_.intended)))
+}
+
 /**
  * @param id Spark's executor id, which is also in the actor's name; never used twice in an application
  * @param phase how far it has come
@@ -35,24 +43,21 @@ final case class Departure(deadline: Option[Long], intended: Boolean)
  */
 final case class ObservedExecutor(id: Int, phase: ExecutorPhase, since: Long, departure: Option[Departure] = None)
 
+object ObservedExecutor {
+  private[lifecycle] implicit val encoding: Encoding[ObservedExecutor] = Encoding.record { fields =>
+    ObservedExecutor(fields(_.id), fields(_.phase), fields(_.since), fields(_.departure))
+  }
+}
+
 /** The total resources of one node, including those in use. */
 final case class NodeResources(id: String, address: String, total: Map[String, Double]) {
   def couldHold(demand: Map[String, Double]): Boolean =
     demand.forall { case (name, amount) => total.getOrElse(name, 0.0) >= amount - 1e-6 }
 }
 
-/** How long the application waits, and how many failures it accepts. All times are in milliseconds. */
-final case class FleetPolicy(
-    startTimeout: Long,
-    infeasibleTimeout: Long,
-    maxConsecutiveFailures: Int,
-    killGrace: Long = 5000,
-    backOffBase: Long = 1000,
-    backOffLimit: Long = 30000) {
-
-  /** The pause after `failures` failed starts in a row. There is none after the first. */
-  def backOff(failures: Int): Long =
-    if (failures <= 1) 0 else math.min(backOffLimit, backOffBase << math.min(failures - 2, 20))
+object NodeResources {
+  private[lifecycle] implicit val encoding: Encoding[NodeResources] =
+    Encoding.record(fields => NodeResources(fields(_.id), fields(_.address), fields(_.total)))
 }
 
 /**
@@ -69,6 +74,10 @@ final case class StartFailures(
 
 object StartFailures {
   val none: StartFailures = StartFailures(0, 0, FailureKind.StartFailed, "")
+
+  private[lifecycle] implicit val encoding: Encoding[StartFailures] = Encoding.record { fields =>
+    StartFailures(fields(_.count), fields(_.lastAt), fields(_.kind), fields(_.lastReason), fields(_.hopeless))
+  }
 }
 
 /**
@@ -82,6 +91,9 @@ final case class Growth(patience: Long, endedAt: Option[Long], said: String)
 
 object Growth {
   val none: Growth = Growth(0, None, "")
+
+  private[lifecycle] implicit val encoding: Encoding[Growth] =
+    Encoding.record(fields => Growth(fields(_.patience), fields(_.endedAt), fields(_.said)))
 }
 
 /** Why an executor ended, as far as it matters for what happens next. */
@@ -118,6 +130,11 @@ object CapacityCheck {
 
   /** For a while, the result holds for other requests too. */
   final case class Finished(at: Long, suspected: Boolean) extends CapacityCheck
+
+  private[lifecycle] implicit val encoding: Encoding[CapacityCheck] = Encoding.oneOf(
+    Encoding.caseOf[NotStarted.type](_ => NotStarted),
+    Encoding.caseOf[Running](fields => Running(fields(_.suspected))),
+    Encoding.caseOf[Finished](fields => Finished(fields(_.at), fields(_.suspected))))
 }
 
 /**
@@ -325,4 +342,22 @@ object FleetSnapshot {
       Growth.none,
       CapacityCheck.NotStarted,
       policy)
+
+  private[lifecycle] implicit val encoding: Encoding[FleetSnapshot] = Encoding.record { fields =>
+    FleetSnapshot(
+      now = fields(_.now),
+      desired = fields(_.desired),
+      executors = fields(_.executors),
+      nextId = fields(_.nextId),
+      failures = fields(_.failures),
+      silentLosses = fields(_.silentLosses),
+      tasksFinished = fields(_.tasksFinished),
+      demand = fields(_.demand),
+      nodes = fields(_.nodes),
+      groupReserved = fields(_.groupReserved),
+      infeasibleSince = fields(_.infeasibleSince),
+      growth = fields(_.growth),
+      capacityCheck = fields(_.capacityCheck),
+      policy = fields(_.policy))
+  }
 }

@@ -1,5 +1,7 @@
 package io.raydp.lifecycle
 
+import io.raydp.process.Encoding
+
 /**
  * Why an application failed.
  *
@@ -23,8 +25,7 @@ object FailureKind {
   val all: Vector[FailureKind] =
     Vector(RayUnreachable, Infeasible, StartFailed, StartTimeout, InvalidConfiguration, Stopped, Internal)
 
-  def named(name: String): FailureKind =
-    all.find(_.name == name).getOrElse(throw new IllegalArgumentException(s"no such kind of failure: $name"))
+  private[lifecycle] implicit val encoding: Encoding[FailureKind] = Encoding.among(all)
 }
 
 /** The application cannot continue. The message names the problem, the likely cause and the fix. */

@@ -9,7 +9,14 @@ import scala.util.control.NonFatal
 import io.ray.api.{ActorHandle, BaseActorHandle, PlacementGroups, Ray}
 import io.ray.api.options.PlacementGroupCreationOptions
 import io.ray.api.placementgroup.PlacementStrategy
-import io.raydp.process.{ExecutorLaunch, ExecutorOutcome, ExecutorPlace, ShuffleServiceAnswer, ShuffleServiceLaunch}
+import io.raydp.process.{
+  Encoding,
+  ExecutorLaunch,
+  ExecutorOutcome,
+  ExecutorPlace,
+  ShuffleServiceAnswer,
+  ShuffleServiceLaunch
+}
 import org.slf4j.LoggerFactory
 
 /** What an application does to a real Ray cluster, through Ray's Java API. */
@@ -50,7 +57,7 @@ private[lifecycle] final class RayFleetEffects(address: String, spec: Applicatio
     val actor = RayActors.createExecutor(spec.executor.request(spec.id, id, bundle))
     endingOnFailure(actor, s"executor $id") {
       watch.add(RayActors.place(actor)) { answer =>
-        answer.map(ExecutorPlace.decode) match {
+        answer.map(Encoding.decode[ExecutorPlace](_)) match {
           case Success(place) => post(FleetEvent.ProcessStarted(id, place))
           case died => post(FleetEvent.Ended(id, Left(ActorWatch.describe(died))))
         }
@@ -58,10 +65,10 @@ private[lifecycle] final class RayFleetEffects(address: String, spec: Applicatio
     }
     new RemoteExecutor {
       override def start(launch: ExecutorLaunch): Unit =
-        watch.add(RayActors.run(actor, launch.encoded)) { answer =>
+        watch.add(RayActors.run(actor, Encoding.encode(launch))) { answer =>
           post(FleetEvent.Ended(
             id,
-            answer.map(ExecutorOutcome.decode).toEither.left.map(_ => ActorWatch.describe(answer))))
+            answer.map(Encoding.decode[ExecutorOutcome](_)).toEither.left.map(_ => ActorWatch.describe(answer))))
         }
       override def kill(): Unit = end(actor, s"executor $id")
     }
@@ -80,7 +87,7 @@ private[lifecycle] final class RayFleetEffects(address: String, spec: Applicatio
     }
     new RemoteAppMaster {
       override def decide(snapshot: FleetSnapshot, timeoutMillis: Long): Decision =
-        try AppMasterCall.result(Ray.get(RayActors.decide(actor, SnapshotCodec.encode(snapshot)), timeoutMillis))
+        try AppMasterCall.result(Ray.get(RayActors.decide(actor, Encoding.encode(snapshot)), timeoutMillis))
         catch { case NonFatal(error) => throw new RemoteCallException(ActorWatch.describe(error), error) }
       override def kill(): Unit = end(actor, "the AppMaster")
     }
@@ -100,8 +107,8 @@ private[lifecycle] final class RayFleetEffects(address: String, spec: Applicatio
     val lost = (reason: String) => post(FleetEvent.ShuffleServiceLost(serviceId, reason))
     endingOnFailure(actor, s"the shuffle service of $host") {
       watch.add(RayActors.serviceEnd(actor))(answer => lost(ActorWatch.describe(answer)))
-      watch.add(RayActors.start(actor, launch.encoded)) { answer =>
-        answer.map(ShuffleServiceAnswer.decode) match {
+      watch.add(RayActors.start(actor, Encoding.encode(launch))) { answer =>
+        answer.map(Encoding.decode[ShuffleServiceAnswer](_)) match {
           case Success(said) => said.port.fold(lost, port => post(FleetEvent.ShuffleServiceReady(serviceId, port)))
           case died => lost(ActorWatch.describe(died))
         }

@@ -1,5 +1,7 @@
 package io.raydp.lifecycle
 
+import io.raydp.process.Encoding
+
 /** One step towards the desired executors. */
 sealed trait Action
 object Action {
@@ -15,24 +17,32 @@ object Action {
 
   /** End the application. */
   final case class Fail(kind: FailureKind, message: String) extends Action
+
+  private[lifecycle] implicit val encoding: Encoding[Action] = Encoding.oneOf(
+    Encoding.caseOf[Launch](fields => Launch(fields(_.id))),
+    Encoding.caseOf[Kill](fields => Kill(fields(_.id), fields(_.why))),
+    Encoding.caseOf[CheckCapacity](fields => CheckCapacity(fields(_.id))),
+    Encoding.caseOf[Fail](fields => Fail(fields(_.kind), fields(_.message))))
 }
 
-sealed abstract class KillReason(val code: Byte)
+sealed abstract class KillReason
 object KillReason {
 
   /** More executors were requested than Spark needs now. */
-  case object Surplus extends KillReason(0)
+  case object Surplus extends KillReason
 
   /** It had to leave and did not end on its own. */
-  case object Overdue extends KillReason(1)
+  case object Overdue extends KillReason
 
   /** It did not join the driver in time. */
-  case object NotRegistered extends KillReason(2)
+  case object NotRegistered extends KillReason
 
   /** Its resources are reserved, but Ray started no process in time. */
-  case object NoProcess extends KillReason(3)
+  case object NoProcess extends KillReason
 
   val all: Vector[KillReason] = Vector(Surplus, Overdue, NotRegistered, NoProcess)
+
+  private[lifecycle] implicit val encoding: Encoding[KillReason] = Encoding.among(all)
 }
 
 /**
@@ -40,6 +50,11 @@ object KillReason {
  * @param wakeAt when to decide again even if nothing happens: the next deadline, in the snapshot's clock
  */
 final case class Decision(actions: Vector[Action], wakeAt: Option[Long])
+
+object Decision {
+  private[lifecycle] implicit val encoding: Encoding[Decision] =
+    Encoding.record(fields => Decision(fields(_.actions), fields(_.wakeAt)))
+}
 
 /**
  * Compares the executors that Spark needs with those that exist, and decides what to do about the difference.

@@ -1,6 +1,6 @@
 package io.raydp.lifecycle
 
-import io.raydp.process.{Causes, FolderGuard, ShuffleServiceAnswer, ShuffleServiceLaunch, TemporaryLibraries}
+import io.raydp.process.{Causes, Encoding, FolderGuard, ShuffleServiceAnswer, ShuffleServiceLaunch, TemporaryLibraries}
 import org.apache.spark.SparkConf
 import org.apache.spark.raydp.{ApplicationSecret, ProcessIdentity, ShuffleService}
 
@@ -22,13 +22,13 @@ final class ShuffleServiceProcess {
         val host = ExecutorProcess.locate().host
         ProcessIdentity.useAddress(host)
         ProcessIdentity.nameUser()
-        val ShuffleServiceLaunch(id, properties) = ShuffleServiceLaunch.decode(launch)
+        val ShuffleServiceLaunch(id, properties) = Encoding.decode[ShuffleServiceLaunch](launch)
         val conf = new SparkConf(false).setAll(ApplicationSecret.extract(properties))
         Right(new ShuffleService(host, id, conf, files.add).port)
       } catch {
         // Whatever it is, even a missing class: it is the answer to the driver.
         case error: Throwable => Left(Causes.locate(error))
       }
-    ShuffleServiceAnswer(port).encoded
+    Encoding.encode(ShuffleServiceAnswer(port))
   }
 }

@@ -1,7 +1,5 @@
 package io.raydp.process
 
-import io.raydp.process.ByteMessages.{readText, readTexts, reader, writeText, writeTexts, written}
-
 /**
  * Where an executor's process is.
  *
@@ -11,21 +9,12 @@ import io.raydp.process.ByteMessages.{readText, readTexts, reader, writeText, wr
  * @param log path of its log on that node; empty if unknown
  */
 final case class ExecutorPlace(nodeId: String, host: String, pid: Long, jvmStartMillis: Long, log: String) {
-  def encoded: Array[Byte] = written { out =>
-    out.writeUTF(nodeId)
-    out.writeUTF(host)
-    out.writeLong(pid)
-    out.writeLong(jvmStartMillis)
-    out.writeUTF(log)
-  }
-
   override def toString: String = s"node $host (${nodeId.take(8)}), process $pid"
 }
 
 object ExecutorPlace {
-  def decode(bytes: Array[Byte]): ExecutorPlace = {
-    val in = reader(bytes)
-    ExecutorPlace(in.readUTF(), in.readUTF(), in.readLong(), in.readLong(), in.readUTF())
+  private[raydp] implicit val encoding: Encoding[ExecutorPlace] = Encoding.record { fields =>
+    ExecutorPlace(fields(_.nodeId), fields(_.host), fields(_.pid), fields(_.jvmStartMillis), fields(_.log))
   }
 }
 
@@ -42,23 +31,20 @@ final case class ExecutorLaunch(
     applicationId: String,
     resourceProfileId: Int,
     properties: Map[String, String]) {
-  def encoded: Array[Byte] = written { out =>
-    out.writeUTF(driverUrl)
-    out.writeInt(executorId)
-    out.writeInt(cores)
-    out.writeUTF(applicationId)
-    out.writeInt(resourceProfileId)
-    writeTexts(out, properties)
-  }
 
   /** Without the properties. */
   override def toString: String = s"ExecutorLaunch(executor $executorId of $applicationId at $driverUrl)"
 }
 
 object ExecutorLaunch {
-  def decode(bytes: Array[Byte]): ExecutorLaunch = {
-    val in = reader(bytes)
-    ExecutorLaunch(in.readUTF(), in.readInt(), in.readInt(), in.readUTF(), in.readInt(), readTexts(in))
+  private[raydp] implicit val encoding: Encoding[ExecutorLaunch] = Encoding.record { fields =>
+    ExecutorLaunch(
+      fields(_.driverUrl),
+      fields(_.executorId),
+      fields(_.cores),
+      fields(_.applicationId),
+      fields(_.resourceProfileId),
+      fields(_.properties))
   }
 }
 
@@ -69,17 +55,9 @@ object ExecutorLaunch {
  * @param byApplication whether the application's own code ended it, which counts against `spark.task.maxFailures`
  * @param reason what happened, for people
  */
-final case class ExecutorOutcome(exitCode: Int, byApplication: Boolean, reason: String) {
-  def encoded: Array[Byte] = written { out =>
-    out.writeInt(exitCode)
-    out.writeBoolean(byApplication)
-    writeText(out, reason)
-  }
-}
+final case class ExecutorOutcome(exitCode: Int, byApplication: Boolean, reason: String)
 
 object ExecutorOutcome {
-  def decode(bytes: Array[Byte]): ExecutorOutcome = {
-    val in = reader(bytes)
-    ExecutorOutcome(in.readInt(), in.readBoolean(), readText(in))
-  }
+  private[raydp] implicit val encoding: Encoding[ExecutorOutcome] =
+    Encoding.record(fields => ExecutorOutcome(fields(_.exitCode), fields(_.byApplication), fields(_.reason)))
 }

@@ -9,8 +9,7 @@ import org.scalatest.funsuite.AnyFunSuite
 final class AppMasterClientSuite extends AnyFunSuite {
   import AppMasterClient.Answer
 
-  private val policy =
-    FleetPolicy(60000, 60000, maxConsecutiveFailures = 2, killGrace = 200, backOffBase = 10, backOffLimit = 20)
+  private val policy = SamplePolicies.quick.copy(maxConsecutiveFailures = 2)
   private val fleet = FleetSnapshot.initial(0, 2, None, policy)
 
   private final class Client {

@@ -7,7 +7,7 @@ import org.scalatest.funsuite.AnyFunSuite
 final class ClusterCapacitySuite extends AnyFunSuite {
   private def executor(demand: Map[String, Double]) = ExecutorSpec(1, demand, Vector.empty, "", Map.empty, None)
   private val demand = Map("CPU" -> 2.0)
-  private val policy = FleetPolicy(startTimeout = 60000, infeasibleTimeout = 60000, maxConsecutiveFailures = 3)
+  private val policy = SamplePolicies.quick
 
   test("while Ray does not answer, look-ups of the nodes do not pile up") {
     val calls = new ScheduledThreadPoolExecutor(3)

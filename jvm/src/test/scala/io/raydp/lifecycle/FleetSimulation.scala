@@ -2,6 +2,8 @@ package io.raydp.lifecycle
 
 import scala.util.Random
 
+import io.raydp.process.Encoding
+
 /**
  * A cluster and an application's driver in miniature: performs decisions as the driver does and has everything
  * happen that can, in an order that a seed determines.
@@ -27,6 +29,7 @@ final class FleetSimulation(seed: Long, policy: FleetPolicy) {
       fleet.desiring(desired).capacityChecked(None).seeing(Vector(NodeResources("a", "10.0.0.1", Map("CPU" -> 8.0))))
     (1 to 100).takeWhile(_ => failure.isEmpty).foreach { _ =>
       fleet = fleet.at(fleet.now + policy.backOffLimit)
+      if (Reconciler.isChecking(fleet)) fleet = fleet.capacityChecked(None)
       decideAndPerform()
       fleet.executors.filter(_.departure.isDefined).foreach { executor =>
         fleet = fleet.lost(executor.id, Loss.Explained("it has finished its tasks"), finished)
@@ -38,8 +41,7 @@ final class FleetSimulation(seed: Long, policy: FleetPolicy) {
   }
 
   private def decideAndPerform(): Unit = {
-    val decision = SnapshotCodec.decodeDecision(
-      SnapshotCodec.encode(Reconciler.decide(SnapshotCodec.decode(SnapshotCodec.encode(fleet)))))
+    val decision = AppMasterCall.result(AppMasterCall.answer(Encoding.encode(fleet)))
     decision.actions.foreach {
       case Action.Launch(id) =>
         assert(id == fleet.nextId, s"launch of $id, but ${fleet.nextId} is next")

@@ -3,7 +3,7 @@ package io.raydp.lifecycle
 import java.lang.management.ManagementFactory
 import java.util.concurrent.TimeUnit
 
-import io.raydp.process.ExecutorOutcome
+import io.raydp.process.{Encoding, ExecutorOutcome}
 import org.apache.spark.SparkConf
 import org.apache.spark.raydp.DriverScheduler
 
@@ -42,8 +42,8 @@ object LifecycleBench {
     cluster.ids.foreach(cluster.end)
     application.fleet.stop()
     val snapshot = almostComplete(count)
-    val bytes = SnapshotCodec.encode(snapshot)
-    val codec = microseconds(SnapshotCodec.decode(SnapshotCodec.encode(snapshot)))
+    val bytes = Encoding.encode(snapshot)
+    val codec = microseconds(Encoding.decode[FleetSnapshot](Encoding.encode(snapshot)))
     val decide = microseconds(Reconciler.decide(snapshot))
     f"$count,$start,$replace,$decidedAtStart,$decided,$launches,${bytes.length},$codec%.1f,$decide%.1f,$cpu"
   }
@@ -78,8 +78,8 @@ object LifecycleBench {
 
   /** All executors registered but one, for which there is something to decide. */
   private def almostComplete(count: Int): FleetSnapshot = {
-    val policy = FleetPolicy(120000, 20000, 5)
-    val empty = FleetSnapshot.initial(0, count, Some(Map("CPU" -> 1.0, "memory" -> 1e9)), policy)
+    val demand = Map("CPU" -> 1.0, "memory" -> 1e9)
+    val empty = FleetSnapshot.initial(0, count, Some(demand), SamplePolicies.default)
     (1 until count).foldLeft(empty)((fleet, id) => fleet.launched.processStarted(id).registered(id))
   }
 

@@ -1,12 +1,13 @@
 package io.raydp.lifecycle
 
+import io.raydp.process.Encoding
 import org.scalatest.funsuite.AnyFunSuite
 
 final class ReconcilerSuite extends AnyFunSuite {
   import Action.{Fail, Kill, Launch}
   import ExecutorPhase._
 
-  private val policy = FleetPolicy(startTimeout = 120000, infeasibleTimeout = 20000, maxConsecutiveFailures = 3)
+  private val policy = SamplePolicies.default.copy(maxConsecutiveFailures = 3)
   private val demand = Map("CPU" -> 2.0, "memory" -> 1.0 * (1L << 30))
   private val small =
     NodeResources("ab", "10.0.0.1", Map("CPU" -> 1.0, "memory" -> 8.0 * (1L << 30), "node:10.0.0.1" -> 1.0))
@@ -32,7 +33,7 @@ final class ReconcilerSuite extends AnyFunSuite {
 
   test("an AppMaster that knows nothing but the snapshot doubles nothing") {
     val fleet = perform(fresh(4)).processStarted(1).registered(1)
-    val replaced = SnapshotCodec.decode(SnapshotCodec.encode(fleet))
+    val replaced = Encoding.decode[FleetSnapshot](Encoding.encode(fleet))
     assert(Reconciler.decide(replaced).actions.isEmpty)
   }
 
@@ -231,7 +232,7 @@ final class ReconcilerSuite extends AnyFunSuite {
 
   test("whatever happens, there are never more executors than desired, ids are never used twice, and all ends well") {
     (1L to 2000L).foreach { seed =>
-      val simulation = new FleetSimulation(seed, policy)
+      val simulation = new FleetSimulation(seed, if (seed % 2 == 0) policy else SamplePolicies.random(seed))
       (1 to 60).foreach { _ =>
         val before = simulation.fleet
         simulation.step()
@@ -245,7 +246,7 @@ final class ReconcilerSuite extends AnyFunSuite {
       simulation.failure match {
         case Some(fail) =>
           val failures = fleet.failures
-          val tooMany = failures.hopeless || failures.count >= policy.maxConsecutiveFailures
+          val tooMany = failures.hopeless || failures.count >= fleet.policy.maxConsecutiveFailures
           val tooLate = fail.kind == FailureKind.Infeasible && fleet.infeasibleUntil.exists(_ <= fleet.now)
           assert(tooMany || tooLate, s"failed too early with ${fail.kind}, seed $seed")
         case None =>

@@ -2,7 +2,7 @@ package io.raydp.lifecycle
 
 import scala.jdk.CollectionConverters._
 
-import io.raydp.process.{ShuffleServiceAnswer, ShuffleServiceLaunch}
+import io.raydp.process.{Encoding, ShuffleServiceAnswer, ShuffleServiceLaunch}
 import org.scalatest.funsuite.AnyFunSuite
 
 final class ShuffleServicesSuite extends AnyFunSuite {
@@ -39,9 +39,11 @@ final class ShuffleServicesSuite extends AnyFunSuite {
   }
 
   test("what travels arrives") {
-    assert(ShuffleServiceLaunch.decode(launch.encoded) == launch && !launch.toString.contains("authenticate"))
+    assert(Encoding.decode[ShuffleServiceLaunch](Encoding.encode(launch)) == launch)
+    assert(!launch.toString.contains("authenticate"))
     Vector(Right(7001), Left("no such class")).foreach { port =>
-      assert(ShuffleServiceAnswer.decode(ShuffleServiceAnswer(port).encoded).port == port)
+      val answer = Encoding.encode(ShuffleServiceAnswer(port))
+      assert(Encoding.decode[ShuffleServiceAnswer](answer).port == port)
     }
   }
 

@@ -20,8 +20,7 @@ private[lifecycle] final class SimulatedApplication(
       contextExists = false)
   val spec: ApplicationSpec = parsed
     .copy(executor = parsed.executor.copy(placement = placement))
-    .copy(policy =
-      FleetPolicy(60000, 60000, maxConsecutiveFailures = 3, killGrace = 200, backOffBase = 10, backOffLimit = 20))
+    .copy(policy = SamplePolicies.quick)
   val board = new StatusBoard(spec.id, executors)
   val fleet = new ExecutorFleet(spec, cluster, board)
   val losses = new LinkedBlockingQueue[(Int, ExecutorOutcome)]

@@ -5,7 +5,7 @@ import java.util.concurrent.atomic.{AtomicBoolean, AtomicInteger}
 
 import scala.jdk.CollectionConverters._
 
-import io.raydp.process.{ExecutorLaunch, ExecutorOutcome, ExecutorPlace, ShuffleServiceLaunch}
+import io.raydp.process.{Encoding, ExecutorLaunch, ExecutorOutcome, ExecutorPlace, ShuffleServiceLaunch}
 
 /**
  * Takes the place of Ray: actors are entries in a table, and a test says what happens to them. Everything on this side
@@ -36,7 +36,7 @@ private[lifecycle] final class SimulatedFleetEffects(slots: Int = Int.MaxValue) 
         if (dead.await(10, TimeUnit.MILLISECONDS)) throw new RemoteCallException("it died", new RuntimeException)
       }
       if (dead.getCount == 0) throw new RemoteCallException("it is dead", new RuntimeException)
-      AppMasterCall.result(AppMasterCall.answer(SnapshotCodec.encode(snapshot)))
+      AppMasterCall.result(AppMasterCall.answer(Encoding.encode(snapshot)))
     }
     override def kill(): Unit = {
       dead.countDown()
