@@ -10,7 +10,7 @@ import pytest
 import ray
 import ray.data
 
-from raydp._ray.failures import find_raydp_error
+from raydp._ray.failures import describe_death, find_raydp_error
 from raydp.errors import InvalidDataError
 from raydp.xgboost import XGBoostEstimator
 
@@ -118,3 +118,21 @@ def test_the_error_that_ray_data_wraps(text: str, expected: str | None) -> None:
     found = find_raydp_error(ray.exceptions.RayTaskError("f", text, ValueError("wrapped")))
     assert (None if found is None else str(found)) == expected
     assert found is None or type(found) is InvalidDataError
+
+
+def test_why_an_actor_died_is_told(ray_cluster: Any) -> None:
+    del ray_cluster
+
+    @ray.remote(num_cpus=0)
+    class Ending:
+        def end(self) -> None:
+            import os
+
+            os._exit(3)
+
+    with pytest.raises(ray.exceptions.RayActorError) as raised:
+        ray.get(Ending.remote().end.remote(), timeout=60)
+    assert describe_death(raised.value).startswith("Ray's reason: "), raised.value
+    memory = "it died. Worker exit type: NODE_OUT_OF_MEMORY Worker exit detail: Memory is low.\nMore"
+    assert describe_death(RuntimeError(memory)) == "Ray's reason: NODE_OUT_OF_MEMORY Memory is low."
+    assert describe_death(RuntimeError("no reason")) == ""

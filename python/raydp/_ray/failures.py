@@ -9,9 +9,11 @@ from ray.exceptions import RayTaskError
 from raydp import errors
 from raydp.errors import RaydpError
 
-__all__ = ["find_raydp_error", "raised_in_task", "reason_of"]
+__all__ = ["describe_death", "find_raydp_error", "raised_in_task", "reason_of"]
 
 _BECAUSE_OF = "\n\nThe above exception was the direct cause of the following exception:\n\n"
+_DEATH = re.compile(r"Worker exit type: (?P<type>\w+)(?: Worker exit detail: (?P<detail>[^\n]*))?")
+_LONGEST_DETAIL = 300
 _AT_THE_END = re.compile(r"^raydp\.errors\.(\w+): ((?:(?!^  File ).)*)\Z", re.MULTILINE | re.DOTALL)
 
 
@@ -30,6 +32,15 @@ def reason_of(error: BaseException) -> str:
     """Return the type of an error and its last line, which says what happened: tracebacks come before it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[-1]}" if lines else type(error).__name__
+
+
+def describe_death(error: BaseException | None) -> str:
+    """Return why an actor's process died, in the words of Ray, such as that memory ran out; empty without any."""
+    found = _DEATH.search(str(error))
+    if found is None:
+        return ""
+    detail = found["detail"] or ""
+    return f"Ray's reason: {found['type']} {detail.strip()[:_LONGEST_DETAIL]}".rstrip()
 
 
 def find_raydp_error(error: BaseException | None) -> RaydpError | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 
-from raydp._ray.failures import raised_in_task, reason_of
+from raydp._ray.failures import describe_death, raised_in_task, reason_of
 from raydp.errors import ExchangeError, RaydpError
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ class AgentStream:
         try:
             ray.get(self.refs[-1:], timeout=self._control_seconds)
         except ray.exceptions.RayActorError as error:
+            self.agent.deaths.append(error)
             raise agent_died(self.agent) from error
         except Exception as error:
             raise self._could_not_store(error) from error
@@ -82,7 +83,8 @@ class AgentStream:
             ray.get(self._generator.completed(), timeout=self._control_seconds)
             if not self._ending.is_set():
                 self.raise_early_end()
-        except ray.exceptions.RayActorError:
+        except ray.exceptions.RayActorError as error:
+            self.agent.deaths.append(error)
             self._on_failure(agent_died(self.agent))
         except Exception as error:  # the caller's thread raises it
             self._on_failure(error if isinstance(error, RaydpError) else self._could_not_store(error))
@@ -102,7 +104,8 @@ class AgentStream:
 
 def agent_died(agent: Agent) -> AgentDiedError:
     """Return the error for an agent that died during an export."""
+    said = "".join(f", {text}" for text in {describe_death(error) for error in agent.deaths} if text)
     return AgentDiedError(
         f"The exchange agent of a node died during the conversion. Was the node lost, or the agent killed because "
-        f"memory ran out? Nothing was converted. Try again; raydp starts a new agent: node {agent.node}"
+        f"memory ran out? Nothing was converted. Try again; raydp starts a new agent: node {agent.node}{said}"
     )

@@ -50,12 +50,14 @@ class Agent:
         handle: The actor.
         ending: Set when the directory ends it. Its end is no failure then.
         pending_calls: Calls that return when it is closed. Ray logs a warning for a call that a kill interrupts.
+        deaths: What Ray said of the death of its process, if it died.
     """
 
     node: str
     handle: Any
     ending: threading.Event = field(default_factory=threading.Event, compare=False)
     pending_calls: list[ObjectRef[Any]] = field(default_factory=list, compare=False)
+    deaths: list[BaseException] = field(default_factory=list, compare=False)
 
     @property
     def key(self) -> str:
@@ -264,7 +266,9 @@ class AgentDirectory:
 
     def _replace_if_lost(self, agent: Agent, over: Any) -> None:
         """Called in a thread of Ray's, which must not be blocked."""
-        if over.exception() is not None and not agent.ending.is_set():
+        error = over.exception()
+        if error is not None and not agent.ending.is_set():
+            agent.deaths.append(error)
             threading.Thread(target=self._replace, args=(agent,), name="raydp-exchange-replace", daemon=True).start()
 
     def _replace(self, agent: Agent) -> None:
