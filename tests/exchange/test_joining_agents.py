@@ -50,6 +50,7 @@ def export_job(app: TestApplication, run_spark_job: Callable[[int], list[Any]]) 
         block_bytes=1,
         keep_lineage=False,
         progress=False,
+        find_loss=lambda: None,
     )
     plan = ExportPlan(
         "test", cast("Any", None), BlockForm.of(SCHEMA, []), keep_lineage=False, run_spark_job=run_spark_job

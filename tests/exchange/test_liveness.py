@@ -53,7 +53,7 @@ class FakeJvm:
 
 @contextlib.contextmanager
 def checks(
-    jvm: FakeJvm, agents: list[Agent], waits: ExchangeWaits = WAITS
+    jvm: FakeJvm, agents: list[Agent], waits: ExchangeWaits = WAITS, *, loss: str | None = None
 ) -> Iterator[tuple[LivenessChecks, list[BaseException]]]:
     """Start checks; yields them and the failures that they report."""
     context = ExchangeContext(
@@ -64,6 +64,7 @@ def checks(
         block_bytes=1,
         keep_lineage=False,
         progress=False,
+        find_loss=lambda: loss,
     )
     failures: list[BaseException] = []
     started = LivenessChecks(context, cast("Any", None), agents=lambda: agents, on_failure=failures.append)
@@ -103,6 +104,12 @@ def test_a_context_that_stopped_is_reported_once(attribute: str, message: str) -
         time.sleep(5 * WAITS.check_interval)
         (failure,) = failures
         assert message in str(failure)
+
+
+def test_a_lost_cluster_is_reported() -> None:
+    with checks(FakeJvm(), [], loss="its raylet is gone") as (_, failures):
+        assert eventually(lambda: bool(failures))
+        assert "Ray was lost while Spark's job ran: its raylet is gone" in str(failures[0])
 
 
 def test_a_running_context_is_not_stopped(spark: SparkSession) -> None:

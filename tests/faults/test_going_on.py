@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.cluster
 
+# Ray ends a process that long after its head is lost. A loaded machine may need more than the minute of its default.
+PATIENT_RAY = {"RAY_gcs_rpc_server_reconnect_timeout_s": "300"}
+
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> programs.Outcome:
@@ -23,7 +26,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> programs.Outcome:
     mark = uuid.uuid4().hex
     # The folder in which the program runs.
     within = ["env", "-C", os.fspath(folder)]
-    result = programs.run("faults/going_on", env={"RAYDP_TEST_MARK": mark}, within=within)
+    result = programs.run("faults/going_on", env={"RAYDP_TEST_MARK": mark, **PATIENT_RAY}, within=within)
     assert programs.await_none(mark) == []
     return result
 
@@ -48,6 +51,10 @@ def test_after_a_crash_of_the_jvm(outcome: programs.Outcome) -> None:
 
 def test_crash_files_are_in_the_folder_of_rays_logs(outcome: programs.Outcome) -> None:
     assert "files: 2 []" in outcome.part("crash"), outcome.everything
+
+
+def test_a_jvm_that_crashes_leaves_no_core_dump_with_secrets(outcome: programs.Outcome) -> None:
+    assert "core dumps: []" in outcome.part("crash"), outcome.everything
 
 
 def test_a_killed_jvm_needs_no_stop(outcome: programs.Outcome) -> None:
@@ -91,6 +98,23 @@ def test_ray_is_shut_down_before_spark(outcome: programs.Outcome) -> None:
     assert "convert: SessionError" in said, outcome.everything
     assert "stopped: None in time: True" in said, outcome.everything
     assert "Ray: False" in said, outcome.everything
+
+
+def test_after_the_end_of_the_raylet(outcome: programs.Outcome) -> None:
+    said = outcome.part("raylet")
+    assert "convert: SessionError: The Spark session on Ray cannot be used any more: the raylet of this" in said
+    assert "Ray node has ended, nothing listens at" in said and "Call ray.shutdown()" in said, outcome.everything
+    assert "start: ClusterError: This process is connected to a Ray cluster that is gone: the raylet of" in said
+    assert "shut down: None in time: True" in said, outcome.everything
+
+
+@pytest.mark.promised("init_spark", "ClusterError")
+def test_after_the_end_of_rays_head(outcome: programs.Outcome) -> None:
+    said = outcome.part("head")
+    assert "convert: SessionError: The Spark session on Ray cannot be used any more: the head of the Ray" in said
+    assert "stopped: None in time: True" in said, outcome.everything
+    assert "start: ClusterError: This process is connected to a Ray cluster that is gone: the head" in said
+    assert "shut down: None in time: True" in said, outcome.everything
 
 
 def test_a_stop_in_another_thread_ends_a_conversion(outcome: programs.Outcome) -> None:

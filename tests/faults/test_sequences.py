@@ -32,9 +32,9 @@ class Life:
         self.commands: list[str] = []
         self._mark = mark
         self._log = log
-        self._process = programs.start(
-            "faults/life", str(number), env={"RAYDP_TEST_MARK": mark}, stdin=subprocess.PIPE, log=log
-        )
+        # Ray ends a process that long after its head is lost; a loaded machine may need more than the default.
+        variables = {"RAYDP_TEST_MARK": mark, "RAY_gcs_rpc_server_reconnect_timeout_s": "300"}
+        self._process = programs.start("faults/life", str(number), env=variables, stdin=subprocess.PIPE, log=log)
 
     def do(self, command: str) -> dict[str, Any]:
         """Return what the program answers to a command."""
@@ -136,6 +136,15 @@ class Sequences(RuleBasedStateMachine):
         said = self._tell("freeze_jvm")
         self.spark = "frozen"
         self._expect(said == "done")
+
+    @precondition(lambda self: self.ray and self.spark != "frozen")
+    @rule()
+    def lose_ray(self) -> None:
+        """After the end of Ray's head or raylet, everything says so, until the program leaves Ray."""
+        said = self._tell("lose_ray")
+        self.ray, self.spark = False, "absent"
+        converted, started = said.splitlines()
+        self._expect(_TYPED.match(converted) and started.startswith("ClusterError: This process is connected to a Ray"))
 
     @rule()
     def shut_ray_down(self) -> None:

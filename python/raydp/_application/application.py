@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from py4j.java_gateway import JVMView
 
+    from raydp._application.cluster_watch import ClusterWatch
     from raydp._application.executor_wait import ExecutorWait
     from raydp._application.metrics import MetricsExport
     from raydp._application.startup_progress import StartupProgress
@@ -53,10 +54,10 @@ class Application:
         executor_wait: Tells which executors wait for resources.
         nodes: The checks of the cluster's other machines.
         metrics: Exports Spark's metrics to Ray.
+        watch: Tells of the loss of the cluster.
         java: What its JVM was started with; ``None`` if the JVM ran before.
         reservation: What was reserved for it in Ray, if anything.
         taken: What its executors take of the cluster, in words; ``None`` if it was told.
-        started_at: When its start began, in seconds since the epoch.
         is_stopping: Whether its ``SparkContext`` is being stopped, or was.
     """
 
@@ -68,13 +69,20 @@ class Application:
     executor_wait: ExecutorWait
     nodes: NodePreflight
     metrics: MetricsExport
+    watch: ClusterWatch
     java: Java | None = None
     reservation: Reservation | None = None
     taken: str | None = None
-    started_at: float = field(default_factory=time.time)
     is_stopping: bool = False
     _exchange: Exchange | None = field(default=None, init=False)
     _exchange_lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _began: tuple[float, float] = field(default_factory=lambda: (time.time(), time.monotonic()), init=False)
+
+    @property
+    def started_at(self) -> float:
+        """When its start began, in seconds since the epoch; the earlier moment, if the clock was set meanwhile."""
+        by_clock, began = self._began
+        return min(by_clock, time.time() - (time.monotonic() - began))
 
     @property
     def entry_points(self) -> EntryPoints:
@@ -98,6 +106,7 @@ class Application:
                     executor_nodes=RegisteredNodes(self.entry_points),
                     settings=self.settings,
                     is_joined=self.cluster.is_joined,
+                    find_loss=self.cluster.find_loss,
                 )
             return self._exchange
 
@@ -114,7 +123,8 @@ class Application:
         """
         closing = threading.Thread(target=self._close_parts, name="raydp-close", daemon=True)
         closing.start()
-        limit = _CLOSE_SECONDS if self.cluster.answers() else _CLOSE_WITHOUT_CLUSTER_SECONDS
+        is_lost = not self.cluster.answers() or self.cluster.find_loss(patience=0.0) is not None
+        limit = _CLOSE_WITHOUT_CLUSTER_SECONDS if is_lost else _CLOSE_SECONDS
         closing.join(limit)
         if closing.is_alive():
             _logger.warning(
@@ -127,7 +137,7 @@ class Application:
     def _close_parts(self) -> None:
         with self._exchange_lock:
             exchange, self._exchange = self._exchange, None
-        parts = [self.progress.close, self.executor_wait.close, self.nodes.close, self.metrics.close]
+        parts = [self.watch.close, self.progress.close, self.executor_wait.close, self.nodes.close, self.metrics.close]
         if exchange is not None:
             parts.append(exchange.close)
         if self.reservation is not None:
@@ -143,15 +153,17 @@ class Application:
 
 @contextlib.contextmanager
 def errors_of_stop(application: Application) -> Iterator[None]:
-    """Raise ``SessionError`` for what fails in the body of a ``with`` because another thread stops the application.
+    """Raise ``SessionError`` for what fails in the body of a ``with`` because the application is stopped, or has died.
 
-    Spark's own errors do not say that: objects of a session that is being stopped are null, for example.
+    The errors of Spark and Ray do not say that: objects of a session that is being stopped are null, for example.
     """
     try:
         yield
     except (ExchangeError, SessionError, Py4JError, OSError, RayError, PySparkException) as error:
         if not application.is_stopping:
-            raise
+            if isinstance(error, SessionError) or (reason := find_death(application)) is None:
+                raise
+            raise _death_error(application, reason) from error
         raise SessionError(
             "Spark was stopped while this call used it, probably in another thread. Wait for the call before "
             f"raydp.stop_spark(). Application: {application.application_id}"
@@ -164,7 +176,9 @@ def find_death(application: Application) -> str | None:
     code = None if process is None else process.process.poll()
     if code is not None:
         return f"the driver's JVM has ended, with exit code {code}"
-    return None if application.cluster.is_joined() else "this process has left the Ray cluster"
+    return (
+        application.cluster.find_loss() if application.cluster.is_joined() else "this process has left the Ray cluster"
+    )
 
 
 def current_application() -> Application:
@@ -175,13 +189,19 @@ def current_application() -> Application:
     """
     application = lifecycle.application
     if application is not None and (reason := find_death(application)) is not None:
-        raise SessionError(
-            f"The Spark session on Ray cannot be used any more: {reason}. Start another one with "
-            f"raydp.init_spark(...). Application: {application.application_id}"
-        )
+        raise _death_error(application, reason)
     if application is None or not is_context_active():
         raise SessionError(
             "There is no running Spark session on Ray: it was stopped or never started. Call raydp.init_spark(...), "
             'or build a session with the master "ray", and make the DataFrame with it'
         )
     return application
+
+
+def _death_error(application: Application, reason: str) -> SessionError:
+    is_ray_lost = application.cluster.is_joined() and application.cluster.find_loss(patience=0.0) is not None
+    first = "Call ray.shutdown(), before Ray ends this process, and then start" if is_ray_lost else "Start"
+    return SessionError(
+        f"The Spark session on Ray cannot be used any more: {reason}. {first} another one with raydp.init_spark(...). "
+        f"Application: {application.application_id}"
+    )

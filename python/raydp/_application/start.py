@@ -13,6 +13,7 @@ from py4j.protocol import Py4JError
 from raydp._application import driver_jvm, end
 from raydp._application.application import Application
 from raydp._application.banner import print_banner, print_room
+from raydp._application.cluster_watch import ClusterWatch
 from raydp._application.entry_points import EntryPoints
 from raydp._application.executor_wait import ExecutorWait
 from raydp._application.lifecycle import lifecycle
@@ -105,6 +106,7 @@ def _prepare(master: str, checked_settings: Mapping[str, str], deployment: Deplo
             executor_wait=ExecutorWait(entry_points, settings),
             nodes=NodePreflight(settings),
             metrics=MetricsExport(entry_points, settings),
+            watch=ClusterWatch(cluster),
             java=java,
             reservation=reservation,
             taken=taken,
@@ -134,6 +136,7 @@ def started() -> None:
     application = lifecycle.start()
     application.progress.close()
     application.metrics.start()
+    application.watch.start()
     _ray_internals.quieten_from_spark()
     raise_own_errors_in_actions(error_for, error_in_text)
     watch_datasets()

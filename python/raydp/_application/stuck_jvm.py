@@ -64,6 +64,8 @@ def _watch(process: GatewayProcess, application: Application, ended: threading.E
 def _find_reason(application: Application) -> str | None:
     if not application.cluster.answers():
         return f"its Ray cluster does not answer at {application.cluster.address}"
+    if (loss := application.cluster.find_loss(patience=0.0)) is not None:
+        return loss
     answered = threading.Event()
     threading.Thread(target=_ask, args=(application, answered), name="raydp-stop-question", daemon=True).start()
     return None if answered.wait(_ANSWER_SECONDS) else f"it has not answered within {_ANSWER_SECONDS:.0f} s"

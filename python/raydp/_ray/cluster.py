@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import socket
-from dataclasses import dataclass
+import time
 from pathlib import Path
 
 import ray
@@ -21,10 +22,12 @@ __all__ = ["RayCluster", "gcs_address", "join_cluster", "node_resources"]
 
 _PROBE_TIMEOUT_SECONDS = 5.0
 _ANSWER_TIMEOUT_SECONDS = 2.0
+_PROBE_INTERVAL_SECONDS = 0.25
+_COMING_BACK_SECONDS = 3.0
 _MASTER_URL = re.compile(r"ray:(?P<host>\[[0-9a-fA-F:]+\]|[^:/\s\[\]]+):(?P<port>\d{1,5})")
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class RayCluster:
     """The cluster that this process is connected to.
 
@@ -34,6 +37,7 @@ class RayCluster:
         node_address: IP address of this process's node.
         session_directory: Folder of the cluster's session on this node.
         job_id: Id of this process's job (hex); another one after it has left the cluster and joined again.
+        raylet: ``HOST:PORT`` of the raylet of this process's node.
     """
 
     address: str
@@ -41,6 +45,7 @@ class RayCluster:
     node_address: str
     session_directory: str
     job_id: str = ""
+    raylet: str = ""
 
     def is_joined(self) -> bool:
         """Tell whether this process is still connected to this cluster, as the same job."""
@@ -56,12 +61,27 @@ class RayCluster:
 
     def answers(self) -> bool:
         """Tell whether something still listens at the address. Bounded by 2 s."""
-        host, _, port = self.address.rpartition(":")
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_TIMEOUT_SECONDS).close()
-        except OSError:
-            return False
-        return True
+        return _try_to_connect(self.address) is None
+
+    def find_loss(self, *, patience: float = _COMING_BACK_SECONDS) -> str | None:
+        """Return which of Ray's processes has ended, for a message; ``None`` if none has.
+
+        One that is frozen, busy or cut off still counts as there: nobody refuses connections to it.
+
+        Args:
+            patience: Seconds in which a process may come back, such as a head with fault tolerance.
+        """
+        deadline = time.monotonic() + patience
+        while (loss := self._find_loss()) is not None and time.monotonic() < deadline:
+            time.sleep(_PROBE_INTERVAL_SECONDS)
+        return loss
+
+    def _find_loss(self) -> str | None:
+        if isinstance(_try_to_connect(self.address), ConnectionRefusedError):
+            return f"the head of the Ray cluster (its GCS) has ended, nothing listens at {self.address}"
+        if self.raylet and isinstance(_try_to_connect(self.raylet), ConnectionRefusedError):
+            return f"the raylet of this machine's Ray node has ended, nothing listens at {self.raylet}"
+        return None
 
 
 def join_cluster(master: str) -> RayCluster:
@@ -82,7 +102,9 @@ def join_cluster(master: str) -> RayCluster:
             "memory. Run the program on a node of the cluster, or submit it with `ray job submit`"
         )
     readable = protect_token()
-    if not ray.is_initialized():
+    if ray.is_initialized():
+        _refuse_lost_cluster()
+    else:
         _connect(requested)
         protect_token()  # Ray may have created it now
     if readable is not None:
@@ -103,6 +125,7 @@ def join_cluster(master: str) -> RayCluster:
         node_address=get_node_ip_address(),
         session_directory=_ray_internals.session_directory(),
         job_id=ray.get_runtime_context().get_job_id(),
+        raylet=_raylet_address(),
     )
 
 
@@ -156,6 +179,36 @@ def _connect(address: str | None) -> None:
             "requires a token, set RAY_AUTH_MODE=token and provide the token. To start Ray on this machine instead, "
             f"unset RAY_ADDRESS. Address: {where}; error: {error}"
         ) from error
+
+
+def _refuse_lost_cluster() -> None:
+    """Raise an error if the cluster that this process is connected to is gone: Ray's calls would hang."""
+    head = RayCluster(ray.get_runtime_context().gcs_address, "", "", "")
+    loss = head.find_loss()
+    if loss is None:  # otherwise nobody could tell where the raylet listens
+        loss = dataclasses.replace(head, raylet=_raylet_address()).find_loss()
+    if loss is not None:
+        raise ClusterError(
+            f"This process is connected to a Ray cluster that is gone: {loss}. Call ray.shutdown() first; after that, "
+            "raydp.init_spark(...) connects to another cluster or starts one"
+        )
+
+
+def _raylet_address() -> str:
+    own = ray.get_runtime_context().get_node_id()
+    for node in ray.nodes():
+        if node["NodeID"] == own:
+            return f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}"
+    return ""
+
+
+def _try_to_connect(address: str) -> OSError | None:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_TIMEOUT_SECONDS).close()
+    except OSError as error:
+        return error
+    return None
 
 
 def _same_address(first: str, second: str) -> bool:

@@ -1,17 +1,20 @@
 """A program of faults/test_going_on.py: failures one after another, in one process that starts again after each."""
 
 import os
+import resource
 import signal
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import ray
 from pyspark.sql import DataFrame, SparkSession
 
 import raydp
 from support import applications
+from support.programs import name_of
 from support.scripting import begin_part, eventually, say, start_ray
 
 SETTINGS = {"spark.ui.enabled": False, "spark.raydp.banner": False, "spark.raydp.archiveClasses": False}
@@ -39,6 +42,18 @@ def stop_in_time() -> None:
     say("stopped:", outcome_of(raydp.stop_spark), "in time:", time.monotonic() - begin < STOP_SECONDS)
 
 
+def shut_ray_down_in_time() -> None:
+    begin = time.monotonic()
+    say("shut down:", outcome_of(ray.shutdown), "in time:", time.monotonic() - begin < STOP_SECONDS)
+
+
+def end_process_of_ray(name: str) -> None:
+    """Kill a process of the cluster that this program has started."""
+    (process,) = [one for one in psutil.Process().children(recursive=True) if name_of(one) == name]
+    process.kill()
+    process.wait(60)
+
+
 def crash_files(folder: Path) -> list[str]:
     return [path.name for path in folder.glob("hs_err*") if path.read_text().rstrip().endswith("END.")]
 
@@ -59,6 +74,7 @@ def convert() -> int:
     return ray.data.from_spark(frames[-1]).count()
 
 
+resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
 start_ray()
 
 begin_part("crash")
@@ -72,6 +88,7 @@ eventually("the executor has left its file", lambda: crash_files(logs))
 applications.driver_process().send_signal(signal.SIGSEGV)
 applications.driver_process().wait(60)
 say("files:", len(crash_files(logs)), sorted(Path.cwd().glob("hs_err*")))
+say("core dumps:", sorted(Path.cwd().glob("*core*")))
 say("convert:", outcome_of(convert))
 stop_in_time()
 say("still there:", dataset.count())
@@ -116,6 +133,13 @@ say("convert:", outcome_of(convert))
 spark = start()
 say("rows:", convert())
 
+begin_part("raylet")
+end_process_of_ray("raylet")
+say("convert:", outcome_of(convert))
+say("start:", outcome_of(start))
+shut_ray_down_in_time()
+start_ray()
+
 begin_part("Ray first")
 spark = start()
 say("rows:", convert())
@@ -152,6 +176,16 @@ interrupt = interrupt_when("stopping", applications.is_stopping)
 say("stopped:", outcome_of(raydp.stop_spark))
 interrupt.join()
 say("state:", applications.state(), applications.driver_process())
+
+begin_part("head")
+spark = start()
+say("rows:", convert())
+end_process_of_ray("gcs_server")
+say("convert:", outcome_of(convert))
+stop_in_time()
+say("start:", outcome_of(start))
+shut_ray_down_in_time()
+start_ray()
 
 begin_part("last line")
 spark = start()

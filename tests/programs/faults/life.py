@@ -9,11 +9,13 @@ import threading
 import time
 from collections.abc import Callable
 
+import psutil
 import ray
 from pyspark.sql import DataFrame
 
 import raydp
 from support import applications
+from support.programs import name_of
 from support.scripting import start_ray
 
 ROWS = 100
@@ -76,6 +78,17 @@ def freeze_jvm() -> None:
     process.send_signal(signal.SIGSTOP)
 
 
+def lose_ray() -> str:
+    """Kill Ray's head, or the raylet; say what a conversion and a start then say; leave Ray."""
+    name = random.choice(["gcs_server", "raylet"])
+    (process,) = [one for one in psutil.Process().children(recursive=True) if name_of(one) == name]
+    process.kill()
+    process.wait(60)
+    said = [answer_to(convert) if latest else "SessionError: never started", answer_to(start)]
+    ray.shutdown()
+    return "\n".join(said)
+
+
 def do(action: Callable[[], object]) -> Callable[[], str]:
     def run() -> str:
         action()
@@ -91,6 +104,7 @@ COMMANDS: dict[str, Callable[[], str]] = {
     "stop_during_conversion": stop_during_conversion,
     "kill_jvm": do(kill_jvm),
     "freeze_jvm": do(freeze_jvm),
+    "lose_ray": lose_ray,
     "shut_ray_down": do(lambda: ray.shutdown()),  # raydp wraps it when the first session starts
     "stop": do(raydp.stop_spark),
     "stop_session": do(lambda: latest[0].sparkSession.stop()),

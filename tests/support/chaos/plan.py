@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["Fault", "Target", "plan"]
+__all__ = ["Fault", "Target", "impatience", "plan"]
 
 
 class Target(Enum):
@@ -41,21 +41,43 @@ class Fault:
 # Executors and agents have most to lose.
 _WEIGHTS = {Target.EXECUTOR: 5, Target.APP_MASTER: 2, Target.AGENT: 4, Target.WORKER: 3, Target.DAEMON: 1}
 _LONGEST_FREEZE_SECONDS = 4.0
+_MANY_KILLS = 50
+# Longer than what others wait for these processes, with the settings of `impatience`.
+_OUTLASTING = {Target.EXECUTOR: 45.0, Target.APP_MASTER: 20.0}
 _LONGEST_DELAY_SECONDS = 2.5
 
 
+def impatience(kills: int) -> dict[str, str]:
+    """Return settings with which Spark gives up an executor sooner, for plans with freezes that outlast them."""
+    if kills < _MANY_KILLS:
+        return {}
+    return {
+        "spark.executor.heartbeatInterval": "4s",
+        "spark.network.timeout": "24s",
+        "spark.network.timeoutInterval": "4s",
+    }
+
+
 def plan(seed: int, kills: int) -> list[Fault]:
-    """Return ``kills`` faults; the first ones hit each kind of process once, in an order of the seed."""
+    """Return ``kills`` faults; the first ones hit each kind of process once, in an order of the seed.
+
+    If there are many, some freezes outlast the patience of whoever waits: a process that was given up comes back.
+    """
     chance = random.Random(seed)
     targets = chance.sample(list(Target), len(Target))
     targets += chance.choices(list(_WEIGHTS), weights=list(_WEIGHTS.values()), k=max(0, kills - len(targets)))
     return [
         Fault(
             target,
-            frozen=chance.uniform(0.5, _LONGEST_FREEZE_SECONDS) if chance.random() < 0.25 else None,
+            frozen=_freeze(chance, target, outlasting=kills >= _MANY_KILLS) if chance.random() < 0.25 else None,
             choice=chance.random(),
             delay=chance.uniform(0.0, _LONGEST_DELAY_SECONDS),
             overlaps=chance.random() < 0.3,
         )
         for target in targets[:kills]
     ]
+
+
+def _freeze(chance: random.Random, target: Target, *, outlasting: bool) -> float:
+    seconds = chance.uniform(0.5, _LONGEST_FREEZE_SECONDS)
+    return _OUTLASTING[target] if outlasting and target in _OUTLASTING and chance.random() < 0.5 else seconds

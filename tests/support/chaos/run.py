@@ -27,7 +27,7 @@ from raydp._application.entry_points import RegisteredNodes
 from support.applications import socket_folder
 from support.chaos import processes
 from support.chaos.jobs import Jobs
-from support.chaos.plan import Fault, Target, plan
+from support.chaos.plan import Fault, Target, impatience, plan
 from support.chaos.work import Work
 from support.datasets import eventually, store_bytes_used
 
@@ -164,7 +164,7 @@ def main(seed: int, kills: int) -> dict[str, Any]:
         log_to_driver=False,
         logging_level="WARNING",
     )
-    spark = raydp.init_spark("chaos", _EXECUTORS, 1, "600m", configs=_CONFIGS)
+    spark = raydp.init_spark("chaos", _EXECUTORS, 1, "600m", configs={**_CONFIGS, **impatience(kills)})
     ray.data.DataContext.get_current().enable_progress_bars = False
     folder = socket_folder()
     jobs = Jobs(spark)

@@ -56,6 +56,7 @@ class Exchange:
         executor_nodes: The nodes that have executors.
         settings: Spark configuration of the application.
         is_joined: Tells whether this process is still in the application's cluster.
+        find_loss: Returns which of Ray's own processes is gone, for a message; ``None`` if nothing is.
 
     Attributes:
         directory: The agents.
@@ -71,6 +72,7 @@ class Exchange:
         executor_nodes: ExecutorNodes,
         settings: Mapping[str, str],
         is_joined: Callable[[], bool],
+        find_loss: Callable[[], str | None],
     ) -> None:
         waits = ExchangeWaits.of_settings(settings)
         self.directory = AgentDirectory(application_id, executor_nodes=executor_nodes, waits=waits, is_joined=is_joined)
@@ -82,6 +84,7 @@ class Exchange:
             block_bytes=registry.EXCHANGE_BLOCK_SIZE.get(settings),
             keep_lineage=registry.EXCHANGE_FAULT_TOLERANT.get(settings),
             progress=registry.progress(settings),
+            find_loss=find_loss,
         )
         self.leases = DatasetLeases(self._context)
         self.lineages = Lineages(self._context)

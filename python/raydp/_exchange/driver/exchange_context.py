@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from raydp._exchange.driver.jvm_calls import AgentAddress
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from raydp._exchange.driver.directory import AgentDirectory
     from raydp._exchange.driver.executor_nodes import ExecutorNodes
     from raydp._exchange.driver.jvm_calls import DriverJvm
@@ -28,6 +30,7 @@ class ExchangeContext:
         block_bytes: Target size of blocks, and size of the segment that a task reads through.
         keep_lineage: Whether lost blocks are recomputed unless a conversion says otherwise.
         progress: Whether to draw progress bars; ``None``: if standard error is a terminal.
+        find_loss: Returns which of Ray's own processes is gone, for a message; ``None`` if nothing is.
     """
 
     directory: AgentDirectory
@@ -37,6 +40,7 @@ class ExchangeContext:
     block_bytes: int
     keep_lineage: bool
     progress: bool | None
+    find_loss: Callable[[], str | None]
 
     def agent_address(self) -> AgentAddress:
         """Return what executors need to connect to their node's agent."""

@@ -98,6 +98,8 @@ def export_with_retries(context: ExchangeContext, plan: ExportPlan) -> ExportedB
         try:
             return ExportJob(context, plan, next(_export_ids)).run()
         except AgentDiedError as error:
+            if (loss := context.find_loss()) is not None:  # no agent can start then
+                raise ExchangeError(f"Ray was lost during a conversion: {loss}") from error
             _logger.warning("Retrying an export, attempt %d of %d: %s", attempt + 1, _MOST_ATTEMPTS, error)
     return ExportJob(context, plan, next(_export_ids)).run()
 

@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = ["LivenessChecks"]
 
+_CLUSTER_INTERVAL_SECONDS = 5.0
+"""Between two looks at Ray, which cost little. Ray ends the program a minute after it has lost its head."""
+
 
 class LivenessChecks:
-    """Asks the driver JVM and the agents of an export for a sign of life, at intervals, in a thread.
+    """Asks Ray, the driver JVM and the agents of an export for a sign of life, at intervals, in a thread.
 
     A job that fails, and an agent whose process dies, are reported without this. These checks find what hangs, and a
     ``SparkContext`` that stopped without failing the job.
@@ -44,6 +47,7 @@ class LivenessChecks:
     ) -> None:
         self._jvm = context.jvm
         self._waits = context.waits
+        self._find_loss = context.find_loss
         self._spark = spark
         self._agents = agents
         self._on_failure = on_failure
@@ -70,14 +74,23 @@ class LivenessChecks:
             )
 
     def _check_repeatedly(self) -> None:
-        while not self._ended.wait(self._waits.check_interval):
+        due = time.monotonic() + self._waits.check_interval
+        while not self._ended.wait(min(_CLUSTER_INTERVAL_SECONDS, max(0.0, due - time.monotonic()))):
             try:
+                self._check_cluster()
+                if time.monotonic() < due:
+                    continue
                 self._check_context()
                 self._check_agents()
+                due = time.monotonic() + self._waits.check_interval
             except Exception as error:  # the caller's thread raises it
                 if not self._ended.is_set():
                     self._on_failure(error)
                 return
+
+    def _check_cluster(self) -> None:
+        if (loss := self._find_loss()) is not None:
+            raise ExchangeError(f"Ray was lost while Spark's job ran: {loss}")
 
     def _check_context(self) -> None:
         stopped = self._jvm.is_context_stopped(self._spark)
