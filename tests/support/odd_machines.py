@@ -12,8 +12,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
-__all__ = ["UNKNOWN_HOST", "UNKNOWN_USER", "closed_home", "reason_to_skip", "without_home", "without_names"]
+__all__ = [
+    "UNKNOWN_HOST",
+    "UNKNOWN_USER",
+    "closed_home",
+    "reason_to_skip",
+    "with_small_disk",
+    "without_home",
+    "without_names",
+]
 
 UNKNOWN_HOST = "no-such-host.invalid"
 UNKNOWN_USER = 12345
@@ -39,6 +48,12 @@ def without_names() -> Sequence[str]:
     """
     user = ["unshare", "--user", f"--map-user={UNKNOWN_USER}", f"--map-group={UNKNOWN_USER}"]
     return ["unshare", "--uts", "sh", "-c", f'hostname {UNKNOWN_HOST} && exec {" ".join(user)} "$@"', "sh"]
+
+
+def with_small_disk(folder: Path, *, megabytes: int) -> Sequence[str]:
+    """Return a command that runs another one for which a small file system is mounted on a folder."""
+    mount = f"mount -t tmpfs -o size={megabytes}m none {folder} && mkdir {folder}/spill {folder}/spark"
+    return ["unshare", "--mount", "sh", "-c", f'{mount} && exec "$@"', "sh"]
 
 
 def closed_home() -> str:

@@ -96,6 +96,11 @@ class AgentStream:
         raised = raised_in_task(error)
         if isinstance(raised, RaydpError):
             return raised
+        if isinstance(raised, ray.exceptions.OutOfDiskError):
+            return ExchangeError(
+                "The disk to which Ray spills blocks is full. Free space there, start Ray with a larger store or "
+                f"another folder (`object_spilling_directory` of ray.init), or convert less. Node: {self.agent.node}"
+            )
         return ExchangeError(
             f"An exchange agent could not store a block. See its log in the folder of Ray's session: node "
             f"{self.agent.node}, {reason_of(error)}"
