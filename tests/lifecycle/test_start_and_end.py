@@ -226,14 +226,15 @@ def test_the_interrupt_comes_after_the_end(world: World) -> None:
     assert world.closed == {"JVM": 1, **PARTS} and world.lifecycle.state is State.IDLE
 
 
-def test_what_fails_because_spark_is_stopped_says_so(world: World) -> None:
+@pytest.mark.parametrize("error", [ConnectionRefusedError(), AttributeError("'NoneType' object has no attribute 'sc'")])
+def test_what_fails_because_spark_is_stopped_says_so(world: World, error: Exception) -> None:
     def call() -> None:
         with errors_of_stop(application):
-            raise ConnectionRefusedError
+            raise error
 
     world.run()
     application = current_application()
-    with pytest.raises(ConnectionRefusedError):
+    with pytest.raises(type(error)):
         call()
     with end.stopping():
         with pytest.raises(SessionError, match="was stopped while this call used it"):

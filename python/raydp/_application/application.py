@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from py4j.protocol import Py4JError
-from pyspark.errors import PySparkException
 from ray.exceptions import RayError
 
 from raydp._application.entry_points import EntryPoints, RegisteredNodes
@@ -155,11 +154,14 @@ class Application:
 def errors_of_stop(application: Application) -> Iterator[None]:
     """Raise ``SessionError`` for what fails in the body of a ``with`` because the application is stopped, or has died.
 
-    The errors of Spark and Ray do not say that: objects of a session that is being stopped are null, for example.
+    The errors of Spark and Ray do not say that: objects of a session that is being stopped are null, for example, and
+    PySpark fails with an ``AttributeError``. Errors about the data or the arguments stay what they are.
     """
     try:
         yield
-    except (ExchangeError, SessionError, Py4JError, OSError, RayError, PySparkException) as error:
+    except Exception as error:
+        if isinstance(error, RaydpError) and not isinstance(error, (ExchangeError, SessionError)):
+            raise
         if not application.is_stopping:
             if isinstance(error, SessionError) or (reason := find_death(application)) is None:
                 raise
