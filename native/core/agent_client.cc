@@ -215,9 +215,7 @@ Message AgentClient::await(Use use, std::chrono::milliseconds timeout, const cha
                     (use == Use::read ? "no read was requested" : "no block was sent or accepted"));
   }
   const Deadline deadline = Deadline::after(timeout);
-  const std::string late = std::string(what) + " within " + seconds_of(timeout) +
-                           ". Is Ray's object store full, and spilling slow? Raise "
-                           "spark.raydp.exchange.timeout if so";
+  const std::string late = std::string(what) + " within " + seconds_of(timeout);
   while (answers.empty()) sort_answer(receive(deadline, late.c_str()));
   Message answer = std::move(answers.front());
   answers.pop_front();

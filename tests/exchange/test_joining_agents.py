@@ -46,7 +46,7 @@ def export_job(app: TestApplication, run_spark_job: Callable[[int], list[Any]]) 
         directory=app.directory,
         executor_nodes=app,
         jvm=cast("Any", AnsweringJvm()),
-        waits=replace(ExchangeWaits.of_timeout(20), control=20.0),
+        waits=replace(ExchangeWaits.of_settings({"spark.raydp.exchange.timeout": "20"}), control=20.0),
         block_bytes=1,
         keep_lineage=False,
         progress=False,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from raydp._exchange.driver.directory import Agent
 
-WAITS = replace(ExchangeWaits.of_timeout(0.5), check_interval=0.05)
+WAITS = replace(ExchangeWaits.of_settings({"spark.raydp.exchange.timeout": "0.5"}), check_interval=0.05)
 
 
 class FakeJvm:

@@ -53,7 +53,10 @@ class TestApplication:
         self.ended = False
         self.name = f"raydp-test-{next(_numbers)}"
         self.directory = AgentDirectory(
-            self.name, executor_nodes=self, waits=ExchangeWaits.of_timeout(20), is_joined=ray.is_initialized
+            self.name,
+            executor_nodes=self,
+            waits=ExchangeWaits.of_settings({"spark.raydp.exchange.timeout": "20"}),
+            is_joined=ray.is_initialized,
         )
 
     def current(self) -> list[str]:

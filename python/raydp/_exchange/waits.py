@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ExchangeWaits"]
 
+_OF_TASKS = (registry.EXCHANGE_TIMEOUT,)
+"""The settings that bound waits of Spark's tasks. Their values travel to the tasks with each request."""
+
 
 @dataclass(frozen=True)
 class ExchangeWaits:
@@ -24,8 +27,8 @@ class ExchangeWaits:
     of disks and network. The others do not depend on the data. The file in brackets has the message of the wait.
 
     Attributes:
-        task: A Spark task waits for its agent: once for each block that the agent stores, once for each reply to a
-            read request (``native/core/agent_client.cc``).
+        of_tasks: A Spark task waits for its agent, for example once for each block that the agent stores. By the keys
+            of the settings; ``TaskWaits.scala`` says which setting bounds which wait (``AgentConnection.java``).
         block_fetch: An agent waits for Ray to bring a block of a Dataset to its node (``agent/block_reader.py``).
         block_descriptions: The driver waits for an agent to describe some more of the blocks whose schema is unknown
             (``driver/block_descriptions.py``).
@@ -40,7 +43,7 @@ class ExchangeWaits:
         agent_stop: The driver waits for agents to close.
     """
 
-    task: float
+    of_tasks: Mapping[str, float]
     block_fetch: float
     block_descriptions: float
     last_blocks: float
@@ -54,13 +57,9 @@ class ExchangeWaits:
     @classmethod
     def of_settings(cls, settings: Mapping[str, str]) -> ExchangeWaits:
         """Return the waits of an application, by its settings."""
-        return cls.of_timeout(registry.EXCHANGE_TIMEOUT.get(settings))
-
-    @classmethod
-    def of_timeout(cls, timeout: float) -> ExchangeWaits:
-        """Return the waits for a value of ``spark.raydp.exchange.timeout``."""
+        timeout = registry.EXCHANGE_TIMEOUT.get(settings)
         return cls(
-            task=timeout,
+            of_tasks={setting.key: setting.get(settings) for setting in _OF_TASKS},
             block_fetch=timeout,
             block_descriptions=timeout,
             last_blocks=timeout,

@@ -48,5 +48,5 @@ class ExchangeContext:
             application=self.directory.application,
             agents_dir=str(self.directory.folder),
             token=self.directory.token.hex(),
-            timeout_s=self.waits.task,
+            waits=self.waits.of_tasks,
         )

@@ -19,6 +19,8 @@ from raydp._spark.java_errors import describe, translated_errors
 from raydp.errors import ExchangeError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from py4j.java_gateway import JVMView
     from pyspark.sql import DataFrame, SparkSession
 
@@ -33,13 +35,13 @@ class AgentAddress:
         application: Id of the application.
         agents_dir: Folder of the agents' sockets.
         token: The application's token, hex.
-        timeout_s: Seconds of one wait of a task for its agent.
+        waits: The bounds of the waits of tasks, in seconds, by the keys of their settings.
     """
 
     application: str
     agents_dir: str
     token: str
-    timeout_s: float
+    waits: Mapping[str, float]
 
 
 @dataclass(frozen=True)

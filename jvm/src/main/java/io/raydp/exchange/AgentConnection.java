@@ -149,8 +149,8 @@ public final class AgentConnection implements AutoCloseable {
   }
 
   /** Waits until the agent promises to store a block. */
-  AcceptedBlock awaitAccepted(int timeoutMillis) {
-    return await(connection -> AcceptedBlock.of(NativeExchange.awaitAccepted(connection, timeoutMillis)));
+  AcceptedBlock awaitAccepted(AgentWait wait) {
+    return await(wait, connection -> AcceptedBlock.of(NativeExchange.awaitAccepted(connection, wait.millis())));
   }
 
   /** How many blocks were sent whose segments have not been reclaimed. */
@@ -159,8 +159,8 @@ public final class AgentConnection implements AutoCloseable {
   }
 
   /** Waits until the agent has stored one of the blocks, which were all accepted, and takes its segment back. */
-  void reclaim(int timeoutMillis) {
-    long id = this.<Long>await(connection -> NativeExchange.awaitAck(connection, timeoutMillis));
+  void reclaim(AgentWait wait) {
+    long id = this.<Long>await(wait, connection -> NativeExchange.awaitAck(connection, wait.millis()));
     Unstored block = unstored.remove(id);
     if (block.reusable) {
       giveBack(block.segment);
@@ -181,8 +181,8 @@ public final class AgentConnection implements AutoCloseable {
   }
 
   /** Waits for the reply to the oldest read in flight. */
-  ReadReply awaitRead(int timeoutMillis) {
-    return await(connection -> ReadReply.of(NativeExchange.awaitRead(connection, timeoutMillis)));
+  ReadReply awaitRead(AgentWait wait) {
+    return await(wait, connection -> ReadReply.of(NativeExchange.awaitRead(connection, wait.millis())));
   }
 
   /** Abandons the read into this lent segment; {@link #drain} takes its reply. */
@@ -194,13 +194,13 @@ public final class AgentConnection implements AutoCloseable {
    * Waits for what earlier users of this connection left in flight: replies to abandoned reads, and blocks of other
    * exports than {@code exportId}. Blocks of this export may stay in flight.
    */
-  void drain(long exportId, int timeoutMillis) {
+  void drain(long exportId, AgentWait read, AgentWait block) {
     while (!abandonedReads.isEmpty()) {
-      awaitRead(timeoutMillis);
+      awaitRead(read);
       giveBack(abandonedReads.poll());
     }
-    while (unstored.values().stream().anyMatch(block -> block.exportId != exportId)) {
-      reclaim(timeoutMillis);
+    while (unstored.values().stream().anyMatch(sent -> sent.exportId != exportId)) {
+      reclaim(block);
     }
   }
 
@@ -214,6 +214,23 @@ public final class AgentConnection implements AutoCloseable {
 
   synchronized boolean isCancelled() {
     return cancelled;
+  }
+
+  /** Runs a native call that waits for an answer. If none comes in time, the error names the setting to raise. */
+  private <T> T await(AgentWait wait, LongFunction<T> nativeCall) {
+    try {
+      return await(nativeCall);
+    } catch (ExchangeException failure) {
+      if (failure.code() != ExchangeErrorCode.TIMEOUT) {
+        throw failure;
+      }
+      throw new ExchangeException(
+          ExchangeErrorCode.TIMEOUT,
+          failure.getMessage()
+              + ". Is Ray's object store full, and spilling slow? Raise "
+              + wait.setting()
+              + " if so");
+    }
   }
 
   /** Runs a native call that waits, which {@link #cancel} interrupts. */

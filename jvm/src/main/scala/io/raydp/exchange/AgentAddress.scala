@@ -6,8 +6,8 @@ package io.raydp.exchange
  *
  * @param directory where the application's agents have their sockets, one per node
  * @param token the application's secret
- * @param timeoutMillis the longest wait for an agent's answer
+ * @param waits how long the waits for an agent may take
  */
-final case class AgentAddress(directory: String, application: String, token: Array[Byte], timeoutMillis: Int) {
+final case class AgentAddress(directory: String, application: String, token: Array[Byte], waits: TaskWaits) {
   override def toString: String = s"AgentAddress($application, $directory)"
 }

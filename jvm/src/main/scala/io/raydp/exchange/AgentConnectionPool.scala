@@ -87,7 +87,7 @@ final class AgentConnectionPool(idleMillis: Long, maximumIdle: => Int) {
       val usable =
         try {
           cancellation.beforeWait(() => connection.cancel())
-          connection.drain(exportId.getOrElse(NoExport), address.timeoutMillis)
+          connection.drain(exportId.getOrElse(NoExport), address.waits.read, address.waits.block)
           !connection.isAgentGone
         } catch { case NonFatal(_) => false }
       // An idle connection breaks when its agent ends; a new one replaces it.
@@ -117,7 +117,7 @@ final class AgentConnectionPool(idleMillis: Long, maximumIdle: => Int) {
     val refused =
       try {
         cancellation.beforeWait(() => connection.cancel())
-        val wait = math.min(address.timeoutMillis.toLong, math.max(leftMillis, RetryMillis)).toInt
+        val wait = math.min(address.waits.connection.millis.toLong, math.max(leftMillis, RetryMillis)).toInt
         connection.connect(address.token, address.application, wait)
         None
       } catch {

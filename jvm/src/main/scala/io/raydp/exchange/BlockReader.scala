@@ -121,7 +121,7 @@ private[exchange] final class BlockReader(read: BlockRead, ranges: Seq[RowRange]
       try {
         val reply = guarded { held =>
           if (requested.isEmpty) request(held, range, bytes)
-          held.connection.awaitRead(held.timeoutMillis)
+          held.connection.awaitRead(held.waits.read)
         }
         // Spark has finished with the previous batch, so its segment can be filled next.
         reading.foreach(lease.get.connection.giveBack)

@@ -30,7 +30,7 @@ private[exchange] final class ConnectionLease(
     acquired
   }
 
-  def timeoutMillis: Int = address.timeoutMillis
+  def waits: TaskWaits = address.waits
 
   /**
    * Returns the connection to the pool, or closes it if it failed. The caller must have given back every segment except

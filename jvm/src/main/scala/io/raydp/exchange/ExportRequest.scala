@@ -42,5 +42,5 @@ private[exchange] object Requests {
     directory = request.required("agents_dir").asText,
     application = request.required("application").asText,
     token = HexFormat.of().parseHex(request.required("token").asText),
-    timeoutMillis = math.min(request.required("timeout_s").asDouble * 1000, Int.MaxValue.toDouble).toInt)
+    waits = TaskWaits.parse(request.required("waits")))
 }

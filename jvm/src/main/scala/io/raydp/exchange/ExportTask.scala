@@ -68,7 +68,7 @@ final class ExportTask private[exchange] (spec: ExportTaskSpec) {
     override def acquire(bytes: Long): BlockSink.Segment = lease.guarded {
       if (ring.isEmpty) {
         val blockBytes = spec.request.blockBytes
-        ring = Some(new SegmentRing(lease.connection, exportId, blockBytes, lease.timeoutMillis))
+        ring = Some(new SegmentRing(lease.connection, exportId, blockBytes, lease.waits.block))
       }
       ring.get.acquire(bytes)
     }

@@ -8,13 +8,14 @@ import io.raydp.exchange.columns.{BlockSink, ByteRanges}
  * The two segments of a task that sends blocks: the task fills one while the agent stores the other. There are never
  * more, which bounds the task's memory and slows it down when the object store is slow.
  *
+ * @param wait for the agent to accept, or to store, one block
  * @param blockBytes how many bytes a block may touch; a segment with far more physical pages returns the excess
  */
 private[exchange] final class SegmentRing(
     connection: AgentConnection,
     exportId: Long,
     blockBytes: Long,
-    timeoutMillis: Int) extends BlockSink {
+    wait: AgentWait) extends BlockSink {
   import SegmentRing._
 
   private final class Sent(val order: Int, val rows: Long, val bytes: Long)
@@ -29,7 +30,7 @@ private[exchange] final class SegmentRing(
     while (connection.unstoredBlocks >= Segments) {
       val began = System.nanoTime()
       takeAcceptances()
-      connection.reclaim(timeoutMillis)
+      connection.reclaim(wait)
       waited += System.nanoTime() - began
     }
     connection.lend(bytes)
@@ -57,7 +58,7 @@ private[exchange] final class SegmentRing(
   def waitedNanos: Long = waited
 
   private def takeAcceptances(): Unit = while (unaccepted.nonEmpty) {
-    val acceptance = connection.awaitAccepted(timeoutMillis)
+    val acceptance = connection.awaitAccepted(wait)
     val block = unaccepted.remove(acceptance.segmentId).getOrElse(throw new ExchangeException(
       ExchangeErrorCode.PROTOCOL,
       "The exchange agent accepted a block that was not sent. Segment: " +

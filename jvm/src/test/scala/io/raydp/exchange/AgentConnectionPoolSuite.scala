@@ -100,7 +100,7 @@ final class AgentConnectionPoolSuite extends AnyFunSuite with BeforeAndAfterAll 
     }
   }
 
-  private def address = AgentAddress(folder.toString, "application", new Array[Byte](32), 600000)
+  private def address = AgentAddress(folder.toString, "application", new Array[Byte](32), SampleWaits.of(600000))
 
   private def newPool() = new AgentConnectionPool(idleMillis = 600000L, maximumIdle = 10)
 

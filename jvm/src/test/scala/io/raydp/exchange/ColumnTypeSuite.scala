@@ -108,7 +108,12 @@ class ColumnTypeSuite extends AnyFunSuite {
 
 object ColumnTypeSuite {
   private val Request =
-    ExportRequest(1L, AgentAddress("/nowhere", "test", Array.emptyByteArray, 1000), 1L << 20, None, keepLineage = false)
+    ExportRequest(
+      1L,
+      AgentAddress("/nowhere", "test", Array.emptyByteArray, SampleWaits.of(1000)),
+      1L << 20,
+      None,
+      keepLineage = false)
 
   private val supported = DocumentedTypes.supported.map(_._2)
 

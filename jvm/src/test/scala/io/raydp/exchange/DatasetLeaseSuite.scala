@@ -7,7 +7,7 @@ import org.scalatest.funsuite.AnyFunSuite
 class DatasetLeaseSuite extends AnyFunSuite {
 
   private def tableOf(id: Long): RayTable = {
-    val agent = AgentAddress("/nowhere", "test", Array.fill(32)(1.toByte), timeoutMillis = 1000)
+    val agent = AgentAddress("/nowhere", "test", Array.fill(32)(1.toByte), SampleWaits.of(1000))
     new RayTable(
       RayDataset(id, agent, new StructType().add("a", LongType), 1L << 20, IndexedSeq.empty),
       DatasetLease.begin(id))

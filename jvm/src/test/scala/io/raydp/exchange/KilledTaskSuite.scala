@@ -22,7 +22,7 @@ final class KilledTaskSuite extends AnyFunSuite with BeforeAndAfterAll {
   private val schema = new StructType().add("n", LongType)
   private val folder = Files.createTempDirectory("killed")
   private val socket = folder.resolve("node.sock")
-  private val address = AgentAddress(folder.toString, "application", new Array[Byte](32), 600000)
+  private val address = AgentAddress(folder.toString, "application", new Array[Byte](32), SampleWaits.of(600000))
 
   override def beforeAll(): Unit = System.setProperty(NodeProperty, "node")
 

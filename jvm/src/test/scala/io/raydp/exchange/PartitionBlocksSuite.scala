@@ -14,10 +14,12 @@ class PartitionBlocksSuite extends AnyFunSuite {
 
   test("a request is read as Python writes it") {
     val json = s"""{"export_id": 5, "application": "app", "agents_dir": "/tmp/agents", "token": "${"0a" * 32}",
-                  | "block_bytes": 1048576, "num_blocks": null, "timeout_s": 1.5, "keep_lineage": true}""".stripMargin
+                  | "block_bytes": 1048576, "num_blocks": null, "keep_lineage": true,
+                  | "waits": {"spark.raydp.exchange.timeout": 1.5}}""".stripMargin
     val request = ExportRequest.parse(json)
     assert(request.exportId == 5L && request.blockBytes == 1048576L && request.blocks.isEmpty && request.keepLineage)
-    assert(request.agent.timeoutMillis == 1500 && request.agent.token.toSeq == Seq.fill(32)(10.toByte))
+    assert(request.agent.waits == TaskWaits(Map("spark.raydp.exchange.timeout" -> 1500)))
+    assert(request.agent.token.toSeq == Seq.fill(32)(10.toByte))
     assert(ExportRequest.parse(json.replace("null", "3")).blocks.contains(3))
   }
 }
