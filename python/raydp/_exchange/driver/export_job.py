@@ -109,6 +109,18 @@ class _JobDone:
     partitions: list[list[BlockOfPartition]]
 
 
+class _JobThread(InheritableThread):
+    """Reports what its job fails with, and what it fails with itself: Spark may be stopped while it starts."""
+
+    on_failure: Callable[[BaseException], None]
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except BaseException as error:  # the caller's thread raises it
+            self.on_failure(error)
+
+
 @dataclass(frozen=True)
 class _Failed:
     error: BaseException
@@ -231,14 +243,10 @@ class ExportJob:
         """Start the Spark job in a thread that inherits the caller's job group, tags and scheduler pool."""
 
         def run() -> None:
-            try:
-                self._reports.put(_JobDone(self._plan.run_spark_job(self._export_id)))
-            except BaseException as error:  # the caller's thread raises it
-                self._report_failure(error)
+            self._reports.put(_JobDone(self._plan.run_spark_job(self._export_id)))
 
-        thread: threading.Thread = InheritableThread(
-            run, session=self._plan.spark, name=f"raydp-export-{self._export_id}", daemon=True
-        )
+        thread = _JobThread(run, session=self._plan.spark, name=f"raydp-export-{self._export_id}", daemon=True)
+        thread.on_failure = self._report_failure
         thread.start()
         return thread
 
