@@ -29,7 +29,7 @@ def test_ray_may_be_shut_down_in_the_last_line() -> None:
     lines = shown(outcome.errors)
     assert len(lines) == 1 and lines[0].startswith("raydp: "), outcome.everything
     assert programs.await_none(mark) == []
-    rows, text, html, ended = outcome.output.splitlines()
+    rows, text, html, ended, *refused = outcome.output.splitlines()
     assert rows == "rows: 10"
     assert re.fullmatch(
         r"text: <SparkSession on Ray; application: raydp-\S+; executors: 1 of 1; each: 1 CPUs, 1\.0 GiB; Ray: \S+; "
@@ -40,3 +40,6 @@ def test_ray_may_be_shut_down_in_the_last_line() -> None:
     assert ended == (
         "text: <SparkSession on Ray; state: its application has ended; raydp.init_spark() starts another one>"
     )
+    assert len(refused) == 4, outcome.everything
+    for line in refused:
+        assert line.startswith("refused: ") and "ray.shutdown() left the Ray cluster" in line, outcome.everything

@@ -14,6 +14,7 @@ from ray.exceptions import RayError
 
 from raydp._application.entry_points import EntryPoints, RegisteredNodes
 from raydp._application.lifecycle import lifecycle
+from raydp._spark.ended_jvm import describe_last_end
 from raydp._spark.internals import is_context_active
 from raydp.errors import ExchangeError, RaydpError, SessionError
 
@@ -194,8 +195,8 @@ def current_application() -> Application:
         raise _death_error(application, reason)
     if application is None or not is_context_active():
         raise SessionError(
-            "There is no running Spark session on Ray: it was stopped or never started. Call raydp.init_spark(...), "
-            'or build a session with the master "ray", and make the DataFrame with it'
+            f"There is no running Spark session on Ray: {describe_last_end() or 'it was stopped or never started'}. "
+            'Call raydp.init_spark(...), or build a session with the master "ray", and make the DataFrame with it'
         )
     return application
 

@@ -129,6 +129,7 @@ def _end_before_ray() -> None:
     """End the application because the program calls ``ray.shutdown()``."""
     if lifecycle.application is not None:
         _logger.info("Spark is stopped, because this process leaves the Ray cluster")
+        _spark_internals.note_cause_of_end("ray.shutdown() left the Ray cluster in which its executors ran")
     end_at_exit()
 
 

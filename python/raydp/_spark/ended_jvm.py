@@ -20,7 +20,7 @@ from raydp.errors import SessionError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["EndedObject", "JvmEnd", "explain_missing_schema"]
+__all__ = ["LAST_ENDS", "EndedObject", "JvmEnd", "describe_last_end", "explain_missing_schema"]
 
 _GUARDED = "_raydp_guarded"
 _DEATH_SECONDS = 1.0
@@ -37,10 +37,22 @@ class JvmEnd:
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
         self._is_stopped = False
+        self._cause = "it was stopped"
+
+    def note_cause(self, cause: str) -> None:
+        """Note why the application is about to be stopped, if the program did not ask for it."""
+        self._cause = cause
 
     def note_stop(self) -> None:
         """Note that the application was stopped."""
         self._is_stopped = True
+
+    def describe(self) -> str | None:
+        """Return how the application has ended; ``None`` if it has not."""
+        if self._is_stopped:
+            return self._cause
+        code = self._process.poll()
+        return None if code is None else f"the driver's JVM was killed or crashed, with exit code {code}"
 
     def find_error(self, *, after_failure: bool = False) -> SessionError | None:
         """Return the error that says how the application has ended; ``None`` if it has not.
@@ -51,10 +63,8 @@ class JvmEnd:
         if not self._is_stopped and after_failure:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_DEATH_SECONDS)
-        if self._is_stopped:
-            return _error("it was stopped")
-        code = self._process.poll()
-        return None if code is None else _error(f"the driver's JVM was killed or crashed, with exit code {code}")
+        how = self.describe()
+        return None if how is None else _error(how)
 
     def connected(self, connect: Callable[[], Any]) -> Any:
         """Return a connection of Py4J to the JVM, whose commands say it if the JVM has ended.
@@ -112,6 +122,15 @@ class EndedObject:
 
     def _fail(self, name: str) -> NoReturn:
         raise self._end.find_error() or AttributeError(name)
+
+
+LAST_ENDS: list[JvmEnd] = []
+"""The end of the last application, until the next context starts."""
+
+
+def describe_last_end() -> str | None:
+    """Return how the last application has ended; ``None`` if there was none, or if another context has started."""
+    return LAST_ENDS[0].describe() if LAST_ENDS else None
 
 
 def _error(how: str) -> SessionError:

@@ -20,7 +20,7 @@ from py4j.protocol import Py4JError
 from pyspark.core.context import SparkContext
 
 from raydp._spark.dead_contexts import end_dead_contexts_first
-from raydp._spark.ended_jvm import EndedObject, JvmEnd, explain_missing_schema
+from raydp._spark.ended_jvm import LAST_ENDS, EndedObject, JvmEnd, explain_missing_schema
 from raydp._spark.error_texts import keep_error_texts
 from raydp.errors import SessionError
 
@@ -49,6 +49,7 @@ __all__ = [
     "is_running",
     "java_dataframe",
     "java_session",
+    "note_cause_of_end",
     "running_jvm",
     "stop_active_context",
 ]
@@ -59,9 +60,6 @@ _END = "_raydp_end"
 _CANCEL_SECONDS = 5.0
 _NO_ANSWER = (Py4JError, OSError, SessionError)
 """What a call to a JVM raises that has ended."""
-
-_ends: list[JvmEnd] = []
-"""The end of the last application, until the next context starts."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +110,7 @@ def install_context_hook(hook: ContextHook) -> None:
         url = master or settings.get("spark.master") or _submitted_master()
         added = hook.before(url, settings) if url and _active() is None else None
         if added is None:
-            _ends.clear()
+            LAST_ENDS.clear()
             original_init(self, *args, **kwargs)
             return
         try:
@@ -177,7 +175,7 @@ def _note_end(context: SparkContext, gateway: Any, jvm: Any) -> None:
     if end is None or SparkContext._gateway is gateway:
         return
     _forget_sessions(context)
-    _ends[:] = [end]
+    LAST_ENDS[:] = [end]
     vars(context).update(_gateway=gateway, _jvm=jvm, _jsc=EndedObject(end), _temp_dir=EndedObject(end))
 
 
@@ -206,7 +204,7 @@ def _explain_missing_context() -> None:
 
         @functools.wraps(original)
         def explained(*args: Any, _original: Any = original) -> Any:
-            error = _ends[0].find_error() if _ends and _active() is None else None
+            error = LAST_ENDS[0].find_error() if LAST_ENDS and _active() is None else None
             if error is not None:
                 raise error
             return _original(*args)
@@ -393,6 +391,14 @@ def _explain_end(gateway: Any, end: JvmEnd) -> None:
     client = gateway._gateway_client
     client._get_connection = functools.partial(end.connected, client._get_connection)
     setattr(gateway, _END, end)
+
+
+def note_cause_of_end(cause: str) -> None:
+    """Have what belongs to the running application say later why it was stopped."""
+    gateway = SparkContext._gateway
+    end: JvmEnd | None = None if gateway is None else vars(gateway).get(_END)
+    if end is not None:
+        end.note_cause(cause)
 
 
 def abandon_gateway() -> None:

@@ -14,3 +14,8 @@ say("text:", repr(spark))
 say("html:", spark._repr_html_())
 ray.shutdown()
 say("text:", repr(spark))
+for use in (df.count, lambda: spark.range(3), lambda: raydp.from_spark(df), raydp.ui_url):
+    try:
+        use()
+    except raydp.errors.SessionError as error:
+        say("refused:", error)
