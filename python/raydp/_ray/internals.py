@@ -1,7 +1,7 @@
-"""The one file that reaches into Ray's private parts. Each use says why, and what would replace it.
+"""Where raydp reaches into Ray's private parts. Each use says why, and what would replace it.
 
-Everything is imported on demand: importing :mod:`ray.data` takes a second, and agents and programs without
-Datasets do not need it.
+Those of Ray Train are in :mod:`raydp._ray.train_internals`. Everything is imported on demand: importing
+:mod:`ray.data` takes a second, and agents and programs without Datasets do not need it.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import atexit
 import contextlib
 import ctypes
 import functools
-import logging
-import pickle
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from raydp._machine.interrupts import interrupts_deferred
 from raydp._ray.dataset_logs import quiet_datasets
 from raydp._ray.pandas_blocks import with_dense_columns
 from raydp.errors import ClusterError, ExchangeError
@@ -45,12 +42,9 @@ __all__ = [
     "finished_tasks",
     "has_started_cluster",
     "is_client_connected",
-    "lean_trainer",
     "limit_automatic_start",
     "quieten_from_spark",
-    "quieten_reports",
     "referenced",
-    "remove_groups",
     "session_directory",
     "without_placeholder",
     "without_starting_ray",
@@ -59,7 +53,6 @@ __all__ = [
 _THREADS = "raydp-"
 """How the names of all threads of raydp begin."""
 _in_body = threading.local()
-_ABORT_SECONDS = 5.0
 
 
 PLACEHOLDER = "__bsp_stub"
@@ -392,108 +385,3 @@ def abandon_cluster() -> None:
         # The last function that is registered is called first: the child ends with its exit code, after Python has shut
         # down and before the destructors of Ray's library.
         libc.on_exit(libc._exit, None)
-
-
-def quieten_reports() -> None:
-    """Stop Ray Train in this worker from logging every report. The log lines reach the user's terminal.
-
-    Why: the logger is named after its file, and the ``log_level`` of ``ray.train.LoggingConfig`` does not apply to it.
-    A logger that is named after its module would replace this.
-    """
-    from ray.train.v2._internal.execution import context
-
-    context.logger.setLevel(logging.WARNING)
-
-
-def lean_trainer(trainer: type[Any], groups: Path, is_final: Callable[[BaseException], bool]) -> type[Any]:
-    """Return a trainer of Ray Train that starts fewer processes of its own, and does not retry errors that recur.
-
-    Why: Ray Train starts two processes that estimators do not need, and each imports all of Ray Train (two seconds of
-    CPU time). One hands out Datasets; it is started for every group of workers, but estimators distribute the blocks
-    themselves. The other watches whether the controller is killed; without Ray's dashboard, the end of a fit waits
-    12 s for it. :func:`remove_groups` does its work. Optional callbacks would replace this. As for failures, Ray Train
-    treats an error in the training function like a killed worker; a public failure policy would replace this.
-
-    Args:
-        trainer: A subclass of ``ray.train``'s ``DataParallelTrainer``.
-        groups: A file on this machine, where the controller also runs. It receives the workers' placement groups.
-        is_final: Tells whether an error in a worker would recur in every attempt.
-    """
-
-    class Lean(trainer):  # type: ignore[misc]  # Ray has no types
-        _controller: Any = None
-
-        def _create_default_callbacks(self) -> list[Any]:
-            from ray.train.v2._internal.callbacks.datasets import DatasetsCallback
-            from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
-
-            left_out = DatasetsCallback, PlacementGroupCleanerCallback
-            callbacks = super()._create_default_callbacks()
-            return [*(one for one in callbacks if not isinstance(one, left_out)), _note_groups(groups)]
-
-        def _initialize_and_run_controller(self, **arguments: Any) -> Any:
-            policy = _without_retries(arguments.pop("failure_policy"), is_final)
-            try:
-                return super()._initialize_and_run_controller(failure_policy=policy, **arguments)
-            except KeyboardInterrupt:
-                _end_controller(self._controller)
-                raise
-
-        def _register_sigint_handler(self, controller: Any) -> None:
-            # Ray Train's handler turns Ctrl-C into the end of the program, and stays for the rest of the program.
-            self._controller = controller
-
-    return Lean
-
-
-def _end_controller(controller: Any) -> None:
-    """End an interrupted training: its workers, then its controller. Bounded."""
-    import ray
-
-    if controller is None or not ray.is_initialized():
-        return
-    with interrupts_deferred(), contextlib.suppress(ray.exceptions.RayError):
-        ray.wait([controller.abort.remote()], timeout=_ABORT_SECONDS)
-        ray.kill(controller)
-
-
-def _without_retries(policy: Any, is_final: Callable[[BaseException], bool]) -> Any:
-    """Return a failure policy that does not retry final errors, and leaves the others to another policy."""
-    from ray.exceptions import RayError
-    from ray.train.v2._internal.exceptions import RayTrainError
-    from ray.train.v2._internal.execution.failure_handling import FailureDecision, FailurePolicy
-
-    class WithoutRetries(FailurePolicy):
-        def make_decision(self, training_failed_error: Any) -> Any:
-            failures = getattr(training_failed_error, "worker_failures", {}).values()
-            # If one of the workers died, the errors of the others may be caused by that.
-            died = any(isinstance(one, (RayError, RayTrainError)) for one in failures)
-            if any(map(is_final, failures)) and not died:
-                return FailureDecision.RAISE
-            return policy.make_decision(training_failed_error)
-
-    return WithoutRetries(policy.failure_config)
-
-
-def _note_groups(path: Path) -> Any:
-    from ray.train.v2._internal.execution.callback import WorkerGroupCallback
-
-    class NoteGroups(WorkerGroupCallback):
-        def after_worker_group_start(self, worker_group: Any) -> None:
-            group = worker_group.get_worker_group_state().placement_group_handle.placement_group
-            path.parent.mkdir(parents=True, exist_ok=True)  # if the controller has its own file system
-            with path.open("ab") as file:
-                pickle.dump(group, file)
-
-    return NoteGroups()
-
-
-def remove_groups(path: Path) -> None:
-    """Remove the placement groups that a controller noted, in case it was killed before it removed them."""
-    from ray.util import remove_placement_group
-
-    if not path.exists():
-        return
-    with path.open("rb") as file:
-        while file.peek(1):
-            remove_placement_group(pickle.load(file))

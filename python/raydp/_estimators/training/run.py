@@ -21,7 +21,7 @@ from raydp._estimators.training.mlflow_reports import join_run
 from raydp._estimators.training.progress import show_progress
 from raydp._estimators.training.train_environment import set_train_environment
 from raydp._ray.failures import find_raydp_error
-from raydp._ray.internals import lean_trainer, quieten_reports, remove_groups
+from raydp._ray.train_internals import lean_trainer, quieten_reports, remove_groups
 from raydp.errors import InvalidArgumentError, RaydpError, TrainingError
 
 if TYPE_CHECKING:
