@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +14,10 @@ import xgboost
 from hypothesis import given
 from hypothesis import strategies as st
 
+from raydp._estimators.data.frames import wrap_frame
 from raydp._estimators.data.layout import Layout
 from raydp._estimators.data.vocabulary import Encoding, Vocabulary, make_vocabulary
+from raydp._estimators.training.preparation import prepare_training_rows
 from raydp.errors import InvalidArgumentError, InvalidDataError
 from raydp.xgboost import XGBoostEstimator
 
@@ -61,6 +64,36 @@ def test_spark_strings_are_xgboosts_categories(frame: DataFrame, tmp_path: Path)
 def test_xgboost_has_no_categories_with_every_method(ray_cluster: Any, rows: pd.DataFrame, params: Any) -> None:
     with pytest.raises(InvalidArgumentError, match=r"only with the tree methods hist and approx.*categories: kind"):
         XGBoostEstimator(params, "y", feature_columns=["x", "kind"]).fit(rows)
+
+
+def test_columns_and_labels_that_hardly_repeat_are_named_once(ray_cluster: Any, rows: pd.DataFrame) -> None:
+    number = np.arange(240)
+    data = rows.assign(
+        name=[f"passenger {max(one, 5)}" for one in number],  # 235 names
+        ticket=(number % 200).astype(str),
+        code=number.astype(float),
+        price=(number % 150).astype(str),
+    )
+    data.loc[7, "name"] = None
+    features = ["name", "ticket", "code", "kind", "x"]
+
+    def warnings_of(label: str, frame: pd.DataFrame) -> list[str]:
+        options = {"feature_columns": features, "categorical_columns": ["code"], "nulls": "keep"}
+        estimator = XGBoostEstimator({}, label, **options)
+        with warnings.catch_warnings(record=True, action="always") as caught:
+            blocks = wrap_frame(frame).store([*features, label])
+            prepare_training_rows(blocks, features, estimator.configuration, estimator._learner)
+        ours = [one for one in caught if "row" in str(one.message)]
+        assert {one.filename for one in ours} <= {__file__}
+        return [str(one.message) for one in ours]
+
+    (columns,) = warnings_of("y", data)
+    assert "leave it out with feature_columns" in columns
+    expected = "name has 234 different values in 239 rows; code has 240 different values in 240 rows"
+    assert columns.endswith(f"FeatureHasher). {expected}")
+    _, label = warnings_of("price", data)
+    assert label.endswith("cast them to double and train a regression. Label price: 150 classes in 240 rows")
+    assert warnings_of("y", data[:20]) == []
 
 
 VALUES: dict[pa.DataType, st.SearchStrategy[Any]] = {

@@ -11,6 +11,7 @@ from raydp._estimators.data.labels import Classes, are_class_labels, check_label
 from raydp._estimators.data.layout import Layout, check_types, is_list, is_text, is_time
 from raydp._estimators.data.statistics import NumberTypes, Statistics, collect_statistics
 from raydp._estimators.data.vocabulary import make_vocabulary
+from raydp._estimators.training.identifiers import warn_of_identifiers
 from raydp.errors import InvalidArgumentError, InvalidDataError
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def prepare_training_rows(
         type_, count = blocks.schema.field(label).type, learner.declared_class_count(layout)
         classes = find_classes(statistics.values[label], type_, label, count)
     learner.check_data(layout, classes)
+    warn_of_identifiers(statistics, list(encodings), label if has_classes else None)
     return PreparedRows(layout, classes, statistics, complete_rows)
 
 
