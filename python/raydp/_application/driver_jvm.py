@@ -11,7 +11,7 @@ from py4j.protocol import Py4JNetworkError
 
 from raydp._application.entry_points import ENTRY_CLASS
 from raydp._application.lifecycle import lifecycle
-from raydp._spark import internals as _spark_internals
+from raydp._spark import gateway_internals as _gateway_internals
 from raydp._spark.gateway import launch_gateway_process
 from raydp.errors import SessionError
 
@@ -39,10 +39,10 @@ def reusable_jvm() -> JVMView | None:
     Raises:
         SessionError: The JVM that runs cannot hold an application on Ray.
     """
-    jvm = _spark_internals.running_jvm()
-    if jvm is None or _spark_internals.end_unused_jvm():
+    jvm = _gateway_internals.running_jvm()
+    if jvm is None or _gateway_internals.end_unused_jvm():
         return None
-    if not _spark_internals.has_class(jvm, ENTRY_CLASS):
+    if not _gateway_internals.has_class(jvm, ENTRY_CLASS):
         raise SessionError(
             "This process uses a Spark JVM that it did not launch and that lacks raydp's jar. Start the program with "
             "raydp-submit instead of spark-submit, or with plain Python"
@@ -54,7 +54,7 @@ def launch(java: Java, settings: Mapping[str, str], log_folder: Path) -> JVMView
     """Launch the driver JVM, and make PySpark use it. It belongs to the lifecycle from then on."""
     process = launch_gateway_process(java, settings, log_folder)
     lifecycle.own_process(process)
-    return _spark_internals.adopt_gateway(process)
+    return _gateway_internals.adopt_gateway(process)
 
 
 def exit_code(gateway: GatewayProcess | None, error: BaseException) -> int | None:
@@ -68,7 +68,7 @@ def exit_code(gateway: GatewayProcess | None, error: BaseException) -> int | Non
 
 def end_process(gateway: GatewayProcess) -> None:
     """End a driver JVM that was launched here, within 8 s, and make PySpark forget it."""
-    _spark_internals.forget_gateway()
+    _gateway_internals.forget_gateway()
     process = gateway.process
     if process.stdin is not None:
         with contextlib.suppress(BrokenPipeError):

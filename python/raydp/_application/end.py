@@ -16,6 +16,7 @@ from raydp._application.stuck_jvm import killed_if_stuck
 from raydp._machine.interrupts import interrupts_deferred
 from raydp._ray import internals as _ray_internals
 from raydp._ray.shortage import leave_datasets
+from raydp._spark import gateway_internals as _gateway_internals
 from raydp._spark import internals as _spark_internals
 
 if TYPE_CHECKING:
@@ -129,14 +130,14 @@ def _end_before_ray() -> None:
     """End the application because the program calls ``ray.shutdown()``."""
     if lifecycle.application is not None:
         _logger.info("Spark is stopped, because this process leaves the Ray cluster")
-        _spark_internals.note_cause_of_end("ray.shutdown() left the Ray cluster in which its executors ran")
+        _gateway_internals.note_cause_of_end("ray.shutdown() left the Ray cluster in which its executors ran")
     end_at_exit()
 
 
 def _forget_parent() -> None:
     """Forget the application in a forked child: its parent still uses it, and the connections to its JVM and to Ray."""
     lifecycle.forget()
-    _spark_internals.abandon_gateway()
+    _gateway_internals.abandon_gateway()
     _ray_internals.abandon_cluster()
 
 

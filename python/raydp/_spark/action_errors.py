@@ -15,7 +15,7 @@ from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors.exceptions import captured
 from pyspark.errors.exceptions.captured import install_exception_handler
 
-from raydp._spark.internals import running_jvm
+from raydp._spark.gateway_internals import running_jvm
 from raydp._spark.java_errors import translated
 from raydp.errors import SessionError
 

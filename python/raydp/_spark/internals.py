@@ -1,7 +1,8 @@
-"""The one file that reaches into PySpark's private parts. Each use says why, and what would replace it.
+"""Where raydp reaches into PySpark's private parts. Each use says why, and what would replace it.
 
-PySpark has no hook for cluster managers outside Spark. Three things need its private parts: the moment at which a
-``SparkContext`` is about to be made for a master of ours, the moment at which it is stopped, and its JVM.
+PySpark has no hook for cluster managers outside Spark. Two things need its private parts: the moment at which a
+``SparkContext`` is about to be made for a master of ours, and the moment at which it is stopped. What raydp changes in
+PySpark's connection to its JVM is in :mod:`raydp._spark.gateway_internals`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-import os
 import signal
 import sys
 import threading
@@ -20,43 +20,35 @@ from py4j.protocol import Py4JError
 from pyspark.core.context import SparkContext
 
 from raydp._spark.dead_contexts import end_dead_contexts_first
-from raydp._spark.ended_jvm import LAST_ENDS, EndedObject, JvmEnd, explain_missing_schema
+from raydp._spark.ended_jvm import LAST_ENDS, EndedObject, explain_missing_schema
 from raydp._spark.error_texts import keep_error_texts
+from raydp._spark.gateway_internals import end_of
 from raydp.errors import SessionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from contextlib import AbstractContextManager
 
-    from py4j.java_gateway import JavaObject, JVMView
+    from py4j.java_gateway import JavaObject
     from pyspark import SparkConf
     from pyspark.sql import DataFrame, SparkSession
 
-    from raydp._spark.gateway import GatewayProcess
 
 __all__ = [
     "ContextHook",
-    "abandon_gateway",
-    "adopt_gateway",
     "dataframe_of",
-    "end_unused_jvm",
     "forget_builder_options",
-    "forget_gateway",
-    "has_class",
     "install_context_hook",
     "instantiated_session",
     "is_context_active",
     "is_running",
     "java_dataframe",
     "java_session",
-    "note_cause_of_end",
-    "running_jvm",
     "stop_active_context",
 ]
 
 _logger = logging.getLogger(__name__)
 _MARK = "_raydp_original"
-_END = "_raydp_end"
 _CANCEL_SECONDS = 5.0
 _NO_ANSWER = (Py4JError, OSError, SessionError)
 """What a call to a JVM raises that has ended."""
@@ -171,7 +163,7 @@ def _note_end(context: SparkContext, gateway: Any, jvm: Any) -> None:
     Why: PySpark forgets the JVM of a stopped context, so that its methods fail because ``None`` has no such attribute.
     A PySpark that checks whether its context was stopped would replace this.
     """
-    end = None if gateway is None else vars(gateway).get(_END)
+    end = end_of(gateway)
     if end is None or SparkContext._gateway is gateway:
         return
     _forget_sessions(context)
@@ -340,109 +332,6 @@ def is_context_active() -> bool:
 def is_running(session: SparkSession) -> bool:
     """Return whether a session belongs to the running ``SparkContext``, and was not stopped before this one started."""
     return session.sparkContext is _active()
-
-
-def running_jvm() -> JVMView | None:
-    """Return the JVM that PySpark talks to, or ``None`` before the first gateway was launched."""
-    return SparkContext._jvm
-
-
-def has_class(jvm: JVMView, name: str) -> bool:
-    """Tell whether a class is on the class path of the driver's JVM."""
-    from py4j.protocol import Py4JJavaError
-
-    try:
-        jvm.java.lang.Class.forName(name)
-    except Py4JJavaError:
-        return False
-    return True
-
-
-def adopt_gateway(process: GatewayProcess) -> JVMView:
-    """Make PySpark use a JVM that raydp launched.
-
-    Why: PySpark launches its JVM through spark-submit, which rejects unknown master URLs. But PySpark connects to a
-    running JVM whose address is in the environment.
-    """
-    from pyspark.java_gateway import launch_gateway
-
-    address = {"PYSPARK_GATEWAY_PORT": str(process.port), "PYSPARK_GATEWAY_SECRET": process.secret}
-    os.environ.update(address)
-    try:
-        gateway = launch_gateway()
-    finally:
-        for name in address:
-            del os.environ[name]
-    gateway.proc = process.process  # where PySpark itself puts it, and tools look for it
-    _explain_end(gateway, JvmEnd(process.process))
-    SparkContext._ensure_initialized(gateway=gateway)
-    jvm = SparkContext._jvm
-    if jvm is None:
-        raise SessionError("PySpark did not use the JVM that was launched for it; is another version installed?")
-    return jvm
-
-
-def _explain_end(gateway: Any, end: JvmEnd) -> None:
-    """Let calls to a JVM that has ended raise a ``SessionError``; see :mod:`raydp._spark.ended_jvm`.
-
-    Why: Py4J raises ``ConnectionRefusedError``, or an error without a text after it has logged a traceback. All calls
-    on the JVM's objects get their connection from the same method. An event for the end of a JVM would replace this.
-    """
-    client = gateway._gateway_client
-    client._get_connection = functools.partial(end.connected, client._get_connection)
-    setattr(gateway, _END, end)
-
-
-def note_cause_of_end(cause: str) -> None:
-    """Have what belongs to the running application say later why it was stopped."""
-    gateway = SparkContext._gateway
-    end: JvmEnd | None = None if gateway is None else vars(gateway).get(_END)
-    if end is not None:
-        end.note_cause(cause)
-
-
-def abandon_gateway() -> None:
-    """Keep a forked child from telling its parent's JVM which objects the child no longer needs.
-
-    Why: Py4J sends that over the connections that the child shares with its parent when the child's objects are garbage
-    collected, at its exit at the latest, and the JVM then drops objects of the parent. A gateway that notices a fork
-    would replace it.
-    """
-    gateway = SparkContext._gateway
-    if gateway is not None:
-        gateway._gateway_client.is_connected = False
-
-
-def forget_gateway() -> None:
-    """Close PySpark's connection to its JVM. The next session starts a new JVM.
-
-    Why: a JVM that was connected to one Ray cluster cannot join the next one, and PySpark keeps its
-    gateway for the life of the process. A public ``SparkContext.shutdown_gateway`` would replace it.
-    """
-    gateway = SparkContext._gateway
-    SparkContext._gateway = None
-    SparkContext._jvm = None
-    if gateway is not None:
-        gateway.shutdown(raise_exception=False)
-        gateway._gateway_client.is_connected = False  # also if the JVM had ended: there is nothing to tell it any more
-        end: JvmEnd | None = vars(gateway).get(_END)
-        if end is not None:
-            end.note_stop()
-
-
-def end_unused_jvm() -> bool:
-    """End the JVM that PySpark launched here for contexts that have all ended; ``False`` if it launched none.
-
-    Why: it lacks raydp's jar, and PySpark keeps its gateway for the life of the process. A public
-    ``SparkContext.shutdown_gateway`` would replace it.
-    """
-    gateway = SparkContext._gateway
-    process = None if gateway is None else vars(gateway).get("proc")  # any other attribute is one of the JVM
-    if process is None or _active() is not None:
-        return False
-    forget_gateway()
-    process.stdin.close()  # PySpark's JVM ends when its standard input does
-    return True
 
 
 def instantiated_session() -> SparkSession | None:
