@@ -51,6 +51,7 @@ def test_more_than_any_node_has(failed_starts: programs.Outcome) -> None:
     told = "raydp: 1 executor waits for a node that can hold one (executor 1): no node of the cluster has enough CPU."
     assert told in failed_starts.errors and "of at most 5 s" in failed_starts.errors, failed_starts.everything
     assert last == "10"
+    assert "ERROR ExecutorFleet" not in failed_starts.errors  # the exception says the same
 
 
 @pytest.mark.cluster

@@ -31,6 +31,9 @@ private[lifecycle] final class ExecutorFleet(val spec: ApplicationSpec, effects:
   private val startedAt = clock()
   @volatile private var scheduler: Option[DriverScheduler] = None
 
+  /** Whether as many executors registered as the start of the context waits for. */
+  @volatile private var isReady = false
+
   /** Whether another process tells the user which executors wait for resources. */
   @volatile var isFollowed = false
 
@@ -74,6 +77,7 @@ private[lifecycle] final class ExecutorFleet(val spec: ApplicationSpec, effects:
     val enough = if (clock() - startedAt < patienceMillis) count else math.min(1, count)
     val seen = board.await(RegistrationMillis)(status => status.failure.isDefined || status.registered >= enough)
     board.throwFailure()
+    if (seen.registered >= enough) isReady = true
     seen.registered >= enough
   }
 
@@ -293,7 +297,9 @@ private[lifecycle] final class ExecutorFleet(val spec: ApplicationSpec, effects:
     }
 
   private def fail(error: RayApplicationException): Unit = if (board.current.failure.isEmpty) {
-    log.error(s"The application failed (${error.kind}): ${error.getMessage}")
+    // Until then, whoever starts the application gets the error, so driver-log4j2.properties does not show this line.
+    val what = if (isReady) "The application failed" else "The application could not start"
+    log.error(s"$what (${error.kind}): ${error.getMessage}")
     board.update(_.copy(phase = ApplicationPhase.Failed, failure = Some(error)))
     members.fail(error)
   }
