@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,6 +15,7 @@ from raydp._exchange.driver.exchange_context import ExchangeContext
 from raydp._exchange.driver.export_job import ExportJob, ExportPlan
 from raydp._exchange.types.tensor_columns import BlockForm
 from raydp._exchange.waits import ExchangeWaits
+from raydp.errors import ExchangeError
 from support.agents import TestApplication, application
 
 if TYPE_CHECKING:
@@ -41,12 +44,12 @@ def app(ray_cluster: Any) -> Iterator[TestApplication]:
         yield created
 
 
-def export_job(app: TestApplication, run_spark_job: Callable[[int], list[Any]]) -> ExportJob:
+def export_job(app: TestApplication, run_spark_job: Callable[[int], list[Any]], *, control: float = 20.0) -> ExportJob:
     context = ExchangeContext(
         directory=app.directory,
         executor_nodes=app,
         jvm=cast("Any", AnsweringJvm()),
-        waits=replace(ExchangeWaits.of_settings({"spark.raydp.exchange.timeout": "20"}), control=20.0),
+        waits=replace(ExchangeWaits.of_settings({"spark.raydp.exchange.timeout": "20"}), control=control),
         block_bytes=1,
         keep_lineage=False,
         progress=False,
@@ -87,3 +90,14 @@ def test_an_agent_that_joins_during_the_job_is_ended_with_the_others(app: TestAp
         assert len(job.run().agents) == 2
         assert not can_begin(late)
         assert not job.needs(late)
+
+
+def test_a_frozen_agent_is_named_with_the_wait(app: TestApplication) -> None:
+    agent = app.agent()
+    process = ray.get(agent.handle.process_id.remote())
+    os.kill(process, signal.SIGSTOP)
+    try:
+        with pytest.raises(ExchangeError, match=f"does not answer.*Waited 1 s, node {agent.node}"):
+            export_job(app, lambda _: [], control=1.0).agent_joined(agent)
+    finally:
+        os.kill(process, signal.SIGCONT)

@@ -37,7 +37,7 @@ class ExchangeWaits:
         sign_of_life: During Spark's job, the driver waits for the driver JVM and the agents to answer a check
             (``driver/liveness.py``). The job itself may take any time.
         check_interval: Time between two of these checks.
-        control: The driver waits for an agent to answer a control call.
+        control: The driver waits for an agent to answer a control call (``driver/directory.py``).
         cancel: The driver waits for an export to cancel.
         agent_start: The driver waits for an agent to start (``driver/directory.py``).
         agent_stop: The driver waits for agents to close.

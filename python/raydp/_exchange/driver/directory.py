@@ -64,6 +64,20 @@ class Agent:
         """The name of the node in what the JVM reports."""
         return self.node[:_NODE_CHARACTERS]
 
+    def answer(self, call: ObjectRef[Any], seconds: float) -> Any:
+        """Return what the agent answers to a call.
+
+        Raises:
+            ExchangeError: It did not answer in time.
+        """
+        try:
+            return ray.get(call, timeout=seconds)
+        except ray.exceptions.GetTimeoutError:
+            raise ExchangeError(
+                "An exchange agent does not answer. Is its process stopped, or its node overloaded or cut off? Waited "
+                f"{seconds:.0f} s, node {self.node}"
+            ) from None
+
 
 class Participant(Protocol):
     """Something that must know every agent, for example a running export, or the Datasets that Spark reads."""

@@ -199,10 +199,8 @@ class ExportJob:
         if self._ending.is_set():
             return
         tables = self._plan.form.tensor_converter()
-        ray.get(
-            agent.handle.begin.remote(self._export_id, self._plan.form.canonical, tables),
-            timeout=self._context.waits.control,
-        )
+        begun = agent.handle.begin.remote(self._export_id, self._plan.form.canonical, tables)
+        agent.answer(begun, self._context.waits.control)
         with self._joining:
             if not self._ending.is_set():
                 self._drain(agent)
@@ -274,7 +272,7 @@ class ExportJob:
         calls = [stream.agent.handle.finish.remote(self._export_id) for stream in self._streams]
         for stream, call in zip(self._streams, calls, strict=True):
             try:
-                ray.get(call, timeout=waits.control)
+                stream.agent.answer(call, waits.control)
             except AGENT_LOST as error:
                 raise agent_died(stream.agent) from error
             if not stream.await_end(waits.last_blocks):
@@ -294,7 +292,7 @@ class ExportJob:
         calls = [stream.agent.handle.collect_stored.remote(self._export_id) for stream in self._streams]
         for stream, call in zip(self._streams, calls, strict=True):
             try:
-                stored: StoredBlocks = ray.get(call, timeout=self._context.waits.control)
+                stored: StoredBlocks = stream.agent.answer(call, self._context.waits.control)
             except AGENT_LOST as error:
                 raise agent_died(stream.agent) from error
             if stored.count != len(stream.refs):

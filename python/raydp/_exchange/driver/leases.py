@@ -121,7 +121,8 @@ class DatasetLeases:
         with self._lock:
             leased = dict(self._leased)
         calls = [agent.handle.serve.remote(dataset, one.refs, one.schema) for dataset, one in leased.items()]
-        ray.get(calls, timeout=self._control_seconds)
+        for call in calls:
+            agent.answer(call, self._control_seconds)
 
     def agent_lost(self, agent: Agent) -> None:
         """Nothing to do: tasks retry, and :meth:`agent_joined` prepares the agent's successor."""
