@@ -35,6 +35,7 @@ OBJECT_STORE_BYTES = 512 * 1024**2
 #: Files that take the better part of a minute or more, the longest first. They start first, or one worker would end
 #: alone with the last of them.
 LONG_FILES = (
+    "faults/test_going_on.py",
     "lifecycle/test_hosts.py",
     "submission/test_submission.py",
     "exchange/test_several_nodes.py",
@@ -43,7 +44,6 @@ LONG_FILES = (
     "lifecycle/test_autoscaling.py",
     "lifecycle/test_scaling.py",
     "errors/test_start.py",
-    "faults/test_going_on.py",
     "exchange/test_from_spark.py",
     "estimators/test_killed_workers.py",
     "lifecycle/test_kills.py",

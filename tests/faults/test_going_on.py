@@ -13,7 +13,7 @@ from support import programs
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 # Ray ends a process that long after its head is lost. A loaded machine may need more than the minute of its default.
 PATIENT_RAY = {"RAY_gcs_rpc_server_reconnect_timeout_s": "300"}
@@ -26,7 +26,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> programs.Outcome:
     mark = uuid.uuid4().hex
     # The folder in which the program runs.
     within = ["env", "-C", os.fspath(folder)]
-    result = programs.run("faults/going_on", env={"RAYDP_TEST_MARK": mark, **PATIENT_RAY}, within=within)
+    result = programs.run("faults/going_on", env={"RAYDP_TEST_MARK": mark, **PATIENT_RAY}, within=within, timeout=840)
     assert programs.await_none(mark) == []
     return result
 
