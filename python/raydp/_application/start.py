@@ -34,7 +34,7 @@ from raydp._configuration import registry
 from raydp._deployments.native import NativeDeployment
 from raydp._doctor.nodes import NodePreflight
 from raydp._exchange.driver.jvm_errors import error_for, error_in_text
-from raydp._machine.interrupts import shorten_interrupts
+from raydp._machine.interrupts import keep_interrupts, shorten_interrupts
 from raydp._machine.java import find_java
 from raydp._ray import internals as _ray_internals
 from raydp._ray.cluster import node_resources
@@ -64,6 +64,7 @@ def prepare(master: str, given: Mapping[str, str]) -> dict[str, str]:
         RaydpError: Something is missing or wrong. Nothing that was started here keeps running.
     """
     refuse_spark_connect()
+    keep_interrupts()
     shorten_interrupts((Py4JError, ConnectionError, SessionError))
     settings = checked(given)
     end.context_stopped()  # closes the last application, if nobody reported the end of its context

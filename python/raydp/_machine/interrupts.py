@@ -1,4 +1,4 @@
-"""Ctrl-C while something must not be left half done."""
+"""Ctrl-C while something must not be left half done, or where Python would lose it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-__all__ = ["handlers_restored", "interrupts_deferred", "shorten_interrupts"]
+__all__ = ["handlers_restored", "interrupts_deferred", "keep_interrupts", "shorten_interrupts"]
 
 _SHORTENED = "_raydp_shortened"
+_KEPT = "_raydp_kept"
+_AGAIN_SECONDS = 0.05
 _LOGGED = {
     "": "KeyboardInterrupt while sending command.",
     "py4j.clientserver": "Exception occurred while shutting down connection",
@@ -62,6 +64,34 @@ def handlers_restored() -> Iterator[None]:
         for number, handler in former.items():
             if handler is not None:  # else it was not installed from Python
                 signal.signal(number, handler)
+
+
+def keep_interrupts() -> None:
+    """Raise a Ctrl-C again that came while Python ran a finalizer, such as those of Py4J's objects; idempotent.
+
+    Python prints what a finalizer raises and goes on, so a wait after it would never end.
+    """
+    original = sys.unraisablehook
+    if hasattr(original, _KEPT):
+        return
+
+    def again(unraisable: sys.UnraisableHookArgs) -> None:
+        main = threading.main_thread()
+        # At the end of the program, nothing is left to interrupt.
+        if (
+            issubclass(unraisable.exc_type, KeyboardInterrupt)
+            and threading.current_thread() is main
+            and main.is_alive()
+        ):
+            # Once the finalizer has ended. Unlike _thread.interrupt_main, a signal also ends a wait.
+            timer = threading.Timer(_AGAIN_SECONDS, signal.pthread_kill, (main.ident, signal.SIGINT))
+            timer.daemon = True
+            timer.start()
+        else:
+            original(unraisable)
+
+    setattr(again, _KEPT, original)
+    sys.unraisablehook = again
 
 
 def shorten_interrupts(lost: tuple[type[BaseException], ...] = ()) -> None:

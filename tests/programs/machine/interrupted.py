@@ -1,4 +1,4 @@
-"""A program of machine/test_shortened_interrupts.py: Ctrl-C comes while a library waits.
+"""A program of machine/test_interrupts.py: Ctrl-C comes while a library waits.
 
 With the argument "lost", the library loses a connection on its way out; with "mistake", the program has a mistake.
 """
