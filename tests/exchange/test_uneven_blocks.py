@@ -160,6 +160,31 @@ def test_types_without_a_common_one_are_refused_before_a_job(spark: SparkSession
         raydp.to_spark(ray.data.from_items([{"a": "x"}, {"a": 1}], override_num_blocks=2), spark)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (pa.decimal128(38, 0), pa.decimal128(38, 38)),
+        (pa.decimal128(38, 38), pa.decimal128(38, 0)),
+        (pa.decimal128(38, 30), pa.int64()),
+        (pa.list_(pa.decimal128(38, 10)), pa.list_(pa.decimal128(38, 20))),
+        (pa.struct([("x", pa.decimal128(30, 0))]), pa.struct([("x", pa.decimal128(30, 20))])),
+    ],
+)
+def test_decimals_that_together_need_more_digits_than_spark_has_are_refused(
+    one: pa.DataType, other: pa.DataType
+) -> None:
+    blocks = [(pa.schema([pa.field("a", type_)]), 1) for type_ in (one, other, pa.null())]
+    with pytest.raises(UnsupportedTypeError, match=r"different types for one column.*enough digits.*column 'a', types"):
+        unify_block_schemas(blocks, None)
+
+
+def test_decimals_with_a_common_type_become_it() -> None:
+    types = (pa.decimal128(38, 18), pa.decimal128(20, 2), pa.int64(), pa.decimal256(76, 10))
+    blocks = [(pa.schema([pa.field("a", type_)]), 1) for type_ in types]
+    assert unify_block_schemas(blocks[:3], None).field("a").type == pa.decimal128(38, 18)
+    assert unify_block_schemas(blocks[3:], None).field("a").type == pa.decimal128(38, 10)
+
+
 def test_metadata_of_blocks_with_values_counts() -> None:
     years = pa.field("a", pa.int32(), metadata={"raydp.spark_type": '"interval year"'})
     nulls = pa.schema([pa.field("a", pa.null())])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from raydp._exchange.types.canonical_types import check_column_names, to_canonical_schema
+from raydp._exchange.types.canonical_types import check_column_names, is_wider, to_canonical_schema
 from raydp.errors import InvalidArgumentError, UnsupportedTypeError
 
 if TYPE_CHECKING:
@@ -53,7 +53,20 @@ def unify_block_schemas(blocks: Iterable[tuple[pa.Schema, int | None]], declared
             f"The blocks of the Dataset have different types for one column. Give all blocks the same type, for "
             f"example with map_batches: {error}"
         ) from error
+    _check_decimals(unified, distinct)
     return _with_common_metadata(unified, distinct)
+
+
+def _check_decimals(unified: pa.Schema, schemas: Sequence[pa.Schema]) -> None:
+    """Refuse decimals that differ so much that a common type needs more digits than Spark's has."""
+    for field in unified:
+        types = {schema.field(field.name).type for schema in schemas if field.name in schema.names}
+        if not all(is_wider(field.type, type_) for type_ in types):
+            raise UnsupportedTypeError(
+                f"The blocks of the Dataset have different types for one column, and Spark has no decimal with enough "
+                f"digits for all of them. Give all blocks the same type, for example with map_batches: column "
+                f"{field.name!r}, types {', '.join(sorted(map(str, types)))}"
+            )
 
 
 def _distinct(schemas: Sequence[pa.Schema]) -> list[pa.Schema]:

@@ -29,6 +29,7 @@ __all__ = [
     "check_column_names",
     "check_field_names",
     "child_path",
+    "is_wider",
     "list_of",
     "map_of",
     "to_canonical_schema",
@@ -116,6 +117,21 @@ def unsupported(side: str, name: str, path: str, fix: str) -> UnsupportedTypeErr
         f"A column has a type that cannot be converted between Spark and Ray. {fix}: column {path!r}, {side} type "
         f"{shown}"
     )
+
+
+def is_wider(wide: pa.DataType, narrow: pa.DataType) -> bool:
+    """Tell whether all values of a canonical type can become another one, as Arrow promotes them.
+
+    Two decimals together can need more digits than either has, and more than Spark has.
+    """
+    if wide.equals(narrow):
+        return True
+    both = [pa.schema([pa.field("", type_)]) for type_ in (wide, narrow)]
+    try:
+        promoted = pa.unify_schemas(both, promote_options="permissive").field(0).type
+    except pa.ArrowTypeError:
+        return False
+    return bool(promoted.equals(wide))
 
 
 def _child(name: str, child: pa.DataType | pa.Field) -> pa.Field:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from raydp._exchange.types.canonical_types import child_path, list_of, to_canonical_schema
+from raydp._exchange.types.canonical_types import child_path, is_wider, list_of, to_canonical_schema
 from raydp._exchange.types.encodings import decode, is_encoded, unslice
 from raydp._exchange.types.type_table import NANOSECOND_TIME
 from raydp._exchange.types.vectors import DENSE_FORMS, to_vectors
@@ -127,13 +127,8 @@ def _to_vectors(lists: pa.ChunkedArray, target: pa.DataType, path: str) -> pa.Ch
 
 def _check_widening(type_: pa.DataType, target: pa.DataType, path: str) -> None:
     """Refuse casts that Arrow does without a check (to narrower floats) or by guessing (parsing strings)."""
-    field = pa.field(path, target)
-    own = to_canonical_schema(pa.schema([pa.field(path, type_)]))
-    try:
-        wider = pa.unify_schemas([pa.schema([field]), own], promote_options="permissive").field(0).type
-    except pa.ArrowTypeError:
-        wider = None
-    if wider == target:
+    own = to_canonical_schema(pa.schema([pa.field(path, type_)])).field(0).type
+    if is_wider(target, own):
         return
     raise UnsupportedTypeError(
         f"A block of the Dataset has another type than the Dataset's schema says. Give all blocks the same type, "
