@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raydp._application.sizing import SIZE_KEYS, choose_size, describe_size
+from raydp._application import submitted
+from raydp._application.sizing import SIZE_ARGUMENTS, SIZE_KEYS, SIZE_OPTIONS, choose_size, describe_size
 
 COUNT, CORES, MEMORY = SIZE_KEYS
 GIB = 1 << 30
@@ -72,7 +73,31 @@ def test_other_settings_count() -> None:
 
 def test_the_line_says_what_was_taken() -> None:
     size = choose_size({}, [node(2)])
-    assert describe_size(size, [node(2)]).startswith(f"Spark takes 1 executor with 1 core and {size[MEMORY]} of heap")
+    said = describe_size(size, [node(2)], size, SIZE_ARGUMENTS)
+    assert said.startswith(f"Spark takes 1 executor with 1 core and {size[MEMORY]} of heap")
+    assert said.endswith(". To choose, give num_executors, executor_cores and executor_memory")
+
+
+def test_the_line_names_what_was_not_given_as_the_user_gives_it() -> None:
+    given_settings = {COUNT: "1", MEMORY: "800m"}
+    size = choose_size(given_settings, [node(2)])
+    ends = {
+        name: describe_size(given_settings | size, [node(2)], size, names).rpartition(". ")[2]
+        for name, names in (("init_spark", SIZE_ARGUMENTS), ("raydp-submit", SIZE_OPTIONS), ("builder", {}))
+    }
+    assert ends == {
+        "init_spark": "To choose, give executor_cores",
+        "raydp-submit": "To choose, give --executor-cores",
+        "builder": "To choose, give spark.executor.cores",
+    }
+
+
+def test_a_submitted_program_is_told_the_options() -> None:
+    with submitted.sizes_named(SIZE_OPTIONS):
+        with submitted.sizes_named(SIZE_ARGUMENTS):
+            assert submitted.size_names == SIZE_OPTIONS
+        assert submitted.size_names == SIZE_OPTIONS
+    assert submitted.size_names == {}
 
 
 NODES = st.lists(st.builds(node, st.integers(1, 128).map(float), st.integers(3, 512).map(lambda n: float(n << 30))))

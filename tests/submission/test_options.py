@@ -57,3 +57,11 @@ def test_help(word: str, capsys: pytest.CaptureFixture[str]) -> None:
         parse([word])
     assert ended.value.code == 0
     assert "--ray-conf FILE" in capsys.readouterr().out
+
+
+def test_only_the_program_is_required(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse([])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.endswith("the following arguments are required: application\n")
+    assert parse(["program.py"]).arguments == ()

@@ -18,10 +18,12 @@ from raydp._ray.placement import bundles_of_executors
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-__all__ = ["SIZE_KEYS", "choose_size", "describe_size"]
+__all__ = ["SIZE_ARGUMENTS", "SIZE_KEYS", "SIZE_OPTIONS", "choose_size", "describe_size"]
 
 COUNT, CORES, MEMORY = "spark.executor.instances", "spark.executor.cores", "spark.executor.memory"
 SIZE_KEYS = (COUNT, CORES, MEMORY)
+SIZE_ARGUMENTS = {COUNT: "num_executors", CORES: "executor_cores", MEMORY: "executor_memory"}
+SIZE_OPTIONS = {COUNT: "--num-executors", CORES: "--executor-cores", MEMORY: "--executor-memory"}
 
 _SHARE = 0.5
 _MOST_CORES = 4
@@ -80,15 +82,31 @@ def choose_size(settings: Mapping[str, str], nodes: Collection[Mapping[str, floa
     return {key: value for key, value in size.items() if key not in settings}
 
 
-def describe_size(settings: Mapping[str, str], nodes: Collection[Mapping[str, float]]) -> str:
-    """Say in one line what executors take of a cluster."""
+def describe_size(
+    settings: Mapping[str, str],
+    nodes: Collection[Mapping[str, float]],
+    chosen: Collection[str],
+    names: Mapping[str, str],
+) -> str:
+    """Say in one line what executors take of a cluster, and how to choose what was not given.
+
+    Args:
+        settings: The complete settings.
+        nodes: The resources of each node, by Ray's names.
+        chosen: Those of :data:`SIZE_KEYS` that :func:`choose_size` chose.
+        names: What the user calls them, if not by these keys.
+    """
     count, cores, memory = settings.get(COUNT), int(settings.get(CORES, "1")), settings.get(MEMORY, "1g")
     many = "executors as jobs need them," if count is None else f"{count} executor{'' if count == '1' else 's'}"
     cpus = f"{sum(node.get('CPU', 0.0) for node in nodes):g} CPUs"
     return (
         f"Spark takes {many} with {cores} core{'' if cores == 1 else 's'} and {memory} of heap each, on a cluster of "
-        f"{cpus}. To choose, give num_executors, executor_cores and executor_memory"
+        f"{cpus}. To choose, give {_listed([names.get(key, key) for key in SIZE_KEYS if key in chosen])}"
     )
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _choose_cores(places: Collection[_Place], count: int | None) -> int:

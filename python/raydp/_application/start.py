@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from py4j.protocol import Py4JError
 
-from raydp._application import driver_jvm, end
+from raydp._application import driver_jvm, end, submitted
 from raydp._application.application import Application
 from raydp._application.banner import print_banner, print_room
 from raydp._application.cluster_watch import ClusterWatch
@@ -129,7 +129,8 @@ def _size(settings: dict[str, str], entry_points: EntryPoints) -> tuple[dict[str
         return settings, None
     nodes = node_resources().values()
     size = choose_size(known, nodes)
-    return merge(settings, Contribution(size)), describe_size({**known, **size}, nodes) if size else None
+    said = describe_size({**known, **size}, nodes, size, submitted.size_names) if size else None
+    return merge(settings, Contribution(size)), said
 
 
 def started() -> None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import SparkSession
 
-from raydp._application import end, start
+from raydp._application import end, start, submitted
 from raydp._application.lifecycle import lifecycle
 from raydp._application.settings import checked
+from raydp._application.sizing import SIZE_ARGUMENTS
 from raydp._configuration.arguments import check_whole_number, suggests_arguments
 from raydp._configuration.memory_size import MEBIBYTE, parse_memory_size
 from raydp._machine.interrupts import interrupts_deferred
@@ -162,7 +163,8 @@ def _session(request: _Request) -> SparkSession:
     builder = builder.config(map=dict(request.settings))
     if request.enable_hive:
         builder = builder.enableHiveSupport()
-    return builder.getOrCreate()
+    with submitted.sizes_named(SIZE_ARGUMENTS):
+        return builder.getOrCreate()
 
 
 def _same_session(request: _Request) -> SparkSession:

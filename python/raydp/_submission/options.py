@@ -151,7 +151,8 @@ def _parser() -> CommandLine:
         parser.add_argument(option, nargs="?", action=_Refuse, const=reason, help=argparse.SUPPRESS)
     parser.add_argument("-v", "--verbose", action="store_true", help="print the settings first")
     parser.add_argument("application", help="the program: .py, a zip or folder with __main__.py, or .jar")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="the program's own arguments")
+    others = parser.add_argument("arguments", nargs=argparse.REMAINDER, help="the program's own arguments")
+    others.required = False  # as from Python 3.12 on; otherwise the parser says that it is missing
     return parser
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from raydp._application import submitted
+from raydp._application.sizing import SIZE_OPTIONS
 from raydp._session.init_spark import stop_spark
 from raydp._spark.redaction import redact_settings
 from raydp.errors import InvalidArgumentError
@@ -44,6 +45,7 @@ def run(submission: Submission) -> int:
         others = os.environ.get("PYSPARK_SUBMIT_ARGS", "pyspark-shell")
         os.environ["PYSPARK_SUBMIT_ARGS"] = f"--properties-file {shlex.quote(submission.properties_file)} {others}"
     submitted.settings.update(submission.settings, **{"spark.master": "ray"})
+    submitted.size_names.update(SIZE_OPTIONS)
     if submission.verbose:
         for key, value in sorted(redact_settings(submitted.settings).items()):
             print(f"{key}={value}", file=sys.stderr)
