@@ -104,6 +104,13 @@ TEST_F(AgentAdmission, PeersThatDoNotSayHelloAreDisconnected) {
   expect_healthy();
 }
 
+TEST_F(AgentAdmission, PeersThatLeaveWithoutAWordAreNotLogged) {
+  intruder();
+  expect_healthy();
+  server_->close();
+  EXPECT_TRUE(log().empty());
+}
+
 TEST_F(AgentAdmission, ConnectionsAreLimited) {
   AgentServer::Options options;
   options.max_connections = 2;

@@ -117,8 +117,7 @@ void AgentServer::run_session(std::uint64_t id,
 
 bool AgentServer::admit(ServerConnection& connection) {
   try {
-    connection.admit(options_.admission);
-    return true;
+    return connection.admit(options_.admission);
   } catch (const std::exception& problem) {
     // Logged first: once the peer knows that it was refused, the line is in the log.
     log("refused a connection from " + connection.describe_peer() + ": " + problem.what());

@@ -74,13 +74,14 @@ void ServerConnection::reject(const std::string& reason) noexcept {
   close();
 }
 
-void ServerConnection::admit(const Admission& admission) {
+bool ServerConnection::admit(const Admission& admission) {
   peer_ = channel_.peer();
   if (peer_.uid != ::geteuid()) {
     throw Error(ErrorCode::unauthorized, "the exchange agent belongs to another user");
   }
   const auto first = channel_.receive(Deadline::after(admission.hello_timeout));
-  const auto* hello = first ? std::get_if<Hello>(&first->message) : nullptr;
+  if (!first) return false;
+  const auto* hello = std::get_if<Hello>(&first->message);
   if (hello == nullptr) throw Error(ErrorCode::protocol, "the first message was not HELLO");
   if (!equal_in_constant_time(hello->token, admission.token)) {
     throw Error(ErrorCode::unauthorized, "wrong token");
@@ -92,6 +93,7 @@ void ServerConnection::admit(const Admission& admission) {
     throw Error(ErrorCode::unauthorized,
                 "the exchange agent serves another application: " + admission.application);
   }
+  return true;
 }
 
 void ServerConnection::serve(const Admission& admission, const ConnectionEvents& events,

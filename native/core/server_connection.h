@@ -93,8 +93,9 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
  public:
   explicit ServerConnection(UnixSocket socket) : channel_(std::move(socket)) {}
 
-  /// Checks who the peer is. Throws `Error` with the reason if it is refused.
-  void admit(const Admission& admission);
+  /// Checks who the peer is. Throws `Error` with the reason if it is refused. Returns false if it
+  /// left without a word: another application has looked whether somebody listens here.
+  bool admit(const Admission& admission);
 
   /// Sends the reason to the peer and disconnects it.
   void reject(const std::string& reason) noexcept;
