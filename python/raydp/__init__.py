@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 # Loaded because cloudpickle copies a class whose module is not. It imports nothing itself.
 from raydp import estimator as _estimator  # noqa: F401
 from raydp._application import context_hook as _context_hook
+from raydp._machine import log_lines as _log_lines
 from raydp._ray import dataset_hook as _dataset_hook
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ _HOME = {
 }
 _MODULES = frozenset({"errors", "spark", "utils"})
 
+_log_lines.prefix_warnings()
 _context_hook.install()
 _dataset_hook.replace_to_spark(lambda ds, spark: __getattr__("to_spark")(ds, spark))
 

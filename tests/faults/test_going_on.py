@@ -59,7 +59,7 @@ def test_a_jvm_that_crashes_leaves_no_core_dump_with_secrets(outcome: programs.O
 
 def test_a_killed_jvm_needs_no_stop(outcome: programs.Outcome) -> None:
     assert outcome.part("kill without stop").count("rows: 100") == 2, outcome.everything
-    assert "The last Spark session on Ray was not stopped" in outcome.errors, outcome.everything
+    assert "raydp: the last Spark session on Ray was not stopped" in outcome.errors, outcome.everything
 
 
 def test_pyspark_replaces_a_session_whose_jvm_was_killed(outcome: programs.Outcome) -> None:

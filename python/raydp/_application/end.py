@@ -13,6 +13,7 @@ from raydp._application.application import find_death
 from raydp._application.class_archives import archive_classes
 from raydp._application.lifecycle import Event, State, lifecycle
 from raydp._application.stuck_jvm import killed_if_stuck
+from raydp._machine.console import tell
 from raydp._machine.interrupts import interrupts_deferred
 from raydp._ray import internals as _ray_internals
 from raydp._ray.shortage import leave_datasets
@@ -86,7 +87,7 @@ def end_if_dead() -> None:
     application = lifecycle.application
     if application is None or (reason := find_death(application)) is None:
         return
-    _logger.warning("The last Spark session on Ray was not stopped, and is no longer usable: %s", reason)
+    tell(f"the last Spark session on Ray was not stopped, and is no longer usable: {reason}")
     stop(keep_data=False)
     end_jvm()
 
