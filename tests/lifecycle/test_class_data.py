@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from raydp._machine.class_data.archives import folder_for
+from raydp._machine.class_data.background import archive_in_background, first_attempt
 from raydp._machine.java import find_java
 from support import programs
 from support.datasets import eventually
@@ -67,6 +68,22 @@ def test_the_second_application_starts_with_archives(tmp_path: Path) -> None:
     for archive in archives:
         archive.write_bytes(archive.read_bytes()[:10_000])
     assert "rows: 1000" in run(tmp_path).output
+
+
+def test_one_job_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "bin").mkdir()
+    nice = tmp_path / "bin" / "nice"  # the job itself takes a minute
+    nice.write_text("#!/bin/sh\n")
+    nice.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    java = find_java()
+    with first_attempt(java) as is_first:
+        assert is_first and not archive_in_background(java), "another process creates them"
+    (mark,) = tmp_path.rglob(".*.tried")
+    mark.unlink()
+    assert archive_in_background(java)
+    assert not archive_in_background(java), "the job of this process may not have begun"
 
 
 def test_what_could_not_be_made_is_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

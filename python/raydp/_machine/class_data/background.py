@@ -28,8 +28,12 @@ _FREE_BYTES = 2 * 1024**3
 _VARIABLES = ("HOME", "JAVA_HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "SPARK_HOME", "TMPDIR", "XDG_CACHE_HOME")
 
 
+_started: set[Path] = set()
+"""The folders for which this process has started the job, which may not have begun."""
+
+
 def archive_in_background(java: Java) -> bool:
-    """Start a low-priority process that creates the archives, unless they exist or an attempt was made before.
+    """Start a low-priority process that creates the archives, unless they exist or an attempt was made or runs.
 
     The process outlives this one. It uses one processor for a minute or two.
 
@@ -41,7 +45,7 @@ def archive_in_background(java: Java) -> bool:
     if folder is None or nice is None or all(find_archive(java, role) for role in Role):
         return False
     try:
-        if attempt_marker(folder).exists():
+        if attempt_marker(folder).exists() or folder in _started or _is_attempted(folder):
             return False
         folder.parent.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(folder.parent).free < _FREE_BYTES:
@@ -60,7 +64,24 @@ def archive_in_background(java: Java) -> bool:
     except OSError as error:
         _logger.debug("Cannot create class-data archives in the background: %s", error)
         return False
+    _started.add(folder)
     return True
+
+
+def _is_attempted(folder: Path) -> bool:
+    """Return whether a process creates the archives now."""
+    try:
+        with _lock_of(attempt_marker(folder)).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _lock_of(marker: Path) -> Path:
+    return marker.with_suffix(".lock")
 
 
 @contextlib.contextmanager
@@ -74,7 +95,7 @@ def first_attempt(java: Java) -> Iterator[bool]:
     with contextlib.ExitStack() as stack:
         try:
             marker.parent.mkdir(parents=True, exist_ok=True)
-            lock = stack.enter_context(marker.with_suffix(".lock").open("w"))
+            lock = stack.enter_context(_lock_of(marker).open("w"))
         except OSError as error:
             _logger.warning("Class-data archives cannot be written: %s", error)
             yield False
