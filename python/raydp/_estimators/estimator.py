@@ -266,8 +266,8 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
     def feature_importances_(self) -> pd.Series[float]:
         """The importance of each feature, by name, as the framework's own ``feature_importances_`` has it.
 
-        The mean gain for XGBoost, the number of splits for LightGBM, and what the model has for scikit-learn. A column
-        of arrays has an entry for each position (``features_0``, ``features_1``, …).
+        What it measures differs: gain, number of splits, or what the model itself calls importance. A column of arrays
+        has an entry for each position (``features_0``, ``features_1``, …).
 
         Raises:
             NotFittedError: The estimator was not fitted.
