@@ -5,30 +5,31 @@ from __future__ import annotations
 import importlib
 import inspect
 import logging
+import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import ray
 
 from raydp._configuration.arguments import check_argument_names, check_whole_number, suggests_arguments
 from raydp._estimators.data.frames import DatasetFrame, StoredFrame, wrap_frame
-from raydp._estimators.estimator import Estimator
+from raydp._estimators.estimator import Estimator, find_demand
 from raydp._estimators.frameworks import require
 from raydp._estimators.search_metric import DIRECTIONS, Mode, SearchMetric, resolve_search_metric
+from raydp._estimators.search_turns import TrialTurns, open_turns
 from raydp._estimators.training.mlflow_run import Surroundings, find_surroundings, nest_runs
 from raydp._machine.descriptions import describe_html
 from raydp._machine.interrupts import handlers_restored
+from raydp._ray.cluster import node_resources
 from raydp._ray.dataset_logs import quiet_datasets
 from raydp._ray.failures import find_raydp_error
-from raydp.errors import (
-    InvalidArgumentError,
-    RaydpError,
-    TrainingError,
-    UnknownArgumentError,
-)
+from raydp.errors import ClusterError, InvalidArgumentError, RaydpError, TrainingError, UnknownArgumentError
 
 require("ray.tune", extra="xgboost")
 
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TuneResult", "fit"]
 
+_Result = TypeVar("_Result")
+
 _logger = logging.getLogger(__name__)
 
 _SHOWN_TRIALS = 20
@@ -53,6 +56,9 @@ _COLUMNS_OF_TUNE = (
     *("time_since_restore", "timesteps_since_restore", "iterations_since_restore"),
 )
 """What Ray Tune adds to the metrics of each trial."""
+_NODE = re.compile(r"node:(?!__).+")  # the resource that stands for one node
+_SHARE_OF_NODE = 0.001
+_PRINT_ERRORS = "TUNE_PRINT_ALL_TRIAL_ERRORS"
 _CLASS_FILE = "class"  # in the folder of a saved estimator; names the class that can load it
 
 
@@ -117,8 +123,8 @@ def fit(
             largest ``r2``, ``accuracy``, ``auc`` and value of a scorer, the smallest of the other metrics. A function
             needs it.
         num_samples: Number of samples of the search space, each with the whole grid; 1 by default.
-        max_concurrent_trials: Number of trials at the same time; 1 by default. The cluster needs capacity for the
-            workers of all of them.
+        max_concurrent_trials: Greatest number of trials at the same time; 1 by default. If the cluster has no capacity
+            for the workers of so many, the others wait.
         search_alg: A search algorithm of Ray Tune; random and grid search by default.
         storage_path: Folder for the files of the trials, which every node can reach. It is kept. By default a
             temporary folder on this machine, which works on a cluster of one node. It is kept if the search fails.
@@ -148,14 +154,20 @@ def fit(
         train, evaluate = _store(train_ds), _store(evaluate_ds)
 
     def run_trial(
-        config: dict[str, Any], train: StoredFrame, evaluate: StoredFrame, surroundings: Surroundings
+        config: dict[str, Any],
+        train: StoredFrame,
+        evaluate: StoredFrame,
+        surroundings: Surroundings,
+        turns: TrialTurns,
     ) -> None:
+        trial = tune.get_context().get_trial_id()
         with nest_runs(_describe_trial(surroundings, config)) as runs:
             estimator = make(**config)
             if not isinstance(estimator, Estimator):
                 raise InvalidArgumentError(f"make must return one of raydp's estimators; it returned: {estimator!r}")
-            estimator.fit(train, evaluate)
-        metrics = _evaluate(estimator, evaluate, compared)
+            turns.enter(trial, find_demand(estimator))
+            _run_when_there_is_room(lambda: estimator.fit(train, evaluate), turns, trial)
+        metrics = _run_when_there_is_room(lambda: _evaluate(estimator, evaluate, compared), turns, trial)
         for run in runs:
             run.log_evaluation(metrics)
         with tempfile.TemporaryDirectory(prefix="raydp-trial-") as saved:
@@ -165,13 +177,10 @@ def fit(
 
     folder = storage_path or tempfile.mkdtemp(prefix="raydp-tune-")
     with _removed_unless_failed(folder if storage_path is None else None):
-        with handlers_restored():
+        with handlers_restored(), _quiet_trials(), open_turns(max_concurrent_trials) as turns:
+            shared = {"train": train, "evaluate": evaluate, "surroundings": find_surroundings(), "turns": turns}
             found = tune.Tuner(
-                # The trial's own process needs next to nothing, because it waits for its workers.
-                tune.with_resources(
-                    tune.with_parameters(run_trial, train=train, evaluate=evaluate, surroundings=find_surroundings()),
-                    {"CPU": 0.001},
-                ),
+                tune.with_resources(tune.with_parameters(run_trial, **shared), _nothing_but_a_place()),
                 param_space=dict(search_space),
                 tune_config=tune.TuneConfig(
                     metric=compared.name,
@@ -180,9 +189,54 @@ def fit(
                     max_concurrent_trials=max_concurrent_trials,
                     search_alg=search_alg,
                 ),
-                run_config=tune.RunConfig(storage_path=folder, verbose=0),
+                run_config=tune.RunConfig(storage_path=folder, verbose=0, callbacks=[_Leaving(turns)]),
             ).fit()
         return _find_best(found, folder, compared.name)
+
+
+class _Leaving(tune.Callback):
+    """Ends the turn of each trial that Ray Tune has ended, also of one whose process was killed."""
+
+    def __init__(self, turns: TrialTurns) -> None:
+        self._turns = turns
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ARG002
+        self._turns.leave(trial.trial_id)
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ARG002
+        self._turns.leave(trial.trial_id)
+
+
+def _run_when_there_is_room(action: Callable[[], _Result], turns: TrialTurns, trial: str) -> _Result:
+    """Run a part of a trial. If it finds no free resources, wait for another trial of the search, then try again."""
+    while True:
+        try:
+            return action()
+        except ClusterError:
+            if not turns.await_another(trial):
+                raise
+
+
+def _nothing_but_a_place() -> dict[str, float]:
+    """Return the resources of a trial's own process, which waits for its workers: a CPU would be missing there.
+
+    Ray Tune does not accept a trial without resources. Each node has one unit of a resource with its address. As Ray
+    Train's controller does for a fit, the process runs on the driver's node.
+    """
+    here = node_resources()[ray.get_runtime_context().get_node_id()]
+    return {next(name for name in here if _NODE.fullmatch(name)): _SHARE_OF_NODE}
+
+
+@contextmanager
+def _quiet_trials() -> Iterator[None]:
+    """Keep Ray Tune from logging the traceback of each trial that fails. The error at the end has that of the first."""
+    before = os.environ.get(_PRINT_ERRORS)
+    os.environ.setdefault(_PRINT_ERRORS, "0")
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(_PRINT_ERRORS, None)
 
 
 @contextmanager
@@ -276,7 +330,7 @@ def _find_best(found: tune.ResultGrid, folder: str, metric: str) -> TuneResult:
         cause = find_raydp_error(first)
         if cause is not None:
             cause.add_note(f"All {len(found)} trials failed. Their files are in {folder}")
-            raise cause from first
+            raise cause from None  # Ray's traceback is in the folder
         raise TrainingError(
             "No trial succeeded. The error of the first one is below; each trial has a folder with its files. "
             f"Trials: {len(found)}; folder: {folder}\n{_describe_error(first)}"

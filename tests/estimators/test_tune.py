@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from sklearn.metrics import make_scorer, mean_pinball_loss, root_mean_squared_er
 
 from raydp import tune
 from raydp._estimators.search_metric import resolve_search_metric
+from raydp._estimators.search_turns import TrialDemand, has_room, open_turns
 from raydp.errors import InvalidArgumentError, InvalidDataError, NotADataFrameError, TrainingError
 from raydp.sklearn import SklearnEstimator
 
@@ -31,11 +33,15 @@ def test_the_best_trial_gives_its_estimator(frame: DataFrame, metric: Any) -> No
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR1)]
     columns = frame.select("id", "x", "n", "y")
     found = tune.fit(
-        lambda alpha: SklearnEstimator(Ridge(alpha), "y", feature_columns=["x", "n"]),
+        # Spark leaves two of four CPUs: exactly what one trial needs.
+        lambda alpha: SklearnEstimator(
+            Ridge(alpha), "y", feature_columns=["x", "n"], resources_per_worker={"CPU": 2}, start_timeout=10
+        ),
         {"alpha": grid_search([1e6, 0.1])},
         columns.where("id < 160"),
         columns.where("id >= 160"),
         metric=metric,
+        max_concurrent_trials=2,
     )
     # Ray Tune's handlers would swallow the next Ctrl-C.
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR1)] == handlers
@@ -124,6 +130,49 @@ def test_wrong_arguments(changes: dict[str, Any], words: str) -> None:
 def test_no_frame() -> None:
     with pytest.raises(NotADataFrameError):
         tune.fit(Ridge, {}, [1], [2], metric="rmse")
+
+
+@pytest.mark.parametrize(
+    ("strategy", "nodes", "expected"),
+    [
+        ("PACK", [4], True),
+        ("PACK", [3.999], False),
+        ("PACK", [2, 2], True),
+        ("SPREAD", [3, 1], True),
+        ("PACK", [1.5, 1.5, 1.5], False),
+        ("STRICT_PACK", [3, 1], False),
+        ("STRICT_PACK", [2, 2], True),
+        ("STRICT_SPREAD", [4], False),
+        ("STRICT_SPREAD", [2, 2], True),
+    ],
+)
+def test_how_many_trials_fit(strategy: str, nodes: list[float], expected: bool) -> None:
+    each = TrialDemand({"CPU": 1.0, "GPU": 0.0}, 2, strategy)
+    assert has_room([each, each], [{"CPU": cpus, "memory": 1.0} for cpus in nodes]) is expected
+
+
+def test_a_trial_without_room_waits_until_another_ends(ray_cluster: Any) -> None:
+    events: list[str] = []
+
+    def enter_second() -> None:
+        turns.enter("second", all_of_it)
+        events.append("second is in")
+
+    all_of_it = TrialDemand({"CPU": 4.0}, 1, "PACK")
+    with open_turns(2) as turns:
+        turns.enter("first", all_of_it)
+        waiting = threading.Thread(target=enter_second)
+        waiting.start()
+        waiting.join(0.5)  # if it does not wait, it is in by then
+        events.append("first ends")
+        turns.leave("first")
+        waiting.join()
+        assert events == ["first ends", "second is in"]
+        turns.leave("second")
+        turns.enter("killed", all_of_it)
+        turns.leave("killed")
+        turns.enter("last", all_of_it)
+        assert not turns.await_another("last")
 
 
 def test_a_search_that_fails_shows_the_cause_and_keeps_its_folder(ray_cluster: Any, rows: pd.DataFrame) -> None:

@@ -17,7 +17,13 @@ from support import programs
 @pytest.mark.cluster
 def test_calls_of_an_estimator_show_its_bar_and_nothing_of_ray_data() -> None:
     outcome = programs.run("first_hour/quiet_estimator", env={"COLUMNS": "200"})  # or the bar is cut off
-    assert outcome.output.splitlines() == ["['accuracy', 'auc', 'logloss']", "1000"], outcome.everything
+    said = outcome.output.splitlines()
+    assert said[:2] == ["['accuracy', 'auc', 'logloss']", "1000"], outcome.everything
+    assert said[2] == (
+        "The training workers found no free resources on the cluster. Something else uses them: other tasks, actors or "
+        "placement groups of Ray. End them, or wait longer. Requested: 1 x {CPU: 1}, PACK; free: {CPU: 0}; "
+        "in all: {CPU: 2}; waited 0.1 s"
+    ), "without Spark, nothing about Spark"
     ours, program = outcome.errors.split("== calls of raydp\n")[1].split("== calls of the program\n")
     drawn = [part.strip() for part in re.split(r"[\r\n]", ours) if part.strip()]
     assert [part for part in drawn if not part.startswith("raydp: training xgboost: ")] == [], outcome.everything

@@ -57,4 +57,7 @@ def test_after_the_fix_that_it_names_all_goes_on(outcome: programs.Outcome) -> N
     said = outcome.part("no room")
     for line in ("scaled: 1", "a Dataset: 10", "to_spark: 2", "predict: 100"):
         assert line in said, outcome.everything
-    assert "fit: ClusterError: The training workers found no free resources" in said, outcome.everything
+    assert (
+        "fit: ClusterError: The training workers found no free resources on the cluster. Something else uses them: "
+        "Spark's executors keep their cores until raydp.stop_spark()"
+    ) in said, outcome.everything

@@ -22,6 +22,7 @@ from raydp._estimators.data.frames import wrap_frame
 from raydp._estimators.data.layout import check_columns, select_columns
 from raydp._estimators.data.shards import Shard, split_rows
 from raydp._estimators.inference import FittedModel
+from raydp._estimators.search_turns import TrialDemand
 from raydp._estimators.training.mlflow_run import open_run
 from raydp._estimators.training.preparation import check_evaluation_rows, prepare_training_rows
 from raydp._estimators.training.result import FitResult
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from raydp._estimators.scorers import Metrics
     from raydp._estimators.training.mlflow_run import FitRun
 
-__all__ = ["Estimator", "warn_deprecated"]
+__all__ = ["Estimator", "find_demand", "warn_deprecated"]
 
 _DESCRIPTION, _PICKLE = "estimator.json", "estimator.pickle"
 _FORMAT = 1
@@ -449,8 +450,15 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
         return tuple(shards * workers if share_all else shards)
 
     def _await_capacity(self) -> None:
-        c = self.configuration
-        await_capacity(c.resources, self._learner.process_count(c), c.placement_strategy, c.start_timeout)
+        demand = find_demand(self)
+        await_capacity(demand.resources, demand.count, demand.strategy, self.configuration.start_timeout)
+
+
+def find_demand(estimator: Estimator) -> TrialDemand:
+    """Return what a fit needs at the same time."""
+    configuration = estimator.configuration
+    count = estimator._learner.process_count(configuration)  # noqa: SLF001  (of the class above)
+    return TrialDemand(configuration.resources, count, configuration.placement_strategy)
 
 
 def _shorten(value: Any) -> str:

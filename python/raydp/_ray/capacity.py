@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import ray
-from ray.util import placement_group, remove_placement_group
+from ray.util import list_named_actors, placement_group, remove_placement_group
 
 from raydp._ray.group_wait import await_group
 from raydp._ray.shortage import ShortageNotice
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["await_capacity", "reserve_capacity"]
 
 _TOO_SMALL_SECONDS = 20.0  # how long to wait for a cluster that is too small, if its autoscaler adds no node
+_EXECUTOR = re.compile(r"raydp-.+-executor-\d+")  # the JVM names them: ActorRequest.nameOf
 
 
 def await_capacity(
@@ -75,19 +77,32 @@ def reserve_capacity(
             remove_placement_group(group)
     if ready:
         return group
-    advice = (
-        "Something else uses them: Spark's executors keep their cores until raydp.stop_spark(), or until "
-        "fit_on_spark(stop_spark_after_conversion=True) has converted the frame."
-        if is_large_enough
-        else f"The cluster is too small.{said}"
-    )
+    advice = _explain_use() if is_large_enough else f"The cluster is too small.{said}"
     names = sorted(resources)
     raise ClusterError(
-        f"{what} found no free resources on the cluster. {advice} Ask for fewer or smaller processes, or another "
-        f"placement strategy. Requested: {count} x {_describe(resources, names)}, {strategy}; "
+        f"{what} found no free resources on the cluster. {advice}{_suggest_less(bundle, count)} "
+        f"Requested: {count} x {_describe(resources, names)}, {strategy}; "
         f"free: {_describe(ray.available_resources(), names)}; in all: {_describe(total, names)}; "
         f"waited {waited:g} s"
     )
+
+
+def _explain_use() -> str:
+    """Return who holds the resources, and what to do. This process need not be the one that started Spark."""
+    if any(_EXECUTOR.fullmatch(one["name"]) for one in list_named_actors(all_namespaces=True)):
+        return (
+            "Something else uses them: Spark's executors keep their cores until raydp.stop_spark(), or until "
+            "fit_on_spark(stop_spark_after_conversion=True) has converted the frame."
+        )
+    return "Something else uses them: other tasks, actors or placement groups of Ray. End them, or wait longer."
+
+
+def _suggest_less(bundle: Mapping[str, float], count: int) -> str:
+    """Return a sentence about what a program could ask for instead; empty for one process of the usual size."""
+    is_large = any(name != "CPU" or amount > 1 for name, amount in bundle.items())
+    if count > 1:
+        return f" Ask for fewer {'or smaller ' if is_large else ''}processes, or another placement strategy."
+    return " Ask for a smaller process." if is_large else ""
 
 
 def _describe(resources: Mapping[str, float], names: list[str]) -> str:
