@@ -17,8 +17,10 @@ from pyspark.sql import types as T
 
 import raydp
 from raydp.errors import ExchangeError, InvalidArgumentError, NotADataFrameError, UnsupportedTypeError
+from support import programs
 from support.applications import agents, exports_in_progress, kill_agents
 from support.datasets import block_refs, eventually, settled_store_bytes, store_bytes_used, sum_of, table_of
+from support.interrupted_exports import interrupting_before_the_job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -348,6 +350,21 @@ def test_an_interrupt_cancels_the_spark_job(spark: SparkSession) -> None:
     helper.join(10)
     assert eventually(lambda: not _active_jobs(spark))
     assert raydp.from_spark(numbers(spark, 10)).count() == 10
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupt_before_the_spark_job_lets_it_never_start(spark: SparkSession) -> None:
+    with interrupting_before_the_job() as errors, pytest.raises(KeyboardInterrupt):
+        raydp.from_spark(_slowly(spark))
+    assert [str(error).partition(" Export:")[0] for error in errors] == ["The conversion was cancelled."]
+    assert not _active_jobs(spark)
+    assert raydp.from_spark(numbers(spark, 10)).count() == 10
+
+
+@pytest.mark.nightly
+def test_no_job_goes_on_after_an_interrupt_at_a_random_moment(pytestconfig: pytest.Config) -> None:
+    outcome = programs.run("exchange/random_interrupts", str(pytestconfig.getoption("--seed")), timeout=900)
+    assert outcome.code == 0, outcome.everything
 
 
 @pytest.mark.promised("from_spark", "ExchangeError")

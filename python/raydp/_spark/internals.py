@@ -7,12 +7,10 @@ PySpark's connection to its JVM is in :mod:`raydp._spark.gateway_internals`.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
 import signal
 import sys
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +21,7 @@ from raydp._spark.dead_contexts import end_dead_contexts_first
 from raydp._spark.ended_jvm import LAST_ENDS, EndedObject, explain_missing_schema
 from raydp._spark.error_texts import keep_error_texts
 from raydp._spark.gateway_internals import end_of
+from raydp._spark.interrupts import cancel_jobs_on_interrupt
 from raydp.errors import SessionError
 
 if TYPE_CHECKING:
@@ -49,7 +48,6 @@ __all__ = [
 
 _logger = logging.getLogger(__name__)
 _MARK = "_raydp_original"
-_CANCEL_SECONDS = 5.0
 _NO_ANSWER = (Py4JError, OSError, SessionError)
 """What a call to a JVM raises that has ended."""
 
@@ -114,7 +112,7 @@ def install_context_hook(hook: ContextHook) -> None:
             end_dead_contexts_first(end_if_dead)
             former = signal.getsignal(signal.SIGINT)
             original_init(self, **arguments)
-            _interrupt_only_running(self, former)
+            cancel_jobs_on_interrupt(self, former, lambda: self is _active())
             hook.started()
         except BaseException as error:
             replacement = hook.failed(error)
@@ -260,34 +258,6 @@ def _show_sessions(hook: ContextHook) -> None:
 
     SparkSession.__repr__ = overriding(SparkSession.__repr__, 0)  # type: ignore[method-assign]
     SparkSession._repr_html_ = overriding(SparkSession._repr_html_, 1)  # type: ignore[method-assign]
-
-
-def _interrupt_only_running(context: SparkContext, former: Any) -> None:
-    """Let Ctrl-C cancel jobs only while the context runs, and within seconds.
-
-    Why: PySpark never removes its handler, which fails once the context has stopped. It cancels jobs over the
-    connection of the main thread, on which the JVM answers only when the job of that thread has ended. A handler that
-    is removed in ``SparkContext.stop``, and that has a connection of its own, would replace this.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return  # then PySpark has installed none
-    before = getattr(former, _MARK, former)
-
-    def cancel() -> None:
-        with contextlib.suppress(*_NO_ANSWER):
-            context.cancelAllJobs()
-
-    def handle(number: int, frame: Any) -> None:
-        if context is _active():
-            canceling = threading.Thread(target=cancel, name="raydp-cancel", daemon=True)
-            canceling.start()
-            canceling.join(_CANCEL_SECONDS)
-            raise KeyboardInterrupt
-        if callable(before):
-            before(number, frame)
-
-    setattr(handle, _MARK, before)
-    signal.signal(signal.SIGINT, handle)
 
 
 _PARAMETERS = tuple(

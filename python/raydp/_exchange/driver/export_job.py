@@ -17,6 +17,7 @@ from raydp._exchange.agent.agent import AGENT_LOST
 from raydp._exchange.driver.agent_stream import AgentDiedError, AgentStream, agent_died
 from raydp._exchange.driver.liveness import LivenessChecks
 from raydp._exchange.types.tensor_columns import merge_shapes
+from raydp._machine.interrupts import interrupts_deferred
 from raydp._machine.progress import Progress
 from raydp.errors import ExchangeError
 
@@ -177,7 +178,8 @@ class ExportJob:
                 form = self._collect_form()
                 job.join(self._context.waits.cancel)
             except BaseException as error:
-                self._cancel(error)
+                with interrupts_deferred():  # people press Ctrl-C twice
+                    self._cancel(error)
                 raise
             finally:
                 self._liveness.stop()
@@ -304,7 +306,7 @@ class ExportJob:
         """Cancel the job, end the streams and drop the blocks; within bounds, and without an error of its own."""
         self._expect_ends()
         reason = f"The conversion was cancelled: {type(error).__name__}"
-        # In a thread, because the JVM may hang.
+        # In a thread, because the JVM may hang. It returns when the JVM's part of the export has ended.
         canceller = threading.Thread(target=self._cancel_spark_job, name="raydp-cancel", daemon=True)
         canceller.start()
         canceller.join(self._context.waits.cancel)

@@ -149,7 +149,7 @@ class DriverJvm:
             self._jvm.io.raydp.exchange.Lineages.forget(lineage_id)
 
     def cancel_export(self, spark: SparkSession, export_id: int) -> None:
-        """Cancel the Spark job of an export; no error if it has ended."""
+        """Cancel an export, and return when it has ended. One that has not started yet never starts a job."""
         with _python_errors():
             self._jvm.io.raydp.exchange.ExportJob.cancel(_spark_internals.java_session(spark), export_id)
 

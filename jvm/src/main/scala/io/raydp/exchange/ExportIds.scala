@@ -12,8 +12,14 @@ private[exchange] object ExportIds {
   def ofTask(request: ExportRequest, context: TaskContext): Long =
     Option(context.getLocalProperty(TaskProperty)).fold(request.exportId)(_.toLong)
 
-  /** Runs `body`, whose Spark jobs [[cancelJobs]] can cancel. */
-  def withJobTag[T](context: SparkContext, exportId: Long)(body: => T): T = {
+  private val running = new RunningExports
+
+  /**
+   * Runs `body`, which [[cancel]] can end.
+   *
+   * @throws ExchangeException if the export was cancelled before
+   */
+  def withJobTag[T](context: SparkContext, exportId: Long)(body: => T): T = running.run(exportId) {
     val tag = jobTag(exportId)
     context.addJobTag(tag)
     try body
@@ -27,7 +33,9 @@ private[exchange] object ExportIds {
     finally context.setLocalProperty(TaskProperty, null)
   }
 
-  def cancelJobs(context: SparkContext, exportId: Long): Unit = context.cancelJobsWithTag(jobTag(exportId))
+  /** Cancels the Spark jobs of an export until it has ended. One that has not started yet never starts a job. */
+  def cancel(context: SparkContext, exportId: Long): Unit =
+    running.cancel(exportId)(context.cancelJobsWithTag(jobTag(exportId)))
 
   private def jobTag(exportId: Long): String = s"raydp-export-$exportId"
 }

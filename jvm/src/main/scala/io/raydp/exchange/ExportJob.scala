@@ -14,16 +14,22 @@ object ExportJob {
     case frame: classic.Dataset[Row] =>
       SchemaCheck.check(frame.schema)
       val request = ExportRequest.parse(requestJson)
-      PartitionBlocks.toJson(exportBlocks(request.blocks.fold(frame)(withPartitions(frame, _)), request))
+      // Jobs can run before the query's own, such as the one that samples the rows of a sort.
+      PartitionBlocks.toJson(ExportIds.withJobTag(frame.sparkSession.sparkContext, request.exportId) {
+        exportBlocks(request.blocks.fold(frame)(withPartitions(frame, _)), request)
+      })
     case other =>
       throw new IllegalArgumentException(
         "Only a DataFrame of a classic Spark session can be converted here, not one of Spark Connect. Class: " +
           other.getClass.getName)
   }
 
-  /** Cancels the Spark job of an export, and its `run` throws. Drops the lineage of an export that has just ended. */
+  /**
+   * Cancels an export, also one whose `run` has not been called yet, and returns when its `run` has thrown. Drops the
+   * lineage of an export that has just ended.
+   */
   def cancel(spark: SparkSession, exportId: Long): Unit = {
-    ExportIds.cancelJobs(spark.sparkContext, exportId)
+    ExportIds.cancel(spark.sparkContext, exportId)
     Lineages.forget(exportId)
   }
 
@@ -32,12 +38,10 @@ object ExportJob {
     ExportBlocks.registerIn(session)
     // Spark has run a command (SHOW TABLES, SET and the like) when its DataFrame was created. This plan has the result.
     val query = new QueryExecution(session, ExportBlocks(frame.queryExecution.commandExecuted, request))
-    ExportIds.withJobTag(session.sparkContext, request.exportId) {
-      SQLExecution.withNewExecutionId(query, Some("raydp.from_spark")) {
-        val partitions = query.executedPlan.executeCollect().toSeq.map(row => PartitionBlocks.decode(row.getBinary(0)))
-        if (request.keepLineage) Lineages.keep(request.exportId, query)
-        partitions
-      }
+    SQLExecution.withNewExecutionId(query, Some("raydp.from_spark")) {
+      val partitions = query.executedPlan.executeCollect().toSeq.map(row => PartitionBlocks.decode(row.getBinary(0)))
+      if (request.keepLineage) Lineages.keep(request.exportId, query)
+      partitions
     }
   }
 

@@ -27,11 +27,11 @@ object Lineages {
     val query = queries.getOrElse(exportId, throw cannotRecompute("the export is not known", exportId))
     val context = query.sparkSession.sparkContext
     val partitions = Requests.parse(partitionsJson).elements().asScala.map(_.asInt).toVector
-    val rows = query.executedPlan.execute()
-    if (RddInternals.isIndeterminate(rows)) {
-      throw cannotRecompute("Spark's plan may return other rows each time it runs", exportId)
-    }
     val encoded = ExportIds.withTasksOf(context, recomputationId) {
+      val rows = query.executedPlan.execute()
+      if (RddInternals.isIndeterminate(rows)) {
+        throw cannotRecompute("Spark's plan may return other rows each time it runs", exportId)
+      }
       context.runJob(rows, (own: Iterator[InternalRow]) => own.map(_.getBinary(0)).toArray, partitions)
     }
     PartitionBlocks.toJson(encoded.toSeq.flatten.map(PartitionBlocks.decode))
