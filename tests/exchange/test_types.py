@@ -211,6 +211,8 @@ def test_times_need_spark_to_know_them(spark: SparkSession) -> None:
     try:
         with pytest.raises(UnsupportedTypeError, match=r"spark\.sql\.timeType\.enabled.*struct<t:time\(6\)>"):
             raydp.to_spark(dataset)
+        with pytest.raises(UnsupportedTypeError, match=r"spark\.sql\.timeType\.enabled.*array<time\(6\)>"):
+            raydp.from_spark(spark.sql("select array(time'12:34:56') t"))
     finally:
         spark.conf.set("spark.sql.timeType.enabled", "true")
     assert raydp.to_spark(dataset).collect() == [(dt.time(1),)]

@@ -190,16 +190,19 @@ class Exchange:
 
 def _schema_of(df: DataFrame) -> pa.Schema:
     try:
-        return to_arrow_schema(df.schema)
+        schema = to_arrow_schema(df.schema)
     except PySparkValueError as error:
         # PySpark lacks some of the JVM's types, for example timestamps with nanoseconds.
         raise UnsupportedTypeError(
             f"A column has a type that PySpark itself does not know. Cast it, a timestamp of nanoseconds for example "
             f"to TIMESTAMP_NTZ: {error}"
         ) from error
+    _check_times(df.sparkSession, df.schema.json())
+    return schema
 
 
 def _check_times(spark: SparkSession, schema: str) -> None:
+    """Refuse times of day where Spark's own readers and writers do."""
     if _TIME_IN_JSON.search(schema) and spark.conf.get(_TIMES_ENABLED, "false") != "true":
         raise UnsupportedTypeError(
             f"A column holds times of day, and Spark's type for them is off. Set {_TIMES_ENABLED} to true in the "
