@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 import uuid
@@ -32,6 +33,11 @@ def test_a_killed_executor_is_replaced_and_the_job_finishes(outcome: programs.Ou
     assert "result: [[(0, 800), (1, 800), (2, 800), (3, 800), (4, 800)]]" in said, outcome.everything
     assert "replaced: True new ids: True" in said, outcome.everything
     assert f"cache: {sum(range(100_000))} 100000" in said
+
+
+def test_one_line_says_that_an_executor_is_lost(outcome: programs.Outcome) -> None:
+    lost = re.findall(r"(?:is lost|Lost executor \d+ on \S+): (Executor \d+ .* process \d+\))", outcome.errors)
+    assert len(lost) >= 3 and len(lost) == len(set(lost)), outcome.everything
 
 
 def test_a_killed_app_master_does_not_disturb_the_job(outcome: programs.Outcome) -> None:

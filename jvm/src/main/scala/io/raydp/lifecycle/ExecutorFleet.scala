@@ -283,10 +283,12 @@ private[lifecycle] final class ExecutorFleet(val spec: ApplicationSpec, effects:
   }
 
   private def lost(id: Int, loss: Loss, outcome: ExecutorOutcome): Unit = if (snapshot.contains(id)) {
+    // Spark's scheduler says it of the executors that it knows.
+    val isKnown = snapshot.executor(id).exists(_.phase == ExecutorPhase.Registered)
     snapshot = snapshot.lost(id, loss, members.tasksFinished)
     members.remove(id, outcome)
     board.happened(s"executor $id ended: ${outcome.reason.linesIterator.next()}")
-    if (loss != Loss.Intended) log.warn(s"Executor $id is lost: ${outcome.reason}")
+    if (loss != Loss.Intended && !isKnown) log.warn(s"Executor $id is lost: ${outcome.reason}")
   }
 
   private def releaseServices(): Unit =
