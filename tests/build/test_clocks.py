@@ -26,6 +26,7 @@ _ALLOWED = {
 def test_only_names_and_files_know_the_time_of_day() -> None:
     paths = [path for folder, pattern in _SOURCES.items() for path in (_ROOT / folder).rglob(pattern)]
     assert len(paths) > 300
-    found = {str(path.relative_to(_ROOT)) for path in paths if path.is_file() and _WALL_CLOCK.search(path.read_text())}
+    sources = [path for path in paths if path.is_file() and "target" not in path.parts]  # cargo's build folder
+    found = {str(path.relative_to(_ROOT)) for path in sources if _WALL_CLOCK.search(path.read_text())}
     assert found - _ALLOWED.keys() == set(), "measure time with a monotonic clock"
     assert _ALLOWED.keys() - found == set(), "these need no exception any more"
