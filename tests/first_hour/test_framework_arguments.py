@@ -8,6 +8,7 @@ import pydoc
 from typing import Any
 
 import pytest
+from sklearn.linear_model import Ridge
 
 from raydp import tune
 from raydp.errors import InvalidArgumentError
@@ -199,6 +200,15 @@ def test_objects_of_keras() -> None:
         (lambda: XGBoostEstimator({}, "y").fit(None, evaluate_df=None), "Did you mean evaluate_ds"),
         (lambda: RayEstimator(XGBoostEstimator, {"xgb_params": {}}), "Did you mean xgboost_params"),
         (lambda: RayEstimator(XGBoostEstimator, labelcol="y"), "Did you mean labelCol"),
+        (
+            lambda: RayEstimator(SklearnEstimator, model=Ridge(), featuresCol="x", alpha=0.5),
+            r'^These are arguments of SklearnEstimator,.* Pass them as arguments=\{"model": …\}.* Got: model$',
+        ),
+        (
+            lambda: RayEstimator(XGBoostEstimator, callbacks=[], maxDepth=3).setParams(nulls="keep"),
+            r'arguments of XGBoostEstimator,.*arguments=\{"callbacks": …\}',
+        ),
+        (lambda: RayEstimator(SklearnEstimator, alpha=0.5), "no argument of this name: alpha"),
         (lambda: tune.fit(XGBoostEstimator, {}, None, None, metrics="rmse"), "Did you mean metric"),
         (
             lambda: tune.fit(lambda depth: XGBoostEstimator({"max_depth": depth}, "y"), {"dept": 3}, 0, 0, metric="r2"),

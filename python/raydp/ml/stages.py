@@ -26,7 +26,7 @@ from raydp._configuration.public_names import public_in
 from raydp._estimators import estimator as _estimator
 from raydp._estimators.hyperparameters import ParameterOf
 from raydp._estimators.training.mlflow_run import find_surroundings, nest_runs
-from raydp.errors import InvalidArgumentError
+from raydp.errors import InvalidArgumentError, UnknownArgumentError
 from raydp.ml.params import HasHyperparameters
 from raydp.ml.persistence import StageReader, StageWriter
 
@@ -139,7 +139,7 @@ class RayEstimator(HasHyperparameters, Estimator["RayModel"], _Columns, MLReadab
             InvalidArgumentError: A value has the wrong type, or the estimator refuses it. No Param has changed.
             UnknownArgumentError: The stage has no Param of a name.
         """
-        check_argument_names(type(self).__name__, params, self._names(), elsewhere=self._other_names())
+        self._check_names(params)
         before = dict(self._paramMap)
         try:
             self._set(**params)
@@ -148,6 +148,20 @@ class RayEstimator(HasHyperparameters, Estimator["RayModel"], _Columns, MLReadab
             self._paramMap = before
             raise
         return self
+
+    def _check_names(self, params: Mapping[str, Any]) -> None:
+        """Refuse names that no Param has. Arguments of the estimator that have no Param go elsewhere."""
+        known, others = self._names(), self._other_names()
+        owner = self._estimator_class.__name__
+        theirs = set(inspect.signature(self._estimator_class).parameters).difference(known, others, _BY_COLUMNS)
+        misplaced = [name for name in params if name in theirs]
+        if misplaced:
+            entries = ", ".join(f'"{name}": …' for name in misplaced)
+            raise UnknownArgumentError(
+                f"These are arguments of {owner}, and no Params of the stage. Pass them as arguments={{{entries}}} of "
+                f"{type(self).__name__}; some models have Params of their own then. Got: {', '.join(misplaced)}"
+            )
+        check_argument_names(type(self).__name__, params, known, elsewhere=others)
 
     def setArguments(self, value: dict[str, Any]) -> Self:  # noqa: N802
         """Set the Param ``arguments``."""
