@@ -272,7 +272,7 @@ def _check_search_space(make: Callable[..., Estimator], search_space: Any) -> No
         return  # a builtin
     kinds = [one.kind for one in parameters.values()]
     if inspect.Parameter.VAR_KEYWORD not in kinds:
-        check_argument_names("make", search_space, parameters)
+        check_argument_names(_describe_function(make), search_space, parameters)
     optional = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     missing = [
         name
@@ -281,9 +281,14 @@ def _check_search_space(make: Callable[..., Estimator], search_space: Any) -> No
     ]
     if missing:
         raise UnknownArgumentError(
-            "make has arguments that the search space lacks; add them to it, or give them a default. "
-            f"Missing: {', '.join(missing)}"
+            f"{_describe_function(make)} has arguments that the search space lacks; add them to it, or give them a "
+            f"default. Missing: {', '.join(missing)}"
         )
+
+
+def _describe_function(make: Callable[..., Estimator]) -> str:
+    name = getattr(make, "__name__", type(make).__name__)
+    return "The lambda that makes the estimator" if name == "<lambda>" else f"{name}, which makes the estimator,"
 
 
 def _describe_trial(surroundings: Surroundings, config: Mapping[str, Any]) -> Surroundings:
@@ -313,11 +318,11 @@ def _evaluate(estimator: Estimator, frame: StoredFrame, metric: SearchMetric) ->
 def _store(frame: Any) -> StoredFrame:
     """Put all columns of a frame into the object store."""
     found = wrap_frame(frame)
-    names = found.column_names()
+    names, derivations = found.column_names(), found.derivations
     if isinstance(found, DatasetFrame):
         # Blocks of a Dataset need not be Arrow tables. This makes them so.
         found = DatasetFrame(found.dataset.map_batches(_identity, batch_format="pyarrow", zero_copy_batch=True))
-    return StoredFrame(names, found.store(names))
+    return StoredFrame(names, found.store(names), derivations)
 
 
 def _identity(table: Any) -> Any:

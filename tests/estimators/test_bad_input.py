@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+import ray.data
 
 from raydp.errors import (
     ClusterError,
@@ -88,13 +90,13 @@ BAD_FRAMES: list[tuple[str, dict[str, Any], Any, list[str]]] = [
         "dates and timestamps",
         {"feature_columns": ["x", "day", "at"]},
         lambda f: changed(f, day=dt.date(2013, 1, 31), at=pd.Timestamp(0, tz="UTC")),
-        ["not a feature by itself", "F.dayofweek", "day (date32[day]), at (timestamp[us, tz=UTC])"],
+        ["not a feature by itself", ".dt.dayofweek", "day (date32[day]), at (timestamp[us, tz=UTC])"],
     ),
     (
         "structs",
         {"feature_columns": ["x", "s"]},
         lambda f: changed(f, s=[{"a": 1}] * len(f)),
-        ["Not numeric: s (struct", "getField"],
+        ["Not numeric: s (struct", "pandas.json_normalize"],
     ),
     (
         "null category",
@@ -227,9 +229,15 @@ def test_bad_frames(
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
+def test_a_dataset_is_told_how_ray_derives_numbers_from_times(ray_cluster: Any) -> None:
+    block = pa.table({"t": pa.array([0], pa.timestamp("us")), "y": [1.0]})
+    with pytest.raises(InvalidDataError, match=r'with map_batches\(…, batch_format="pandas"\): column.dt.year'):
+        XGBoostEstimator(**{**GOOD, "feature_columns": ["t"]}).fit(ray.data.from_arrow(block))
+
+
 def test_bad_spark_frames(spark: SparkSession, frame: DataFrame) -> None:
     estimator = XGBoostEstimator(**GOOD)
-    with pytest.raises(InvalidDataError, match=r"Dates and timestamps: t \(timestamp"):
+    with pytest.raises(InvalidDataError, match=r"F\.dayofweek.*Dates and timestamps: t \(timestamp"):
         estimator.fit(frame.selectExpr("current_timestamp() AS t", "y", "raise_error('a job was started') AS x"))
     with pytest.raises(InvalidDataError, match=r"Not numeric: x \(duration"):
         estimator.fit(frame.selectExpr("y", "interval '1' day AS x"))

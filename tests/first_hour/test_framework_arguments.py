@@ -212,7 +212,7 @@ def test_objects_of_keras() -> None:
         (lambda: tune.fit(XGBoostEstimator, {}, None, None, metrics="rmse"), "Did you mean metric"),
         (
             lambda: tune.fit(lambda depth: XGBoostEstimator({"max_depth": depth}, "y"), {"dept": 3}, 0, 0, metric="r2"),
-            "make has no argument of this name: dept. Did you mean depth",
+            "^The lambda that makes the estimator has no argument of this name: dept. Did you mean depth",
         ),
         (
             lambda: tune.fit(lambda depth, eta: XGBoostEstimator({}, f"{depth}{eta}"), {"eta": 3}, 0, 0, metric="r2"),

@@ -13,6 +13,7 @@ import ray.data
 from ray.data.dataset import MaterializedDataset
 
 from raydp._estimators.data.block_tasks import map_blocks
+from raydp._estimators.data.derivations import DATASET, PANDAS, SPARK, Derivations
 from raydp._estimators.data.plain_columns import find_common_types, find_dictionaries, read_plain_columns
 from raydp._estimators.data.vectors import select_vectors_as_arrays
 from raydp._exchange.types.spark_types import to_arrow_schema
@@ -48,7 +49,13 @@ class StoredBlocks:
 
 
 class Frame(ABC):
-    """A frame of any kind."""
+    """A frame of any kind.
+
+    Attributes:
+        derivations: How a user makes other columns in it.
+    """
+
+    derivations: Derivations
 
     @abstractmethod
     def column_names(self) -> list[str]:
@@ -65,6 +72,8 @@ class Frame(ABC):
 
 class SparkFrame(Frame):
     """A Spark DataFrame."""
+
+    derivations = SPARK
 
     def __init__(self, dataframe: DataFrame) -> None:
         self.dataframe = dataframe
@@ -89,6 +98,8 @@ class SparkFrame(Frame):
 
 class DatasetFrame(Frame):
     """A Ray Dataset."""
+
+    derivations = DATASET
 
     def __init__(self, dataset: ray.data.Dataset) -> None:
         self.dataset = dataset
@@ -125,6 +136,8 @@ class DatasetFrame(Frame):
 
 class PandasFrame(Frame):
     """A pandas DataFrame in this process."""
+
+    derivations = PANDAS
 
     def __init__(self, dataframe: pd.DataFrame) -> None:
         self.dataframe = dataframe
@@ -169,7 +182,8 @@ class PandasFrame(Frame):
 class StoredFrame(Frame):
     """A frame that is already in the object store, for several fits on the same rows."""
 
-    def __init__(self, names: Sequence[str], stored: StoredBlocks) -> None:
+    def __init__(self, names: Sequence[str], stored: StoredBlocks, derivations: Derivations) -> None:
+        self.derivations = derivations
         self._names = list(names)
         self._stored = stored
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from raydp._configuration.suggestions import did_you_mean
+from raydp._estimators.data.derivations import ANY_FRAME
 from raydp.errors import InvalidDataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from raydp._estimators.configuration import Configuration
+    from raydp._estimators.data.derivations import Derivations
     from raydp._estimators.data.frames import Frame
     from raydp._estimators.data.vocabulary import Vocabulary
 
@@ -30,8 +32,6 @@ __all__ = [
     "is_time",
     "select_columns",
 ]
-
-_NAMES_OF_TIMES = "F.year, F.month, F.dayofweek, F.hour, F.unix_timestamp, F.datediff"
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,8 @@ def check_columns(
         InvalidDataError: A column is missing, or its type is wrong.
     """
     _check_names(frame, [*features, *others])
-    check_types(frame.schema([*features, *others]), features, weight=weight, accepted=accepted)
+    types = frame.schema([*features, *others])
+    check_types(types, features, weight=weight, accepted=accepted, derivations=frame.derivations)
 
 
 def check_trained_columns(frame: Frame, layout: Layout, others: Sequence[str] = ()) -> None:
@@ -207,7 +208,7 @@ def check_trained_columns(frame: Frame, layout: Layout, others: Sequence[str] = 
         )
     weight = layout.weight if layout.weight in others else None
     accepted = Accepted() if layout.types is None else Accepted(texts=True, times=True)
-    check_types(schema, layout.features, weight=weight, accepted=accepted)
+    check_types(schema, layout.features, weight=weight, accepted=accepted, derivations=frame.derivations)
 
 
 def _check_names(frame: Frame, columns: Sequence[str]) -> None:
@@ -227,6 +228,7 @@ def check_types(
     *,
     weight: str | None = None,
     accepted: Accepted = Accepted(),  # noqa: B008  (immutable)
+    derivations: Derivations = ANY_FRAME,
 ) -> None:
     """Check that the framework can learn from the features, and that the weight is numeric.
 
@@ -235,6 +237,7 @@ def check_types(
         features: The feature columns.
         weight: The weight column, if there is one.
         accepted: What the framework learns from.
+        derivations: How to make features from other columns, for the message.
 
     Raises:
         InvalidDataError: A type is wrong.
@@ -244,8 +247,8 @@ def check_types(
     if times and not accepted.times:
         raise InvalidDataError(
             "A date or timestamp is not a feature by itself: only you know whether the model should see the hour, the "
-            f"day of the week or the time since an event. Derive numbers from it first ({_NAMES_OF_TIMES}), or leave "
-            f"it out with feature_columns. Dates and timestamps: {_describe(types, times)}"
+            f"day of the week or the time since an event. Derive numbers from it first ({derivations.times}), or "
+            f"leave it out with feature_columns. Dates and timestamps: {_describe(types, times)}"
         )
     texts = [name for name, type_ in types.items() if is_text(type_)]
     wrong = [
@@ -254,12 +257,12 @@ def check_types(
     if wrong:
         raise InvalidDataError(
             "Features must be numbers, booleans, strings, ML vectors or arrays of numbers. Derive such columns from "
-            "others first, for example with getField from a struct and date_diff from times, or leave them out with "
-            f"feature_columns. Not numeric: {_describe(types, wrong)}"
+            f"others first, for example {derivations.others}, or leave them out with feature_columns. "
+            f"Not numeric: {_describe(types, wrong)}"
         )
     if texts and not accepted.texts:
         raise InvalidDataError(
-            "This model learns from numbers only. Encode strings first (StringIndexer, OneHotEncoder; for "
+            f"This model learns from numbers only. Encode strings first ({derivations.texts}; for "
             "scikit-learn, an encoder in a ColumnTransformer), or leave them out with feature_columns. "
             f"Not numeric: {_describe(types, texts)}"
         )
