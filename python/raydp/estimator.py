@@ -1,4 +1,4 @@
-"""What all estimators share: their base class, their configuration, and the results of a fit and of an evaluation.
+"""What all estimators share: their base class, their options, and the results of a fit and of an evaluation.
 
 ``EstimatorInterface`` and ``SparkEstimatorInterface`` are the base classes of estimators in RayDP 1.6.
 """
@@ -12,10 +12,19 @@ if TYPE_CHECKING:
     from raydp._estimators.configuration import Configuration
     from raydp._estimators.estimator import Estimator
     from raydp._estimators.evaluation import Evaluation
+    from raydp._estimators.mlflow_options import MLflowOptions
     from raydp._estimators.training.result import FitResult
     from raydp._legacy.interfaces import EstimatorInterface, SparkEstimatorInterface
 
-__all__ = ["Configuration", "Estimator", "EstimatorInterface", "Evaluation", "FitResult", "SparkEstimatorInterface"]
+__all__ = [
+    "Configuration",
+    "Estimator",
+    "EstimatorInterface",
+    "Evaluation",
+    "FitResult",
+    "MLflowOptions",
+    "SparkEstimatorInterface",
+]
 
 _HOME = {
     "Configuration": "raydp._estimators.configuration",
@@ -23,6 +32,7 @@ _HOME = {
     "EstimatorInterface": "raydp._legacy.interfaces",
     "Evaluation": "raydp._estimators.evaluation",
     "FitResult": "raydp._estimators.training.result",
+    "MLflowOptions": "raydp._estimators.mlflow_options",
     "SparkEstimatorInterface": "raydp._legacy.interfaces",
 }
 

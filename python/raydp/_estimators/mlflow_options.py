@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from typing import Any, TypedDict
 
 from raydp._configuration.arguments import check_argument_names
+from raydp._configuration.public_names import public_in
 from raydp.errors import InvalidArgumentError, MissingRequirementError
 
 __all__ = ["MLflowOptions", "check_mlflow_options"]
 
 
+@public_in("raydp.estimator")
 class MLflowOptions(TypedDict, total=False):
     """Where and how to log to MLflow. The names are those of Ray's ``setup_mlflow``."""
 
