@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-__all__ = ["handlers_restored", "interrupts_deferred", "keep_interrupts", "shorten_interrupts"]
+__all__ = ["came_of_interrupt", "handlers_restored", "interrupts_deferred", "keep_interrupts", "shorten_interrupts"]
 
 _SHORTENED = "_raydp_shortened"
 _KEPT = "_raydp_kept"
@@ -109,7 +109,7 @@ def shorten_interrupts(lost: tuple[type[BaseException], ...] = ()) -> None:
         return
 
     def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        ended = issubclass(kind, KeyboardInterrupt) or (issubclass(kind, lost) and _came_of_interrupt(error))
+        ended = issubclass(kind, KeyboardInterrupt) or (issubclass(kind, lost) and came_of_interrupt(error))
         if ended and trace is not None and not hasattr(sys, "ps1"):
             tell(f"interrupted at {_place(trace)}")
         else:
@@ -121,7 +121,7 @@ def shorten_interrupts(lost: tuple[type[BaseException], ...] = ()) -> None:
         logging.getLogger(name).addFilter(lambda record, message=message: record.msg != message)  # type: ignore[misc]
 
 
-def _came_of_interrupt(error: BaseException) -> bool:
+def came_of_interrupt(error: BaseException) -> bool:
     """Return whether an error was raised while an interrupt was handled."""
     before = error.__context__
     while before is not None and not isinstance(before, KeyboardInterrupt):

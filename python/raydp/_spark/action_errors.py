@@ -15,8 +15,9 @@ from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors.exceptions import captured
 from pyspark.errors.exceptions.captured import install_exception_handler
 
+from raydp._machine.interrupts import came_of_interrupt
 from raydp._spark.gateway_internals import running_jvm
-from raydp._spark.java_errors import translated
+from raydp._spark.java_errors import causes, translated
 from raydp.errors import SessionError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["raise_own_errors_in_actions"]
 
 _MARK = "_raydp_original"
+_CANCELLED = "[SPARK_JOB_CANCELLED]"
 _STOP = (
     "The Spark application was stopped while this ran: raydp.stop_spark() was called, perhaps in another thread, or "
     "the process left the Ray cluster. Start another application with raydp.init_spark(...), and run it again"
@@ -39,7 +41,7 @@ _STOPPED = re.compile(r"SparkContext (was|has been|is) (shut ?down|stopped)|stop
 
 
 def raise_own_errors_in_actions(*translations: Translation) -> None:
-    """Raise raydp's errors from all calls to the JVM; idempotent.
+    """Raise raydp's errors from all calls to the JVM, and Ctrl-C if it cancelled the job; idempotent.
 
     Why: each method of PySpark calls the JVM by itself, and all of them get its answers from this function of Py4J.
     PySpark also replaces it, to raise its own exceptions. A registry of exceptions in PySpark would replace this.
@@ -56,6 +58,8 @@ def raise_own_errors_in_actions(*translations: Translation) -> None:
         try:
             return original(*args, **kwargs)
         except Py4JJavaError as error:
+            if came_of_interrupt(error) and _is_cancelled(error):
+                raise KeyboardInterrupt from None
             known = _known(error, (*translations, _error_of_stop))
             if known is None:
                 raise
@@ -88,6 +92,14 @@ def _saying_that_spark_stopped(convert: Callable[[Any], CapturedException]) -> C
             raise SessionError(_STOP) from None
 
     return converted
+
+
+def _is_cancelled(error: Py4JJavaError) -> bool:
+    """Return whether a job was cancelled. PySpark waits for a job's end while Ctrl-C leaves ``toPandas``."""
+    try:
+        return any(_CANCELLED in cause.message for cause in causes(error))
+    except (Py4JError, OSError, SessionError):  # the JVM has ended meanwhile
+        return False
 
 
 def _error_of_stop(cause: JavaCause) -> SessionError | None:
