@@ -49,16 +49,19 @@ def checkpointed(folder: Path, rounds: int, callback: xgboost.callback.TrainingC
 
 
 def test_a_fit_and_after_its_retries_the_next_one_resume_from_the_checkpoint(
-    ray_cluster: Any, rows: pd.DataFrame, tmp_path: Path
+    ray_cluster: Any, rows: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     checkpoints = tmp_path / "checkpoints"
-    estimator = checkpointed(checkpoints, 9, killer(tmp_path, 5, 7))
-    with pytest.raises(TrainingError, match="max_retries: 1"):
+    estimator = checkpointed(checkpoints, 9, killer(tmp_path, 5, 7, 9))
+    with pytest.raises(TrainingError, match=r"If a worker was killed.*max_retries: 1"):
         estimator.fit(rows, rows, max_retries=1)
     assert steps_done(tmp_path) == [1, 2, 3, 4, 5, 5, 6, 7]
     assert len(list(checkpoints.iterdir())) == 1
-    result = estimator.fit(rows, rows, max_retries=0)
-    assert steps_done(tmp_path) == [1, 2, 3, 4, 5, 5, 6, 7, 7, 8, 9]
+    result = estimator.fit(rows, rows, max_retries=1)
+    assert steps_done(tmp_path) == [1, 2, 3, 4, 5, 5, 6, 7, 7, 8, 9, 9]
+    assert (result.retries, result.resumed_from) == (1, 8)
+    line = "raydp: training xgboost failed once on its workers, and resumed from the checkpoint of round 8"
+    assert line in capsys.readouterr().err.splitlines()
     assert list(checkpoints.iterdir()) == []
     matrix = xgboost.DMatrix(rows[["x", "n"]].astype("float32").to_numpy(), rows["y"], feature_names=["x", "n"])
     expected = xgboost.train({"max_depth": 3, "nthread": 1}, matrix, 9)
@@ -98,7 +101,8 @@ def test_a_mistake_in_a_callback_ends_the_fit_at_once(ray_cluster: Any, rows: pd
             step_done(tmp_path, model.num_boosted_rounds(), kill_at=())
             return len(epoch) > 5  # type: ignore[arg-type]
 
-    with pytest.raises(TrainingError, match="TypeError: object of type 'int' has no len"):
+    words = r"^TypeError: object of type 'int' has no len\(\)\. A training worker raised this.* It was not retried"
+    with pytest.raises(TrainingError, match=words):
         checkpointed(tmp_path / "checkpoints", 9, Mistaken()).fit(rows, max_retries=3)
     assert steps_done(tmp_path) == [1]
 

@@ -46,6 +46,9 @@ def test_a_long_value_is_cut() -> None:
 def test_a_result_says_what_was_trained() -> None:
     assert repr(result()) == "FitResult(2 rounds on 12,345 rows in 4.5 s: train-rmse=1, evaluate-rmse=1.25)"
     assert repr(FitResult([{}], 5, {}, "epoch")) == "FitResult(1 epoch on 5 rows in 0.0 s)"
+    assert repr(FitResult([], 5, {}, "fit")) == "FitResult(5 rows in 0.0 s; fit computes metrics on evaluate_ds)"
+    assert repr(FitResult([{"evaluate-r2": 1.0}], 5, {}, "fit")) == "FitResult(5 rows in 0.0 s: evaluate-r2=1)"
+    assert repr(FitResult([{}], 5, {}, retries=2)) == "FitResult(1 round on 5 rows in 0.0 s, 2 retries)"
     html = result()._repr_html_()
     assert "evaluate-rmse</th>" in html
     assert "data:image/png;base64," in html

@@ -439,6 +439,8 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
             {"check": checked - start, "train": time.perf_counter() - checked},
             learner.step_name.removesuffix("s"),
             None if mlflow_run is None else mlflow_run.run_id,
+            trained.retries,
+            trained.resumed_from,
         )
 
     def _split(

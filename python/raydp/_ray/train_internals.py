@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from raydp._machine.interrupts import interrupts_deferred
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["lean_trainer", "quieten_reports", "remove_groups"]
+__all__ = ["count_starts", "is_loss", "lean_trainer", "quieten_reports", "remove_groups"]
 
 _ABORT_SECONDS = 5.0
 
@@ -85,18 +85,27 @@ def _end_controller(controller: Any) -> None:
         ray.kill(controller)
 
 
+def is_loss(failure: BaseException) -> bool:
+    """Return whether a failure is that of a worker which was lost, and not an error that its code raised.
+
+    Why: Ray Train's own errors, such as that a worker does not answer, are in a private module. If the public
+    ``TrainingFailedError`` told the two apart, it would replace this.
+    """
+    from ray.exceptions import RayError, RayTaskError
+    from ray.train.v2._internal.exceptions import RayTrainError
+
+    return isinstance(failure, (RayError, RayTrainError)) and not isinstance(failure, RayTaskError)
+
+
 def _without_retries(policy: Any, is_final: Callable[[BaseException], bool]) -> Any:
     """Return a failure policy that does not retry final errors, and leaves the others to another policy."""
-    from ray.exceptions import RayError
-    from ray.train.v2._internal.exceptions import RayTrainError
     from ray.train.v2._internal.execution.failure_handling import FailureDecision, FailurePolicy
 
     class WithoutRetries(FailurePolicy):
         def make_decision(self, training_failed_error: Any) -> Any:
             failures = getattr(training_failed_error, "worker_failures", {}).values()
             # If one of the workers died, the errors of the others may be caused by that.
-            died = any(isinstance(one, (RayError, RayTrainError)) for one in failures)
-            if any(map(is_final, failures)) and not died:
+            if any(map(is_final, failures)) and not any(map(is_loss, failures)):
                 return FailureDecision.RAISE
             return policy.make_decision(training_failed_error)
 
@@ -120,8 +129,18 @@ def remove_groups(path: Path) -> None:
     """Remove the placement groups that a controller noted, in case it was killed before it removed them."""
     from ray.util import remove_placement_group
 
+    for group in _read_groups(path):
+        remove_placement_group(group)
+
+
+def count_starts(path: Path) -> int:
+    """Return how often a controller that noted placement groups started the workers."""
+    return sum(1 for _ in _read_groups(path))
+
+
+def _read_groups(path: Path) -> Iterator[Any]:
     if not path.exists():
         return
     with path.open("rb") as file:
         while file.peek(1):
-            remove_placement_group(pickle.load(file))
+            yield pickle.load(file)

@@ -95,6 +95,11 @@ class SklearnLearner(Learner):
         """Number of epochs of ``partial_fit``."""
         return self.epochs
 
+    @property
+    def step_name(self) -> str:  # type: ignore[override]
+        """Epochs of ``partial_fit``; a model without it is fitted once."""
+        return "epochs" if hasattr(self.model, "partial_fit") else "fits"
+
     def worker_count(self, configuration: Configuration) -> int:
         """Return 1, because one process trains."""
         del configuration

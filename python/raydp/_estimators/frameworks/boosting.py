@@ -46,7 +46,7 @@ class BoostingLearner(Learner):
     class_count_parameter: ClassVar[str] = "num_class"
     """The parameter with the number of classes."""
 
-    step_name: ClassVar[str] = "rounds"
+    step_name = "rounds"
     accepted: ClassVar[Accepted] = Accepted(texts=True)  # type: ignore[misc]  # of all boosted trees
     handles_missing: ClassVar[bool] = True
 

@@ -43,10 +43,14 @@ class TrainedModel:
     Attributes:
         content: The model in the framework's own format.
         history: Metrics of each round or epoch, in order.
+        retries: How often training failed and was resumed. raydp counts this.
+        resumed_from: The round or epoch of the checkpoint from which it was resumed the last time. raydp sets this.
     """
 
     content: bytes
     history: list[dict[str, float]]
+    retries: int = 0
+    resumed_from: int = 0
 
 
 def data_parallel_trainer() -> Any:
@@ -67,7 +71,7 @@ class Learner(ABC):
     file_name: ClassVar[str]
     """Name of the file in which a saved estimator keeps the model, in the framework's own format."""
 
-    step_name: ClassVar[str] = "epochs"
+    step_name: str = "epochs"
     """What :attr:`steps` counts, for the progress bar."""
 
     features_type: type[np.floating[Any]] = np.float32

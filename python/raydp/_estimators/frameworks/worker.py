@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["Checkpoints", "TrainingWorker"]
 
 
+_STEP = "step"  # in the metadata of a checkpoint
+
+
 class Reports(Protocol):
     """Takes the steps of the first worker."""
 
@@ -45,6 +48,7 @@ class Checkpoints:
         self._every = every
         self._enabled = enabled
         self._reports: list[Reports] = []
+        self._resumed_from = 0
 
     def add_reports(self, reports: Reports) -> None:
         """Have something take every step of the first worker, such as the progress bar."""
@@ -56,8 +60,14 @@ class Checkpoints:
         import ray.train
 
         checkpoint = ray.train.get_checkpoint()
+        self._resumed_from = 0 if checkpoint is None else checkpoint.get_metadata().get(_STEP, 0)
         with nullcontext(None) if checkpoint is None else checkpoint.as_directory() as folder:
             yield None if folder is None else Path(folder)
+
+    @property
+    def resumed_from(self) -> int:
+        """The step of the checkpoint from which this worker resumed; 0: it began at the beginning."""
+        return self._resumed_from
 
     def report_step(self, step: int, metrics: Mapping[str, float], write: Callable[[Path], None]) -> None:
         """Report a step to the driver, and save a checkpoint if one is due. Every worker calls this after every step.
@@ -80,7 +90,9 @@ class Checkpoints:
             return
         with tempfile.TemporaryDirectory(prefix="raydp-checkpoint-") as folder:
             write(Path(folder))
-            ray.train.report(report, checkpoint=ray.train.Checkpoint.from_directory(folder))
+            checkpoint = ray.train.Checkpoint.from_directory(folder)
+            checkpoint.set_metadata({_STEP: step})
+            ray.train.report(report, checkpoint=checkpoint)
 
 
 @dataclass(frozen=True)

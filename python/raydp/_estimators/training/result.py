@@ -28,8 +28,12 @@ class FitResult:
         rows: Number of rows that the model learned from, without those that ``nulls="drop"`` dropped.
         seconds: Wall time of each part: ``convert`` (put the rows into Ray's object store), ``check`` (read and check
             them), ``train`` (start the workers, train, and return the model).
-        step: What the history has an entry for: ``"round"`` or ``"epoch"``.
+        step: What the history has an entry for: ``"round"``, ``"epoch"``, or ``"fit"`` for a model of scikit-learn that
+            learns from all rows at once.
         mlflow_run_id: The run of MLflow that has the metrics; ``None``: there is none.
+        retries: How often training failed, for example because a worker was killed, and was resumed.
+        resumed_from: The round or epoch of the checkpoint from which it was resumed the last time; 0: it was not, or
+            from the beginning.
     """
 
     history: list[dict[str, float]]
@@ -37,6 +41,8 @@ class FitResult:
     seconds: dict[str, float]
     step: str = "round"
     mlflow_run_id: str | None = None
+    retries: int = 0
+    resumed_from: int = 0
 
     def __repr__(self) -> str:
         metrics = ", ".join(f"{name}={value:.5g}" for name, value in self.metrics.items())
@@ -85,7 +91,10 @@ class FitResult:
     def _summary(self) -> str:
         steps = len(self.history)
         took = sum(self.seconds.values())
-        return f"{steps:,} {self.step}{'' if steps == 1 else 's'} on {self.rows:,} rows in {took:.1f} s"
+        counted = "" if self.step == "fit" else f"{steps:,} {self.step}{'' if steps == 1 else 's'} on "
+        retried = f", {self.retries:,} {'retry' if self.retries == 1 else 'retries'}" if self.retries else ""
+        measured = "" if counted or self.metrics else "; fit computes metrics on evaluate_ds"
+        return f"{counted}{self.rows:,} rows in {took:.1f} s{retried}{measured}"
 
     def _describe(self) -> dict[str, Any]:
         seconds = {f"seconds to {name}": f"{value:.1f}" for name, value in self.seconds.items()}

@@ -17,12 +17,13 @@ import ray.train
 from ray import cloudpickle
 
 from raydp._estimators.frameworks import Checkpoints, Learner, TrainedModel, TrainingWorker
+from raydp._estimators.training.failures import explain_failure, is_final
 from raydp._estimators.training.mlflow_reports import join_run
 from raydp._estimators.training.progress import show_progress
 from raydp._estimators.training.train_environment import set_train_environment
-from raydp._ray.failures import find_raydp_error
-from raydp._ray.train_internals import lean_trainer, quieten_reports, remove_groups
-from raydp.errors import InvalidArgumentError, RaydpError, TrainingError
+from raydp._machine.console import tell
+from raydp._ray.train_internals import count_starts, lean_trainer, quieten_reports, remove_groups
+from raydp.errors import TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,29 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["TrainingJob", "run"]
 
 _logger = logging.getLogger(__name__)
-
-# Errors in the user's code, which a retry would repeat. Subclasses are retried: libraries derive the errors of lost
-# connections from these.
-_PROGRAMMING_ERRORS = frozenset(
-    {
-        ArithmeticError,
-        AssertionError,
-        AttributeError,
-        FloatingPointError,
-        ImportError,
-        IndexError,
-        KeyError,
-        LookupError,
-        ModuleNotFoundError,
-        NameError,
-        NotImplementedError,
-        OverflowError,
-        TypeError,
-        UnboundLocalError,
-        ValueError,
-        ZeroDivisionError,
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -134,8 +112,9 @@ def run(job: TrainingJob, *, max_retries: int) -> TrainedModel:
         try:
             with _removed_placement_groups() as groups:
                 result = _make_trainer(job, path, checkpoints, groups, max_retries).fit()
+                retries = max(count_starts(groups) - 1, 0)
         except ray.train.TrainingFailedError as error:
-            raise _explain_failure(error, max_retries) from error
+            raise explain_failure(error, max_retries) from error
         except ray.exceptions.RayActorError as error:
             raise TrainingError(
                 "Ray Train's controller, a process on the driver's node, ended before the training. It was killed, "
@@ -146,14 +125,26 @@ def run(job: TrainingJob, *, max_retries: int) -> TrainedModel:
         if not isinstance(trained, TrainedModel):
             raise TrainingError(f"Ray Train ended without a model and without an error; got: {trained!r}")
         progress.finish(trained.history)
-    return trained
+    _tell_of_retries(job.learner, retries, trained.resumed_from)
+    return replace(trained, retries=retries)
+
+
+def _tell_of_retries(learner: Learner, retries: int, resumed_from: int) -> None:
+    """Tell the user if training did not run from its beginning to its end at once."""
+    step = f"the checkpoint of {learner.step_name.removesuffix('s')} {resumed_from}"
+    if retries:
+        then = f"resumed from {step}" if resumed_from else "restarted from the beginning"
+        times = "once" if retries == 1 else f"{retries} times"
+        tell(f"training {learner.framework} failed {times} on its workers, and {then}")
+    elif resumed_from:
+        tell(f"training {learner.framework} resumed from {step}, which an earlier fit had saved")
 
 
 def _make_trainer(job: TrainingJob, path: str, checkpoints: Checkpoints, groups: Path, max_retries: int) -> Any:
     configuration, worker_count = job.configuration, len(job.train_shards)
     # Ray's types take it for the RunConfig of the older Ray Train, which has other arguments.
     run_configuration: Any = ray.train.RunConfig
-    return lean_trainer(job.learner.trainer_class(worker_count), groups, _is_final)(
+    return lean_trainer(job.learner.trainer_class(worker_count), groups, is_final)(
         _train_in_worker,
         train_loop_config={
             # Pickled, because the controller reads the whole dictionary and must not import the framework.
@@ -201,12 +192,8 @@ def _train_in_worker(config: dict[str, Any]) -> TrainedModel | None:
     with join_run(config["mlflow_run"], worker.configuration.checkpoint_every) as reports:
         if reports is not None:
             worker.checkpoints.add_reports(reports)
-        return learner.train(worker)
-
-
-def _is_final(error: BaseException) -> bool:
-    """Return whether a retry would fail with the same error."""
-    return isinstance(error, InvalidArgumentError) or type(error) in _PROGRAMMING_ERRORS
+        trained = learner.train(worker)
+    return None if trained is None else replace(trained, resumed_from=worker.checkpoints.resumed_from)
 
 
 @contextmanager
@@ -235,18 +222,3 @@ def _open_storage(configuration: Configuration, name: str) -> Iterator[tuple[str
 
 def _to_uri(path: str) -> str:
     return path if "://" in path else Path(path).absolute().as_uri()
-
-
-def _explain_failure(error: Exception, max_retries: int) -> RaydpError:
-    failures = getattr(error, "worker_failures", None) or {}
-    for failure in failures.values():
-        found = find_raydp_error(failure)
-        if found is not None:
-            return found
-    first = next(iter(failures.items()), None)
-    cause = f"worker {first[0]}: {type(first[1]).__name__}: {first[1]}" if first is not None else str(error)
-    return TrainingError(
-        "Training failed on the workers. If a worker was killed, check whether memory ran out. Set max_retries to "
-        "resume more often, and checkpoint_dir to resume on a cluster of several nodes. "
-        f"max_retries: {max_retries}; {cause}"
-    )
