@@ -40,7 +40,7 @@ class World:
         monkeypatch.setattr(end._spark_internals, "stop_active_context", self.stop_context)
         monkeypatch.setattr(driver_jvm, "reusable_jvm", lambda: None)
         monkeypatch.setattr(driver_jvm, "launch_gateway_process", self.launch)
-        monkeypatch.setattr(driver_jvm._spark_internals, "adopt_gateway", lambda _: self.step("adopt") or "jvm")
+        monkeypatch.setattr(driver_jvm._gateway_internals, "adopt_gateway", lambda _: self.step("adopt") or "jvm")
         monkeypatch.setattr(driver_jvm, "end_process", lambda _: self.closed.update(["JVM"]))
         monkeypatch.setattr(start, "find_java", lambda: "java")
         monkeypatch.setattr(start, "complete_settings", self.complete)
