@@ -22,13 +22,16 @@ if TYPE_CHECKING:
     from raydp import spark as spark
     from raydp import utils as utils
     from raydp._application.banner import ui_url
+    from raydp._attachment.attachment import Attachment, attach
     from raydp._session.conversions import from_spark, to_spark
     from raydp._session.init_spark import init_spark, stop_spark
     from raydp._session.registration import register, unregister
     from raydp._session.scaling import scale
 
 __all__ = [
+    "Attachment",
     "__version__",
+    "attach",
     "errors",
     "from_spark",
     "init_spark",
@@ -43,6 +46,8 @@ __all__ = [
 ]
 
 _HOME = {
+    "Attachment": "raydp._attachment.attachment",
+    "attach": "raydp._attachment.attachment",
     "from_spark": "raydp._session.conversions",
     "to_spark": "raydp._session.conversions",
     "init_spark": "raydp._session.init_spark",

@@ -16,7 +16,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"_machine", "_configuration"}),
     frozenset({"_ray", "_spark"}),
     frozenset({"_exchange", "_doctor", "_deployments", "mpi"}),
-    frozenset({"_application"}),
+    frozenset({"_application", "_attachment"}),
     frozenset({"_session"}),
     frozenset({"_legacy", "_submission"}),
     frozenset({"_estimators"}),

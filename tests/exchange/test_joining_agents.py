@@ -47,7 +47,7 @@ def app(ray_cluster: Any) -> Iterator[TestApplication]:
 def export_job(app: TestApplication, run_spark_job: Callable[[int], list[Any]], *, control: float = 20.0) -> ExportJob:
     context = ExchangeContext(
         directory=app.directory,
-        executor_nodes=app,
+        host=app,
         jvm=cast("Any", AnsweringJvm()),
         waits=replace(ExchangeWaits.of_settings({"spark.raydp.exchange.timeout": "20"}), control=control),
         block_bytes=1,

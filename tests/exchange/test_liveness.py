@@ -58,7 +58,7 @@ def checks(
     """Start checks; yields them and the failures that they report."""
     context = ExchangeContext(
         directory=cast("Any", None),
-        executor_nodes=cast("Any", None),
+        host=cast("Any", None),
         jvm=cast("Any", jvm),
         waits=waits,
         block_bytes=1,

@@ -35,5 +35,6 @@ def test_dynamic_allocation_grows_with_a_job_and_shrinks_after_it(outcome: progr
     assert outcome.code == 0, outcome.everything
     lines = outcome.part("dynamic allocation").splitlines()
     assert lines[0].startswith("refused: Spark's dynamic allocation sets"), outcome.everything
+    assert lines[1] == "converted without executors at first: [] 1000", outcome.everything
     expected = ["grown", "pending", "result: [(0, 20), (1, 20), (2, 20)]", "pending cancelled", "shrunk", "after: 100"]
-    assert lines[1:] == expected, outcome.everything
+    assert lines[2:] == expected, outcome.everything

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from raydp._application import driver_jvm, end, start
-from raydp._application.application import current_application, errors_of_stop
+from raydp._application.application import current_application
 from raydp._application.lifecycle import Lifecycle, State
 from raydp._application.settings import Contribution
 from raydp._ray.cluster import RayCluster
+from raydp._session.exchanging import errors_of_stop
 from raydp.errors import ClusterError, InvalidArgumentError, SessionError
 
 SETTINGS = {"spark.raydp.app.id": "a", "spark.raydp.banner": "false", "spark.raydp.archiveClasses": "false"}

@@ -54,14 +54,18 @@ class TestApplication:
         self.name = f"raydp-test-{next(_numbers)}"
         self.directory = AgentDirectory(
             self.name,
-            executor_nodes=self,
+            host=self,
             waits=ExchangeWaits.of_settings({"spark.raydp.exchange.timeout": "20"}),
             is_joined=ray.is_initialized,
         )
 
-    def current(self) -> list[str]:
+    def executor_nodes(self) -> list[str]:
         """Return the nodes that have executors, for the directory."""
         return self.nodes
+
+    def hosts_by_node(self) -> dict[str, list[str]]:
+        """Return the nodes' machines, for the directory."""
+        return {node: ["localhost"] for node in self.nodes}
 
     def await_change(self, timeout: float) -> None:
         """Wait until a test releases ``changed``, for the directory."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 import time
@@ -12,14 +11,15 @@ from typing import TYPE_CHECKING
 from py4j.protocol import Py4JError
 from ray.exceptions import RayError
 
-from raydp._application.entry_points import EntryPoints, RegisteredNodes
+from raydp._application.entry_points import EntryPoints
 from raydp._application.lifecycle import lifecycle
+from raydp._application.registered_nodes import RegisteredNodes
 from raydp._spark.ended_jvm import describe_last_end
 from raydp._spark.internals import is_context_active
-from raydp.errors import ExchangeError, RaydpError, SessionError
+from raydp.errors import RaydpError, SessionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from py4j.java_gateway import JVMView
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from raydp._machine.java import Java
     from raydp._ray.cluster import RayCluster
 
-__all__ = ["Application", "current_application", "errors_of_stop", "find_death"]
+__all__ = ["Application", "current_application", "find_death"]
 
 _logger = logging.getLogger(__name__)
 _CLOSE_SECONDS = 20.0
@@ -103,12 +103,17 @@ class Application:
                 self._exchange = Exchange(
                     application_id=self.application_id,
                     jvm=self.jvm,
-                    executor_nodes=RegisteredNodes(self.entry_points),
+                    host=RegisteredNodes(self.entry_points),
                     settings=self.settings,
                     is_joined=self.cluster.is_joined,
                     find_loss=self.cluster.find_loss,
                 )
             return self._exchange
+
+    def death_error(self) -> SessionError | None:
+        """Return the error that says how the application has ended, or ``None`` if nothing that it needs has ended."""
+        reason = find_death(self)
+        return None if reason is None else _death_error(self, reason)
 
     def keep_data(self) -> None:
         """Keep the blocks of DataFrames made from Datasets until this process ends."""
@@ -151,28 +156,6 @@ class Application:
                 _logger.exception("A part of %s could not be closed", self.application_id)
 
 
-@contextlib.contextmanager
-def errors_of_stop(application: Application) -> Iterator[None]:
-    """Raise ``SessionError`` for what fails in the body of a ``with`` because the application is stopped, or has died.
-
-    The errors of Spark and Ray do not say that: objects of a session that is being stopped are null, for example, and
-    PySpark fails with an ``AttributeError``. Errors about the data or the arguments stay what they are.
-    """
-    try:
-        yield
-    except Exception as error:
-        if isinstance(error, RaydpError) and not isinstance(error, (ExchangeError, SessionError)):
-            raise
-        if not application.is_stopping:
-            if isinstance(error, SessionError) or (reason := find_death(application)) is None:
-                raise
-            raise _death_error(application, reason) from error
-        raise SessionError(
-            "Spark was stopped while this call used it, probably in another thread. Wait for the call before "
-            f"raydp.stop_spark(). Application: {application.application_id}"
-        ) from error
-
-
 def find_death(application: Application) -> str | None:
     """Return what an application cannot live without and has ended, for a message; ``None`` if nothing has."""
     process = lifecycle.process
@@ -191,8 +174,8 @@ def current_application() -> Application:
         SessionError: No application runs: it was never started, it was stopped, or its JVM or Ray has ended.
     """
     application = lifecycle.application
-    if application is not None and (reason := find_death(application)) is not None:
-        raise _death_error(application, reason)
+    if application is not None and (error := application.death_error()) is not None:
+        raise error
     if application is None or not is_context_active():
         raise SessionError(
             f"There is no running Spark session on Ray: {describe_last_end() or 'it was stopped or never started'}. "

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from py4j.java_gateway import JVMView
 
-__all__ = ["ENTRY_CLASS", "EntryPoints", "RegisteredNodes"]
+__all__ = ["ENTRY_CLASS", "EntryPoints"]
 
 ENTRY_CLASS = "io.raydp.lifecycle.RayApplication"
 """A class that only a JVM with raydp's jar has."""
@@ -114,27 +114,3 @@ class EntryPoints:
         """Return the token that opens Spark's UI."""
         with _answers():
             return str(self._jvm.io.raydp.security.UiToken.value())
-
-
-class RegisteredNodes:
-    """The nodes with registered executors; implements the protocol ``raydp._exchange.driver.executor_nodes``.
-
-    Args:
-        entry_points: The application in the driver JVM.
-    """
-
-    def __init__(self, entry_points: EntryPoints) -> None:
-        self._entry_points = entry_points
-        self._sequence = 0
-
-    def current(self) -> list[str]:
-        """Return the ids (hex) of the Ray nodes that have a registered executor."""
-        return sorted({executor.node for executor in self._entry_points.status().registered if executor.node})
-
-    def await_change(self, timeout: float) -> None:
-        """Return after a change of the executors since the last call, or after ``timeout`` seconds; for one thread.
-
-        Raises:
-            SessionError: The JVM does not answer.
-        """
-        self._sequence = self._entry_points.await_change(self._sequence, timeout).sequence

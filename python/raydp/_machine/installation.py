@@ -15,6 +15,7 @@ __all__ = [
     "MODULE_OPTIONS",
     "SPARK_MODULE_OPTIONS",
     "class_path",
+    "native_library",
     "ray_jar",
     "raydp_jar",
     "spark_home",
@@ -104,6 +105,21 @@ def raydp_jar() -> Path:
             f"or run `pip install .` in a checkout with a JDK and Gradle on the PATH. Missing: {jar}"
         )
     return jar
+
+
+def native_library() -> Path:
+    """Return the native library that raydp's jar loads.
+
+    Raises:
+        MissingRequirementError: The package was installed without it.
+    """
+    library = Path(__file__).resolve().parents[1] / "lib" / "libraydp_jni.so"
+    if not library.is_file():
+        raise MissingRequirementError(
+            "raydp's native library is missing from the installed package: it was built without the C++ part. Install "
+            f"a wheel, or run `pip install .` in a checkout with a C++ compiler. Missing: {library}"
+        )
+    return library
 
 
 def ray_jar() -> Path:

@@ -18,7 +18,7 @@ from raydp._ray import internals as _ray_internals
 from raydp._ray.session_folder import folder_for_new_cluster, private_folder, protect_session, will_find_cluster
 from raydp.errors import ClusterError, InvalidArgumentError
 
-__all__ = ["RayCluster", "gcs_address", "join_cluster", "node_resources"]
+__all__ = ["RayCluster", "gcs_address", "join_cluster", "node_addresses", "node_resources"]
 
 _PROBE_TIMEOUT_SECONDS = 5.0
 _ANSWER_TIMEOUT_SECONDS = 2.0
@@ -132,6 +132,11 @@ def join_cluster(master: str) -> RayCluster:
 def node_resources() -> dict[str, dict[str, float]]:
     """Return what each living node of the cluster has, by the names of Ray's resources; by the ids of the nodes."""
     return {node["NodeID"]: dict(node["Resources"]) for node in ray.nodes() if node["Alive"]}
+
+
+def node_addresses() -> dict[str, str]:
+    """Return the IP address of each living node of the cluster by its id (hex)."""
+    return {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
 
 
 def gcs_address(master: str) -> str | None:

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import ray.data
 
-from raydp._application import Application, current_application
-from raydp._application.application import errors_of_stop
 from raydp._configuration.arguments import check_whole_number, suggests_arguments
 from raydp._ray.internals import Blocks, blocks_of_dataset
-from raydp._spark import internals as _spark_internals
+from raydp._session.exchanging import application_of, errors_of_stop, running_session
 from raydp.errors import NotADataFrameError, SessionError
 
 if TYPE_CHECKING:
@@ -95,7 +93,7 @@ def convert(
     frame = classic_dataframe(df)
     if num_blocks is not None:
         num_blocks = check_whole_number("num_blocks", num_blocks)
-    application = _application_of(frame.sparkSession)
+    application = application_of(frame.sparkSession)
     with errors_of_stop(application):
         return application.exchange.from_spark(
             frame, num_blocks=num_blocks, tensor_columns=tensor_columns, keep_lineage=keep_lineage
@@ -123,8 +121,8 @@ def to_spark(ds: ray.data.Dataset, spark: SparkSession | None = None) -> DataFra
         SessionError: No session on Ray runs, or ``spark`` is a different session.
     """
     dataset = checked_dataset("to_spark", ds)
-    session = spark if spark is not None else _active_session()
-    application = _application_of(session)
+    session = spark if spark is not None else running_session()
+    application = application_of(session)
     with errors_of_stop(application):
         return application.exchange.to_spark(session, blocks_of_dataset(dataset))
 
@@ -137,7 +135,7 @@ def dataframe_of_blocks(spark: SparkSession, schema: pa.Schema | None, refs: Seq
         schema: Arrow schema of the blocks; ``None``: they are read for it.
         refs: The blocks.
     """
-    application = _application_of(spark)
+    application = application_of(spark)
     with errors_of_stop(application):
         return application.exchange.to_spark(spark, Blocks.of_refs(refs, schema))
 
@@ -174,33 +172,3 @@ def classic_dataframe(df: Any) -> DataFrame:
 
 def _library_of(thing: Any) -> str:
     return type(thing).__module__.partition(".")[0]
-
-
-def _active_session() -> SparkSession:
-    from pyspark.sql import SparkSession
-
-    current_application()
-    # A thread that did not make the session has no active one.
-    session = SparkSession.getActiveSession() or _spark_internals.instantiated_session()
-    if session is None:
-        raise SessionError(
-            "There is a SparkContext, but no SparkSession. Create one, or pass it to to_spark as `spark`"
-        )
-    return session
-
-
-def _application_of(session: SparkSession) -> Application:
-    from pyspark.sql import SparkSession as ClassicSession
-
-    application = current_application()
-    if not isinstance(session, ClassicSession):
-        raise SessionError(
-            "This needs a Spark session on Ray, such as raydp.init_spark returns; "
-            f"got {type(session).__module__}.{type(session).__name__}"
-        )
-    if not _spark_internals.is_running(session):
-        raise SessionError(
-            "This DataFrame or session belongs to a Spark application that was stopped, or that does not run on Ray. "
-            f"Create it with the running session. Running application: {application.application_id}"
-        )
-    return application

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raydp._application import current_application
-from raydp._application.application import errors_of_stop
 from raydp._configuration.arguments import suggests_arguments
 from raydp._configuration.suggestions import did_you_mean
 from raydp._ray.internals import blocks_of_dataset
 from raydp._session import conversions
+from raydp._session.exchanging import errors_of_stop, running_application
 from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def register(ds: ray.data.Dataset, name: str) -> None:
     """
     dataset = conversions.checked_dataset("register", ds)
     checked = _checked_name(name)
-    application = current_application()
+    application = running_application()
     with errors_of_stop(application):
         application.exchange.register(checked, blocks_of_dataset(dataset))
 
@@ -59,7 +58,7 @@ def unregister(name: str) -> None:
         SessionError: No session on Ray runs.
     """
     checked = _checked_name(name)
-    exchange = current_application().exchange
+    exchange = running_application().exchange
     if not exchange.unregister(checked):
         known = exchange.registered()
         raise InvalidArgumentError(

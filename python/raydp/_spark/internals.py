@@ -35,19 +35,23 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ContextHook",
+    "call_before_stop",
     "dataframe_of",
     "forget_builder_options",
     "install_context_hook",
     "instantiated_session",
     "is_context_active",
+    "is_on_ray",
     "is_running",
     "java_dataframe",
     "java_session",
+    "set_for_sessions",
     "stop_active_context",
 ]
 
 _logger = logging.getLogger(__name__)
 _MARK = "_raydp_original"
+_BEFORE_STOP = "_raydp_before_stop"
 _NO_ANSWER = (Py4JError, OSError, SessionError)
 """What a call to a JVM raises that has ended."""
 
@@ -124,6 +128,8 @@ def install_context_hook(hook: ContextHook) -> None:
     @functools.wraps(original_stop)
     def stop(self: SparkContext) -> None:
         if not _is_ours(self):
+            for before_stop in vars(self).pop(_BEFORE_STOP, []):
+                before_stop()
             original_stop(self)
             return
         if not _is_superseded(self):
@@ -135,6 +141,20 @@ def install_context_hook(hook: ContextHook) -> None:
     setattr(init, _MARK, original_init)
     SparkContext.__init__ = init  # type: ignore[method-assign]
     SparkContext.stop = stop  # type: ignore[method-assign]
+
+
+def call_before_stop(context: SparkContext, action: Callable[[], None]) -> None:
+    """Call something when a context that raydp did not start is stopped by this process, before it stops.
+
+    Why: the context's listeners are in the JVM, and PySpark returns from ``stop`` before Python could learn from them.
+    A listener in Python would replace this.
+    """
+    vars(context).setdefault(_BEFORE_STOP, []).append(action)
+
+
+def is_on_ray(session: SparkSession) -> bool:
+    """Tell whether raydp started the ``SparkContext`` of a session."""
+    return _is_ours(session.sparkContext)
 
 
 def _is_ours(context: SparkContext) -> bool:
@@ -343,6 +363,16 @@ def forget_builder_options(names: Iterable[str]) -> None:
 def java_session(spark: SparkSession) -> JavaObject:
     """Return the JVM's ``SparkSession``. Why: our Scala entry points take it; PySpark only wraps it."""
     return spark._jsparkSession
+
+
+def set_for_sessions(spark: SparkSession, key: str, value: str) -> None:
+    """Set a configuration in a session, and in all sessions of its application that are made later.
+
+    Why: new sessions take their settings from the context's configuration, which is fixed for public methods. A way to
+    register a catalog at run time would replace this.
+    """
+    spark.conf.set(key, value)
+    java_session(spark).sharedState().conf().set(key, value)
 
 
 def java_dataframe(df: DataFrame) -> JavaObject:

@@ -44,12 +44,12 @@ except raydp.errors.SessionError as error:
 begin_part("dynamic allocation")
 spark = raydp.init_spark(
     "t",
-    1,
+    0,
     1,
     "500m",
     configs={
         "spark.dynamicAllocation.enabled": True,
-        "spark.dynamicAllocation.minExecutors": 1,
+        "spark.dynamicAllocation.minExecutors": 0,
         "spark.dynamicAllocation.maxExecutors": 6,
         "spark.dynamicAllocation.schedulerBacklogTimeout": "1s",
         "spark.dynamicAllocation.executorIdleTimeout": "2s",
@@ -62,11 +62,13 @@ try:
 except raydp.errors.SessionError as error:
     say("refused:", error)
 
+say("converted without executors at first:", registered(), raydp.from_spark(spark.range(1000)).count())
+
 thread, result = start_job(spark, 0.5)
 eventually("grown", lambda: len(registered()) == 3)
 eventually("pending", lambda: len(living()) == 6 and pending_cpus() == 3)
 thread.join(240)
 say("result:", sorted(result))
 eventually("pending cancelled", lambda: len(living()) <= 3 and pending_cpus() == 0, seconds=60)
-eventually("shrunk", lambda: len(living()) == 1)
+eventually("shrunk", lambda: len(living()) == 0)
 say("after:", spark.range(100).count())

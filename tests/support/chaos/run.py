@@ -23,7 +23,7 @@ from ray.util import list_named_actors, placement_group_table
 
 import raydp
 from raydp._application import current_application
-from raydp._application.entry_points import RegisteredNodes
+from raydp._application.registered_nodes import RegisteredNodes
 from support.applications import socket_folder
 from support.chaos import processes
 from support.chaos.jobs import Jobs

@@ -45,15 +45,15 @@ def describe_blocks(context: ExchangeContext, blocks: Blocks) -> tuple[pa.Schema
     nodes = _nodes_of(blocks.refs, context.waits.control)
     found = _describe(context, blocks, nodes)
     schema = unify_block_schemas([(block.schema, block.rows) for block in found], blocks.declared)
-    hosts = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
-    executors = set(context.executor_nodes.current())
+    executors = set(context.host.executor_nodes())
+    hosts = context.host.hosts_by_node()
     return schema, [
         BlockSource(
             rows=block.rows,
             bytes=block.size,
-            hosts=[hosts[node] for node in useful_nodes(places, executors) if node in hosts],
+            hosts=[host for node in useful_nodes(block_nodes, executors) for host in hosts.get(node, ())],
         )
-        for block, places in zip(found, nodes, strict=True)
+        for block, block_nodes in zip(found, nodes, strict=True)
     ]
 
 

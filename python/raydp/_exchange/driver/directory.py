@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ray import ObjectRef
 
-    from raydp._exchange.driver.executor_nodes import ExecutorNodes
+    from raydp._exchange.driver.exchange_host import ExchangeHost
     from raydp._exchange.waits import ExchangeWaits
 
 __all__ = ["Agent", "AgentDirectory", "Participant"]
@@ -97,7 +97,7 @@ class AgentDirectory:
 
     Args:
         application: Id of the application.
-        executor_nodes: The nodes that have executors.
+        host: The application.
         waits: The bound of each wait.
         is_joined: Tells whether this process is still in the agents' cluster. Ray knows no agents of another one, and
             its functions raise a plain ``Exception`` for them.
@@ -107,14 +107,14 @@ class AgentDirectory:
         self,
         application: str,
         *,
-        executor_nodes: ExecutorNodes,
+        host: ExchangeHost,
         waits: ExchangeWaits,
         is_joined: Callable[[], bool],
     ) -> None:
         self.application = application
         self.token = secrets.token_bytes(_TOKEN_BYTES)
         self.folder = application_folder(application)
-        self._executor_nodes = executor_nodes
+        self._host = host
         self._waits = waits
         self._is_joined = is_joined
         self._generations = itertools.count()
@@ -166,7 +166,7 @@ class AgentDirectory:
 
     def refresh(self) -> None:
         """Start agents on nodes that have executors and no agent, and end agents on nodes without executors."""
-        wanted = set(self._executor_nodes.current())
+        wanted = set(self._host.executor_nodes())
         with self._lock:
             if self._closed.is_set():
                 raise ExchangeError(f"The application has ended: {self.application}")
@@ -174,7 +174,8 @@ class AgentDirectory:
             unwanted = [agent for node, agent in self._agents.items() if node not in wanted and not self.needs(agent)]
             self.end([self._agents.pop(agent.node) for agent in unwanted])
             self._start(sorted(wanted - set(self._agents)))
-            if self._agents and self._watch is None:
+            # Also without agents: executors may come later, during the conversion that asks for this.
+            if self._watch is None:
                 self._watch = threading.Thread(target=self._follow, name="raydp-exchange-nodes", daemon=True)
                 self._watch.start()
 
@@ -305,7 +306,7 @@ class AgentDirectory:
         """Update the agents when executors start and end."""
         while not self._closed.is_set():
             try:
-                self._executor_nodes.await_change(_WATCH_SECONDS)
+                self._host.await_change(_WATCH_SECONDS)
             except Exception as error:  # the application has ended
                 if not self._closed.is_set():
                     _logger.info("Stopped following the executors of %s: %s", self.application, error)

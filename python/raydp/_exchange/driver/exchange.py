@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
     from ray.data.dataset import MaterializedDataset
 
-    from raydp._exchange.driver.executor_nodes import ExecutorNodes
+    from raydp._exchange.driver.exchange_host import ExchangeHost
     from raydp._exchange.driver.export_job import ExportedBlocks
     from raydp._exchange.types.tensor_columns import Shape
     from raydp._ray.internals import Blocks
@@ -53,7 +53,7 @@ class Exchange:
     Args:
         application_id: Id of the application.
         jvm: The driver JVM.
-        executor_nodes: The nodes that have executors.
+        host: The application.
         settings: Spark configuration of the application.
         is_joined: Tells whether this process is still in the application's cluster.
         find_loss: Returns which of Ray's own processes is gone, for a message; ``None`` if nothing is.
@@ -69,16 +69,16 @@ class Exchange:
         *,
         application_id: str,
         jvm: JVMView,
-        executor_nodes: ExecutorNodes,
+        host: ExchangeHost,
         settings: Mapping[str, str],
         is_joined: Callable[[], bool],
         find_loss: Callable[[], str | None],
     ) -> None:
         waits = ExchangeWaits.of_settings(settings)
-        self.directory = AgentDirectory(application_id, executor_nodes=executor_nodes, waits=waits, is_joined=is_joined)
+        self.directory = AgentDirectory(application_id, host=host, waits=waits, is_joined=is_joined)
         self._context = ExchangeContext(
             directory=self.directory,
-            executor_nodes=executor_nodes,
+            host=host,
             jvm=DriverJvm(jvm),
             waits=waits,
             block_bytes=registry.EXCHANGE_BLOCK_SIZE.get(settings),

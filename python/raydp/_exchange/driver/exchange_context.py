@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from raydp._exchange.driver.directory import AgentDirectory
-    from raydp._exchange.driver.executor_nodes import ExecutorNodes
+    from raydp._exchange.driver.exchange_host import ExchangeHost
     from raydp._exchange.driver.jvm_calls import DriverJvm
     from raydp._exchange.waits import ExchangeWaits
 
@@ -24,7 +24,7 @@ class ExchangeContext:
 
     Attributes:
         directory: The application's agents.
-        executor_nodes: The nodes that have executors.
+        host: The application.
         jvm: The driver JVM.
         waits: The bound of each wait.
         block_bytes: Target size of blocks, and size of the segment that a task reads through.
@@ -34,7 +34,7 @@ class ExchangeContext:
     """
 
     directory: AgentDirectory
-    executor_nodes: ExecutorNodes
+    host: ExchangeHost
     jvm: DriverJvm
     waits: ExchangeWaits
     block_bytes: int

@@ -109,10 +109,12 @@ final class AgentConnectionPool(idleMillis: Long, maximumIdle: => Int) {
   private def connect(
       address: AgentAddress,
       cancellation: Cancellation,
-      deadline: Long = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(AgentStartMillis)): AgentConnection = {
+      deadline: Long = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(AgentStartMillis),
+      attempt: Int = 0): AgentConnection = {
     def leftMillis: Long = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime())
 
-    val path = AgentLocator.socketHere(address).toString // the agent may have had to choose another folder meanwhile
+    // The agent may have had to choose another folder meanwhile.
+    val path = AgentLocator.socketHere(address, attempt).toString
     val connection = AgentConnection.to(path)
     val refused =
       try {
@@ -134,7 +136,7 @@ final class AgentConnectionPool(idleMillis: Long, maximumIdle: => Int) {
         cancellation.beforeWait(() => SocketWatch.endWaits())
         // Only briefly: the file exists before the agent listens.
         SocketWatch.await(Path.of(path), math.min(leftMillis, RetryMillis))
-        connect(address, cancellation, deadline)
+        connect(address, cancellation, deadline, attempt + 1)
       case Some(answer) =>
         throw new ExchangeException(
           ExchangeErrorCode.CONNECTION_REFUSED,

@@ -1,15 +1,18 @@
 package io.raydp.exchange
 
-import java.nio.file.{Files, LinkOption, Path}
+import java.nio.file.{Files, LinkOption, NoSuchFileException, NotDirectoryException, Path}
 import java.security.MessageDigest
 import java.util.HexFormat
+
+import scala.jdk.CollectionConverters._
+import scala.util.Using
 
 import io.raydp.configuration.RaydpConfiguration
 import io.raydp.security.TrustedPaths
 import org.apache.spark.SparkEnv
 
 /**
- * A way to find the socket of the exchange agent on the node that this JVM runs on.
+ * A way to find the socket of an exchange agent on the machine that this JVM runs on.
  *
  * The exchange knows nothing else of how an executor was placed on its node. It need not be a Ray actor.
  */
@@ -33,6 +36,12 @@ private[exchange] object AgentLocator {
 
   private val SocketSuffix = ".sock"
 
+  /** Names the socket to wait for while there is none yet. */
+  private val NoNode = "none"
+
+  /** The environment variable that names the socket, for executors in containers. */
+  private val SocketVariable = "RAYDP_EXCHANGE_SOCKET"
+
   /** How many digits of the token's hash name a folder. */
   private val HashDigits = 16
 
@@ -42,17 +51,36 @@ private[exchange] object AgentLocator {
   private val socketOfNode: AgentLocator = directory =>
     sys.props.get(NodeProperty).map(node => directory.resolve(node.take(NodeDigits) + SocketSuffix))
 
-  /** The first that finds a socket wins. */
-  private val locators: Seq[AgentLocator] = Seq(configuredSocket, socketOfNode)
+  private val socketOfEnvironment: AgentLocator = _ => sys.env.get(SocketVariable).map(Path.of(_))
 
-  /** The socket of this node's agent. */
-  def socketHere(address: AgentAddress): Path = {
+  /** The first that finds a socket wins. */
+  private val locators: Seq[AgentLocator] = Seq(configuredSocket, socketOfEnvironment, socketOfNode)
+
+  /**
+   * The socket of this machine's agent. An executor that raydp did not start does not know its Ray node, and there may
+   * be several on its machine, each with an agent. It takes one of the agents that listen.
+   *
+   * @param attempt how many times the caller has tried in vain. The agent of a Ray node that was lost leaves its socket
+   *   behind, so each attempt takes another one
+   */
+  def socketHere(address: AgentAddress, attempt: Int = 0): Path = {
     val directory = directoryHere(Path.of(address.directory), address.token)
-    locators.iterator.flatMap(_.locate(directory)).nextOption().getOrElse(throw new ExchangeException(
-      ExchangeErrorCode.INVALID_ARGUMENT,
-      "This executor cannot find the exchange agent. It does not know its Ray node because raydp did not start it. " +
-        s"Set ${RaydpConfiguration.ExchangeSocket.key} to the agent's socket on every node."))
+    locators.iterator.flatMap(_.locate(directory)).nextOption().getOrElse {
+      val sockets = socketsIn(directory)
+      if (sockets.isEmpty) directory.resolve(NoNode + SocketSuffix)
+      else sockets(Math.floorMod(ownNumber + attempt, sockets.size))
+    }
   }
+
+  /** Divides the executors of a machine among its agents. */
+  private def ownNumber: Int = Option(SparkEnv.get).fold(0)(_.executorId.hashCode)
+
+  private def socketsIn(directory: Path): Seq[Path] =
+    try {
+      Using.resource(Files.list(directory)) { files =>
+        files.iterator.asScala.filter(_.getFileName.toString.endsWith(SocketSuffix)).toSeq.sorted
+      }
+    } catch { case _: NoSuchFileException | _: NotDirectoryException => Nil }
 
   /**
    * Where the agent of this node has its socket. The agent decides by the same rule (`prepare_socket` in Python): if

@@ -9,7 +9,15 @@ import scala.collection.mutable
  * Keeps a Dataset's blocks alive while Spark can still read them. Tables, scans, partitions and reader factories on the
  * driver refer to the lease, and through them every DataFrame, view, cached plan and RDD over the Dataset.
  */
-private[exchange] final class DatasetLease private (val dataset: Long)
+private[exchange] final class DatasetLease private (val dataset: Long) {
+
+  /** Fails if the lease was ended although this DataFrame still refers to it. No agent serves the blocks then. */
+  def requireLive(): Unit =
+    if (!DatasetLease.isLive(dataset)) throw new ExchangeException(
+      ExchangeErrorCode.INVALID_ARGUMENT,
+      "Spark no longer holds the Ray Dataset that this DataFrame reads, because Spark was detached from Ray since. " +
+        s"Attach it again and call raydp.to_spark(dataset). Dataset: $dataset")
+}
 
 private[exchange] object DatasetLease {
   private val cleaner = Cleaner.create()
@@ -31,6 +39,8 @@ private[exchange] object DatasetLease {
       released.drainTo(others)
       (first +: others.toArray(Array.empty[java.lang.Long])).map(_.longValue)
     }
+
+  private def isLive(dataset: Long): Boolean = live.synchronized(live.contains(dataset))
 
   /** Ends every lease, even if a DataFrame still refers to it. */
   def endAll(): Unit = live.synchronized(live.values.toList).foreach(_.clean())

@@ -91,6 +91,12 @@ private[exchange] final class RayInputPartition(
     val planned: PlannedPartition,
     @transient private val lease: DatasetLease)
     extends InputPartition {
-  override def preferredLocations(): Array[String] = planned.hosts.toArray
+
+  // Spark asks for each job, also for the later ones of a plan that it keeps.
+  override def preferredLocations(): Array[String] = {
+    lease.requireLive()
+    planned.hosts.toArray
+  }
+
   override def toString: String = s"RayInputPartition($planned)"
 }

@@ -1,0 +1,1 @@
+"""Gives the exchange to a Spark application that raydp did not start."""

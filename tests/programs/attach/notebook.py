@@ -1,0 +1,144 @@
+"""A program of attach/test_notebook.py: Spark in local mode and Ray in one process, as in a notebook."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import ray
+from py4j.java_gateway import JavaObject
+from pyspark import SparkConf, SparkContext
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+from sklearn.linear_model import LinearRegression
+
+import raydp
+from raydp.sklearn import SklearnEstimator
+from support.datasets import eventually as comes_true
+from support.scripting import begin_part, say, start_ray
+
+
+def attempt(words: str, call: Callable[[], object]) -> None:
+    try:
+        say(words, call())
+    except Exception as error:
+        say(words, f"{type(error).__name__}: {str(error).splitlines()[0]}")
+
+
+def sockets() -> list[str]:
+    return [path.name for path in raydp.attach(spark).exchange.directory.folder.iterdir()]
+
+
+def local_session(**settings: str) -> SparkSession:
+    options = {"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "2", **settings}
+    conf = SparkConf().setMaster("local[2]").setAppName("t").setAll(list(options.items()))
+    return SparkSession(SparkContext(conf=conf))  # a builder would keep the options for the next session
+
+
+spark = local_session()
+df = spark.range(0, 1000, 1, 3).selectExpr("id", "cast(id as string) as text", "id % 3 as k", "array(id, null) as list")
+expected = [tuple(row) for row in df.collect()]
+
+begin_part("before")
+attempt("without Ray:", lambda: raydp.attach(spark))
+start_ray(num_cpus=3)
+attempt("no session:", lambda: raydp.attach("spark"))
+attempt("not attached:", lambda: raydp.from_spark(df))
+attempt("no default:", lambda: raydp.to_spark(ray.data.range(3)))
+spark.conf.set("spark.raydp.exchange.blockSize", "none")
+attempt("wrong setting:", lambda: raydp.attach(spark))
+spark.conf.set("spark.raydp.exchange.blockSize", "1m")
+attempt("mistyped:", lambda: raydp.attach(sparks=spark))
+
+
+def attach_in_task(rows: object) -> list[str]:
+    try:
+        raydp.attach(None)
+    except raydp.errors.SessionError as error:
+        return [str(error)]
+    return ["attached"]
+
+
+say("in a task:", spark.sparkContext.parallelize([1], 1).mapPartitions(attach_in_task).first())
+
+begin_part("conversions")
+attachment = raydp.attach(spark)
+say("same:", raydp.attach(spark) is attachment)
+say("looks like:", attachment)
+ds = raydp.from_spark(df)
+rows = [(row["id"], row["text"], row["k"], list(row["list"])) for row in ds.take_all()]
+say("to Ray:", rows == expected)
+back = raydp.to_spark(ds)
+say(
+    "to Spark:",
+    sorted(tuple(row) for row in back.collect()) == expected,
+    back.schema.simpleString() == df.schema.simpleString(),
+)
+say("by Ray Data:", ray.data.from_spark(df).count(), ds.to_spark(spark).agg(F.sum("id")).first()[0])
+doubled = ds.map_batches(lambda batch: {"twice": batch["id"] * 2}, batch_format="numpy")
+say("through Ray:", raydp.to_spark(doubled).agg(F.sum("twice")).first()[0])
+raydp.register(ds, "mine")
+say("by name:", spark.sql("SELECT k, count(*) AS n FROM ray.mine GROUP BY k ORDER BY k").collect())
+say("another session:", spark.newSession().table("ray.mine").count())
+raydp.unregister("mine")
+say("small blocks:", raydp.from_spark(spark.range(0, 600_000, 1, 1)).num_blocks())
+attempt("a failing query:", lambda: raydp.from_spark(spark.range(3).selectExpr("assert_true(id < 2)")))
+points = spark.range(200).selectExpr("cast(id as double) as x", "2.0 * id + 1.0 as y")
+estimator = SklearnEstimator(LinearRegression(), feature_columns=["x"], label_column="y")
+estimator.fit(points)
+say("learned:", np.round(estimator.get_model().coef_, 6).tolist())
+say("predicted:", estimator.predict(points).filter("abs(prediction - y) < 1e-6").count())
+
+begin_part("ends")
+say("sockets:", len(sockets()) == 1)
+folder = attachment.exchange.directory.folder
+attachment.detach()
+attachment.detach()
+say("looks like:", attachment)
+say("left:", folder.exists(), ds.count())
+attempt("detached:", lambda: raydp.from_spark(df))
+attempt("its exchange:", lambda: attachment.exchange)
+attempt("its DataFrame:", lambda: back.collect())
+with raydp.attach(spark) as second:
+    say("again:", second is attachment, raydp.from_spark(df).count())
+say("looks like:", second)
+third = raydp.attach(spark)
+say("again:", raydp.from_spark(df).count())
+ray.shutdown()
+attempt("Ray is gone:", lambda: raydp.from_spark(df))
+say("Spark goes on:", df.count())
+start_ray(num_cpus=3)
+fourth = raydp.attach(spark)
+say("another Ray:", fourth is third, raydp.from_spark(df).count())
+spark.stop()
+say("looks like:", fourth)
+attempt("stopped:", lambda: raydp.attach(spark))
+attempt("stopped:", lambda: raydp.from_spark(df))
+
+begin_part("then on Ray")
+on_ray = raydp.init_spark("t", 1, 1, "600m")
+say("on Ray:", raydp.from_spark(on_ray.range(10)).count())
+attempt("attach:", lambda: raydp.attach(on_ray))
+raydp.stop_spark()
+
+begin_part("elsewhere")
+spark = local_session(**{"spark.driver.host": "192.0.2.77", "spark.driver.bindAddress": "127.0.0.1"})
+attempt("attach:", lambda: raydp.attach(spark))
+say("usable:", spark.range(3).count())
+spark.stop()
+
+begin_part("a dead JVM")
+spark = local_session(**{"spark.driver.host": "localhost", "spark.driver.bindAddress": "127.0.0.1"})
+last = raydp.attach(spark)
+frame = spark.range(10)
+say("works:", raydp.from_spark(frame).count())
+raydp.stop_spark()
+say("goes on:", frame.count())
+process = spark.sparkContext._gateway.proc
+os.kill(process.pid, signal.SIGKILL)
+process.wait()
+attempt("dead:", lambda: raydp.from_spark(frame))
+say("noticed:", comes_true(lambda: last.is_stopping, within=60))
+assert isinstance(frame._jdf, JavaObject)
+sys.exit(0)  # neither Spark nor Ray is stopped

@@ -1,0 +1,72 @@
+"""A program of attach/test_standalone.py: an application on a standalone cluster, attached to Ray on its machine."""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import ray
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+import raydp
+from support.datasets import eventually as comes_true
+from support.scripting import begin_part, say, start_ray
+from support.standalone import executor_processes
+
+ROWS = 40
+
+
+def slowly(batches: Iterator) -> Iterator:
+    for batch in batches:
+        time.sleep(0.5)  # a task that takes time
+        yield batch
+
+
+spark = (
+    SparkSession.builder.master(sys.argv[1])
+    .config("spark.ui.enabled", "false")
+    .config("spark.executor.memory", "500m")
+    .config("spark.executor.cores", "1")
+    .config("spark.sql.shuffle.partitions", "2")
+    .config("spark.sql.execution.arrow.maxRecordsPerBatch", "1")
+    .getOrCreate()
+)
+application = spark.sparkContext.applicationId
+
+begin_part("conversions")
+start_ray(num_cpus=2)
+raydp.attach(spark)
+frame = spark.range(0, 1000, 1, 4).selectExpr("id", "cast(id as string) as text", "array(id) as list", "id % 3 as k")
+expected = sorted(tuple(row) for row in frame.collect())
+ds = raydp.from_spark(frame)
+say("to Ray:", sorted((row["id"], row["text"], list(row["list"]), row["k"]) for row in ds.take_all()) == expected)
+back = raydp.to_spark(ds)
+say("to Spark:", sorted(tuple(row) for row in back.collect()) == expected)
+say("joined:", back.join(frame, "id").groupBy(back.k).agg(F.count("*").alias("n")).orderBy("k").collect())
+say("executors:", len(executor_processes(application)))
+
+begin_part("a killed executor")
+slow = spark.range(0, ROWS, 1, 20).mapInPandas(slowly, "id long")
+result: list[ray.data.Dataset] = []
+thread = threading.Thread(target=lambda: result.append(raydp.from_spark(slow)))
+thread.start()
+tracker = spark.sparkContext.statusTracker()
+assert comes_true(lambda: [job for job in tracker.getActiveJobsIds() if tracker.getJobInfo(job)], within=60)
+victim = executor_processes(application)[0]
+victim.kill()
+thread.join(240)
+say("rows:", sorted(row["id"] for row in result[0].take_all()) == list(range(ROWS)))
+say("replaced:", comes_true(lambda: len(executor_processes(application)) == 2, within=90))
+say("to Spark:", back.count(), back.agg(F.sum("id")).first()[0])
+
+begin_part("a killed agent")
+(agent,) = raydp.attach(spark).exchange.directory.agents()
+ray.kill(agent.handle, no_restart=True)
+say("to Ray:", raydp.from_spark(frame).count())
+say("to Spark:", back.agg(F.sum("id")).first()[0])
+
+begin_part("the end")
+spark.stop()
+ray.shutdown()
+say("left:", len(executor_processes(application)))
