@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,6 +104,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["RAY_prestart_worker_first_driver"] = "0"  # noqa: SIM112  (Ray spells it this way)
     # Ray does not spill when less than 5 % of the disk is free, which can still be far more than the tests need.
     os.environ["RAY_local_fs_capacity_threshold"] = "0.999"  # noqa: SIM112
+    # A run in the background ignores Ctrl-C, and what it starts would inherit that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m selects

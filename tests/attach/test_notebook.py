@@ -47,7 +47,9 @@ def test_what_is_refused_before_any_job(outcome: programs.Outcome) -> None:
     said = facts(outcome, "before")
     assert said["without Ray"][0].startswith("ClusterError: This process is not connected to Ray"), outcome.everything
     assert said["no session"][0].startswith("InvalidArgumentError: attach takes a classic SparkSession")
-    assert said["not attached"][0].startswith("SessionError: raydp did not start this Spark session")
+    assert said["not attached"][0].startswith(
+        "SessionError: There is no running Spark session on Ray: raydp did not start this one"
+    )
     assert "raydp.attach(spark)" in said["not attached"][0]
     assert said["no default"] == said["not attached"]
     assert said["wrong setting"][0].startswith("InvalidArgumentError: "), outcome.everything
@@ -78,7 +80,9 @@ def test_everything_works_as_in_a_session_on_ray(outcome: programs.Outcome) -> N
 def test_it_ends_when_it_is_detached_and_with_spark_and_with_ray(outcome: programs.Outcome) -> None:
     said = facts(outcome, "ends")
     assert [line.startswith(ENDED) for line in said.pop("looks like")] == [True, True, True], outcome.everything
-    assert said.pop("detached")[0].startswith("SessionError: raydp did not start this Spark session")
+    assert said.pop("detached")[0].startswith(
+        "SessionError: There is no running Spark session on Ray: raydp did not start this one"
+    )
     assert said.pop("its DataFrame")[0].startswith("ExchangeError: Spark no longer holds the Ray Dataset"), (
         outcome.everything
     )

@@ -81,8 +81,8 @@ def _unattached_error(session: SparkSession) -> SessionError:
             "PySpark cannot start another JVM in it"
         )
     return SessionError(
-        "raydp did not start this Spark session, so it exchanges nothing with Ray yet. Call raydp.attach(spark) first, "
-        f"or start Spark with raydp.init_spark(...). Application: {application}"
+        "There is no running Spark session on Ray: raydp did not start this one. Call raydp.attach(spark), and it "
+        f"exchanges data with Ray, or start Spark with raydp.init_spark(...). Application: {application}"
     )
 
 
