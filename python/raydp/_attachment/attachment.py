@@ -61,11 +61,12 @@ class Attachment:
         self.is_stopping = False
         self._cluster = cluster
         self._context = weakref.ref(spark.sparkContext)
+        settings = _settings_of(spark)
         jvm = running_jvm()
         assert jvm is not None  # the session's context runs
         load_jar(jvm)
         self._host = AttachedHost(jvm, spark, on_end=self._end_in_background)
-        self._exchange = _make_exchange(jvm, self._host, cluster, _settings_of(spark))
+        self._exchange = _make_exchange(jvm, self._host, cluster, settings)
 
     @property
     def exchange(self) -> Exchange:
