@@ -36,8 +36,12 @@ _STOP = (
     "The Spark application was stopped while this ran: raydp.stop_spark() was called, perhaps in another thread, or "
     "the process left the Ray cluster. Start another application with raydp.init_spark(...), and run it again"
 )
-# "Job 3 cancelled because SparkContext was shut down", "Cannot call methods on a stopped SparkContext".
-_STOPPED = re.compile(r"SparkContext (was|has been|is) (shut ?down|stopped)|stopped SparkContext")
+# "Job 3 cancelled because SparkContext was shut down", "Cannot call methods on a stopped SparkContext". The last three
+# are of a query that Spark plans or starts while it stops: its session or its scheduler is gone.
+_STOPPED = re.compile(
+    r"SparkContext (was|has been|is) (shut ?down|stopped)|stopped SparkContext"
+    r'|SparkPlan\.session\(\)" is null|No active or default Spark session found|Could not find CoarseGrainedScheduler'
+)
 
 
 def raise_own_errors_in_actions(*translations: Translation) -> None:
