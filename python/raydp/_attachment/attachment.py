@@ -16,6 +16,7 @@ from raydp._attachment.host import AttachedHost
 from raydp._attachment.jar import load_jar, send_jar
 from raydp._configuration import registry
 from raydp._configuration.arguments import suggests_arguments
+from raydp._exchange.driver.jvm_calls import CATALOG_CLASS, CATALOG_KEY
 from raydp._exchange.driver.jvm_errors import error_for, error_in_text
 from raydp._machine.descriptions import describe_html
 from raydp._ray import internals as _ray_internals
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 __all__ = ["Attachment", "attach", "find_attachment"]
 
 _logger = logging.getLogger(__name__)
-_CATALOG = "spark.sql.catalog.ray"
-_CATALOG_CLASS = "io.raydp.exchange.RayCatalog"
 _CLOSE_SECONDS = 20.0
 
 _attachments: weakref.WeakKeyDictionary[SparkContext, Attachment] = weakref.WeakKeyDictionary()
@@ -81,7 +80,7 @@ class Attachment:
                 f"Application: {self.application_id}"
             )
         if not self._cluster.is_joined():
-            raise self._ray_error("this process has left the Ray cluster that it was attached to. Call")
+            raise self._left_error()
         return self._exchange
 
     def check_machines(self) -> None:
@@ -91,7 +90,7 @@ class Attachment:
     def death_error(self) -> SessionError | None:
         """Return the error that says what has ended of Spark and Ray, or ``None`` if both go on."""
         if not self._cluster.is_joined():
-            return self._ray_error("this process has left the Ray cluster that it was attached to. Call")
+            return self._left_error()
         loss = self._cluster.find_loss()
         if loss is not None:
             return self._ray_error(f"{loss}. Call ray.shutdown(), before Ray ends this process, then")
@@ -101,6 +100,9 @@ class Attachment:
                 f"start another JVM in it. Application: {self.application_id}"
             )
         return None
+
+    def _left_error(self) -> SessionError:
+        return self._ray_error("this process has left the Ray cluster that it was attached to. Call")
 
     def _ray_error(self, reason: str) -> SessionError:
         return SessionError(
@@ -214,7 +216,7 @@ def attach(spark: SparkSession) -> Attachment:
     if winner is not created:  # another thread was faster
         created.detach()
         return winner
-    _spark_internals.set_for_sessions(spark, _CATALOG, _CATALOG_CLASS)
+    _spark_internals.set_for_sessions(spark, CATALOG_KEY, CATALOG_CLASS)
     _ray_internals.quieten_from_spark()
     raise_own_errors_in_actions(error_for, error_in_text)
     _spark_internals.call_before_stop(context, functools.partial(_detach_weakly, weakref.ref(created)))

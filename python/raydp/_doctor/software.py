@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raydp._machine import installation as _installation
@@ -20,6 +19,7 @@ from raydp.errors import MissingRequirementError, RaydpError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 __all__ = [
     "check_class_data",
@@ -37,7 +37,6 @@ _JAVA_TIMEOUT_SECONDS = 60
 _REINSTALL = "reinstall the package with `pip install --force-reinstall --no-deps raydp`"
 _SCALA = "2.13"
 _SPARK_CORE = re.compile(r"spark-core_(?P<scala>[\d.]+)-(?P<version>.+)\.jar")
-_JNI_LIBRARY = "libraydp_jni.so"
 
 
 def check_java(settings: Mapping[str, str]) -> str:
@@ -173,7 +172,7 @@ def check_jars(settings: Mapping[str, str]) -> str:
 def check_native_libraries(settings: Mapping[str, str]) -> str:
     """Check that the native libraries load: the Python module, and the library for the JVMs."""
     del settings
-    library = Path(_installation.__file__).resolve().parents[1] / "lib" / _JNI_LIBRARY
+    library = _installation.NATIVE_LIBRARY
     try:
         module = importlib.import_module("raydp._native")
     except ImportError as error:

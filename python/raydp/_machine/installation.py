@@ -13,6 +13,7 @@ __all__ = [
     "ADDED_MODULE_OPTIONS",
     "LEFT_OUT_MODULE_OPTION",
     "MODULE_OPTIONS",
+    "NATIVE_LIBRARY",
     "SPARK_MODULE_OPTIONS",
     "class_path",
     "native_library",
@@ -66,6 +67,9 @@ MODULE_OPTIONS: tuple[str, ...] = (
 )
 """The options of a driver JVM that is started directly. ``spark.driver.extraJavaOptions`` can add others."""
 
+NATIVE_LIBRARY = Path(__file__).resolve().parents[1] / "lib" / "libraydp_jni.so"
+"""Where the native library of the JVMs is, if it is installed."""
+
 
 @functools.cache
 def _package_directory(name: str) -> Path:
@@ -113,7 +117,7 @@ def native_library() -> Path:
     Raises:
         MissingRequirementError: The package was installed without it.
     """
-    library = Path(__file__).resolve().parents[1] / "lib" / "libraydp_jni.so"
+    library = NATIVE_LIBRARY
     if not library.is_file():
         raise MissingRequirementError(
             "raydp's native library is missing from the installed package: it was built without the C++ part. Install "

@@ -35,7 +35,7 @@ def reason_of(error: BaseException) -> str:
 
 
 def describe_death(error: BaseException | None) -> str:
-    """Return why an actor's process died, in the words of Ray, such as that memory ran out; empty without any."""
+    """Return Ray's reason for the death of an actor's process, such as a lack of memory; empty if Ray gives none."""
     found = _DEATH.search(str(error))
     if found is None:
         return ""

@@ -1,4 +1,4 @@
-"""How to make features from columns that a model cannot learn, in the words of the library that made the frame."""
+"""How to make features from columns that a model cannot learn, with the functions of the frame's own library."""
 
 from __future__ import annotations
 

@@ -24,7 +24,21 @@ if TYPE_CHECKING:
     from py4j.java_gateway import JVMView
     from pyspark.sql import DataFrame, SparkSession
 
-__all__ = ["AgentAddress", "BlockOfPartition", "BlockSource", "DriverJvm", "ExportRequest", "ScanRequest"]
+__all__ = [
+    "CATALOG_CLASS",
+    "CATALOG_KEY",
+    "AgentAddress",
+    "BlockOfPartition",
+    "BlockSource",
+    "DriverJvm",
+    "ExportRequest",
+    "ScanRequest",
+]
+
+
+CATALOG_KEY = "spark.sql.catalog.ray"
+"""The setting that lets queries find what ``raydp.register`` names. Spark loads the class at the first such query."""
+CATALOG_CLASS = "io.raydp.exchange.RayCatalog"
 
 
 @dataclass(frozen=True)
