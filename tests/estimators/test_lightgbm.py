@@ -65,6 +65,7 @@ def test_two_workers_stop_early_with_the_best_model(
     course = [metrics["evaluate-multi_logloss"] for metrics in result.history]
     best = int(np.argmin(course))
     assert len(course) == best + 1 + 3 < 60
+    assert (result.best_step, result.best_metrics) == (best + 1, result.history[best])
     assert estimator.classes == ["high", "low", "middle"]
     assert estimator.get_model().num_trees() == 3 * (best + 1)
     assert estimator.evaluate(evaluate)["logloss"] == pytest.approx(min(course), rel=1e-6)

@@ -203,6 +203,7 @@ def test_two_workers_learn_classes_and_stop_early(
         progress=True,
     )
     result, course, metrics = fit_with_early_stop(estimator, rows)
+    assert result.best_metrics == result.history[int(np.argmin(course))]
     assert_followed(result, capsys.readouterr().err, tmp_path, steps=40, named="evaluate-accuracy")
     assert metrics["logloss"] == pytest.approx(min(course) * len(rows) / rows["w"].sum(), rel=1e-3)
     predicted = estimator.predict(rows, probability_column="p")

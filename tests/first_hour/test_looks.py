@@ -49,6 +49,9 @@ def test_a_result_says_what_was_trained() -> None:
     assert repr(FitResult([], 5, {}, "fit")) == "FitResult(5 rows in 0.0 s; fit computes metrics on evaluate_ds)"
     assert repr(FitResult([{"evaluate-r2": 1.0}], 5, {}, "fit")) == "FitResult(5 rows in 0.0 s: evaluate-r2=1)"
     assert repr(FitResult([{}], 5, {}, retries=2)) == "FitResult(1 round on 5 rows in 0.0 s, 2 retries)"
+    stopped = FitResult([*HISTORY, {"train-rmse": 0.5, "evaluate-rmse": 3.0}], 5, {}, best_step=2)
+    assert repr(stopped) == ("FitResult(3 rounds, the best is 2, on 5 rows in 0.0 s: train-rmse=1, evaluate-rmse=1.25)")
+    assert stopped.plot().axes[0].get_title() == "rmse after 2 rounds: train 1, evaluate 1.25"
     html = result()._repr_html_()
     assert "evaluate-rmse</th>" in html
     assert "data:image/png;base64," in html

@@ -83,6 +83,7 @@ def test_importances_and_the_best_round_of_xgboost(classifier: XGBoostEstimator,
 def test_metrics_by_name_and_by_function(classifier: XGBoostEstimator, rows: pd.DataFrame) -> None:
     predicted = classifier.predict(rows, probability_column="p", probability_of="yes")
     labels, chosen, probabilities, weights = predicted["late"], predicted["prediction"], predicted["p"], rows["w"]
+    assert list(predicted.columns) == [*rows.columns, "p", "prediction"]
     assert probabilities.dtype == np.float64
     assert list(chosen) == list(np.where(probabilities > 0.5, "yes", "no"))
     kappa = metrics.make_scorer(metrics.cohen_kappa_score)

@@ -441,6 +441,7 @@ class Estimator(EstimatorInterface, SparkEstimatorInterface):
             None if mlflow_run is None else mlflow_run.run_id,
             trained.retries,
             trained.resumed_from,
+            trained.best_step,
         )
 
     def _split(

@@ -171,7 +171,8 @@ def predict(
     action = _Predict(model, prediction_column, probability_column, position)
     if isinstance(frame, PandasFrame):
         table = action(frame.table(model.layout.features))
-        return frame.dataframe.assign(**{name: table.column(name).to_pandas().to_numpy() for name in added})
+        in_order = [name for name in table.column_names if name in added]
+        return frame.dataframe.assign(**{name: table.column(name).to_pandas().to_numpy() for name in in_order})
     result = _map_blocks(_to_dataset(frame, names), action, model)
     if isinstance(frame, SparkFrame):
         dataframe = frame.dataframe

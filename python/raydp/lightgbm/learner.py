@@ -81,8 +81,8 @@ class LightGBMLearner(BoostingLearner):
             )
         if worker.rank != 0 or booster is None:
             return None
-        rounds = recorder.best + 1 if self.early_stopping_rounds is not None else None
-        return TrainedModel(booster.model_to_string(num_iteration=rounds).encode(), recorder.history)
+        best = recorder.best + 1 if self.early_stopping_rounds is not None else None
+        return TrainedModel(booster.model_to_string(num_iteration=best).encode(), recorder.history, best)
 
     def parameters(self, worker: TrainingWorker) -> dict[str, Any]:
         """Return the parameters to train with: the user's, and those that follow from the estimator's arguments."""

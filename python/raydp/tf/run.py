@@ -62,7 +62,7 @@ class TrainingRun:
         model = self._recipe.make_model(self._worker.layout)  # a new one, without optimizer, loss and metrics
         for variable, value in zip(model.weights, self._best or self._model.weights, strict=True):
             variable.assign(value)
-        return TrainedModel(serialize_model(model), self._state.history)
+        return TrainedModel(serialize_model(model), self._state.history, self._state.best_epoch or None)
 
     def _create_variables(self) -> None:
         """Create everything that has variables. Every worker does so, even one that gets no batch."""

@@ -192,7 +192,7 @@ class _TrainingRun:
         state = self._plain.state_dict() if self._best is None else self._best
         buffer = io.BytesIO()
         torch.save({name: tensor.cpu() for name, tensor in state.items()}, buffer)
-        return TrainedModel(buffer.getvalue(), self.state.history)
+        return TrainedModel(buffer.getvalue(), self.state.history, self.state.best_epoch or None)
 
     def _write_checkpoint(self, folder: Path) -> None:
         state = {

@@ -83,9 +83,11 @@ class XGBoostLearner(BoostingLearner):
             )
         if worker.rank != 0 or booster is None:
             return None
+        best = None
         if recorder.early_stopping is not None:
-            booster = booster[: booster.best_iteration + 1]
-        return TrainedModel(bytes(booster.save_raw("ubj")), recorder.history)
+            best = booster.best_iteration + 1
+            booster = booster[:best]
+        return TrainedModel(bytes(booster.save_raw("ubj")), recorder.history, best)
 
     def parameters(self, worker: TrainingWorker) -> dict[str, Any]:
         """Return the parameters to train with: the user's, and those that follow from the estimator's arguments."""

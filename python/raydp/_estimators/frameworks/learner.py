@@ -43,12 +43,14 @@ class TrainedModel:
     Attributes:
         content: The model in the framework's own format.
         history: Metrics of each round or epoch, in order.
+        best_step: With early stopping, the round or epoch (from 1) whose model this is; ``None``: the last one.
         retries: How often training failed and was resumed. raydp counts this.
         resumed_from: The round or epoch of the checkpoint from which it was resumed the last time. raydp sets this.
     """
 
     content: bytes
     history: list[dict[str, float]]
+    best_step: int | None = None
     retries: int = 0
     resumed_from: int = 0
 

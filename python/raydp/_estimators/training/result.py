@@ -34,6 +34,7 @@ class FitResult:
         retries: How often training failed, for example because a worker was killed, and was resumed.
         resumed_from: The round or epoch of the checkpoint from which it was resumed the last time; 0: it was not, or
             from the beginning.
+        best_step: With early stopping, the round or epoch (from 1) whose model was kept; ``None``: the last one.
     """
 
     history: list[dict[str, float]]
@@ -43,9 +44,10 @@ class FitResult:
     mlflow_run_id: str | None = None
     retries: int = 0
     resumed_from: int = 0
+    best_step: int | None = None
 
     def __repr__(self) -> str:
-        metrics = ", ".join(f"{name}={value:.5g}" for name, value in self.metrics.items())
+        metrics = ", ".join(f"{name}={value:.5g}" for name, value in self.best_metrics.items())
         return f"FitResult({self._summary()}{': ' if metrics else ''}{metrics})"
 
     def _repr_html_(self) -> str:
@@ -55,6 +57,11 @@ class FitResult:
     def metrics(self) -> dict[str, float]:
         """The metrics of the last round or epoch; empty if the framework reports none."""
         return dict(self.history[-1]) if self.history else {}
+
+    @property
+    def best_metrics(self) -> dict[str, float]:
+        """The metrics of the model: those of ``best_step``, or else of the last round or epoch."""
+        return self.metrics if self.best_step is None else dict(self.history[self.best_step - 1])
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the history as a pandas DataFrame with a row per round or epoch."""
@@ -86,19 +93,20 @@ class FitResult:
     def _draw(self) -> Any:
         from raydp._estimators.training.curves import draw_curves
 
-        return draw_curves(self.history, self.step)
+        return draw_curves(self.history, self.step, self.best_step)
 
     def _summary(self) -> str:
         steps = len(self.history)
         took = sum(self.seconds.values())
-        counted = "" if self.step == "fit" else f"{steps:,} {self.step}{'' if steps == 1 else 's'} on "
+        best = "" if self.best_step is None else f", the best is {self.best_step:,},"
+        counted = "" if self.step == "fit" else f"{steps:,} {self.step}{'' if steps == 1 else 's'}{best} on "
         retried = f", {self.retries:,} {'retry' if self.retries == 1 else 'retries'}" if self.retries else ""
         measured = "" if counted or self.metrics else "; fit computes metrics on evaluate_ds"
         return f"{counted}{self.rows:,} rows in {took:.1f} s{retried}{measured}"
 
     def _describe(self) -> dict[str, Any]:
         seconds = {f"seconds to {name}": f"{value:.1f}" for name, value in self.seconds.items()}
-        metrics = {name: f"{value:.5g}" for name, value in self.metrics.items()}
+        metrics = {name: f"{value:.5g}" for name, value in self.best_metrics.items()}
         return {"trained": self._summary(), **metrics, **seconds}
 
     def _picture(self) -> str:

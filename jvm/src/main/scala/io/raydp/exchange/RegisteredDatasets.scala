@@ -40,7 +40,8 @@ private[exchange] object RegisteredDatasets {
     val guess = Spelling.nearest(name, known).fold("")(nearest => s"Did you mean '$nearest'? ")
     new UnknownDatasetException(
       name,
-      "No Ray Dataset has this name. It was never registered, or it has been unregistered. " + guess +
+      "No Ray Dataset has this name. It was never registered, it has been unregistered, or Spark was detached from " +
+        s"Ray. $guess" +
         s"Register it with raydp.register(dataset, '$name'). Registered: ${known.mkString("[", ", ", "]")}, " +
         s"name: '$name'")
   }
