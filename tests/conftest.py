@@ -56,6 +56,7 @@ LONG_FILES = (
     "lifecycle/test_restarts.py",
     "lifecycle/test_dashboard.py",
     "property/test_round_trips.py",
+    "property/test_rows_of_rdds.py",
     "exchange/test_file_columns.py",
     "faults/test_chaos.py",
     "faults/test_sequences.py",

@@ -68,6 +68,7 @@ def test_everything_works_as_in_a_session_on_ray(outcome: programs.Outcome) -> N
         "to Spark": ["True True"],
         "by Ray Data": ["1000 499500"],
         "through Ray": ["999000"],
+        "an RDD": ["[(1, [0]), (2, [0, 1])]"],
         "by name": ["[Row(k=0, n=334), Row(k=1, n=333), Row(k=2, n=333)]"],
         "another session": ["1000"],
         "small blocks": ["5"],
@@ -88,6 +89,7 @@ def test_it_ends_when_it_is_detached_and_with_spark_and_with_ray(outcome: progra
     )
     assert said.pop("its exchange")[0].startswith("SessionError: Spark is not attached to Ray any more")
     assert said.pop("Ray is gone")[0].startswith("SessionError: "), outcome.everything
+    assert said.pop("a stopped RDD")[0].startswith("SessionError: This RDD belongs to a SparkContext that was stopped")
     stopped = said.pop("stopped")
     assert stopped[0].startswith("SessionError: This Spark session was stopped"), outcome.everything
     assert stopped[1].startswith("SessionError: "), outcome.everything
@@ -103,6 +105,7 @@ def test_it_ends_when_it_is_detached_and_with_spark_and_with_ray(outcome: progra
 def test_a_session_on_ray_can_follow(outcome: programs.Outcome) -> None:
     said = facts(outcome, "then on Ray")
     assert said["on Ray"] == ["10"], outcome.everything
+    assert said["an RDD of before"][0].startswith("SessionError: This RDD belongs to a SparkContext that was stopped")
     assert said["attach"][0].startswith("SessionError: raydp started this Spark session"), outcome.everything
 
 

@@ -45,7 +45,7 @@ def test_the_same_arguments_give_the_same_session(outcome: programs.Outcome) -> 
 
 def test_unchanged_pyspark_program(outcome: programs.Outcome) -> None:
     lines = outcome.part("unchanged programs").splitlines()
-    assert lines == ["ray 1000 plain", "4950", "9900"], outcome.everything
+    assert lines == ["ray 1000 plain", "4950", "9900", "[{'_1': 7, '_2': 'a'}]"], outcome.everything
 
 
 def test_inside_an_actor(outcome: programs.Outcome) -> None:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import ray.data
+from pyspark import RDD
 
 from raydp._configuration.arguments import check_whole_number, suggests_arguments
 from raydp._ray.internals import Blocks, blocks_of_dataset
 from raydp._session.exchanging import application_of, errors_of_stop, running_session
-from raydp.errors import NotADataFrameError, SessionError
+from raydp._session.rdds import dataframe_of_rdd, session_of_rdd
+from raydp.errors import InvalidArgumentError, NotADataFrameError, SessionError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import DataType
     from ray.data.dataset import MaterializedDataset
 
 __all__ = ["checked_dataset", "classic_dataframe", "convert", "dataframe_of_blocks", "from_spark", "to_spark"]
@@ -37,12 +40,13 @@ _WAYS_TO_RAY = {
 
 @suggests_arguments(parallelism="num_blocks", override_num_blocks="num_blocks", num_partitions="num_blocks")
 def from_spark(
-    df: DataFrame,
+    df: DataFrame | RDD[Any],
+    schema: DataType | str | Sequence[str] | None = None,
     *,
     num_blocks: int | None = None,
     tensor_columns: Collection[str] | Mapping[str, tuple[int, ...]] | None = None,
 ) -> MaterializedDataset[Any]:
-    """Convert a Spark DataFrame to a Ray Dataset.
+    """Convert a Spark DataFrame, or an RDD of rows, to a Ray Dataset.
 
     Runs the DataFrame's plan once and copies its rows through shared memory into Ray's object store, as Arrow
     tables in the order of the DataFrame's partitions. This process owns the blocks: they outlive the
@@ -51,7 +55,11 @@ def from_spark(
     application with ``fault_tolerant_mode=False``.
 
     Args:
-        df: A DataFrame (or a pandas-on-Spark frame) of the running session on Ray.
+        df: A DataFrame (or a pandas-on-Spark frame) of the running session on Ray; or an RDD of its context, whose
+            elements are Rows, named tuples, dicts, tuples, objects or one-dimensional NumPy arrays.
+        schema: The columns of an RDD, as ``spark.createDataFrame(rdd, schema)`` takes them: a type, its DDL such as
+            ``"name string, age int"``, or the names of the columns. Without types, a small job reads the first rows to
+            infer them, as ``rdd.toDF()`` does. A row that does not fit the types fails the conversion.
         num_blocks: Number of blocks. The default makes blocks of ``spark.raydp.exchange.blockSize`` (64 MiB), and at
             least one for each partition that has rows.
         tensor_columns: Columns to convert to tensor columns, which Ray Data passes to NumPy, Torch and TensorFlow
@@ -64,15 +72,33 @@ def from_spark(
         The Dataset, materialized.
 
     Raises:
-        NotADataFrameError: ``df`` is not a DataFrame.
-        InvalidArgumentError: ``num_blocks`` is not a positive number, column names repeat, or ``tensor_columns`` names
-            a column that cannot be a tensor column.
-        UnsupportedTypeError: A column has a type that Arrow blocks cannot hold; no job was started.
+        NotADataFrameError: ``df`` is neither a DataFrame nor an RDD.
+        InvalidArgumentError: ``num_blocks`` is not a positive number, column names repeat, ``tensor_columns`` names a
+            column that cannot be a tensor column, or ``schema`` is wrong, or missing for an empty RDD.
+        UnsupportedTypeError: A column has a type that Arrow blocks cannot hold, or the elements of an RDD are no rows;
+            no conversion was started.
         DataLossError: The rows of a tensor column differ in shape, or contain nulls.
         SessionError: The session was stopped, uses Spark Connect, or is not on Ray.
         ExchangeError: The conversion failed, for example because a node died.
     """
+    if isinstance(df, RDD):
+        df = _dataframe_of(df, schema, num_blocks)
+    elif schema is not None:
+        raise InvalidArgumentError(
+            "schema is for RDDs. A DataFrame has its own columns; use select, cast or toDF to change them. To set the "
+            f"number of blocks, pass num_blocks. Got schema: {schema!r}"
+        )
     return convert(df, num_blocks=num_blocks, tensor_columns=tensor_columns)
+
+
+def _dataframe_of(rdd: RDD[Any], schema: Any, num_blocks: Any) -> DataFrame:
+    """Return an RDD as a DataFrame, after all checks that need no job."""
+    if num_blocks is not None:
+        check_whole_number("num_blocks", num_blocks)
+    session = session_of_rdd(rdd)
+    application = application_of(session)
+    with errors_of_stop(application):
+        return dataframe_of_rdd(session, rdd, schema)
 
 
 def convert(
@@ -166,8 +192,14 @@ def classic_dataframe(df: Any) -> DataFrame:
         return classic_dataframe(df.to_spark())
     raise NotADataFrameError(  # in the words of RayDP 1.6
         f"The type: {type(df)} is not supported, only support pyspark.sql.DataFrame and pyspark.pandas.DataFrame. "
-        f"{_WAYS_TO_SPARK.get(_library_of(df), '')}".strip()
+        f"{_way_to_spark(df)}".strip()
     )
+
+
+def _way_to_spark(thing: Any) -> str:
+    if isinstance(thing, RDD):
+        return "For an RDD, call rdd.toDF(), or raydp.from_spark(rdd, schema=...) for a Dataset."
+    return _WAYS_TO_SPARK.get(_library_of(thing), "")
 
 
 def _library_of(thing: Any) -> str:

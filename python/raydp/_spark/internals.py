@@ -40,6 +40,7 @@ __all__ = [
     "forget_builder_options",
     "install_context_hook",
     "instantiated_session",
+    "is_active",
     "is_context_active",
     "is_on_ray",
     "is_running",
@@ -317,6 +318,11 @@ def _active() -> SparkContext | None:
 def is_context_active() -> bool:
     """Tell whether this process has a running ``SparkContext``."""
     return _active() is not None
+
+
+def is_active(context: SparkContext) -> bool:
+    """Tell whether this is the ``SparkContext`` that runs now."""
+    return context is _active()
 
 
 def is_running(session: SparkSession) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import ray
 from py4j.java_gateway import JavaObject
 from pyspark import SparkConf, SparkContext
-from pyspark.sql import SparkSession
+from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 from sklearn.linear_model import LinearRegression
 
@@ -78,6 +78,8 @@ say(
 say("by Ray Data:", ray.data.from_spark(df).count(), ds.to_spark(spark).agg(F.sum("id")).first()[0])
 doubled = ds.map_batches(lambda batch: {"twice": batch["id"] * 2}, batch_format="numpy")
 say("through Ray:", raydp.to_spark(doubled).agg(F.sum("twice")).first()[0])
+rdd = spark.sparkContext.range(4, numSlices=2).map(lambda n: Row(n=n, x=np.arange(n)))
+say("an RDD:", [(row["n"], list(row["x"])) for row in raydp.from_spark(rdd).take_all()][1:3])
 raydp.register(ds, "mine")
 say("by name:", spark.sql("SELECT k, count(*) AS n FROM ray.mine GROUP BY k ORDER BY k").collect())
 say("another session:", spark.newSession().table("ray.mine").count())
@@ -115,10 +117,12 @@ spark.stop()
 say("looks like:", fourth)
 attempt("stopped:", lambda: raydp.attach(spark))
 attempt("stopped:", lambda: raydp.from_spark(df))
+attempt("a stopped RDD:", lambda: raydp.from_spark(rdd))
 
 begin_part("then on Ray")
 on_ray = raydp.init_spark("t", 1, 1, "600m")
 say("on Ray:", raydp.from_spark(on_ray.range(10)).count())
+attempt("an RDD of before:", lambda: raydp.from_spark(rdd))
 attempt("attach:", lambda: raydp.attach(on_ray))
 raydp.stop_spark()
 

@@ -43,6 +43,7 @@ spark.stop()
 raydp.stop_spark()
 sc = SparkContext("ray", "bare")
 say(sc.parallelize(range(100), 4).map(lambda x: x * 2).sum())
+say(raydp.from_spark(sc.parallelize([(7, "a")], 1)).take_all())
 sc.stop()
 raydp.stop_spark()
 
