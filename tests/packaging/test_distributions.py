@@ -79,7 +79,8 @@ def test_the_bare_jar_carries_the_wheels_library(distributions: Any) -> None:
         manifest = archive.read("META-INF/MANIFEST.MF").decode()
     assert libraries == {"native/linux-x86_64/libraydp_jni.so": shared_objects(distributions.wheel)[JNI_LIBRARY]}
     version = parse_wheel_filename(distributions.wheel.name)[1]
-    assert f"Implementation-Version: {version}\r\n" in manifest
+    assert re.search(rf"^Implementation-Version: {re.escape(str(version))}\+[0-9a-f]{{16}}\r$", manifest, re.MULTILINE)
+    assert re.search(r"^Specification-Version: 4\.3\.\d+\r$", manifest, re.MULTILINE)
 
 
 def test_the_wheels_jar_carries_no_library_but_the_same_classes(distributions: Any, tmp_path: Path) -> None:

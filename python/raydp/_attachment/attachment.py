@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import ray
 
 from raydp._attachment.host import AttachedHost
-from raydp._attachment.jar import load_jar, send_jar
+from raydp._attachment.jar import check_spark_version, load_jar, send_jar
 from raydp._configuration import registry
 from raydp._configuration.arguments import suggests_arguments
 from raydp._exchange.driver.jvm_calls import CATALOG_CLASS, CATALOG_KEY
@@ -55,14 +55,12 @@ class Attachment:
         is_stopping: Whether it was detached, or the application was stopped.
     """
 
-    def __init__(self, spark: SparkSession, cluster: RayCluster) -> None:
+    def __init__(self, jvm: JVMView, spark: SparkSession, cluster: RayCluster) -> None:
         self.application_id: str = spark.sparkContext.applicationId
         self.is_stopping = False
         self._cluster = cluster
         self._context = weakref.ref(spark.sparkContext)
         settings = _settings_of(spark)
-        jvm = running_jvm()
-        assert jvm is not None  # the session's context runs
         load_jar(jvm)
         self._host = AttachedHost(jvm, spark, on_end=self._end_in_background)
         self._exchange = _make_exchange(jvm, self._host, cluster, settings)
@@ -191,8 +189,11 @@ def attach(spark: SparkSession) -> Attachment:
             called in a Spark task.
         ClusterError: This process is not connected to Ray.
         ExchangeError: Spark has executors on machines without a Ray node.
+        MissingRequirementError: raydp does not support the application's version of Spark, or the application has a jar
+            of another build of raydp.
     """
     context = _checked_context(spark)
+    check_spark_version(spark)
     if not ray.is_initialized():
         raise ClusterError(
             "This process is not connected to Ray, so there is nothing to attach Spark to. Call ray.init() for a local "
@@ -204,10 +205,12 @@ def attach(spark: SparkSession) -> Attachment:
         if known.is_usable():
             return known
         known.detach()
-    created = Attachment(spark, cluster)
+    jvm = running_jvm()
+    assert jvm is not None  # the context runs
+    created = Attachment(jvm, spark, cluster)
     try:
         created.check_machines()
-        send_jar(spark)
+        send_jar(jvm, spark)
     except BaseException:
         created.detach()
         raise

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from raydp._machine import installation as _installation
 from raydp._machine.class_data import Role, find_archive
+from raydp._machine.jar_build import REINSTALL, build_of_jar, version_of_build
 from raydp._machine.java import find_java
 from raydp._spark.python_workers import worker_settings
 from raydp.errors import MissingRequirementError, RaydpError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 __all__ = [
     "check_class_data",
@@ -34,7 +34,6 @@ __all__ = [
 ]
 
 _JAVA_TIMEOUT_SECONDS = 60
-_REINSTALL = "reinstall the package with `pip install --force-reinstall --no-deps raydp`"
 _SCALA = "2.13"
 _SPARK_CORE = re.compile(r"spark-core_(?P<scala>[\d.]+)-(?P<version>.+)\.jar")
 
@@ -131,13 +130,13 @@ def check_raydp_jar(settings: Mapping[str, str]) -> str:
     del settings
     jar = _installation.raydp_jar()
     expected = _package_version()
-    found = re.search(r"^Implementation-Version: (.*?)\r?$", _read_manifest(jar), re.MULTILINE)
-    if expected is not None and (found is None or found[1] != expected):
+    build = build_of_jar(jar)
+    if expected not in (None, version_of_build(build)):
         raise MissingRequirementError(
-            f"raydp's jar and its Python package have different versions; {_REINSTALL}. Package: {expected}; jar: "
-            f"{found[1] if found is not None else 'unknown'} at {jar}"
+            f"raydp's jar and its Python package have different versions; {REINSTALL}. Package: {expected}; jar: "
+            f"{build} at {jar}"
         )
-    return f"{found[1] if found is not None else 'unknown version'} at {jar}"
+    return f"{build} at {jar}"
 
 
 def _package_version() -> str | None:
@@ -146,14 +145,6 @@ def _package_version() -> str | None:
         return importlib.metadata.version("raydp")
     except importlib.metadata.PackageNotFoundError:
         return None
-
-
-def _read_manifest(jar: Path) -> str:
-    try:
-        with zipfile.ZipFile(jar) as archive:
-            return archive.read("META-INF/MANIFEST.MF").decode("utf-8")
-    except (OSError, zipfile.BadZipFile, KeyError) as error:
-        raise MissingRequirementError(f"raydp's jar is damaged; {_REINSTALL}. Jar: {jar}; error: {error}") from error
 
 
 def check_jars(settings: Mapping[str, str]) -> str:
@@ -178,14 +169,14 @@ def check_native_libraries(settings: Mapping[str, str]) -> str:
     except ImportError as error:
         raise MissingRequirementError(
             f"raydp's native module cannot be loaded: it is missing, or was built for another Python or system; "
-            f"{_REINSTALL}. Looked in: {library.parent.parent}; error: {error}"
+            f"{REINSTALL}. Looked in: {library.parent.parent}; error: {error}"
         ) from error
     try:
         ctypes.CDLL(str(library))
     except OSError as error:
         raise MissingRequirementError(
             f"raydp's native library cannot be loaded: it is missing or damaged, or was built for another system; "
-            f"{_REINSTALL}. Library: {library}; error: {error}"
+            f"{REINSTALL}. Library: {library}; error: {error}"
         ) from error
     return f"{module.__file__}; {library}"
 

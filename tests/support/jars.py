@@ -1,0 +1,29 @@
+"""Jars of raydp that say that they are another build, or for another Spark."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["change_manifest"]
+
+
+def change_manifest(jar: Path, target: Path, **attributes: str) -> None:
+    """Write a copy of a jar with other attributes in its manifest, such as ``Implementation_Version``."""
+    partial = target.with_suffix(".partial")
+    with zipfile.ZipFile(jar) as old, zipfile.ZipFile(partial, "w") as new:
+        for entry in old.infolist():
+            content = old.read(entry)
+            if entry.filename == "META-INF/MANIFEST.MF":
+                for name, value in attributes.items():
+                    pattern = rf"(?m)^{name.replace('_', '-')}: .*?(\r?)$"
+                    content, count = re.subn(
+                        pattern.encode(), rf"{name.replace('_', '-')}: {value}\1".encode(), content
+                    )
+                    assert count == 1, (name, content)
+            new.writestr(entry, content)
+    partial.replace(target)  # a JVM may have the old file open
