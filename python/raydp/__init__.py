@@ -21,15 +21,18 @@ if TYPE_CHECKING:
     from raydp import errors as errors
     from raydp import spark as spark
     from raydp import utils as utils
-    from raydp._application.banner import ui_url
     from raydp._attachment.attachment import Attachment, attach
     from raydp._session.conversions import from_spark, to_spark
     from raydp._session.init_spark import init_spark, stop_spark
     from raydp._session.registration import register, unregister
     from raydp._session.scaling import scale
+    from raydp._session.ui import ui_url
+    from raydp._standalone.cluster import StandaloneCluster
+    from raydp._standalone.start import start_standalone
 
 __all__ = [
     "Attachment",
+    "StandaloneCluster",
     "__version__",
     "attach",
     "errors",
@@ -38,6 +41,7 @@ __all__ = [
     "register",
     "scale",
     "spark",
+    "start_standalone",
     "stop_spark",
     "to_spark",
     "ui_url",
@@ -47,14 +51,16 @@ __all__ = [
 
 _HOME = {
     "Attachment": "raydp._attachment.attachment",
+    "StandaloneCluster": "raydp._standalone.cluster",
     "attach": "raydp._attachment.attachment",
     "from_spark": "raydp._session.conversions",
     "to_spark": "raydp._session.conversions",
     "init_spark": "raydp._session.init_spark",
     "stop_spark": "raydp._session.init_spark",
     "scale": "raydp._session.scaling",
+    "start_standalone": "raydp._standalone.start",
     "register": "raydp._session.registration",
-    "ui_url": "raydp._application.banner",
+    "ui_url": "raydp._session.ui",
     "unregister": "raydp._session.registration",
 }
 _MODULES = frozenset({"errors", "spark", "utils"})

@@ -12,7 +12,7 @@
     ├── MissingRequirementError (RuntimeError)  Java, a package or a file is missing, or has the wrong version
     ├── SessionError (RuntimeError)         the Spark session is missing, stopped, or not the right one
     ├── ClusterError (RuntimeError)         the Ray cluster cannot be reached or cannot hold the executors
-    │   └── ExecutorStartError              executors were placed but did not start
+    │   └── ExecutorStartError              executors or daemons of Spark were placed but did not start
     ├── ExchangeError (RuntimeError)        a conversion between Spark and Ray failed
     ├── TrainingError (RuntimeError)        training failed after all retries
     ├── MpiError (RuntimeError)             an MPI job did not start, or a function failed in it
@@ -83,7 +83,7 @@ class ClusterError(RaydpError, RuntimeError):
 
 
 class ExecutorStartError(ClusterError):
-    """Executors were placed on the cluster but did not start; the message ends with the last lines of their logs."""
+    """Executors or daemons were placed but did not start; the message ends with the last lines of their logs."""
 
 
 class ExchangeError(RaydpError, RuntimeError):

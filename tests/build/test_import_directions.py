@@ -17,6 +17,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"_ray", "_spark"}),
     frozenset({"_exchange", "_doctor", "_deployments", "mpi"}),
     frozenset({"_application", "_attachment"}),
+    frozenset({"_standalone"}),
     frozenset({"_session"}),
     frozenset({"_legacy", "_submission"}),
     frozenset({"_estimators"}),

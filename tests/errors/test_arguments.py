@@ -15,7 +15,8 @@ import raydp
 from raydp._configuration import registry
 from raydp._configuration.arguments import check_whole_number
 from raydp._configuration.memory_size import parse_memory_size
-from raydp._session.setting_arguments import SETTING_OF, to_settings, to_text
+from raydp._configuration.setting_texts import to_text
+from raydp._session.setting_arguments import SETTING_OF, to_settings
 from raydp.errors import InvalidArgumentError
 
 GOOD: dict[str, Any] = {"app_name": "t", "num_executors": 1, "executor_cores": 1, "executor_memory": "1g"}

@@ -14,7 +14,7 @@ from raydp._machine.console import tell
 if TYPE_CHECKING:
     from raydp._application.application import Application
 
-__all__ = ["print_banner", "print_room", "ui_place", "ui_url"]
+__all__ = ["find_ui_link", "print_banner", "print_room", "ui_place"]
 
 
 def print_banner(application: Application) -> None:
@@ -41,12 +41,8 @@ def print_room(application: Application) -> None:
         tell(full)
 
 
-def ui_url() -> str | None:
-    """Return the link to the Spark UI of the running application, including the token that opens it.
-
-    Returns:
-        The link, or ``None`` if the UI is off (``spark.ui.enabled``). Anyone who has the link can see the
-        application's settings, queries and logs, and can end its jobs.
+def find_ui_link() -> str | None:
+    """Return the link to the Spark UI of the running application on Ray, with its token; ``None`` if the UI is off.
 
     Raises:
         SessionError: No application runs.

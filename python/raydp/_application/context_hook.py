@@ -10,15 +10,26 @@ from typing import TYPE_CHECKING
 from raydp._spark.internals import ContextHook, install_context_hook
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
-__all__ = ["install", "is_raydp_master"]
+__all__ = ["check_other_masters", "install", "is_raydp_master"]
+
+_checks: list[Callable[[str, Mapping[str, str]], None]] = []
 
 
 def install() -> None:
     """Make ``SparkContext`` accept our master URLs; idempotent."""
     install_context_hook(ContextHook(_before, _started, _failed, _stopping, _submitted, _described, _end_if_dead))
+
+
+def check_other_masters(check: Callable[[str, Mapping[str, str]], None]) -> None:
+    """Have a function look at each ``SparkContext`` that is about to be made for a master that is not ours.
+
+    Args:
+        check: Gets the master URL and the settings of the context, and raises an error to refuse it.
+    """
+    _checks.append(check)
 
 
 def is_raydp_master(url: str) -> bool:
@@ -28,6 +39,8 @@ def is_raydp_master(url: str) -> bool:
 
 def _before(master: str, settings: dict[str, str]) -> dict[str, str] | None:
     if not is_raydp_master(master):
+        for check in _checks:
+            check(master, settings)
         return None
     from raydp._application import start
 

@@ -18,7 +18,16 @@ from raydp._ray.placement import bundles_of_executors
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-__all__ = ["SIZE_ARGUMENTS", "SIZE_KEYS", "SIZE_OPTIONS", "choose_size", "describe_size"]
+__all__ = [
+    "CORES",
+    "COUNT",
+    "MEMORY",
+    "SIZE_ARGUMENTS",
+    "SIZE_KEYS",
+    "SIZE_OPTIONS",
+    "choose_size",
+    "describe_size",
+]
 
 COUNT, CORES, MEMORY = "spark.executor.instances", "spark.executor.cores", "spark.executor.memory"
 SIZE_KEYS = (COUNT, CORES, MEMORY)

@@ -10,12 +10,14 @@ from raydp.errors import InvalidArgumentError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["security_settings", "ui_asks_for_token"]
+__all__ = ["SECRET", "UI_FILTERS", "UI_TOKEN", "security_settings", "ui_asks_for_token"]
 
 _AUTHENTICATE = "spark.authenticate"
-_SECRET = "spark.authenticate.secret"
-_UI_FILTERS = "spark.ui.filters"
+SECRET = "spark.authenticate.secret"
+UI_FILTERS = "spark.ui.filters"
 _TOKEN_FILTER = "io.raydp.security.UiTokenFilter"
+UI_TOKEN = f"spark.{_TOKEN_FILTER}.param.token"
+"""The token that several processes have in common. Without it, each JVM generates its own, which is in no setting."""
 _PLACEHOLDER = "generated; not shown here"
 """The same text as in the JVM's ``ApplicationSecret``, which generates the secret and keeps it out of all settings."""
 
@@ -42,11 +44,11 @@ def security_settings(settings: Mapping[str, str]) -> dict[str, str]:
                 f"{registry.NETWORK_ENCRYPTION.key}. {_AUTHENTICATE}: {settings[_AUTHENTICATE]!r}"
             )
         return {}
-    added = {_AUTHENTICATE: "true", _SECRET: _PLACEHOLDER, **(_ENCRYPTION if encrypted else {})}
+    added = {_AUTHENTICATE: "true", SECRET: _PLACEHOLDER, **(_ENCRYPTION if encrypted else {})}
     result = {key: value for key, value in added.items() if key not in settings}
     if ui_asks_for_token(settings):
-        filters = [name for name in settings.get(_UI_FILTERS, "").split(",") if name and name != _TOKEN_FILTER]
-        result[_UI_FILTERS] = ",".join([_TOKEN_FILTER, *filters])
+        filters = [name for name in settings.get(UI_FILTERS, "").split(",") if name and name != _TOKEN_FILTER]
+        result[UI_FILTERS] = ",".join([_TOKEN_FILTER, *filters])
     return result
 
 

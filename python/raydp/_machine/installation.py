@@ -17,6 +17,7 @@ __all__ = [
     "SPARK_MODULE_OPTIONS",
     "class_path",
     "native_library",
+    "pyspark_home",
     "ray_jar",
     "raydp_jar",
     "spark_home",
@@ -81,13 +82,22 @@ def _package_directory(name: str) -> Path:
     return Path(specification.submodule_search_locations[0])
 
 
+def pyspark_home() -> Path:
+    """Return the folder of Spark in the ``pyspark`` package.
+
+    Raises:
+        MissingRequirementError: The package is not installed.
+    """
+    return _package_directory("pyspark")
+
+
 def spark_home() -> Path:
     """Return the folder of the Spark installation: ``$SPARK_HOME`` if it is set, otherwise the ``pyspark`` package.
 
     Raises:
         MissingRequirementError: The folder contains no Spark.
     """
-    home = Path(os.environ["SPARK_HOME"]) if os.environ.get("SPARK_HOME") else _package_directory("pyspark")
+    home = Path(os.environ["SPARK_HOME"]) if os.environ.get("SPARK_HOME") else pyspark_home()
     if not any((home / "jars").glob("spark-core_*.jar")):
         raise MissingRequirementError(
             "This is not a Spark installation: its jars folder has no spark-core jar. Point SPARK_HOME at one, or "

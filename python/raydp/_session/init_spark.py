@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,18 +12,25 @@ from raydp._application import end, start, submitted
 from raydp._application.lifecycle import lifecycle
 from raydp._application.settings import checked
 from raydp._application.sizing import SIZE_ARGUMENTS
-from raydp._configuration.arguments import check_whole_number, suggests_arguments
+from raydp._configuration.arguments import check_choice, check_whole_number, suggests_arguments
 from raydp._configuration.memory_size import MEBIBYTE, parse_memory_size
+from raydp._configuration.setting_texts import to_setting_texts
 from raydp._machine.interrupts import interrupts_deferred
 from raydp._ray.placement import given_group_settings
-from raydp._session.setting_arguments import to_settings, to_text
+from raydp._session.setting_arguments import to_settings
+from raydp._session.standalone_session import find_standalone_session, start_standalone_session
 from raydp._spark import internals as _spark_internals
 from raydp.errors import InvalidArgumentError, SessionError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from ray.util.placement_group import PlacementGroup
 
 __all__ = ["init_spark", "stop_spark"]
+
+_STANDALONE = "standalone"
+_DEPLOYMENTS = ("native", _STANDALONE)
 
 _calls = threading.RLock()
 """Held during a whole call. The lifecycle's own lock cannot be, because PySpark calls raydp with its locks held."""
@@ -36,6 +42,7 @@ class _Request:
 
     app_name: str
     enable_hive: bool
+    deployment: str
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -72,6 +79,7 @@ def init_spark(
     placement_group: PlacementGroup | None = None,
     placement_group_bundle_indexes: Sequence[int] | None = None,
     configs: Mapping[str, Any] | None = None,
+    deployment: str = "native",
 ) -> SparkSession:
     """Start a Spark application whose executors run inside the Ray cluster.
 
@@ -101,6 +109,9 @@ def init_spark(
         placement_group_bundle_indexes: The bundles of that group to use, in turn; all by default.
         configs: Further Spark settings. Values are converted to strings: lists are joined with commas, and dicts
             become JSON.
+        deployment: How executors run: ``"native"``, as Ray's own processes, or ``"standalone"``, in a Spark standalone
+            cluster that :func:`start_standalone` starts in Ray, with one worker for each executor. The cluster ends
+            with the session.
 
     Returns:
         The session. A second call with the same arguments returns the same session.
@@ -112,13 +123,16 @@ def init_spark(
         ClusterError: Ray cannot be reached, or cannot hold such executors.
         ExecutorStartError: The executors did not start. The message ends with the last lines of their logs.
     """
+    check_choice("deployment", deployment, _DEPLOYMENTS)
     settings = _settings(num_executors, executor_cores, executor_memory, configs)
     settings |= _placement_settings(placement_group_strategy, placement_group, placement_group_bundle_indexes)
     settings |= to_settings(
         fault_tolerant_mode=None if _flag("fault_tolerant_mode", fault_tolerant_mode) else False,
         placement_group_strategy=placement_group_strategy,
     )
-    request = _Request(_name(app_name), _flag("enable_hive", enable_hive), settings)
+    if deployment == _STANDALONE:
+        _refuse_placement(placement_group_strategy, placement_group)
+    request = _Request(_name(app_name), _flag("enable_hive", enable_hive), deployment, settings)
     with _calls:
         end.end_if_dead()
         if _spark_internals.is_context_active():
@@ -151,14 +165,19 @@ def stop_spark(cleanup_data: bool = True) -> None:  # noqa: FBT001, FBT002  (as 
     """
     keep_data = not _flag("cleanup_data", cleanup_data)
     with _calls, interrupts_deferred():
+        standalone = find_standalone_session()
         lifecycle.forget_session()
         try:
+            if standalone is not None:
+                standalone.stop()
             end.stop(keep_data=keep_data)
         finally:
             end.end_jvm()
 
 
 def _session(request: _Request) -> SparkSession:
+    if request.deployment == _STANDALONE:
+        return start_standalone_session(request.app_name, request.settings, enable_hive=request.enable_hive)
     builder = SparkSession.builder.master("ray").appName(request.app_name)
     builder = builder.config(map=dict(request.settings))
     if request.enable_hive:
@@ -185,7 +204,8 @@ def _same_session(request: _Request) -> SparkSession:
 
 def _differences(first: _Request, second: _Request) -> str:
     def flat(request: _Request) -> dict[str, Any]:
-        return {"app_name": request.app_name, "enable_hive": request.enable_hive, **request.settings}
+        arguments = {name: getattr(request, name) for name in ("app_name", "enable_hive", "deployment")}
+        return {**arguments, **request.settings}
 
     old, new = flat(first), flat(second)
     names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
@@ -196,6 +216,14 @@ def _name(app_name: str) -> str:
     if not isinstance(app_name, str) or not app_name.strip():
         raise InvalidArgumentError(f"app_name must be a string that is not empty; got: {app_name!r}")
     return app_name
+
+
+def _refuse_placement(strategy: str | None, group: PlacementGroup | None) -> None:
+    if strategy is not None or group is not None:
+        raise InvalidArgumentError(
+            "Placement groups are for executors that are Ray's own processes. Leave out the arguments that begin with "
+            "placement_group, or deployment. deployment: 'standalone'"
+        )
 
 
 def _flag(name: str, value: bool) -> bool:  # noqa: FBT001
@@ -210,9 +238,7 @@ def _settings(
     executor_memory: str | int | None,
     configs: Mapping[str, Any] | None,
 ) -> dict[str, str]:
-    if configs is not None and not isinstance(configs, Mapping):
-        raise InvalidArgumentError(f"configs must be a dict of Spark settings; got {type(configs).__name__}")
-    settings = {str(key): to_text(value) for key, value in (configs or {}).items()}
+    settings = to_setting_texts(configs)
     if executor_memory is not None:
         settings["spark.executor.memory"] = f"{parse_memory_size(executor_memory) // MEBIBYTE}m"
     if num_executors is not None:

@@ -10,6 +10,7 @@ from py4j.protocol import Py4JJavaError
 from raydp._application import Application, current_application
 from raydp._application.startup_failures import explain
 from raydp._configuration.arguments import check_whole_number, suggests_arguments
+from raydp._session.standalone_session import find_standalone_session
 from raydp.errors import InvalidArgumentError, SessionError
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ def scale(num_executors: int, *, timeout_seconds: float = 60.0) -> int:
     num_executors = check_whole_number("num_executors", num_executors, least=0)
     if isinstance(timeout_seconds, bool) or not 0 <= timeout_seconds <= _LONGEST_TIMEOUT_SECONDS:
         raise InvalidArgumentError(f"timeout_seconds must be between 0 and a week; got: {timeout_seconds!r}")
+    standalone = find_standalone_session()
+    if standalone is not None:
+        return standalone.cluster.scale(num_executors, timeout_seconds=timeout_seconds)
     application = current_application()
     _check(application, num_executors)
     try:

@@ -22,6 +22,7 @@ from raydp._spark.ended_jvm import LAST_ENDS, EndedObject, explain_missing_schem
 from raydp._spark.error_texts import keep_error_texts
 from raydp._spark.gateway_internals import end_of
 from raydp._spark.interrupts import cancel_jobs_on_interrupt
+from raydp._spark.refused_contexts import is_refused, refused_by
 from raydp.errors import SessionError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ContextHook",
+    "call_after_stop",
     "call_before_stop",
     "dataframe_of",
     "forget_builder_options",
@@ -52,7 +54,7 @@ __all__ = [
 
 _logger = logging.getLogger(__name__)
 _MARK = "_raydp_original"
-_BEFORE_STOP = "_raydp_before_stop"
+_BEFORE_STOP, _AFTER_STOP = "_raydp_before_stop", "_raydp_after_stop"
 _NO_ANSWER = (Py4JError, OSError, SessionError)
 """What a call to a JVM raises that has ended."""
 
@@ -107,6 +109,9 @@ def install_context_hook(hook: ContextHook) -> None:
         if added is None:
             LAST_ENDS.clear()
             original_init(self, *args, **kwargs)
+            if is_refused(str(self.master), self.applicationId):
+                original_stop(self)
+                raise refused_by(str(self.master))
             return
         try:
             assert url is not None
@@ -131,7 +136,11 @@ def install_context_hook(hook: ContextHook) -> None:
         if not _is_ours(self):
             for before_stop in vars(self).pop(_BEFORE_STOP, []):
                 before_stop()
-            original_stop(self)
+            try:
+                original_stop(self)
+            finally:
+                for after_stop in vars(self).pop(_AFTER_STOP, []):
+                    after_stop()
             return
         if not _is_superseded(self):
             gateway, jvm = SparkContext._gateway, SparkContext._jvm
@@ -151,6 +160,11 @@ def call_before_stop(context: SparkContext, action: Callable[[], None]) -> None:
     A listener in Python would replace this.
     """
     vars(context).setdefault(_BEFORE_STOP, []).append(action)
+
+
+def call_after_stop(context: SparkContext, action: Callable[[], None]) -> None:
+    """Call something when this process has stopped a context that raydp did not start, as with the function above."""
+    vars(context).setdefault(_AFTER_STOP, []).append(action)
 
 
 def is_on_ray(session: SparkSession) -> bool:

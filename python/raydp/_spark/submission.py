@@ -18,7 +18,7 @@ from raydp.errors import InvalidArgumentError, MissingRequirementError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["SparkSubmit", "conf_directory", "spark_submit"]
+__all__ = ["SparkSubmit", "conf_directory", "format_settings", "spark_submit"]
 
 # raydp sets the master itself, and sends the secret over Py4J.
 _KEYS_LEFT_OUT = frozenset({"spark.master", "spark.authenticate.secret"})
@@ -70,7 +70,7 @@ def spark_submit(settings: Mapping[str, str], arguments: Sequence[str]) -> Itera
     elif defaults.is_file():
         parts.append(_read(defaults))
     ours = {key: value for key, value in settings.items() if key not in _KEYS_LEFT_OUT}
-    parts.append("\n".join(map(_format, {**ours, **given}.items())))
+    parts.append(format_settings({**ours, **given}))
     descriptor = os.memfd_create("raydp-settings")
     try:
         # Of two lines with the same key, the later one counts. The empty line ends an unfinished one.
@@ -94,6 +94,11 @@ def _read(path: Path) -> str:
             "The file of Spark settings cannot be read. Check its path and permissions, and save it as UTF-8. "
             f"File: {path}; error: {error}"
         ) from error
+
+
+def format_settings(settings: Mapping[str, str]) -> str:
+    """Return settings as the lines of a properties file."""
+    return "\n".join(map(_format, settings.items()))
 
 
 def _format(setting: tuple[str, str]) -> str:

@@ -1,8 +1,5 @@
 package io.raydp.security;
 
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-
 /** The token of this JVM's Spark UI. It is never a setting, because pages, logs and command lines show settings. */
 public final class UiToken {
   private static final String VALUE = RandomToken.generate();
@@ -12,11 +9,5 @@ public final class UiToken {
   /** The token in hexadecimal. It stays the same while the JVM runs. */
   public static String value() {
     return VALUE;
-  }
-
-  /** Takes the same time for every guess. */
-  static boolean matches(String guess) {
-    return MessageDigest.isEqual(
-        VALUE.getBytes(StandardCharsets.US_ASCII), guess.getBytes(StandardCharsets.UTF_8));
   }
 }

@@ -2,6 +2,7 @@ package io.raydp.security;
 
 import jakarta.servlet.Filter;
 import jakarta.servlet.FilterChain;
+import jakarta.servlet.FilterConfig;
 import jakarta.servlet.ServletException;
 import jakarta.servlet.ServletRequest;
 import jakarta.servlet.ServletResponse;
@@ -9,6 +10,8 @@ import jakarta.servlet.http.Cookie;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -18,31 +21,48 @@ import java.util.stream.Stream;
  *
  * <p>The token comes as {@code ?token=...} in a link, which the browser then keeps as a cookie, or as {@code
  * Authorization: Bearer ...} from a program. Spark's own filter accepts only a header, which a browser does not send.
+ *
+ * <p>The token is that of this JVM. The processes of a standalone cluster have one in common: the setting {@code
+ * spark.io.raydp.security.UiTokenFilter.param.token}, which Spark passes on as a parameter of this filter.
  */
 public final class UiTokenFilter implements Filter {
   private static final String PARAMETER = "token=";
   private static final String BEARER = "Bearer ";
+
+  private String token = UiToken.value();
+
+  @Override
+  public void init(FilterConfig config) {
+    token = Optional.ofNullable(config.getInitParameter("token")).orElse(token);
+  }
 
   @Override
   public void doFilter(ServletRequest asked, ServletResponse answer, FilterChain next)
       throws IOException, ServletException {
     HttpServletRequest request = (HttpServletRequest) asked;
     HttpServletResponse response = (HttpServletResponse) answer;
-    if (Stream.of(header(request), cookie(request)).flatMap(Optional::stream).anyMatch(UiToken::matches)) {
+    if (Stream.of(header(request), cookie(request)).flatMap(Optional::stream).anyMatch(this::matches)) {
       next.doFilter(asked, answer);
-    } else if (parameter(request).filter(UiToken::matches).isPresent()) {
+    } else if (parameter(request).filter(this::matches).isPresent()) {
       keep(request, response);
     } else {
       response.setContentType("text/plain;charset=utf-8");
       response.setStatus(HttpServletResponse.SC_UNAUTHORIZED);
       response.getWriter().println(
-          "This Spark UI asks for a token. Open the link that raydp.ui_url() returns in the application's program.");
+          "This Spark UI asks for a token. Open the link that raydp.ui_url() returns in the application's program, or"
+              + " the ui_url of a StandaloneCluster.");
     }
   }
 
+  /** Takes the same time for every guess. */
+  private boolean matches(String guess) {
+    return MessageDigest.isEqual(
+        token.getBytes(StandardCharsets.US_ASCII), guess.getBytes(StandardCharsets.UTF_8));
+  }
+
   /** Has the browser store the token and reload without it, to keep the token out of its history. */
-  private static void keep(HttpServletRequest request, HttpServletResponse response) throws IOException {
-    Cookie cookie = new Cookie(cookieName(request), UiToken.value());
+  private void keep(HttpServletRequest request, HttpServletResponse response) throws IOException {
+    Cookie cookie = new Cookie(cookieName(request), token);
     cookie.setHttpOnly(true);
     cookie.setSecure(request.isSecure());
     cookie.setPath("/");
