@@ -62,6 +62,15 @@ def test_a_killed_jvm_needs_no_stop(outcome: programs.Outcome) -> None:
     assert "raydp: the last Spark session on Ray was not stopped" in outcome.errors, outcome.everything
 
 
+def test_a_jvm_that_is_killed_while_it_sends_rows_gives_an_error_and_not_the_first_rows(
+    outcome: programs.Outcome,
+) -> None:
+    ended = "SessionError: The Spark application that this belongs to has ended"
+    said = outcome.part("kill without stop")
+    assert "rows: 100 51" in said and f"collect: {ended}" in said, outcome.everything
+    assert "first: 2000" in said and f"iterate: {ended}" in outcome.part("built again"), outcome.everything
+
+
 def test_pyspark_replaces_a_session_whose_jvm_was_killed(outcome: programs.Outcome) -> None:
     said = outcome.part("built again")
     assert "another one: True rows: 100" in said, outcome.everything

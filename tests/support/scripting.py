@@ -8,9 +8,10 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import ray
 
-from support import datasets
+from support import datasets, programs
 from support.log_monitor import leave_out_log_monitor
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-__all__ = ["begin_part", "eventually", "say", "start_job", "start_ray"]
+__all__ = ["begin_part", "eventually", "kill_process_of_ray", "say", "start_job", "start_ray"]
 
 faulthandler.register(signal.SIGUSR1)
 
@@ -35,6 +36,13 @@ def start_ray(num_cpus: int = 4, **options: Any) -> None:
         logging_level="WARNING",
         **options,
     )
+
+
+def kill_process_of_ray(name: str) -> None:
+    """Kill a process of the cluster that this program has started, and wait for its end."""
+    (process,) = [one for one in psutil.Process().children(recursive=True) if programs.name_of(one) == name]
+    process.kill()
+    process.wait(60)
 
 
 def begin_part(name: str) -> None:

@@ -23,6 +23,7 @@ from raydp._spark.error_texts import keep_error_texts
 from raydp._spark.gateway_internals import end_of
 from raydp._spark.interrupts import cancel_jobs_on_interrupt
 from raydp._spark.refused_contexts import is_refused, refused_by
+from raydp._spark.result_internals import refuse_partial_results
 from raydp.errors import SessionError
 
 if TYPE_CHECKING:
@@ -252,6 +253,7 @@ def _prepare_pyspark() -> None:
     keep_error_texts()
     _explain_missing_context()
     explain_missing_schema()
+    refuse_partial_results()
     original_stop = SparkSession.stop
     if hasattr(original_stop, _MARK):
         return

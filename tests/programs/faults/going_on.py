@@ -5,17 +5,15 @@ import resource
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import ray
 from pyspark.sql import DataFrame, SparkSession
 
 import raydp
 from support import applications
-from support.programs import name_of
-from support.scripting import begin_part, eventually, say, start_ray
+from support.scripting import begin_part, eventually, kill_process_of_ray, say, start_ray
 
 SETTINGS = {"spark.ui.enabled": False, "spark.raydp.banner": False, "spark.raydp.archiveClasses": False}
 STOP_SECONDS = 60  # 10 on a machine that does nothing else
@@ -47,13 +45,6 @@ def shut_ray_down_in_time() -> None:
     say("shut down:", outcome_of(ray.shutdown), "in time:", time.monotonic() - begin < STOP_SECONDS)
 
 
-def end_process_of_ray(name: str) -> None:
-    """Kill a process of the cluster that this program has started."""
-    (process,) = [one for one in psutil.Process().children(recursive=True) if name_of(one) == name]
-    process.kill()
-    process.wait(60)
-
-
 def crash_files(folder: Path) -> list[str]:
     return [path.name for path in folder.glob("hs_err*") if path.read_text().rstrip().endswith("END.")]
 
@@ -68,6 +59,23 @@ def interrupt_when(what: str, condition: Callable[[], bool]) -> threading.Thread
     thread = threading.Thread(target=press)
     thread.start()
     return thread
+
+
+def rows_and_a_deadly_one(jvm: int) -> Iterator[object]:
+    """Yield a row that kills the driver JVM when a program gets it, and more rows than fit into buffers."""
+
+    class Deadly:
+        def __reduce__(self) -> tuple[object, ...]:
+            return os.kill, (jvm, signal.SIGKILL.value)
+
+    yield Deadly()
+    for _ in range(50):
+        yield "x" * 1_000_000
+
+
+def kill_jvm() -> None:
+    applications.driver_process().kill()
+    applications.driver_process().wait()
 
 
 def convert() -> int:
@@ -95,22 +103,23 @@ say("still there:", dataset.count())
 
 begin_part("kill without stop")
 spark = start()
-say("rows:", convert())
-applications.driver_process().kill()
-applications.driver_process().wait()
+deadly = spark.sparkContext.parallelize([applications.driver_process().pid], 1).flatMap(rows_and_a_deadly_one)
+say("rows:", convert(), deadly.count())
+say("collect:", outcome_of(lambda: len(deadly.collect())))
 spark = start()
 say("rows:", convert())
+iterator = spark.range(30_000).selectExpr("repeat('x', 2000) AS text").coalesce(1).toLocalIterator()
+say("first:", len(next(iterator).text))
 
 begin_part("built again")
-applications.driver_process().kill()
-applications.driver_process().wait()
+kill_jvm()
+say("iterate:", outcome_of(lambda: sum(1 for _ in iterator)))
 built = SparkSession.builder.master("ray").config("spark.executor.instances", 1).getOrCreate()
 say("another one:", built is not spark, "rows:", built.range(100).count())
 spark = built
 
 begin_part("stop of the session")
-applications.driver_process().kill()
-applications.driver_process().wait()
+kill_jvm()
 say("session:", outcome_of(spark.stop))
 spark = start()
 say("rows:", convert())
@@ -134,7 +143,7 @@ spark = start()
 say("rows:", convert())
 
 begin_part("raylet")
-end_process_of_ray("raylet")
+kill_process_of_ray("raylet")
 say("convert:", outcome_of(convert))
 say("start:", outcome_of(start))
 shut_ray_down_in_time()
@@ -180,7 +189,7 @@ say("state:", applications.state(), applications.driver_process())
 begin_part("head")
 spark = start()
 say("rows:", convert())
-end_process_of_ray("gcs_server")
+kill_process_of_ray("gcs_server")
 say("convert:", outcome_of(convert))
 stop_in_time()
 say("start:", outcome_of(start))

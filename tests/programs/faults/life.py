@@ -9,14 +9,12 @@ import threading
 import time
 from collections.abc import Callable
 
-import psutil
 import ray
 from pyspark.sql import DataFrame
 
 import raydp
 from support import applications
-from support.programs import name_of
-from support.scripting import start_ray
+from support.scripting import kill_process_of_ray, start_ray
 
 ROWS = 100
 SETTINGS = {"spark.ui.enabled": False, "spark.raydp.banner": False, "spark.raydp.archiveClasses": False}
@@ -80,10 +78,7 @@ def freeze_jvm() -> None:
 
 def lose_ray() -> str:
     """Kill Ray's head, or the raylet; say what a conversion and a start then say; leave Ray."""
-    name = random.choice(["gcs_server", "raylet"])
-    (process,) = [one for one in psutil.Process().children(recursive=True) if name_of(one) == name]
-    process.kill()
-    process.wait(60)
+    kill_process_of_ray(random.choice(["gcs_server", "raylet"]))
     said = [answer_to(convert) if latest else "SessionError: never started", answer_to(start)]
     ray.shutdown()
     return "\n".join(said)

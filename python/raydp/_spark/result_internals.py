@@ -1,0 +1,116 @@
+"""Where raydp reaches into how PySpark reads the rows of a result. Each use says why, and what would replace it.
+
+PySpark reads the rows of ``collect`` from a connection of its own, and takes the end of this connection for the end of
+the rows. A JVM that is killed, or stopped by another thread, ends it early, and PySpark returns the rows that came.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import struct
+import sys
+from typing import TYPE_CHECKING, Any
+
+from pyspark import util
+from pyspark.core.context import SparkContext
+from pyspark.errors import PySparkException
+
+from raydp._spark.gateway_internals import end_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from raydp._spark.ended_jvm import JvmEnd
+
+__all__ = ["refuse_partial_results"]
+
+_MARK = "_raydp_original"
+# A connection that is refused, reset or ended in the middle of a number. PySpark then fails to close what it has not
+# opened.
+_BROKEN = (OSError, EOFError, struct.error, PySparkException, UnboundLocalError)
+
+
+def refuse_partial_results() -> None:
+    """Let ``collect``, ``take``, ``toLocalIterator`` fail if their JVM ends before it has sent all rows; idempotent.
+
+    Why: see above. A mark at the end of the rows would replace this.
+    """
+    for original, replacement in (
+        (util._load_from_socket, _loading),
+        (util._local_iterator_from_socket, _iterating),
+    ):
+        if not hasattr(original, _MARK):
+            _replace(original, replacement(original))
+
+
+def _replace(original: Any, replacement: Any) -> None:
+    """Replace a function in all modules of PySpark that have imported it."""
+    setattr(replacement, _MARK, original)
+    for module in [one for name, one in sys.modules.items() if name.startswith("pyspark.")]:
+        for name in [name for name, value in vars(module).items() if value is original]:
+            setattr(module, name, replacement)
+
+
+def _loading(original: Any) -> Any:
+    @functools.wraps(original)
+    @contextlib.contextmanager
+    def load(sock_info: Any, serializer: Any) -> Iterator[Any]:
+        gateway: Any = SparkContext._gateway
+        end = end_of(gateway)
+        if end is None:
+            with original(sock_info, serializer) as rows:
+                yield rows
+            return
+        with _explained(end), original(sock_info, serializer) as rows:
+            yield rows
+        # A JVM that answers now was there to send the last row. The error of one that does not says how it has ended.
+        gateway.jvm.System.nanoTime()
+
+    return load
+
+
+def _iterating(original: Any) -> Any:
+    @functools.wraps(original)
+    def iterate(sock_info: Any, serializer: Any) -> Iterator[Any]:
+        end = end_of(SparkContext._gateway)
+        if end is None:
+            return original(sock_info, serializer)  # type: ignore[no-any-return]
+        with _explained(end):
+            rows = original(sock_info, serializer)
+        iterable = rows.gi_frame.f_locals["self"]
+        iterable._sockfile = _QuietlyClosed(iterable._sockfile)
+        return _explained_rows(rows, end)
+
+    return iterate
+
+
+def _explained_rows(rows: Iterator[Any], end: JvmEnd) -> Iterator[Any]:
+    with _explained(end):
+        yield from rows
+
+
+class _QuietlyClosed:
+    """A file that PySpark closes in a finalizer. An error there, as of a broken connection, goes to the console."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+
+@contextlib.contextmanager
+def _explained(end: JvmEnd) -> Iterator[None]:
+    """Raise a ``SessionError`` for a connection that breaks in the body of a ``with`` because the JVM has ended."""
+    try:
+        yield
+    except _BROKEN as broken:
+        error = end.find_error(after_failure=True)
+        if error is None:
+            raise
+        raise error from broken
