@@ -126,6 +126,11 @@ def test_after_the_end_of_rays_head(outcome: programs.Outcome) -> None:
     assert "shut down: None in time: True" in said, outcome.everything
 
 
+def test_an_error_that_ends_the_program_after_the_end_of_rays_head_is_shown() -> None:
+    result = programs.run("faults/uncaught", env=PATIENT_RAY, timeout=200)
+    assert result.code == 1 and "ValueError: not caught" in result.errors, result.everything
+
+
 def test_a_stop_in_another_thread_ends_a_conversion(outcome: programs.Outcome) -> None:
     said = outcome.part("stop during a conversion")
     assert "stopped: None in time: True" in said, outcome.everything

@@ -16,6 +16,7 @@ from raydp._application.stuck_jvm import killed_if_stuck
 from raydp._machine.console import tell
 from raydp._machine.interrupts import interrupts_deferred
 from raydp._ray import internals as _ray_internals
+from raydp._ray.cluster import answers
 from raydp._ray.shortage import leave_datasets
 from raydp._spark import gateway_internals as _gateway_internals
 from raydp._spark import internals as _spark_internals
@@ -154,4 +155,5 @@ def _close(ending: Ending | None) -> None:
 atexit.register(end_at_exit)
 _ray_internals.call_before_shutdown(_end_before_ray)
 _ray_internals.limit_automatic_start()
+_ray_internals.report_errors_to_living_heads(answers)
 os.register_at_fork(after_in_child=_forget_parent)

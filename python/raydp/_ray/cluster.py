@@ -18,7 +18,7 @@ from raydp._ray import internals as _ray_internals
 from raydp._ray.session_folder import folder_for_new_cluster, private_folder, protect_session, will_find_cluster
 from raydp.errors import ClusterError, InvalidArgumentError
 
-__all__ = ["RayCluster", "gcs_address", "join_cluster", "node_addresses", "node_resources"]
+__all__ = ["RayCluster", "answers", "gcs_address", "join_cluster", "node_addresses", "node_resources"]
 
 _PROBE_TIMEOUT_SECONDS = 5.0
 _ANSWER_TIMEOUT_SECONDS = 2.0
@@ -61,7 +61,7 @@ class RayCluster:
 
     def answers(self) -> bool:
         """Tell whether something still listens at the address. Bounded by 2 s."""
-        return _try_to_connect(self.address) is None
+        return answers(self.address)
 
     def find_loss(self, *, patience: float = _COMING_BACK_SECONDS) -> str | None:
         """Return which of Ray's processes has ended, for a message; ``None`` if none has.
@@ -184,6 +184,11 @@ def _connect(address: str | None) -> None:
             "requires a token, set RAY_AUTH_MODE=token and provide the token. To start Ray on this machine instead, "
             f"unset RAY_ADDRESS. Address: {where}; error: {error}"
         ) from error
+
+
+def answers(address: str) -> bool:
+    """Tell whether something listens at an address. Bounded by 2 s."""
+    return _try_to_connect(address) is None
 
 
 def _refuse_lost_cluster() -> None:

@@ -10,6 +10,7 @@ import atexit
 import contextlib
 import ctypes
 import functools
+import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from raydp.errors import ClusterError, ExchangeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from types import TracebackType
 
     from ray import ObjectRef
     from ray.data import Dataset
@@ -45,6 +47,7 @@ __all__ = [
     "limit_automatic_start",
     "quieten_from_spark",
     "referenced",
+    "report_errors_to_living_heads",
     "session_directory",
     "without_placeholder",
     "without_starting_ray",
@@ -326,6 +329,29 @@ def call_before_shutdown(end: Callable[[], None]) -> None:
         original(*args, **kwargs)
 
     ray.shutdown = shutdown
+
+
+def report_errors_to_living_heads(answers: Callable[[str], bool]) -> None:
+    """Show an error that ends the program at once, also if Ray's head is gone; idempotent.
+
+    Why: Ray shows such an error after it has reported it to the head, for which it waits until it ends the program. The
+    error would never be seen. A limit of that wait would replace this.
+
+    Args:
+        answers: Tells whether the head at an address answers.
+    """
+    import ray
+    from ray._private import worker
+
+    original = sys.excepthook
+    if original is not worker.custom_excepthook:
+        return
+
+    def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        is_lost = ray.is_initialized() and not answers(ray.get_runtime_context().gcs_address)
+        (worker.normal_excepthook if is_lost else original)(kind, error, trace)
+
+    sys.excepthook = show
 
 
 class _AutomaticStart:
