@@ -26,6 +26,7 @@ ALLOWED: dict[str, set[str]] = {
         "io.raydp.security",
         "org.apache.spark.raydp",
     },
+    "io.raydp.exchange.connect": {"io.raydp.exchange", "org.apache.spark.raydp"},
     "io.raydp.lifecycle": {
         "io.raydp.configuration",
         "io.raydp.metrics",

@@ -50,6 +50,7 @@ LONG_FILES = (
     "lifecycle/test_autoscaling.py",
     "lifecycle/test_scaling.py",
     "attach/test_standalone.py",
+    "connect/test_client.py",
     "errors/test_start.py",
     "standalone/test_endings_of_clusters.py",
     "exchange/test_from_spark.py",

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from raydp import errors as errors
     from raydp import spark as spark
     from raydp import utils as utils
-    from raydp._attachment.attachment import Attachment, attach
+    from raydp._attachment.attach import attach
+    from raydp._attachment.attachment import Attachment
     from raydp._session.conversions import from_spark, to_spark
     from raydp._session.init_spark import init_spark, stop_spark
     from raydp._session.registration import register, unregister
@@ -52,7 +53,7 @@ __all__ = [
 _HOME = {
     "Attachment": "raydp._attachment.attachment",
     "StandaloneCluster": "raydp._standalone.cluster",
-    "attach": "raydp._attachment.attachment",
+    "attach": "raydp._attachment.attach",
     "from_spark": "raydp._session.conversions",
     "to_spark": "raydp._session.conversions",
     "init_spark": "raydp._session.init_spark",

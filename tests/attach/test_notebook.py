@@ -46,7 +46,7 @@ def test_executors_on_a_machine_without_a_ray_node(outcome: programs.Outcome) ->
 def test_what_is_refused_before_any_job(outcome: programs.Outcome) -> None:
     said = facts(outcome, "before")
     assert said["without Ray"][0].startswith("ClusterError: This process is not connected to Ray"), outcome.everything
-    assert said["no session"][0].startswith("InvalidArgumentError: attach takes a classic SparkSession")
+    assert said["no session"][0].startswith("InvalidArgumentError: attach takes a SparkSession")
     assert said["not attached"][0].startswith(
         "SessionError: There is no running Spark session on Ray: raydp did not start this one"
     )

@@ -9,8 +9,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from raydp._exchange.driver.driver_calls import BlockOfPartition
 from raydp._exchange.driver.export_job import ExportedBlocks
-from raydp._exchange.driver.jvm_calls import BlockOfPartition
 from raydp._exchange.driver.lineages import Lineage, recomputed_block
 from raydp._exchange.types.tensor_columns import BlockForm
 

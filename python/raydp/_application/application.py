@@ -97,12 +97,13 @@ class Application:
     def exchange(self) -> Exchange:
         """The application's exchange, made at its first use."""
         from raydp._exchange.driver.exchange import Exchange  # it loads ray.data, which takes a second
+        from raydp._exchange.driver.jvm_calls import DriverJvm
 
         with self._exchange_lock:
             if self._exchange is None:
                 self._exchange = Exchange(
                     application_id=self.application_id,
-                    jvm=self.jvm,
+                    jvm=DriverJvm(self.jvm),
                     host=RegisteredNodes(self.entry_points),
                     settings=self.settings,
                     is_joined=self.cluster.is_joined,

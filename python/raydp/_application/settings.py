@@ -26,7 +26,7 @@ from raydp._application.metrics import metrics_settings
 from raydp._configuration import former_names, registry
 from raydp._configuration.security import security_settings
 from raydp._doctor import check_address, check_folder_of_code, preflight
-from raydp._exchange.driver.jvm_calls import CATALOG_CLASS, CATALOG_KEY
+from raydp._exchange.driver.driver_calls import CATALOG_CLASS, CATALOG_KEY
 from raydp._machine.class_data import Role, find_archive
 from raydp._ray.cluster import join_cluster
 from raydp._ray.internals import has_started_cluster

@@ -1,52 +1,36 @@
-"""``attach``: the exchange for a Spark application that raydp did not start."""
+"""An attachment: the exchange of a Spark application that raydp did not start."""
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
-import secrets
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
-import ray
-
-from raydp._attachment.host import AttachedHost
-from raydp._attachment.jar import check_spark_version, load_jar, send_jar
-from raydp._configuration import registry
-from raydp._configuration.arguments import suggests_arguments
-from raydp._exchange.driver.jvm_calls import CATALOG_CLASS, CATALOG_KEY
-from raydp._exchange.driver.jvm_errors import error_for, error_in_text
 from raydp._machine.descriptions import describe_html
 from raydp._ray import internals as _ray_internals
-from raydp._ray.cluster import join_cluster
-from raydp._spark import internals as _spark_internals
-from raydp._spark.action_errors import raise_own_errors_in_actions
-from raydp._spark.gateway_internals import running_jvm
-from raydp.errors import ClusterError, InvalidArgumentError, SessionError
+from raydp.errors import SessionError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
-    from py4j.java_gateway import JVMView
-    from pyspark import SparkContext
-    from pyspark.sql import SparkSession
-
+    from raydp._attachment.host import AttachedHost
     from raydp._exchange.driver.exchange import Exchange
     from raydp._ray.cluster import RayCluster
 
-__all__ = ["Attachment", "attach", "find_attachment"]
+__all__ = ["Attachment", "detach_weakly", "find_attachment", "keep_attachment"]
 
 _logger = logging.getLogger(__name__)
 _CLOSE_SECONDS = 20.0
 
-_attachments: weakref.WeakKeyDictionary[SparkContext, Attachment] = weakref.WeakKeyDictionary()
+_attachments: weakref.WeakKeyDictionary[Any, Attachment] = weakref.WeakKeyDictionary()
+"""By what they are attached to: the ``SparkContext`` of an application, or a session of Spark Connect."""
 _lock = threading.Lock()
 
 
 class Attachment:
-    """What connects a running Spark application and a Ray cluster: :func:`attach` returns it.
+    """What connects a running Spark application and a Ray cluster: :func:`raydp.attach` returns it.
 
     Use it in a ``with`` statement to detach at its end. It ends with the application.
 
@@ -55,15 +39,13 @@ class Attachment:
         is_stopping: Whether it was detached, or the application was stopped.
     """
 
-    def __init__(self, jvm: JVMView, spark: SparkSession, cluster: RayCluster) -> None:
-        self.application_id: str = spark.sparkContext.applicationId
+    def __init__(self, application_id: str, *, cluster: RayCluster, host: AttachedHost, exchange: Exchange) -> None:
+        self.application_id = application_id
         self.is_stopping = False
         self._cluster = cluster
-        self._context = weakref.ref(spark.sparkContext)
-        settings = _settings_of(spark)
-        load_jar(jvm)
-        self._host = AttachedHost(jvm, spark, on_end=self._end_in_background)
-        self._exchange = _make_exchange(jvm, self._host, cluster, settings)
+        self._host = host
+        self._exchange = exchange
+        host.on_end = self._end_in_background
 
     @property
     def exchange(self) -> Exchange:
@@ -92,12 +74,7 @@ class Attachment:
         loss = self._cluster.find_loss()
         if loss is not None:
             return self._ray_error(f"{loss}. Call ray.shutdown(), before Ray ends this process, then")
-        if not self._host.answers():
-            return SessionError(
-                "Spark's driver JVM does not answer; it was probably killed. Start this program again: PySpark cannot "
-                f"start another JVM in it. Application: {self.application_id}"
-            )
-        return None
+        return self._host.silence_error()
 
     def _left_error(self) -> SessionError:
         return self._ray_error("this process has left the Ray cluster that it was attached to. Call")
@@ -121,9 +98,8 @@ class Attachment:
             if self.is_stopping:
                 return
             self.is_stopping = True
-            context = self._context()
-            if context is not None and _attachments.get(context) is self:
-                del _attachments[context]
+            for attached_to in [one for one, known in _attachments.items() if known is self]:
+                del _attachments[attached_to]
         # In a thread, because Ray does not bound its calls to a cluster that is gone.
         closing = threading.Thread(target=self._close, name="raydp-detach", daemon=True)
         closing.start()
@@ -164,124 +140,30 @@ class Attachment:
         self._host.close()
 
 
-@suggests_arguments(session="spark", spark_session="spark")
-def attach(spark: SparkSession) -> Attachment:
-    """Let a running Spark application that raydp did not start exchange data with Ray.
+def find_attachment(attached_to: Any) -> Attachment | None:
+    """Return the attachment of a ``SparkContext`` or of a session of Spark Connect, or ``None``."""
+    return _attachments.get(attached_to)
 
-    After that, :func:`raydp.from_spark`, :func:`raydp.to_spark`, :func:`raydp.register`, Ray Data's ``from_spark`` and
-    ``to_spark``, and the estimators work with its DataFrames, through shared memory. Spark runs where it runs: in this
-    process, on a standalone cluster, or on another cluster manager. On each machine with executors there must be a Ray
-    node of the same user.
 
-    Connect this process to Ray first, with ``ray.init``. raydp's jar is added to the application. The settings
-    ``spark.raydp.exchange.*`` are read from the session.
-
-    Args:
-        spark: The session.
-
-    Returns:
-        The attachment; the same one as before if the application is attached already. It ends when it is detached, or
-        with the application.
-
-    Raises:
-        InvalidArgumentError: ``spark`` is not a classic Spark session, or a setting is wrong.
-        SessionError: The application was stopped, raydp started it, or its driver accepts no jars; or this is
-            called in a Spark task.
-        ClusterError: This process is not connected to Ray.
-        ExchangeError: Spark has executors on machines without a Ray node.
-        MissingRequirementError: raydp does not support the application's version of Spark, or the application has a jar
-            of another build of raydp.
-    """
-    context = _checked_context(spark)
-    check_spark_version(spark)
-    if not ray.is_initialized():
-        raise ClusterError(
-            "This process is not connected to Ray, so there is nothing to attach Spark to. Call ray.init() for a local "
-            "Ray, or ray.init(address=...) for a cluster, then raydp.attach(spark)"
-        )
-    cluster = join_cluster("ray")
-    known = _attachments.get(context)
-    if known is not None:
-        if known.is_usable():
-            return known
-        known.detach()
-    jvm = running_jvm()
-    assert jvm is not None  # the context runs
-    created = Attachment(jvm, spark, cluster)
-    try:
-        created.check_machines()
-        send_jar(jvm, spark)
-    except BaseException:
-        created.detach()
-        raise
+def keep_attachment(attached_to: Any, created: Attachment) -> Attachment:
+    """Keep an attachment until it ends. Return it, or the one that another thread has made meanwhile."""
     with _lock:
-        winner = _attachments.setdefault(context, created)
-    if winner is not created:  # another thread was faster
+        winner = _attachments.setdefault(attached_to, created)
+    if winner is not created:
         created.detach()
-        return winner
-    _spark_internals.set_for_sessions(spark, CATALOG_KEY, CATALOG_CLASS)
-    _ray_internals.quieten_from_spark()
-    raise_own_errors_in_actions(error_for, error_in_text)
-    _spark_internals.call_before_stop(context, functools.partial(_detach_weakly, weakref.ref(created)))
-    return created
+    return winner
 
 
-def find_attachment(spark: SparkSession) -> Attachment | None:
-    """Return the attachment of a session's application, or ``None``."""
-    return _attachments.get(spark.sparkContext)
+def detach_weakly(attachment: Attachment) -> Callable[[], None]:
+    """Return a function that detaches, and does not keep the attachment alive."""
+    reference = weakref.ref(attachment)
 
+    def detach() -> None:
+        known = reference()
+        if known is not None:
+            known.detach()
 
-def _checked_context(spark: Any) -> SparkContext:
-    from pyspark import TaskContext
-    from pyspark.sql import SparkSession as ClassicSession
-
-    if TaskContext.get() is not None:
-        raise SessionError(
-            "raydp.attach was called in a Spark task. Call it in the driver program, where the SparkSession is"
-        )
-    if not isinstance(spark, ClassicSession) or not hasattr(spark, "_jsparkSession"):
-        raise InvalidArgumentError(
-            "attach takes a classic SparkSession, such as SparkSession.builder.getOrCreate() returns. Sessions of "
-            f"Spark Connect cannot be attached yet; got {type(spark).__module__}.{type(spark).__name__}"
-        )
-    if not _spark_internals.is_running(spark):
-        raise SessionError("This Spark session was stopped. Create another one, then call raydp.attach(spark)")
-    if _spark_internals.is_on_ray(spark):
-        raise SessionError(
-            "raydp started this Spark session, so its executors are on Ray already. Call raydp.from_spark(df) without "
-            "raydp.attach"
-        )
-    return spark.sparkContext
-
-
-def _make_exchange(jvm: JVMView, host: AttachedHost, cluster: RayCluster, settings: Mapping[str, str]) -> Exchange:
-    from raydp._exchange.driver.exchange import Exchange  # it loads ray.data, which takes a second
-
-    return Exchange(
-        application_id=f"raydp-attached-{secrets.token_hex(4)}",
-        jvm=jvm,
-        host=host,
-        settings=settings,
-        is_joined=cluster.is_joined,
-        find_loss=cluster.find_loss,
-    )
-
-
-def _settings_of(spark: SparkSession) -> dict[str, str]:
-    """Return the settings of raydp that a session has: from its start, and those that were set later."""
-    settings: dict[str, str] = {}
-    for setting in registry.SETTINGS:
-        value = spark.conf.get(setting.key, None)
-        if value is not None:
-            settings[setting.key] = value
-    registry.check(settings)
-    return settings
-
-
-def _detach_weakly(attachment: weakref.ref[Attachment]) -> None:
-    known = attachment()
-    if known is not None:
-        known.detach()
+    return detach
 
 
 def _detach_all() -> None:

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from raydp._attachment.machines import match_hosts
 from raydp._spark import internals as _spark_internals
@@ -19,43 +19,102 @@ if TYPE_CHECKING:
     from py4j.java_gateway import JVMView
     from pyspark.sql import SparkSession
 
-__all__ = ["AttachedHost"]
+__all__ = ["AttachedHost", "Executors", "ExecutorsInJvm", "KnownExecutors"]
 
 _UNKNOWN = -1
 
 
 @dataclass(frozen=True)
-class _ExecutorHosts:
-    """What the driver JVM knows of the executors."""
+class KnownExecutors:
+    """What the Spark driver knows of the executors.
 
-    sequence: int
+    Attributes:
+        mark: Identifies this state, for the next wait for a change.
+        hosts: The hosts that have executors.
+        ended: Whether the application has ended.
+    """
+
+    mark: Any
     hosts: list[str]
     ended: bool
+
+
+class Executors(Protocol):
+    """Asks the Spark driver for the executors of an application that raydp did not start."""
+
+    def find(self, known: Any | None = None, timeout: float = 0.0) -> KnownExecutors:
+        """Return the executors when they differ from the state with the mark ``known``, at most after ``timeout``.
+
+        Raises:
+            SessionError: The driver does not answer.
+        """
+
+    def silence_error(self) -> SessionError | None:
+        """Return the error that says why the driver does not answer, or ``None`` if it does."""
+
+    def close(self) -> None:
+        """Stop following the executors; no error if the application has ended."""
+
+
+class ExecutorsInJvm:
+    """The executors that a driver JVM in this program knows; implements the protocol ``Executors``.
+
+    Args:
+        jvm: The driver JVM, with raydp's jar.
+        spark: A session of the application.
+    """
+
+    def __init__(self, jvm: JVMView, spark: SparkSession) -> None:
+        self._application: str = spark.sparkContext.applicationId
+        with _errors():
+            self._java: Any = jvm.io.raydp.exchange.ExecutorHosts.follow(_spark_internals.java_session(spark))
+
+    def find(self, known: Any | None = None, timeout: float = 0.0) -> KnownExecutors:
+        """Return the executors when they differ from the known ones, at most after ``timeout`` seconds."""
+        with _errors():
+            state = json.loads(self._java.awaitChange(_UNKNOWN if known is None else known, int(1000 * timeout)))
+        return KnownExecutors(state["sequence"], state["hosts"], state["ended"])
+
+    def silence_error(self) -> SessionError | None:
+        """Return the error that says why the driver JVM does not answer, or ``None`` if it does."""
+        try:
+            self.find()
+        except SessionError:
+            return SessionError(
+                "Spark's driver JVM does not answer; it was probably killed. Start this program again: PySpark cannot "
+                f"start another JVM in it. Application: {self._application}"
+            )
+        return None
+
+    def close(self) -> None:
+        """Stop following the executors; no error if the application has ended."""
+        with contextlib.suppress(SessionError), _errors():  # the listener ends with its JVM
+            self._java.close()
 
 
 class AttachedHost:
     """The machines of an attached application's executors; implements the protocol ``ExchangeHost``.
 
     Args:
-        jvm: The driver JVM, with raydp's jar.
-        spark: A session of the application.
+        executors: Tells where the executors are.
+
+    Attributes:
         on_end: Called in the thread that awaits changes when the application has ended without this process.
     """
 
-    def __init__(self, jvm: JVMView, spark: SparkSession, *, on_end: Callable[[], None]) -> None:
-        self._on_end = on_end
-        with _errors():
-            self._java: Any = jvm.io.raydp.exchange.ExecutorHosts.follow(_spark_internals.java_session(spark))
-        self._sequence = _UNKNOWN
+    def __init__(self, executors: Executors) -> None:
+        self.on_end: Callable[[], None] = _do_nothing
+        self._executors = executors
+        self._mark: Any | None = None
 
     def executor_nodes(self) -> list[str]:
         """Return the ids (hex) of the Ray nodes on the machines of the executors.
 
         Raises:
             ExchangeError: There is no Ray node on a machine that has executors.
-            SessionError: The JVM does not answer.
+            SessionError: The driver does not answer.
         """
-        found = match_hosts(self._state().hosts)
+        found = match_hosts(self._executors.find().hosts)
         missing = [host for host, nodes in found.items() if not nodes]
         if missing:
             raise ExchangeError(
@@ -68,7 +127,7 @@ class AttachedHost:
     def hosts_by_node(self) -> dict[str, list[str]]:
         """Return Spark's names for the machine of each Ray node that has executors, by the node's id."""
         result: dict[str, list[str]] = {}
-        for host, nodes in match_hosts(self._state().hosts).items():
+        for host, nodes in match_hosts(self._executors.find().hosts).items():
             for node in nodes:
                 result.setdefault(node, []).append(host)
         return result
@@ -77,34 +136,29 @@ class AttachedHost:
         """Return after a change of the executors since the last call, or after ``timeout`` seconds; for one thread.
 
         Raises:
-            SessionError: The application has ended, or its JVM does not answer.
+            SessionError: The application has ended, or its driver does not answer.
         """
         try:
-            state = self._state(self._sequence, timeout)
+            state = self._executors.find(self._mark, timeout)
         except SessionError:
-            self._on_end()
+            self.on_end()
             raise
-        self._sequence = state.sequence
+        self._mark = state.mark
         if state.ended:
-            self._on_end()
+            self.on_end()
             raise SessionError("The attached Spark application has ended")
 
-    def answers(self) -> bool:
-        """Tell whether the driver JVM answers."""
-        try:
-            self._state()
-        except SessionError:
-            return False
-        return True
+    def silence_error(self) -> SessionError | None:
+        """Return the error that says why the driver does not answer, or ``None`` if it does."""
+        return self._executors.silence_error()
 
     def close(self) -> None:
         """Stop following the executors; no error if the application has ended."""
-        with contextlib.suppress(SessionError), _errors():  # the listener ends with its JVM
-            self._java.close()
+        self._executors.close()
 
-    def _state(self, known: int = _UNKNOWN, timeout: float = 0.0) -> _ExecutorHosts:
-        with _errors():
-            return _ExecutorHosts(**json.loads(self._java.awaitChange(known, int(1000 * timeout))))
+
+def _do_nothing() -> None:
+    pass
 
 
 _errors = functools.partial(translated_errors, lambda _: None, no_answer=SessionError)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from py4j.java_gateway import JVMView
     from pyspark.sql import SparkSession
 
-__all__ = ["check_spark_version", "load_jar", "send_jar"]
+__all__ = ["check_build", "check_spark_version", "complete_jar", "load_jar", "send_jar"]
 
 _logger = logging.getLogger(__name__)
 _CLASS = "io.raydp.exchange.ExportJob"
@@ -62,11 +62,11 @@ def load_jar(jvm: JVMView) -> None:
         SessionError: The class loader accepts no more jars.
     """
     if (build := _loaded_build(jvm)) is not None:
-        _check_build(build, "The driver of the Spark application has loaded")
+        check_build(build, "The driver of the Spark application has loaded")
         return
     try:
         loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
-        loader.addURL(jvm.java.io.File(os.fspath(_complete_jar())).toURI().toURL())
+        loader.addURL(jvm.java.io.File(os.fspath(complete_jar())).toURI().toURL())
     except Py4JError as error:
         raise SessionError(
             "raydp's jar could not be added to the running application. Its driver was probably not started by "
@@ -85,12 +85,13 @@ def send_jar(jvm: JVMView, spark: SparkSession) -> None:
     known = [str(context.listJars().apply(index)) for index in range(context.listJars().size())]
     ours = [url for url in known if url.rpartition("/")[2].startswith("raydp")]
     for url in ours:
-        _check_build(_sent_build(jvm, spark, url), f"Spark's executors fetch, from {url},")
+        check_build(_sent_build(jvm, spark, url), f"Spark's executors fetch, from {url},")
     if not ours:
-        context.addJar(os.fspath(_complete_jar()))
+        context.addJar(os.fspath(complete_jar()))
 
 
-def _check_build(build: str | None, where: str) -> None:
+def check_build(build: str | None, where: str) -> None:
+    """Raise ``MissingRequirementError`` if a jar is of another build than this package; ``None``: it is unknown."""
     ours = build_of_jar(raydp_jar())
     if build not in (None, ours):
         raise MissingRequirementError(
@@ -121,7 +122,7 @@ def _sent_build(jvm: JVMView, spark: SparkSession, url: str) -> str | None:
 
 
 @functools.cache
-def _complete_jar() -> Path:
+def complete_jar() -> Path:
     """Return a jar that contains the native library as well, because executors fetch nothing else.
 
     It lies in a private folder until this process ends: executors that start later fetch it, too.

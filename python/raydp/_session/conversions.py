@@ -11,6 +11,7 @@ from raydp._configuration.arguments import check_whole_number, suggests_argument
 from raydp._ray.internals import Blocks, blocks_of_dataset
 from raydp._session.exchanging import application_of, errors_of_stop, running_session
 from raydp._session.rdds import dataframe_of_rdd, session_of_rdd
+from raydp._spark.connect_internals import is_connect_dataframe
 from raydp.errors import InvalidArgumentError, NotADataFrameError, SessionError
 
 if TYPE_CHECKING:
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
     from pyspark.sql.types import DataType
     from ray.data.dataset import MaterializedDataset
 
-__all__ = ["checked_dataset", "classic_dataframe", "convert", "dataframe_of_blocks", "from_spark", "to_spark"]
+__all__ = [
+    "checked_dataset",
+    "classic_dataframe",
+    "convert",
+    "dataframe_of_blocks",
+    "from_spark",
+    "spark_dataframe",
+    "to_spark",
+]
 
 # What to call instead, by the library of the object that was given.
 _WAYS_TO_SPARK = {
@@ -55,8 +64,9 @@ def from_spark(
     application with ``fault_tolerant_mode=False``.
 
     Args:
-        df: A DataFrame (or a pandas-on-Spark frame) of the running session on Ray; or an RDD of its context, whose
-            elements are Rows, named tuples, dicts, tuples, objects or one-dimensional NumPy arrays.
+        df: A DataFrame (or a pandas-on-Spark frame) of the running session on Ray, or of a Spark Connect session;
+            or an RDD of the running session's context, whose elements are Rows, named tuples, dicts, tuples, objects or
+            one-dimensional NumPy arrays.
         schema: The columns of an RDD, as ``spark.createDataFrame(rdd, schema)`` takes them: a type, its DDL such as
             ``"name string, age int"``, or the names of the columns. Without types, a small job reads the first rows to
             infer them, as ``rdd.toDF()`` does. A row that does not fit the types fails the conversion.
@@ -78,7 +88,8 @@ def from_spark(
         UnsupportedTypeError: A column has a type that Arrow blocks cannot hold, or the elements of an RDD are no rows;
             no conversion was started.
         DataLossError: The rows of a tensor column differ in shape, or contain nulls.
-        SessionError: The session was stopped, uses Spark Connect, or is not on Ray.
+        SessionError: The session was stopped, or is not on Ray.
+        ClusterError: The session uses Spark Connect, and this process is not connected to Ray.
         ExchangeError: The conversion failed, for example because a node died.
     """
     if isinstance(df, RDD):
@@ -116,7 +127,7 @@ def convert(
         tensor_columns: The tensor columns.
         keep_lineage: Whether Spark recomputes lost blocks; ``None``: what the application's settings say.
     """
-    frame = classic_dataframe(df)
+    frame = spark_dataframe(df)
     if num_blocks is not None:
         num_blocks = check_whole_number("num_blocks", num_blocks)
     application = application_of(frame.sparkSession)
@@ -135,7 +146,7 @@ def to_spark(ds: ray.data.Dataset, spark: SparkSession | None = None) -> DataFra
 
     Args:
         ds: The Dataset. It is executed if it was not executed yet.
-        spark: The session on Ray; the running one by default.
+        spark: The session on Ray, or of Spark Connect; the running one by default.
 
     Returns:
         A DataFrame with the Dataset's columns.
@@ -145,6 +156,7 @@ def to_spark(ds: ray.data.Dataset, spark: SparkSession | None = None) -> DataFra
         InvalidArgumentError: The Dataset has no columns, or two of the same name.
         UnsupportedTypeError: A column has a type that Spark cannot hold.
         SessionError: No session on Ray runs, or ``spark`` is a different session.
+        ClusterError: The session uses Spark Connect, and this process is not connected to Ray.
     """
     dataset = checked_dataset("to_spark", ds)
     session = spark if spark is not None else running_session()
@@ -176,6 +188,16 @@ def checked_dataset(function: str, ds: Any) -> ray.data.Dataset:
     return ds
 
 
+def spark_dataframe(df: Any) -> DataFrame:
+    """Return the DataFrame behind ``df``, classic or of Spark Connect, or raise the error that says what is wrong."""
+    if is_connect_dataframe(df):
+        frame: DataFrame = df
+        return frame
+    if type(df).__module__.startswith("pyspark.pandas"):
+        return spark_dataframe(df.to_spark())
+    return classic_dataframe(df)
+
+
 def classic_dataframe(df: Any) -> DataFrame:
     """Return the classic Spark DataFrame behind ``df``, or raise the error that says what is wrong."""
     from pyspark.sql.classic.dataframe import DataFrame as ClassicDataFrame
@@ -185,8 +207,8 @@ def classic_dataframe(df: Any) -> DataFrame:
     kind = type(df).__module__
     if kind.startswith("pyspark.sql.connect"):
         raise SessionError(
-            "This DataFrame belongs to a Spark Connect session, which has no executors on Ray. Create it with the "
-            f"session that raydp.init_spark returned; got {kind}.{type(df).__name__}"
+            "This function of RayDP 1.6 takes no DataFrame of Spark Connect. Call raydp.from_spark(df); "
+            f"got {kind}.{type(df).__name__}"
         )
     if kind.startswith("pyspark.pandas"):
         return classic_dataframe(df.to_spark())

@@ -1,4 +1,4 @@
-"""Which Spark application a conversion uses: the one that raydp started, or an attached one."""
+"""Which Spark application a conversion uses: the one that raydp started, an attached one, or one of Spark Connect."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from py4j.protocol import Py4JError
 
 from raydp._application import current_application
+from raydp._attachment.attach import attach
 from raydp._attachment.attachment import find_attachment
 from raydp._spark import internals as _spark_internals
+from raydp._spark.connect_internals import active_session, is_connect_session
 from raydp.errors import ExchangeError, RaydpError, SessionError
 
 if TYPE_CHECKING:
@@ -45,20 +47,23 @@ class ExchangingApplication(Protocol):
 
 
 def application_of(session: Any) -> ExchangingApplication:
-    """Return the application of a session.
+    """Return the application of a session. A session of Spark Connect is attached if it is not.
 
     Raises:
-        SessionError: The session was stopped, uses Spark Connect, or is neither on Ray nor attached to it.
+        SessionError: The session was stopped, or is neither on Ray nor attached to it.
+        ClusterError: It is a session of Spark Connect, and this process is not connected to Ray.
     """
     from pyspark.sql import SparkSession as ClassicSession
 
+    if is_connect_session(session):
+        return attach(session)
     if not isinstance(session, ClassicSession):
         current_application()
         raise SessionError(
             "This needs a Spark session on Ray, such as raydp.init_spark returns; "
             f"got {type(session).__module__}.{type(session).__name__}"
         )
-    attachment = find_attachment(session)
+    attachment = find_attachment(session.sparkContext)
     if attachment is not None:
         return attachment
     if _spark_internals.is_running(session) and not _spark_internals.is_on_ray(session):
@@ -92,6 +97,9 @@ def running_application() -> ExchangingApplication:
     Raises:
         SessionError: None runs, or it is neither on Ray nor attached to it.
     """
+    connected = active_session()
+    if connected is not None:  # its server can be in this process, with a classic session
+        return application_of(connected)
     session = _spark_internals.instantiated_session()
     if session is not None and _spark_internals.is_running(session):
         return application_of(session)
@@ -107,6 +115,9 @@ def running_session() -> SparkSession:
     from pyspark.sql import SparkSession
 
     running_application()
+    connected = active_session()
+    if connected is not None:
+        return connected
     # A thread that did not make the session has no active one.
     session = SparkSession.getActiveSession() or _spark_internals.instantiated_session()
     if session is None:

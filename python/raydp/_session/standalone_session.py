@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from raydp._application.settings import checked
 from raydp._application.sizing import CORES, COUNT, MEMORY
-from raydp._attachment.attachment import attach
+from raydp._attachment.attach import attach
 from raydp._configuration.security import UI_TOKEN
 from raydp._ray import internals as _ray_internals
 from raydp._spark import internals as _spark_internals

@@ -56,7 +56,8 @@ class JavaCause:
     Attributes:
         class_name: Full name of its class.
         message: Its message; ``"null"`` if it has none.
-        exception: The exception itself, for properties that only one class has.
+        exception: The exception itself, for properties that only one class has; ``None`` if it was thrown on a Spark
+            Connect server.
     """
 
     class_name: str

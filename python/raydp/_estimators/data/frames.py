@@ -19,7 +19,7 @@ from raydp._estimators.data.vectors import select_vectors_as_arrays
 from raydp._exchange.types.spark_types import to_arrow_schema
 from raydp._ray.internals import arrow_table, blocks_of_dataset, without_placeholder
 from raydp._ray.pandas_blocks import with_dense_columns
-from raydp._session.conversions import classic_dataframe, from_spark
+from raydp._session.conversions import from_spark, spark_dataframe
 from raydp.errors import InvalidDataError, NotADataFrameError, RaydpError
 
 if TYPE_CHECKING:
@@ -206,7 +206,6 @@ def wrap_frame(frame: Any) -> Frame:
 
     Raises:
         NotADataFrameError: It is not a Spark DataFrame, a Ray Dataset or a pandas DataFrame.
-        SessionError: It is a DataFrame of Spark Connect.
         InvalidDataError: Several columns have the same name.
     """
     if isinstance(frame, Frame):
@@ -215,7 +214,7 @@ def wrap_frame(frame: Any) -> Frame:
     if isinstance(frame, ray.data.Dataset):
         found = DatasetFrame(frame)
     elif type(frame).__module__.startswith("pyspark."):
-        found = SparkFrame(classic_dataframe(frame))
+        found = SparkFrame(spark_dataframe(frame))
     elif type(frame).__module__.startswith("pandas."):
         import pandas as pd
 

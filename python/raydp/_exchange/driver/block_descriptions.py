@@ -9,7 +9,7 @@ import ray
 import ray.experimental
 
 from raydp._exchange.agent.agent import BlockDescription
-from raydp._exchange.driver.jvm_calls import BlockSource
+from raydp._exchange.driver.driver_calls import BlockSource
 from raydp._exchange.types.block_schemas import unify_block_schemas
 from raydp._machine.progress import Progress
 from raydp._ray.failures import raised_in_task, reason_of

@@ -15,9 +15,9 @@ from pyspark.sql.types import StructType
 from raydp._configuration import registry
 from raydp._exchange.driver.block_descriptions import describe_blocks
 from raydp._exchange.driver.directory import AgentDirectory
+from raydp._exchange.driver.driver_calls import ExportRequest, ScanRequest
 from raydp._exchange.driver.exchange_context import ExchangeContext
 from raydp._exchange.driver.export_job import ExportPlan, export_with_retries
-from raydp._exchange.driver.jvm_calls import DriverJvm, ExportRequest, ScanRequest
 from raydp._exchange.driver.leases import DatasetLeases
 from raydp._exchange.driver.lineages import Lineage, Lineages
 from raydp._exchange.types.spark_types import to_arrow_schema, to_spark_schema
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
     import pyarrow as pa
-    from py4j.java_gateway import JVMView
     from pyspark.sql import DataFrame, SparkSession
     from ray.data.dataset import MaterializedDataset
 
+    from raydp._exchange.driver.driver_calls import DriverCalls
     from raydp._exchange.driver.exchange_host import ExchangeHost
     from raydp._exchange.driver.export_job import ExportedBlocks
     from raydp._exchange.types.tensor_columns import Shape
@@ -52,7 +52,7 @@ class Exchange:
 
     Args:
         application_id: Id of the application.
-        jvm: The driver JVM.
+        jvm: The entry points in the driver JVM.
         host: The application.
         settings: Spark configuration of the application.
         is_joined: Tells whether this process is still in the application's cluster.
@@ -68,7 +68,7 @@ class Exchange:
         self,
         *,
         application_id: str,
-        jvm: JVMView,
+        jvm: DriverCalls,
         host: ExchangeHost,
         settings: Mapping[str, str],
         is_joined: Callable[[], bool],
@@ -79,7 +79,7 @@ class Exchange:
         self._context = ExchangeContext(
             directory=self.directory,
             host=host,
-            jvm=DriverJvm(jvm),
+            jvm=jvm,
             waits=waits,
             block_bytes=registry.EXCHANGE_BLOCK_SIZE.get(settings),
             keep_lineage=registry.EXCHANGE_FAULT_TOLERANT.get(settings),

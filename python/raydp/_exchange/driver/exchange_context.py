@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from raydp._exchange.driver.jvm_calls import AgentAddress
+from raydp._exchange.driver.driver_calls import AgentAddress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from raydp._exchange.driver.directory import AgentDirectory
+    from raydp._exchange.driver.driver_calls import DriverCalls
     from raydp._exchange.driver.exchange_host import ExchangeHost
-    from raydp._exchange.driver.jvm_calls import DriverJvm
     from raydp._exchange.waits import ExchangeWaits
 
 __all__ = ["ExchangeContext"]
@@ -25,7 +25,7 @@ class ExchangeContext:
     Attributes:
         directory: The application's agents.
         host: The application.
-        jvm: The driver JVM.
+        jvm: The entry points in the driver JVM.
         waits: The bound of each wait.
         block_bytes: Target size of blocks, and size of the segment that a task reads through.
         keep_lineage: Whether lost blocks are recomputed unless a conversion says otherwise.
@@ -35,7 +35,7 @@ class ExchangeContext:
 
     directory: AgentDirectory
     host: ExchangeHost
-    jvm: DriverJvm
+    jvm: DriverCalls
     waits: ExchangeWaits
     block_bytes: int
     keep_lineage: bool

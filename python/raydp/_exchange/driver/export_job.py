@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import queue
+import secrets
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -29,14 +30,15 @@ if TYPE_CHECKING:
 
     from raydp._exchange.agent.agent import StoredBlocks
     from raydp._exchange.driver.directory import Agent
+    from raydp._exchange.driver.driver_calls import BlockOfPartition
     from raydp._exchange.driver.exchange_context import ExchangeContext
-    from raydp._exchange.driver.jvm_calls import BlockOfPartition
     from raydp._exchange.types.tensor_columns import BlockForm
 
 __all__ = ["ExportJob", "ExportPlan", "ExportedBlocks", "export_with_retries"]
 
 _logger = logging.getLogger(__name__)
-_export_ids = itertools.count(1)
+# Programs that share an application through Spark Connect must not use the same ids.
+_export_ids = itertools.count(secrets.randbits(31) << 20)
 _MOST_ATTEMPTS = 3
 
 Position = tuple[str, int]

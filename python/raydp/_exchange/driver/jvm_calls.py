@@ -1,122 +1,30 @@
-"""The exchange's entry points in the driver JVM, as typed Python functions over Py4J.
-
-Requests and results are short JSON texts. raydp's errors in the JVM become the Python exceptions of the same meaning.
-Spark's own errors, such as a failing UDF, stay what PySpark makes of them.
-"""
+"""The exchange's entry points in the driver JVM, as typed Python functions over Py4J."""
 
 from __future__ import annotations
 
 import functools
 import json
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from py4j.protocol import Py4JJavaError
 
+from raydp._exchange.driver.driver_calls import fields_of, partitions_of
 from raydp._exchange.driver.jvm_errors import error_for
 from raydp._spark import internals as _spark_internals
 from raydp._spark.java_errors import describe, translated_errors
 from raydp.errors import ExchangeError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from py4j.java_gateway import JVMView
     from pyspark.sql import DataFrame, SparkSession
 
-__all__ = [
-    "CATALOG_CLASS",
-    "CATALOG_KEY",
-    "AgentAddress",
-    "BlockOfPartition",
-    "BlockSource",
-    "DriverJvm",
-    "ExportRequest",
-    "ScanRequest",
-]
+    from raydp._exchange.driver.driver_calls import BlockOfPartition, ExportRequest, ScanRequest
 
-
-CATALOG_KEY = "spark.sql.catalog.ray"
-"""The setting that lets queries find what ``raydp.register`` names. Spark loads the class at the first such query."""
-CATALOG_CLASS = "io.raydp.exchange.RayCatalog"
-
-
-@dataclass(frozen=True)
-class AgentAddress:
-    """What an executor needs to connect to its node's agent; field names are the JVM's.
-
-    Attributes:
-        application: Id of the application.
-        agents_dir: Folder of the agents' sockets.
-        token: The application's token, hex.
-        waits: The bounds of the waits of tasks, in seconds, by the keys of their settings.
-    """
-
-    application: str
-    agents_dir: str
-    token: str
-    waits: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class ExportRequest:
-    """Requests the blocks of a DataFrame; field names are the JVM's.
-
-    Attributes:
-        agents: How executors connect to their agents.
-        export_id: Id of the export, unique in the application.
-        block_bytes: Target size of blocks.
-        num_blocks: Number of blocks, or ``None``: as many as the data needs.
-        keep_lineage: Whether the JVM keeps the plan, to recompute partitions later.
-    """
-
-    agents: AgentAddress
-    export_id: int
-    block_bytes: int
-    num_blocks: int | None
-    keep_lineage: bool
-
-
-@dataclass(frozen=True)
-class BlockOfPartition:
-    """One block of a DataFrame's partition: its position in an agent's stream, rows and bytes."""
-
-    node: str
-    index: int
-    rows: int
-    bytes: int
-
-
-@dataclass(frozen=True)
-class BlockSource:
-    """One block of a Dataset for Spark's planner: rows and bytes (-1: unknown), and the hosts that have it."""
-
-    rows: int
-    bytes: int
-    hosts: list[str]
-
-
-@dataclass(frozen=True)
-class ScanRequest:
-    """Requests a DataFrame over blocks; field names are the JVM's.
-
-    Attributes:
-        agents: How executors connect to their agents.
-        dataset: Id of the Dataset's lease.
-        schema: Spark's schema, as JSON text.
-        segment_bytes: Size of the segment that a task reads through.
-        blocks: The blocks, in order.
-    """
-
-    agents: AgentAddress
-    dataset: int
-    schema: str
-    segment_bytes: int
-    blocks: list[BlockSource]
+__all__ = ["DriverJvm"]
 
 
 class DriverJvm:
-    """The exchange's entry points in the driver JVM; safe for any thread.
+    """The entry points in the driver JVM, over Py4J; implements the protocol ``DriverCalls``.
 
     Args:
         jvm: The JVM.
@@ -126,27 +34,15 @@ class DriverJvm:
         self._jvm = jvm
 
     def export(self, df: DataFrame, request: ExportRequest) -> list[list[BlockOfPartition]]:
-        """Run the Spark job of an export. Returns the blocks of each partition, in order.
-
-        Raises:
-            UnsupportedTypeError: A column's type is not supported; no job was started.
-            ExchangeError: A task could not send its rows to its agent.
-        """
+        """Run the Spark job of an export. Returns the blocks of each partition, in order."""
         with _python_errors():
-            text = self._jvm.io.raydp.exchange.ExportJob.run(_spark_internals.java_dataframe(df), _json(request))
-        return _partitions(text)
+            text = self._jvm.io.raydp.exchange.ExportJob.run(
+                _spark_internals.java_dataframe(df), json.dumps(fields_of(request))
+            )
+        return partitions_of(text)
 
     def recompute(self, lineage_id: int, export_id: int, partitions: list[int]) -> list[list[BlockOfPartition]]:
-        """Run the Spark job that recomputes partitions, as another export. Returns the blocks of each, in that order.
-
-        Args:
-            lineage_id: Id of the export whose lineage the JVM keeps.
-            export_id: Id of the new export.
-            partitions: The partitions.
-
-        Raises:
-            ExchangeError: The plan may give different rows, or a task failed.
-        """
+        """Run the Spark job that recomputes partitions, as another export. Returns the blocks of each, in order."""
         try:
             with _python_errors():
                 text = self._jvm.io.raydp.exchange.Lineages.recompute(lineage_id, export_id, json.dumps(partitions))
@@ -155,7 +51,7 @@ class DriverJvm:
                 f"Spark could not recompute lost blocks. See the failed job in Spark's UI and the executors' logs: "
                 f"{describe(error)}"
             ) from error
-        return _partitions(text)
+        return partitions_of(text)
 
     def forget_lineage(self, lineage_id: int) -> None:
         """Drop the plan of an export; an unknown id is no error."""
@@ -168,11 +64,7 @@ class DriverJvm:
             self._jvm.io.raydp.exchange.ExportJob.cancel(_spark_internals.java_session(spark), export_id)
 
     def is_context_stopped(self, spark: SparkSession) -> bool:
-        """Tell whether the session's ``SparkContext`` has stopped.
-
-        Raises:
-            ExchangeError: The JVM does not answer.
-        """
+        """Tell whether the session's ``SparkContext`` has stopped."""
         with _python_errors():
             return bool(_spark_internals.java_session(spark).sparkContext().isStopped())
 
@@ -180,14 +72,14 @@ class DriverJvm:
         """Create a DataFrame over blocks. The JVM leases the Dataset while a plan can still read it."""
         with _python_errors():
             java_dataframe = self._jvm.io.raydp.exchange.RayBlocks.dataFrame(
-                _spark_internals.java_session(spark), _json(request)
+                _spark_internals.java_session(spark), json.dumps(fields_of(request))
             )
         return _spark_internals.dataframe_of(java_dataframe, spark)
 
     def register_blocks(self, name: str, request: ScanRequest) -> None:
         """Give blocks a name in Spark SQL. The JVM leases the Dataset until it is unregistered and no plan reads it."""
         with _python_errors():
-            self._jvm.io.raydp.exchange.RayBlocks.register(name, _json(request))
+            self._jvm.io.raydp.exchange.RayBlocks.register(name, json.dumps(fields_of(request)))
 
     def unregister(self, name: str) -> bool:
         """Remove a name; ``False`` if it was not registered."""
@@ -211,15 +103,6 @@ class DriverJvm:
         """End all leases; running scans fail."""
         with _python_errors():
             self._jvm.io.raydp.exchange.RayBlocks.releaseAll()
-
-
-def _json(request: ExportRequest | ScanRequest) -> str:
-    fields = asdict(request)
-    return json.dumps({**fields.pop("agents"), **fields})
-
-
-def _partitions(text: str) -> list[list[BlockOfPartition]]:
-    return [[BlockOfPartition(**block) for block in blocks] for blocks in json.loads(text)["partitions"]]
 
 
 _python_errors = functools.partial(translated_errors, error_for, no_answer=ExchangeError)

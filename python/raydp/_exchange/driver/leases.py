@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import secrets
 import threading
 import time
 from dataclasses import dataclass
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["DatasetLeases"]
 
 _logger = logging.getLogger(__name__)
-_dataset_ids = itertools.count(1)
+# Programs that share an application through Spark Connect must not use the same ids.
+_dataset_ids = itertools.count(secrets.randbits(31) << 20)
 _RELEASE_WAIT_SECONDS = 1.0
 # Garbage collection pauses the driver JVM, so each one that frees nothing doubles the time to the next.
 _COLLECTION_SECONDS = 1.0

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from raydp._exchange.driver.directory import Agent
+    from raydp._exchange.driver.driver_calls import BlockOfPartition
     from raydp._exchange.driver.exchange_context import ExchangeContext
     from raydp._exchange.driver.export_job import ExportedBlocks
-    from raydp._exchange.driver.jvm_calls import BlockOfPartition
     from raydp._exchange.types.tensor_columns import BlockForm
 
 __all__ = ["Lineage", "Lineages", "recomputed_block"]

@@ -17,17 +17,28 @@ import java.util.Optional;
 /**
  * Finds and loads {@code libraydp_jni.so}: the file that the system property {@value #PROPERTY} names, else the file
  * next to the jar, where the wheel has it, else the copy in the jar, which is unpacked once per content.
+ *
+ * <p>A JVM loads a file for one class loader only. Each session of Spark Connect has its own, so the loaders after the
+ * first get a copy of the file.
  */
 final class NativeLibrary {
   static final String PROPERTY = "raydp.native.library";
   private static final String FILE_NAME = "libraydp_jni.so";
+  private static final String LOADED_ELSEWHERE = "already loaded in another classloader";
 
   private NativeLibrary() {}
 
   static void load() {
     Path library = locate();
     try {
-      System.load(library.toString());
+      try {
+        System.load(library.toString());
+      } catch (UnsatisfiedLinkError error) {
+        if (!String.valueOf(error.getMessage()).contains(LOADED_ELSEWHERE)) {
+          throw error;
+        }
+        loadCopyOf(library);
+      }
     } catch (UnsatisfiedLinkError error) {
       throw new ExchangeException(
           ExchangeErrorCode.IO,
@@ -35,6 +46,33 @@ final class NativeLibrary {
               + "this node, or name a working library with -D" + PROPERTY + ". Path: " + library
               + ", system: " + System.getProperty("os.name") + " " + System.getProperty("os.arch"),
           error);
+    }
+  }
+
+  private static void loadCopyOf(Path library) {
+    Path copy = null;
+    try {
+      copy = Files.createTempFile(PrivateFolder.forNativeLibraries(), "copy-", "-" + FILE_NAME);
+      Files.copy(library, copy, StandardCopyOption.REPLACE_EXISTING);
+      System.load(copy.toString());
+    } catch (IOException e) {
+      throw new ExchangeException(
+          ExchangeErrorCode.IO,
+          "raydp's native library cannot be copied for another Spark Connect session. Make java.io.tmpdir writable. "
+              + "Directory: " + System.getProperty("java.io.tmpdir"),
+          e);
+    } finally {
+      deleteQuietly(copy); // the JVM has it mapped
+    }
+  }
+
+  private static void deleteQuietly(Path file) {
+    try {
+      if (file != null) {
+        Files.deleteIfExists(file);
+      }
+    } catch (IOException e) {
+      file.toFile().deleteOnExit();
     }
   }
 

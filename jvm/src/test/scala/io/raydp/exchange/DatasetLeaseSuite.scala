@@ -38,6 +38,12 @@ class DatasetLeaseSuite extends AnyFunSuite {
     assert(DatasetLease.awaitReleased(0L).isEmpty)
   }
 
+  test("the lease of a program's Dataset does not end here") {
+    val lease = DatasetLease.ofProgram(5L)
+    RayBlocks.releaseAll()
+    lease.requireLive()
+  }
+
   test("nothing that travels or is logged shows the token") {
     val table = tableOf(4L)
     assert(!table.dataset.agent.toString.contains("1, 1") && !table.dataset.toString.contains("[B@"))

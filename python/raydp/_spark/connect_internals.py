@@ -1,0 +1,96 @@
+"""Where raydp reaches into the private parts of PySpark's client for Spark Connect. Each use says why.
+
+PySpark imports this client, and the packages that it needs, only in programs that use it. So does this module.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pyspark.sql import DataFrame, SparkSession
+
+__all__ = [
+    "active_session",
+    "call_after_plan",
+    "is_connect_dataframe",
+    "is_connect_session",
+    "run_command",
+    "session_answers",
+    "session_is_stopped",
+]
+
+_SESSION_MODULE = "pyspark.sql.connect.session"
+_DATAFRAME_MODULE = "pyspark.sql.connect.dataframe"
+
+
+def is_connect_session(thing: Any) -> bool:
+    """Tell whether something is a session of Spark Connect."""
+    module = sys.modules.get(_SESSION_MODULE)
+    return module is not None and isinstance(thing, module.SparkSession)
+
+
+def is_connect_dataframe(thing: Any) -> bool:
+    """Tell whether something is a DataFrame of Spark Connect."""
+    module = sys.modules.get(_DATAFRAME_MODULE)
+    return module is not None and isinstance(thing, module.DataFrame)
+
+
+def active_session() -> SparkSession | None:
+    """Return the Spark Connect session that the caller's thread uses, or the one that the program made first.
+
+    Why: the public ``SparkSession.active()`` knows the session of its thread only.
+    """
+    module = sys.modules.get(_SESSION_MODULE)
+    if module is None:
+        return None
+    session: SparkSession | None = module.SparkSession.getActiveSession() or module.SparkSession._get_default_session()
+    return session
+
+
+def session_is_stopped(spark: SparkSession) -> bool:
+    """Tell whether a Spark Connect session was stopped by this program, or ended by its server."""
+    connected: Any = spark
+    return bool(connected.is_stopped)
+
+
+def session_answers(spark: SparkSession) -> bool:
+    """Tell whether the server of a Spark Connect session answers, which can take as long as Spark's client retries."""
+    try:
+        return not session_is_stopped(spark) and bool(spark.version)
+    except Exception:  # the errors of gRPC, and of a closed channel, have no common type
+        return False
+
+
+def run_command(spark: SparkSession, runner: str, command: str, options: Mapping[str, str]) -> str:
+    """Run a command of an ``ExternalCommandRunner`` once on the server, and return the first line of its output.
+
+    Why: Spark's protocol and server have these commands, and its Scala client has ``SparkSession.executeCommand``.
+    PySpark has no such method yet, so this makes the message.
+    """
+    from pyspark.sql.connect import proto
+
+    message = proto.Command(
+        execute_external_command=proto.ExecuteExternalCommand(runner=runner, command=command, options=options)
+    )
+    connected: Any = spark
+    data, properties, _ = connected.client.execute_command(message)
+    if data is not None and len(data):
+        return str(data.iloc[0, 0])
+    relation = properties["sql_command_result"]
+    return str(pa.ipc.open_stream(relation.local_relation.data).read_all().column(0)[0].as_py())
+
+
+def call_after_plan(df: DataFrame, action: Callable[..., None], *arguments: Any) -> None:
+    """Call something when neither a DataFrame of Spark Connect nor one derived from it is left in this program.
+
+    Why: each transformation makes another DataFrame. What they share is the plan, which each derived plan refers to.
+    """
+    connected: Any = df
+    weakref.finalize(connected._plan, action, *arguments).atexit = False
