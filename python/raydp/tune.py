@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import logging
-import os
 import re
 import shutil
 import tempfile
@@ -18,12 +17,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import ray
 
 from raydp._configuration.arguments import check_argument_names, check_whole_number, suggests_arguments
+from raydp._estimators.configuration import check_seed
 from raydp._estimators.data.frames import DatasetFrame, StoredFrame, wrap_frame
 from raydp._estimators.estimator import Estimator, find_demand
 from raydp._estimators.frameworks import require
 from raydp._estimators.search_metric import DIRECTIONS, Mode, SearchMetric, resolve_search_metric
 from raydp._estimators.search_turns import TrialTurns, open_turns
 from raydp._estimators.training.mlflow_run import Surroundings, find_surroundings, nest_runs
+from raydp._machine.console import tell
 from raydp._machine.descriptions import describe_html
 from raydp._machine.interrupts import handlers_restored
 from raydp._ray.cluster import node_resources
@@ -36,6 +37,9 @@ require("ray.tune", extra="xgboost")
 from ray import tune  # noqa: E402
 from ray.exceptions import RayTaskError  # noqa: E402
 from ray.tune import Checkpoint, TuneError  # noqa: E402
+from ray.tune.search import BasicVariantGenerator  # noqa: E402
+
+from raydp._estimators.search_console import TrialEvents, quiet_tune  # noqa: E402  (imports Ray Tune)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,7 +62,6 @@ _COLUMNS_OF_TUNE = (
 """What Ray Tune adds to the metrics of each trial."""
 _NODE = re.compile(r"node:(?!__).+")  # the resource that stands for one node
 _SHARE_OF_NODE = 0.001
-_PRINT_ERRORS = "TUNE_PRINT_ALL_TRIAL_ERRORS"
 _CLASS_FILE = "class"  # in the folder of a saved estimator; names the class that can load it
 
 
@@ -102,6 +105,8 @@ def fit(
     max_concurrent_trials: int = 1,
     search_alg: Any = None,
     storage_path: str | None = None,
+    seed: int | None = None,
+    progress: bool | None = None,
 ) -> TuneResult:
     """Search for the best arguments of an estimator.
 
@@ -126,8 +131,13 @@ def fit(
         max_concurrent_trials: Greatest number of trials at the same time; 1 by default. If the cluster has no capacity
             for the workers of so many, the others wait.
         search_alg: A search algorithm of Ray Tune; random and grid search by default.
-        storage_path: Folder for the files of the trials, which every node can reach. It is kept. By default a
-            temporary folder on this machine, which works on a cluster of one node. It is kept if the search fails.
+        storage_path: Folder for the files of the trials, which every node can reach. It is kept, and a line at the end
+            names it. By default a temporary folder on this machine, which works on a cluster of one node. It is kept
+            if the search fails.
+        seed: Seed of the random samples, and of each estimator that ``make`` gives none, from 0 to 2147483647. A search
+            with the same seed has the same trials. A ``search_alg`` has a seed of its own. ``None`` (the default):
+            other samples each time, and the framework's default.
+        progress: Whether to draw a progress bar of the trials; ``None`` (the default): in a terminal and in a notebook.
 
     Returns:
         The estimator of the best trial, and the metrics of all trials.
@@ -149,6 +159,9 @@ def fit(
         )
     for name, value in (("num_samples", num_samples), ("max_concurrent_trials", max_concurrent_trials)):
         check_whole_number(name, value)
+    estimator_seed = None if seed is None else check_seed(seed)
+    if progress not in (True, False, None):
+        raise InvalidArgumentError(f"progress must be True, False or None; got: {progress!r}")
     _check_search_space(make, search_space)
     with quiet_datasets():
         train, evaluate = _store(train_ds), _store(evaluate_ds)
@@ -165,6 +178,8 @@ def fit(
             estimator = make(**config)
             if not isinstance(estimator, Estimator):
                 raise InvalidArgumentError(f"make must return one of raydp's estimators; it returned: {estimator!r}")
+            if estimator.configuration.seed is None:
+                estimator.configuration = replace(estimator.configuration, seed=estimator_seed)
             turns.enter(trial, find_demand(estimator))
             _run_when_there_is_room(lambda: estimator.fit(train, evaluate), turns, trial)
         metrics = _run_when_there_is_room(lambda: _evaluate(estimator, evaluate, compared), turns, trial)
@@ -177,34 +192,30 @@ def fit(
 
     folder = storage_path or tempfile.mkdtemp(prefix="raydp-tune-")
     with _removed_unless_failed(folder if storage_path is None else None):
-        with handlers_restored(), _quiet_trials(), open_turns(max_concurrent_trials) as turns:
+        with handlers_restored(), quiet_tune(), open_turns(max_concurrent_trials) as turns:
             shared = {"train": train, "evaluate": evaluate, "surroundings": find_surroundings(), "turns": turns}
-            found = tune.Tuner(
+            events = TrialEvents(turns, compared, progress=progress)
+            tuner = tune.Tuner(
                 tune.with_resources(tune.with_parameters(run_trial, **shared), _nothing_but_a_place()),
                 param_space=dict(search_space),
                 tune_config=tune.TuneConfig(
                     metric=compared.name,
                     mode=compared.mode,
                     num_samples=num_samples,
-                    max_concurrent_trials=max_concurrent_trials,
-                    search_alg=search_alg,
+                    # The generator below limits itself. Ray Tune would warn that it cannot.
+                    max_concurrent_trials=None if search_alg is None else max_concurrent_trials,
+                    search_alg=BasicVariantGenerator(max_concurrent=max_concurrent_trials, random_state=estimator_seed)
+                    if search_alg is None
+                    else search_alg,
                 ),
-                run_config=tune.RunConfig(storage_path=folder, verbose=0, callbacks=[_Leaving(turns)]),
-            ).fit()
-        return _find_best(found, folder, compared.name)
-
-
-class _Leaving(tune.Callback):
-    """Ends the turn of each trial that Ray Tune has ended, also of one whose process was killed."""
-
-    def __init__(self, turns: TrialTurns) -> None:
-        self._turns = turns
-
-    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ARG002
-        self._turns.leave(trial.trial_id)
-
-    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ARG002
-        self._turns.leave(trial.trial_id)
+                run_config=tune.RunConfig(storage_path=folder, verbose=0, callbacks=[events]),
+            )
+            with events.shown():
+                found = tuner.fit()
+        best = _find_best(found, folder, compared.name)
+    if storage_path is not None:
+        tell(f"the files of the trials are in {found.experiment_path}")
+    return best
 
 
 def _run_when_there_is_room(action: Callable[[], _Result], turns: TrialTurns, trial: str) -> _Result:
@@ -225,18 +236,6 @@ def _nothing_but_a_place() -> dict[str, float]:
     """
     here = node_resources()[ray.get_runtime_context().get_node_id()]
     return {next(name for name in here if _NODE.fullmatch(name)): _SHARE_OF_NODE}
-
-
-@contextmanager
-def _quiet_trials() -> Iterator[None]:
-    """Keep Ray Tune from logging the traceback of each trial that fails. The error at the end has that of the first."""
-    before = os.environ.get(_PRINT_ERRORS)
-    os.environ.setdefault(_PRINT_ERRORS, "0")
-    try:
-        yield
-    finally:
-        if before is None:
-            os.environ.pop(_PRINT_ERRORS, None)
 
 
 @contextmanager

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
+import io
+import logging
+import os
+import re
 import sys
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pytest
 import ray.train
@@ -16,15 +24,17 @@ tf = pytest.importorskip("tensorflow", reason="the tf extra is not installed")
 from raydp._estimators.data.layout import Layout  # noqa: E402
 from raydp._estimators.data.vocabulary import make_vocabulary  # noqa: E402
 from raydp._estimators.frameworks import EpochOptions, InputOptions  # noqa: E402
+from raydp._ray.internals import session_directory  # noqa: E402
 from raydp.errors import InvalidArgumentError, InvalidDataError  # noqa: E402
 from raydp.ml import RayEstimator  # noqa: E402
 from raydp.tf import TFEstimator  # noqa: E402
 from raydp.tf.recipe import Recipe  # noqa: E402
+from raydp.tf.replicas import Replicas  # noqa: E402
 from support.fits import assert_followed, fit_with_early_stop  # noqa: E402
 from support.killing import step_done, steps_done  # noqa: E402
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     import pandas as pd
     from pyspark.sql import DataFrame
@@ -177,6 +187,41 @@ def test_two_workers_learn_as_one_with_larger_batches_and_the_same_seed(ray_clus
     np.testing.assert_allclose(found, model.predict(own(new), verbose=0)[:, 0], rtol=1e-3, atol=1e-4)
 
 
+class Controllers(keras.callbacks.Callback):
+    """Notes which processes of this cluster have loaded TensorFlow while a worker trains."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self.file = file
+
+    def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
+        raylet = psutil.Process().parent()
+        assert raylet is not None
+        loaded = []
+        for process in raylet.children():
+            with suppress(psutil.Error):  # it has ended
+                if any("tensorflow" in part.path for part in process.memory_maps()):
+                    loaded.append(process.cmdline()[0])
+        self.file.write_text("\n".join(loaded))
+
+
+@contextmanager
+def lines_of_tensorflow() -> Iterator[list[str]]:
+    """Collect what TensorFlow writes inside the context to the logs of Ray's workers, which reach the console."""
+    logs = Path(session_directory()) / "logs"
+    before = {path: path.stat().st_size for path in logs.glob("worker-*")}
+    found: list[str] = []
+    yield found
+    for path in logs.glob("worker-*"):
+        new = path.read_bytes()[before.get(path, 0) :].decode(errors="replace")
+        found += [line for line in new.splitlines() if _OF_TENSORFLOW.search(line)]
+
+
+_OF_TENSORFLOW = re.compile(
+    r"^[IW]0000|tensorflow:|TensorFlow|absl::|[Cc]ollective|retracing|Sharding callback|Strategy"
+)
+
+
 def test_two_workers_learn_classes_and_stop_early(
     ray_cluster: Any, rows: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -201,8 +246,14 @@ def test_two_workers_learn_classes_and_stop_early(
         early_stopping_epochs=2,
         nulls="drop",
         progress=True,
+        callbacks=[Controllers(tmp_path / "loaded")],
     )
-    result, course, metrics = fit_with_early_stop(estimator, rows)
+    with lines_of_tensorflow() as lines:
+        result, course, metrics = fit_with_early_stop(estimator, rows)
+    assert lines == []
+    loaded = (tmp_path / "loaded").read_text()
+    assert "RayTrainWorker" in loaded
+    assert "TrainController" not in loaded, "it needs seconds to import what it does not use"
     assert result.best_metrics == result.history[int(np.argmin(course))]
     assert_followed(result, capsys.readouterr().err, tmp_path, steps=40, named="evaluate-accuracy")
     assert metrics["logloss"] == pytest.approx(min(course) * len(rows) / rows["w"].sum(), rel=1e-3)
@@ -301,6 +352,49 @@ def test_wrong_arguments(changes: dict[str, Any], words: str) -> None:
 def test_arguments_of_1_6_say_what_replaces_them(argument: str, value: Any, instead: str) -> None:
     with pytest.warns(DeprecationWarning, match=f"{argument} no longer has an effect: .*{instead}"):
         TFEstimator(**options(**{argument: value}))
+
+
+def test_a_callback_of_ray_train_is_named() -> None:
+    class Printing(keras.callbacks.Callback):
+        def handle_result(self, results: list[dict[str, Any]], **info: Any) -> None:
+            print(results, info)
+
+    instead = r"Nothing calls handle_result, .*: use on_epoch_end\(epoch, logs\) of a Keras callback\. "
+    with pytest.warns(UserWarning, match=f"{instead}.*Callbacks with handle_result: Printing") as found:
+        TFEstimator(**options(callbacks=[Printing()]))
+    assert [one.filename for one in found] == [__file__]
+
+
+def test_sums_of_tensors_of_any_shapes_are_traced_once_per_type() -> None:
+    replicas = Replicas(2, 0)  # without addresses, TensorFlow's strategy has one worker, whose sums are its own values
+    shapes: list[list[tuple[int, ...]]] = [[(2, 3), (4,), ()], [(5,)], [(1,)], [(2, 2), (0, 3)], [(7,)], [(3, 1)], [()]]
+    tensors = [[tf.random.normal(shape) for shape in some] for some in shapes]
+    warnings = io.StringIO()
+    handler = logging.StreamHandler(warnings)
+    tf.get_logger().addHandler(handler)
+    try:
+        for some in tensors:
+            found = replicas.sum_tensors([*some, tf.constant(3, tf.int64)])
+            assert [one.shape for one in found] == [*(one.shape for one in some), ()]
+            assert all((ours.numpy() == theirs.numpy()).all() for ours, theirs in zip(found, some, strict=False))
+            assert int(found[-1]) == 3
+        assert replicas.sum_numbers(1.0, 2.0) == [1.0, 2.0]
+        assert replicas.sum_tensors([]) == []
+    finally:
+        tf.get_logger().removeHandler(handler)
+    assert "retracing" not in warnings.getvalue()
+
+
+def test_levels_that_the_user_has_set_are_kept(ray_cluster: Any) -> None:
+    @ray.remote(num_cpus=0, runtime_env={"env_vars": {"TF_CPP_MIN_LOG_LEVEL": "0"}})
+    def chosen() -> tuple[str, int, int]:
+        logging.getLogger("tensorflow").setLevel(logging.INFO)
+        importlib.import_module("raydp.tf")
+        levels = [logging.getLogger(name).level for name in ("tensorflow", "absl")]
+        return os.environ["TF_CPP_MIN_LOG_LEVEL"], levels[0], levels[1]
+
+    assert ray.get(chosen.remote()) == ("0", logging.INFO, logging.ERROR)
+    assert logging.getLogger("tensorflow").level < logging.ERROR, "the program's own process is as it was"
 
 
 def test_settings_of_an_optimizer_of_keras() -> None:

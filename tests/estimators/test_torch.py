@@ -250,7 +250,7 @@ def test_wrong_arguments(changes: dict[str, Any], words: str) -> None:
     ("argument", "value", "instead"),
     [
         ("num_processes_for_data_loader", 2, "shared memory"),
-        ("metrics_name", ["MeanSquaredError"], "evaluate"),
+        ("metrics_name", ["MeanSquaredError"], r"print\(estimator.fit_on_spark\(.*result\.metrics.*evaluate"),
         ("metrics_config", {}, "evaluate"),
         ("use_ccl", False, "Gloo"),
         ("use_gpu", False, "GPU"),
@@ -259,6 +259,25 @@ def test_wrong_arguments(changes: dict[str, Any], words: str) -> None:
 def test_arguments_of_1_6_say_what_replaces_them(argument: str, value: Any, instead: str) -> None:
     with pytest.warns(DeprecationWarning, match=f"{argument} no longer has an effect: .*{instead}"):
         TorchEstimator(**options(**{argument: value}))
+
+
+def test_a_callback_of_ray_train_is_named() -> None:
+    class Printing:
+        def handle_result(self, results: list[dict[str, Any]], **info: Any) -> None:
+            print(results, info)
+
+    class Called(Printing):
+        def __call__(self, epoch: int, metrics: dict[str, float]) -> None:
+            print(epoch, metrics)
+
+    instead = r"Nothing calls handle_result, .*: use a function of \(epoch, metrics\)\. .*result\.history\. "
+    with pytest.raises(
+        InvalidArgumentError, match=rf"takes functions of \(epoch, metrics\)\. {instead}Got: .*Printing"
+    ):
+        TorchEstimator(**options(callbacks=[Printing()]))
+    with pytest.warns(UserWarning, match=f"{instead}Callbacks with handle_result: Called") as found:
+        TorchEstimator(**options(callbacks=[Called()]))
+    assert [one.filename for one in found] == [__file__]
 
 
 @pytest.mark.parametrize(

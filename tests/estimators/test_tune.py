@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import threading
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from ray.tune import choice, grid_search, uniform
 from sklearn.linear_model import Ridge
 from sklearn.metrics import make_scorer, mean_pinball_loss, root_mean_squared_error
 
@@ -23,13 +25,14 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
+_OF_RAY_TUNE = re.compile("Configuration for experiment|View detailed results|tensorboard|Wrote the latest version")
 P90 = {"p90": make_scorer(mean_pinball_loss, alpha=0.9, greater_is_better=False)}
 
 
 @pytest.mark.parametrize("metric", [pytest.param("rmse", marks=pytest.mark.nightly), P90])
-def test_the_best_trial_gives_its_estimator(frame: DataFrame, metric: Any) -> None:
-    from ray.tune import grid_search
-
+def test_the_best_trial_gives_its_estimator(
+    frame: DataFrame, metric: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR1)]
     columns = frame.select("id", "x", "n", "y")
     found = tune.fit(
@@ -42,7 +45,17 @@ def test_the_best_trial_gives_its_estimator(frame: DataFrame, metric: Any) -> No
         columns.where("id >= 160"),
         metric=metric,
         max_concurrent_trials=2,
+        storage_path=str(tmp_path),
+        seed=5,
+        progress=True,
     )
+    output, errors = capfd.readouterr()
+    assert not _OF_RAY_TUNE.search(output + errors)
+    name = metric if isinstance(metric, str) else "p90"
+    assert "2/2 " in errors and f"best {name}={found.best_metrics[name]:.5g}" in errors
+    (folder,) = re.findall(rf"raydp: the files of the trials are in ({tmp_path}/.+)\n", errors)
+    assert len(list(Path(folder).glob("run_trial_*"))) == 2
+    assert found.best_estimator.configuration.seed == found.best_estimator.get_model().random_state == 5
     # Ray Tune's handlers would swallow the next Ctrl-C.
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR1)] == handlers
     assert found.best_config == {"alpha": 0.1}
@@ -52,7 +65,6 @@ def test_the_best_trial_gives_its_estimator(frame: DataFrame, metric: Any) -> No
     evaluated = found.best_estimator.evaluate(columns.where("id >= 160"))
     assert evaluated == pytest.approx({name: found.best_metrics[name] for name in evaluated})
     train, test = (columns.where(condition).toPandas() for condition in ("id < 160", "id >= 160"))
-    name = metric if isinstance(metric, str) else "p90"
     for alpha, value in zip(found.trials["config/alpha"], found.trials[name], strict=True):
         alone = Ridge(alpha).fit(train[["x", "n"]].to_numpy(), train["y"])
         predictions = alone.predict(test[["x", "n"]].to_numpy())
@@ -116,6 +128,8 @@ def test_errors_of_trials_are_those_of_estimators(
         ({"metric": {"done": "rmse"}}, "Ray Tune has a column of this name"),
         ({"mode": "less"}, "mode must be 'min' or 'max'"),
         ({"num_samples": 0}, "num_samples must be a whole number"),
+        ({"seed": -1}, "seed must be a whole number"),
+        ({"progress": 2}, "progress must be True, False or None"),
         ({"max_concurrent_trials": 1.5}, "max_concurrent_trials must be"),
     ],
 )
@@ -175,15 +189,23 @@ def test_a_trial_without_room_waits_until_another_ends(ray_cluster: Any) -> None
         assert not turns.await_another("last")
 
 
-def test_a_search_that_fails_shows_the_cause_and_keeps_its_folder(ray_cluster: Any, rows: pd.DataFrame) -> None:
-    def make(alpha: float) -> Any:
-        raise OSError(f"no license for {alpha}")
+def test_a_search_that_fails_shows_the_cause_and_keeps_its_folder(
+    ray_cluster: Any, rows: pd.DataFrame, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def make(alpha: float, kind: str) -> Any:
+        raise OSError(f"no license for {alpha} {kind}")
 
-    with pytest.raises(TrainingError) as caught:
-        tune.fit(make, {"alpha": 0.5}, rows, rows, metric="rmse")
-    message, cause = str(caught.value).split("\n", 1)
-    assert "Trials: 1; folder: " in message
-    assert cause == "OSError: no license for 0.5"
-    folder = Path(message.rpartition("folder: ")[2])
-    assert any(folder.rglob("error.txt"))
-    shutil.rmtree(folder)
+    causes = []
+    for seed in (7, 7, 8):
+        space = {"alpha": uniform(0, 1), "kind": choice(["a", "b"])}
+        with pytest.raises(TrainingError) as caught:
+            tune.fit(make, space, rows, rows, metric="rmse", seed=seed)
+        message, cause = str(caught.value).split("\n", 1)
+        assert "Trials: 1; folder: " in message
+        assert re.fullmatch(r"OSError: no license for 0\.\d+ [ab]", cause)
+        folder = Path(message.rpartition("folder: ")[2])
+        assert any(folder.rglob("error.txt"))
+        shutil.rmtree(folder)
+        causes.append(cause)
+    assert causes[0] == causes[1] != causes[2], "the same seed gives the same samples"
+    assert not _OF_RAY_TUNE.search("".join(capfd.readouterr()))

@@ -15,7 +15,7 @@ from raydp import __main__ as command
 from raydp import tune
 from raydp._application.settings import checked
 from raydp._submission import options
-from raydp.errors import InvalidArgumentError, NotADataFrameError, UnknownArgumentError
+from raydp.errors import InvalidArgumentError, InvalidDataError, NotADataFrameError, UnknownArgumentError
 from raydp.ml import RayEstimator
 from raydp.mpi import MPIType, create_mpi_job
 from raydp.xgboost import XGBoostEstimator
@@ -60,6 +60,18 @@ def test_arguments_of_estimators() -> None:
         XGBoostEstimator({}, "y", num_worker=2)
     with pytest.raises(UnknownArgumentError, match=r"Did you mean xgboost_params\?"):
         RayEstimator(XGBoostEstimator, {"xgb_params": {}})
+
+
+def test_no_column_is_suggested_that_is_in_use(ray_cluster: Any) -> None:
+    rows = pd.DataFrame({"calls": [1.0, 2.0], "plan": [1.0, 2.0], "calls_30d": [1.0, 2.0], "y": [0.0, 1.0]})
+    with pytest.raises(
+        InvalidDataError, match=r"select\. Did you mean calls_30d\? Missing: calls6; the frame has: calls"
+    ):
+        XGBoostEstimator({}, "y", feature_columns=["calls", "calls6"]).fit(rows)
+    with pytest.raises(InvalidDataError, match=r"frame's select\. Missing: calls6; "):
+        XGBoostEstimator({}, "y", feature_columns=["calls", "calls6"]).fit(rows.drop(columns="calls_30d"))
+    with pytest.raises(InvalidArgumentError, match=r"among feature_columns\. Not among them: calls6$"):
+        XGBoostEstimator({}, "y", feature_columns=["calls"], categorical_columns=["calls", "calls6"])
 
 
 def test_an_argument_that_is_like_no_other_is_not_guessed() -> None:

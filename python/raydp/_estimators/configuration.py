@@ -10,8 +10,9 @@ from numbers import Real
 from typing import Any, Literal, TypedDict
 
 from raydp._configuration.arguments import check_choice, check_whole_number, is_whole_number
+from raydp._configuration.program_warnings import warn_program
 from raydp._configuration.public_names import public_in
-from raydp._configuration.suggestions import did_you_mean
+from raydp._configuration.suggestions import did_you_mean, got
 from raydp._estimators.mlflow_options import MLflowOptions, check_mlflow_options
 from raydp.errors import InvalidArgumentError
 
@@ -24,6 +25,7 @@ __all__ = [
     "TrainingOptions",
     "check_callbacks",
     "check_label_column",
+    "check_seed",
     "configure",
 ]
 
@@ -149,7 +151,7 @@ def configure(
     if "checkpoint_every" in given:
         given["checkpoint_every"] = check_whole_number("checkpoint_every", given["checkpoint_every"])
     if given.get("seed") is not None:
-        given["seed"] = _check_seed(given["seed"])
+        given["seed"] = check_seed(given["seed"])
     mlflow = check_mlflow_options(given.pop("mlflow", None))
     callbacks = given.pop("callbacks", None) or ()
     if not isinstance(callbacks, Iterable):
@@ -174,17 +176,38 @@ def check_label_column(label_column: Any) -> None:
         raise InvalidArgumentError(f"label_column must be the name of a column; got: {label_column!r}")
 
 
-def check_callbacks(configuration: Configuration, is_valid: Callable[[Any], bool], expected: str) -> None:
-    """Raise InvalidArgumentError for the first callback that the framework does not accept.
+def check_seed(given: Any) -> int:
+    """Return a seed. Raises InvalidArgumentError if it is none."""
+    if not is_whole_number(given) or not 0 <= int(given) < 2**31:
+        raise InvalidArgumentError(f"seed must be a whole number from 0 to 2147483647; got: {given!r}")
+    return int(given)
+
+
+def check_callbacks(
+    configuration: Configuration, is_valid: Callable[[Any], bool], expected: str, *, instead: str = "such a callback"
+) -> None:
+    """Check the callbacks, and warn of those that Ray Train called with ``handle_result`` in RayDP 1.6.
 
     Args:
         configuration: Contains the callbacks.
         is_valid: Returns whether the framework accepts a callback.
         expected: Describes the callbacks that it accepts, for the message.
+        instead: What to use in place of ``handle_result``.
+
+    Raises:
+        InvalidArgumentError: The framework does not accept a callback.
     """
+    advice = (
+        f"Nothing calls handle_result, which was for Ray Train: use {instead}. The metrics are also in what fit "
+        "returns: result.history. "
+    )
+    former = [one for one in configuration.callbacks if hasattr(one, "handle_result")]
     for callback in configuration.callbacks:
         if not is_valid(callback):
-            raise InvalidArgumentError(f"callbacks takes {expected}; got: {callback!r}")
+            hint = advice if callback in former else ""
+            raise InvalidArgumentError(f"callbacks takes {expected}{got(repr(callback), hint=hint)}")
+    if former:
+        warn_program(f"{advice}Callbacks with handle_result: {', '.join(type(one).__name__ for one in former)}")
 
 
 def _is_number(value: Any) -> bool:
@@ -203,12 +226,6 @@ def _check_names(argument: str, given: Any) -> tuple[str, ...] | None:
     if repeated:
         raise InvalidArgumentError(f"{argument} names a column twice: {', '.join(repeated)}")
     return names
-
-
-def _check_seed(given: Any) -> int:
-    if not is_whole_number(given) or not 0 <= int(given) < 2**31:
-        raise InvalidArgumentError(f"seed must be a whole number from 0 to 2147483647; got: {given!r}")
-    return int(given)
 
 
 def _normalize_resources(given: Mapping[str, float] | None) -> dict[str, float] | None:
@@ -258,7 +275,8 @@ def _check_columns(c: Configuration) -> None:
         raise InvalidArgumentError("feature_columns must name one or more columns; got: []")
     others = [name for name in c.categorical_columns if name not in c.feature_columns]
     if others:
+        unused = [name for name in c.feature_columns if name not in c.categorical_columns]
         raise InvalidArgumentError(
-            f"categorical_columns must be among feature_columns. {did_you_mean(others[0], c.feature_columns)}"
+            f"categorical_columns must be among feature_columns. {did_you_mean(others[0], unused)}"
             f"Not among them: {', '.join(others)}"
         )

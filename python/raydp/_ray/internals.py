@@ -44,6 +44,7 @@ __all__ = [
     "finished_tasks",
     "has_started_cluster",
     "is_client_connected",
+    "is_worker_process",
     "limit_automatic_start",
     "quieten_from_spark",
     "referenced",
@@ -292,6 +293,13 @@ def is_client_connected() -> bool:
     from ray.util.client import ray as client
 
     return bool(client.is_connected())
+
+
+def is_worker_process() -> bool:
+    """Tell whether Ray has started this process, to run tasks or an actor. Why: only the worker knows its mode."""
+    from ray._private import worker
+
+    return bool(worker.global_worker.mode == worker.WORKER_MODE)
 
 
 def quieten_from_spark() -> None:

@@ -7,10 +7,14 @@ import importlib.util
 import sys
 from typing import TYPE_CHECKING, Any
 
+from raydp.tf.log_levels import quieten_worker
+
 if TYPE_CHECKING:
     from raydp.tf.estimator import TFEstimator
 
 __all__ = ["TFEstimator"]
+
+quieten_worker()  # before TensorFlow is imported
 
 # TensorFlow 2.20 and later export the symbols of their LLVM. If PyTorch's Triton is loaded after it, the process ends
 # (tensorflow/tensorflow#124205). In this order both work, and a Ray worker process may need both in turn.

@@ -146,7 +146,12 @@ class TFEstimator(Estimator):
         ).check()
         label = _check_label(label_columns, label_column)
         configuration = configure(label, num_workers, resources_per_worker, complete, handles_missing=False)
-        check_callbacks(configuration, lambda one: isinstance(one, keras.callbacks.Callback), "Keras callbacks")
+        check_callbacks(
+            configuration,
+            lambda one: isinstance(one, keras.callbacks.Callback),
+            "Keras callbacks",
+            instead="on_epoch_end(epoch, logs) of a Keras callback",
+        )
         super().__init__(TFLearner(recipe), configuration)
 
     @classmethod

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from raydp._estimators.frameworks import ROWS_PER_SCORE, NetworkLearner, describe_features
+from raydp._estimators.frameworks.learner import data_parallel_trainer
 from raydp.errors import InvalidArgumentError, InvalidDataError
 from raydp.tf.archive import load_weights, serialize_model
 from raydp.tf.recipe import Recipe
@@ -94,16 +94,14 @@ class TFLearner(NetworkLearner[Recipe]):
         return 1 if len(outputs.shape) == 1 else int(outputs.shape[1])
 
     def trainer_class(self, worker_count: int) -> Any:
-        """Return Ray Train's trainer for TensorFlow."""
-        del worker_count
-        from ray.train.tensorflow import TensorflowTrainer
+        """Return a trainer of Ray Train that tells several workers each other's addresses."""
+        from raydp._ray.tensorflow_backend import addressing_trainer
 
-        return TensorflowTrainer
+        trainer = data_parallel_trainer()
+        return trainer if worker_count == 1 else addressing_trainer(trainer)
 
     def train(self, worker: TrainingWorker) -> TrainedModel | None:
         """Train, starting from the latest checkpoint if there is one."""
-        # Ray Train selects Keras 2 in its workers, but the user's functions expect the Keras of the driver.
-        os.environ.pop("TF_USE_LEGACY_KERAS", None)
         tf.config.threading.set_intra_op_parallelism_threads(worker.threads)
         tf.config.threading.set_inter_op_parallelism_threads(worker.threads)
         replicas = Replicas(worker.worker_count, worker.rank)

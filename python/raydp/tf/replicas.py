@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
@@ -32,11 +33,29 @@ class Replicas:
         self.workers = workers
         self._rank = rank
         self._strategy = tf.distribute.MultiWorkerMirroredStrategy() if workers > 1 else None
-        self._reduce = tf.function(self._reduce_in_strategy)
+        self._summing: dict[tf.DType, Any] = {}
 
     def sum_tensors(self, tensors: Sequence[Any]) -> list[Any]:
         """Return the sum of each tensor over all workers. All workers must call this together, with equal shapes."""
-        return list(self._reduce(list(tensors))) if self._strategy is not None and tensors else list(tensors)
+        if self._strategy is None:
+            return list(tensors)
+        summed = list(tensors)
+        for dtype in dict.fromkeys(tensor.dtype for tensor in tensors):
+            places = [place for place, tensor in enumerate(tensors) if tensor.dtype == dtype]
+            for place, total in zip(places, self._sum_equal_types([tensors[place] for place in places]), strict=True):
+                summed[place] = total
+        return summed
+
+    def _sum_equal_types(self, tensors: Sequence[Any]) -> list[Any]:
+        """Sum tensors of one type as one vector, because TensorFlow traces a function for each new list of shapes."""
+        dtype = tensors[0].dtype
+        reduce = self._summing.get(dtype)
+        if reduce is None:
+            signature = [tf.TensorSpec([None], dtype)]
+            reduce = self._summing[dtype] = tf.function(self._reduce_in_strategy, input_signature=signature)
+        total = reduce(tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], axis=0))
+        parts = tf.split(total, [math.prod(tensor.shape) for tensor in tensors])
+        return [tf.reshape(part, tensor.shape) for part, tensor in zip(parts, tensors, strict=True)]
 
     def sum_numbers(self, *numbers: float) -> list[float]:
         """Return the sum of each number over all workers. All workers must call this together."""
@@ -51,11 +70,10 @@ class Replicas:
         for variable, value in zip(variables, self.sum_tensors(shared), strict=True):
             variable.assign(value)
 
-    def _reduce_in_strategy(self, tensors: list[Any]) -> list[Any]:
-        def in_replica(values: list[Any]) -> Any:
-            # The collective operation runs on the tensors' device, and the copies are on the replica's.
-            return tf.distribute.get_replica_context().all_reduce("sum", [tf.identity(value) for value in values])
+    def _reduce_in_strategy(self, vector: Any) -> Any:
+        def in_replica(value: Any) -> Any:
+            # The collective operation runs on the tensor's device, and the copy is on the replica's.
+            return tf.distribute.get_replica_context().all_reduce("sum", tf.identity(value))
 
         assert self._strategy is not None
-        summed: list[Any] = self._strategy.run(in_replica, args=(tensors,))
-        return summed
+        return self._strategy.run(in_replica, args=(vector,))

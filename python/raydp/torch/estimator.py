@@ -31,10 +31,14 @@ if TYPE_CHECKING:
 
 __all__ = ["TorchEstimator"]
 
+_METRICS = (
+    "print(estimator.fit_on_spark(...)) shows the loss (result.metrics; result.history has that of each epoch), and "
+    "evaluate(df) returns accuracy, rmse and others"
+)
 _NO_EFFECT = {
     "num_processes_for_data_loader": "workers read batches from shared memory, without further processes",
-    "metrics_name": "result.history has the loss of each epoch, and evaluate(df) returns accuracy, rmse and others",
-    "metrics_config": "result.history has the loss of each epoch, and evaluate(df) returns accuracy, rmse and others",
+    "metrics_name": _METRICS,
+    "metrics_config": _METRICS,
     "use_ccl": "Ray Train chooses NCCL for GPUs and Gloo for CPUs",
     "use_gpu": 'resources_per_worker={"GPU": 1} trains on GPUs',
 }
@@ -166,7 +170,8 @@ class TorchEstimator(Estimator):
         )
         recipe.check()
         configuration = configure(label_column, num_workers, resources_per_worker, complete, handles_missing=False)
-        check_callbacks(configuration, callable, "functions of (epoch, metrics)")
+        expected = "functions of (epoch, metrics)"
+        check_callbacks(configuration, callable, expected, instead="a function of (epoch, metrics)")
         super().__init__(TorchLearner(recipe), configuration)
 
     @classmethod

@@ -148,7 +148,8 @@ def select_columns(
         )
     unknown = [name for name in configuration.categorical_columns if name not in features]
     if unknown:
-        nearest = "".join(did_you_mean(name, features) for name in unknown)
+        others_of_them = [name for name in features if name not in configuration.categorical_columns]
+        nearest = "".join(did_you_mean(name, others_of_them) for name in unknown)
         raise InvalidDataError(
             f"categorical_columns must be feature columns. {nearest}Not among them: {', '.join(unknown)}; "
             f"the feature columns: {', '.join(features)}"
@@ -215,7 +216,8 @@ def _check_names(frame: Frame, columns: Sequence[str]) -> None:
     names = frame.column_names()
     missing = [name for name in columns if name not in names]
     if missing:
-        nearest = "".join(did_you_mean(name, names) for name in missing)
+        unused = [name for name in names if name not in columns]
+        nearest = "".join(did_you_mean(name, unused) for name in missing)
         raise InvalidDataError(
             "The frame lacks columns that the estimator needs; check their spelling and the frame's select. "
             f"{nearest}Missing: {', '.join(missing)}; the frame has: {', '.join(names) or 'none'}"

@@ -70,12 +70,13 @@ class TrainingJob:
         return f"{self.learner.framework}-{hashlib.sha256(described.encode()).hexdigest()[:16]}"
 
     def make_workers(self, checkpoints: Checkpoints) -> list[TrainingWorker]:
-        """Return the workers, in the order of their ranks."""
+        """Return the workers, in the order of their ranks, without their callbacks."""
+        configuration = replace(self.configuration, callbacks=())  # they come with the learner
         return [
             TrainingWorker(
                 layout=self.layout,
                 classes=self.classes,
-                configuration=self.configuration,
+                configuration=configuration,
                 train_shard=shard,
                 evaluation_shard=None if self.evaluation_shards is None else self.evaluation_shards[rank],
                 rank=rank,
@@ -148,7 +149,7 @@ def _make_trainer(job: TrainingJob, path: str, checkpoints: Checkpoints, groups:
         _train_in_worker,
         train_loop_config={
             # Pickled, because the controller reads the whole dictionary and must not import the framework.
-            "learner": cloudpickle.dumps(job.learner),
+            "learner": cloudpickle.dumps((job.learner, job.configuration.callbacks)),
             "workers": job.make_workers(checkpoints),
             "mlflow_run": job.mlflow_run,
         },
@@ -188,7 +189,9 @@ def _removed_placement_groups() -> Iterator[Path]:
 def _train_in_worker(config: dict[str, Any]) -> TrainedModel | None:
     quieten_reports()
     worker: TrainingWorker = config["workers"][ray.train.get_context().get_world_rank()]
-    learner: Learner = cloudpickle.loads(config["learner"])
+    learner: Learner
+    learner, callbacks = cloudpickle.loads(config["learner"])
+    worker = replace(worker, configuration=replace(worker.configuration, callbacks=callbacks))
     with join_run(config["mlflow_run"], worker.configuration.checkpoint_every) as reports:
         if reports is not None:
             worker.checkpoints.add_reports(reports)

@@ -118,7 +118,8 @@ def choose_tensors(schema: pa.Schema, requested: Collection[str] | Mapping[str, 
     shapes = dict(requested) if isinstance(requested, Mapping) else dict.fromkeys(requested)
     unknown = [name for name in shapes if name not in schema.names]
     if unknown:
-        hints = "".join(did_you_mean(name, schema.names) for name in unknown)
+        unused = [name for name in schema.names if name not in shapes]
+        hints = "".join(did_you_mean(name, unused) for name in unknown)
         raise InvalidArgumentError(
             f"tensor_columns names columns that the DataFrame does not have: {', '.join(map(repr, unknown))}"
             f"{f'. {hints}It' if hints else '; it'} has: {', '.join(schema.names)}"
