@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import ray
 
 from raydp._configuration.arguments import check_argument_names, check_whole_number, suggests_arguments
-from raydp._estimators.configuration import check_seed
+from raydp._estimators.configuration import check_progress, check_seed
 from raydp._estimators.data.frames import DatasetFrame, StoredFrame, wrap_frame
 from raydp._estimators.estimator import Estimator, find_demand
 from raydp._estimators.frameworks import require
@@ -160,8 +160,7 @@ def fit(
     for name, value in (("num_samples", num_samples), ("max_concurrent_trials", max_concurrent_trials)):
         check_whole_number(name, value)
     estimator_seed = None if seed is None else check_seed(seed)
-    if progress not in (True, False, None):
-        raise InvalidArgumentError(f"progress must be True, False or None; got: {progress!r}")
+    check_progress(progress)
     _check_search_space(make, search_space)
     with quiet_datasets():
         train, evaluate = _store(train_ds), _store(evaluate_ds)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from raydp._application.application import current_application
 from raydp._application.room import describe_full_cluster
 from raydp._configuration import registry
-from raydp._configuration.security import ui_asks_for_token
+from raydp._configuration.security import ui_asks_for_token, ui_link
 from raydp._machine.console import tell
 
 if TYPE_CHECKING:
@@ -63,6 +63,4 @@ def ui_place(application: Application, *, with_token: bool) -> str:
 
 
 def _link(application: Application, address: str) -> str:
-    if not ui_asks_for_token(application.settings):
-        return address
-    return f"{address}/?token={application.entry_points.ui_token()}"
+    return ui_link(address, application.entry_points.ui_token() if ui_asks_for_token(application.settings) else None)

@@ -10,7 +10,7 @@ from py4j.protocol import Py4JError
 from raydp._application.application import find_death
 from raydp._application.banner import ui_place
 from raydp._application.lifecycle import State, lifecycle
-from raydp._machine.descriptions import describe_html
+from raydp._machine.descriptions import describe_html, describe_text
 from raydp.errors import RaydpError
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ def describe_session(*, is_running: bool) -> tuple[str, str]:
     if application is not None and not find_death(application):
         with contextlib.suppress(RaydpError, Py4JError, OSError):  # it is ending
             facts = _find_facts(application)
-    text = "; ".join(f"{name}: {value}" for name, value in facts.items())
-    return f"<{_NAME}; {text}>", describe_html(_NAME, facts)
+    return f"<{_NAME}; {describe_text(facts)}>", describe_html(_NAME, facts)
 
 
 def _find_facts(application: Application) -> dict[str, str]:

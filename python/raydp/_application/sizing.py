@@ -26,6 +26,7 @@ __all__ = [
     "SIZE_KEYS",
     "SIZE_OPTIONS",
     "choose_size",
+    "compute_overhead",
     "describe_size",
 ]
 
@@ -81,7 +82,7 @@ def choose_size(settings: Mapping[str, str], nodes: Collection[Mapping[str, floa
     size[CORES] = str(cores)
     demand = _demand(settings, cores)
     if any(place.memory() > 0 for place in places):
-        demand.setdefault("memory", _LEAST_HEAP + _overhead(settings, _LEAST_HEAP))
+        demand.setdefault("memory", _LEAST_HEAP + compute_overhead(settings, _LEAST_HEAP))
     if count is None:
         count = _count(places, demand, settings.get(registry.PLACEMENT_GROUP_STRATEGY.key))
     if not boolean(settings.get("spark.dynamicAllocation.enabled", "false")):
@@ -140,7 +141,7 @@ def _demand(settings: Mapping[str, str], cores: int) -> dict[str, float]:
             demand[name.upper() if name.lower() in ("cpu", "gpu") else name] = float(value)
     if MEMORY in settings and "memory" not in demand:
         heap = _size(settings[MEMORY])
-        demand["memory"] = heap + _overhead(settings, heap)
+        demand["memory"] = heap + compute_overhead(settings, heap)
     return {name: needed for name, needed in demand.items() if needed > 0} or {"CPU": float(cores)}
 
 
@@ -169,11 +170,11 @@ def _choose_heap(
         return _DEFAULT_HEAP
     total = min(memories)
     # The overhead is a part of the heap, or a constant.
-    heap = min(int((total - _others(settings)) / (1 + _factor(settings))), int(total - _overhead(settings, 0)))
+    heap = min(int((total - _others(settings)) / (1 + _factor(settings))), int(total - compute_overhead(settings, 0)))
     return max(_LEAST_HEAP, min(heap, cores * _MOST_HEAP_PER_CORE))
 
 
-def _overhead(settings: Mapping[str, str], heap: int) -> int:
+def compute_overhead(settings: Mapping[str, str], heap: int) -> int:
     """Return the memory of an executor in addition to its heap, as Spark computes it."""
     given = settings.get("spark.executor.memoryOverhead")
     least = settings.get("spark.executor.minMemoryOverhead")

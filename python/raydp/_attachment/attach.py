@@ -89,12 +89,13 @@ def attach(spark: SparkSession) -> Attachment:
     except BaseException:
         created.detach()
         raise
-    if keep_attachment(attached_to, created) is created:
+    kept = keep_attachment(attached_to, created)
+    if kept is created:
         _spark_internals.set_for_sessions(spark, CATALOG_KEY, CATALOG_CLASS)
         _ray_internals.quieten_from_spark()
         raise_own_errors_in_actions(error_for, error_in_text)
         _spark_internals.call_before_stop(attached_to, detach_weakly(created))
-    return find_attachment(attached_to) or created
+    return kept
 
 
 def _checked_context(spark: Any) -> SparkContext:

@@ -8,7 +8,7 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from raydp._machine.descriptions import describe_html
+from raydp._machine.descriptions import describe_html, describe_text
 from raydp._ray import internals as _ray_internals
 from raydp.errors import SessionError
 
@@ -119,7 +119,7 @@ class Attachment:
         self.detach()
 
     def __repr__(self) -> str:
-        return f"<Attachment; {'; '.join(f'{name}: {value}' for name, value in self._describe().items())}>"
+        return f"<Attachment; {describe_text(self._describe())}>"
 
     def _repr_html_(self) -> str:
         return describe_html("Spark attached to Ray", self._describe())

@@ -10,7 +10,7 @@ from raydp.errors import InvalidArgumentError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SECRET", "UI_FILTERS", "UI_TOKEN", "security_settings", "ui_asks_for_token"]
+__all__ = ["SECRET", "UI_FILTERS", "UI_TOKEN", "security_settings", "ui_asks_for_token", "ui_link"]
 
 _AUTHENTICATE = "spark.authenticate"
 SECRET = "spark.authenticate.secret"
@@ -63,3 +63,13 @@ def _is_authenticated(settings: Mapping[str, str]) -> bool:
     if authenticated is None:
         raise InvalidArgumentError(f"This setting must be true or false. {_AUTHENTICATE}: {value!r}")
     return authenticated
+
+
+def ui_link(address: str, token: str | None) -> str:
+    """Return the link that opens a UI.
+
+    Args:
+        address: URL of the UI.
+        token: What it asks for; ``None``: nothing.
+    """
+    return address if token is None else f"{address}/?token={token}"

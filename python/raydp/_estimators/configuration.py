@@ -25,6 +25,7 @@ __all__ = [
     "TrainingOptions",
     "check_callbacks",
     "check_label_column",
+    "check_progress",
     "check_seed",
     "configure",
 ]
@@ -176,6 +177,12 @@ def check_label_column(label_column: Any) -> None:
         raise InvalidArgumentError(f"label_column must be the name of a column; got: {label_column!r}")
 
 
+def check_progress(given: Any) -> None:
+    """Raise InvalidArgumentError if the argument ``progress`` is none of its three values."""
+    if given not in (True, False, None):
+        raise InvalidArgumentError(f"progress must be True, False or None; got: {given!r}")
+
+
 def check_seed(given: Any) -> int:
     """Return a seed. Raises InvalidArgumentError if it is none."""
     if not is_whole_number(given) or not 0 <= int(given) < 2**31:
@@ -255,8 +262,7 @@ def _check(configuration: Configuration, *, handles_missing: bool) -> None:
     if not _is_number(c.fill_value) or not (abs(c.fill_value) <= sys.float_info.max or abs(c.fill_value) == math.inf):
         raise InvalidArgumentError(f"fill_value must be a number that a double can hold; got: {c.fill_value!r}")
     check_choice("placement_strategy", c.placement_strategy, PLACEMENT_STRATEGIES)
-    if c.progress not in (True, False, None):
-        raise InvalidArgumentError(f"progress must be True, False or None; got: {c.progress!r}")
+    check_progress(c.progress)
     if not _is_number(c.start_timeout) or not c.start_timeout > 0:
         raise InvalidArgumentError(f"start_timeout must be a positive number of seconds; got: {c.start_timeout!r}")
     if c.label_column is not None and c.label_column == c.weight_column:

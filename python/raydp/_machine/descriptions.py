@@ -1,4 +1,4 @@
-"""HTML that notebooks show for raydp's objects."""
+"""What consoles and notebooks show for raydp's objects."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["describe_html"]
+__all__ = ["describe_html", "describe_text"]
+
+
+def describe_text(values: Mapping[str, Any]) -> str:
+    """Return names and values as one line."""
+    return "; ".join(f"{name}: {value}" for name, value in values.items())
 
 
 def describe_html(title: str, values: Mapping[str, Any], more: str = "") -> str:

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from raydp._application.settings import checked
 from raydp._application.sizing import CORES, COUNT, MEMORY
 from raydp._attachment.attach import attach
-from raydp._configuration.security import UI_TOKEN
+from raydp._configuration.security import UI_TOKEN, ui_link
 from raydp._ray import internals as _ray_internals
 from raydp._spark import internals as _spark_internals
 from raydp._spark.gateway_internals import end_unused_jvm, running_jvm
@@ -43,8 +43,8 @@ class StandaloneSession:
 
     def find_ui_link(self) -> str | None:
         """Return the link to the application's UI, with its token; ``None`` if the UI is off."""
-        address, token = self.spark.sparkContext.uiWebUrl, self.cluster.settings.get(UI_TOKEN)
-        return address if address is None or token is None else f"{address}/?token={token}"
+        address = self.spark.sparkContext.uiWebUrl
+        return None if address is None else ui_link(address, self.cluster.settings.get(UI_TOKEN))
 
     def stop(self) -> None:
         """Stop the session, then its cluster and its JVM. No error if one of them has ended before."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import logging
 import signal
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from raydp._spark.error_texts import keep_error_texts
 from raydp._spark.gateway_internals import end_of
 from raydp._spark.interrupts import cancel_jobs_on_interrupt
 from raydp._spark.refused_contexts import is_refused, refused_by
+from raydp._spark.replaced_functions import is_replaced, replace_function
 from raydp._spark.result_internals import refuse_partial_results
 from raydp.errors import SessionError
 
@@ -225,7 +225,7 @@ def _explain_missing_context() -> None:
     from pyspark.sql.functions import builtin
 
     for original in (utils.get_active_spark_context, builtin._invoke_function):
-        if hasattr(original, _MARK):
+        if is_replaced(original):
             return
 
         @functools.wraps(original)
@@ -235,10 +235,7 @@ def _explain_missing_context() -> None:
                 raise error
             return _original(*args)
 
-        setattr(explained, _MARK, original)
-        for module in [one for name, one in sys.modules.items() if name.startswith("pyspark.")]:
-            for name in [name for name, value in vars(module).items() if value is original]:
-                setattr(module, name, explained)
+        replace_function(original, explained)
 
 
 def _prepare_pyspark() -> None:
@@ -343,7 +340,7 @@ def is_active(context: SparkContext) -> bool:
 
 def is_running(session: SparkSession) -> bool:
     """Return whether a session belongs to the running ``SparkContext``, and was not stopped before this one started."""
-    return session.sparkContext is _active()
+    return is_active(session.sparkContext)
 
 
 def instantiated_session() -> SparkSession | None:

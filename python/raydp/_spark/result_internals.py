@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import struct
-import sys
 from typing import TYPE_CHECKING, Any
 
 from pyspark import util
@@ -17,6 +16,7 @@ from pyspark.core.context import SparkContext
 from pyspark.errors import PySparkException
 
 from raydp._spark.gateway_internals import end_of
+from raydp._spark.replaced_functions import is_replaced, replace_function
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["refuse_partial_results"]
 
-_MARK = "_raydp_original"
 # A connection that is refused, reset or ended in the middle of a number. PySpark then fails to close what it has not
 # opened.
 _BROKEN = (OSError, EOFError, struct.error, PySparkException, UnboundLocalError)
@@ -40,16 +39,8 @@ def refuse_partial_results() -> None:
         (util._load_from_socket, _loading),
         (util._local_iterator_from_socket, _iterating),
     ):
-        if not hasattr(original, _MARK):
-            _replace(original, replacement(original))
-
-
-def _replace(original: Any, replacement: Any) -> None:
-    """Replace a function in all modules of PySpark that have imported it."""
-    setattr(replacement, _MARK, original)
-    for module in [one for name, one in sys.modules.items() if name.startswith("pyspark.")]:
-        for name in [name for name, value in vars(module).items() if value is original]:
-            setattr(module, name, replacement)
+        if not is_replaced(original):
+            replace_function(original, replacement(original))
 
 
 def _loading(original: Any) -> Any:

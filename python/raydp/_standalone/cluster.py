@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from raydp._configuration.arguments import check_whole_number, suggests_arguments
-from raydp._machine.descriptions import describe_html
+from raydp._machine.descriptions import describe_html, describe_text
 from raydp._machine.interrupts import interrupts_deferred
 from raydp._ray import internals as _ray_internals
 from raydp._standalone.sizes import check_room
@@ -179,7 +179,7 @@ class StandaloneCluster:
         self.stop()
 
     def __repr__(self) -> str:
-        return f"<StandaloneCluster; {'; '.join(f'{name}: {value}' for name, value in self._describe().items())}>"
+        return f"<StandaloneCluster; {describe_text(self._describe())}>"
 
     def _repr_html_(self) -> str:
         return describe_html("Spark standalone cluster on Ray", self._describe())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ray.util import placement_group, remove_placement_group
 
+from raydp._application.sizing import compute_overhead
 from raydp._configuration.memory_size import MEBIBYTE
 from raydp._ray.amounts import describe_amounts, describe_nodes
 from raydp._ray.group_wait import await_group
@@ -26,8 +27,6 @@ LEAST_MEMORY = 450 * MEBIBYTE
 
 WORKER_HEAP = "256m"
 _WORKER_PROCESS = 384 * MEBIBYTE
-_LEAST_OVERHEAD = 384 * MEBIBYTE
-_OVERHEAD_FACTOR = 0.1
 _TOO_SMALL_SECONDS = 20.0  # how long to wait for a cluster that is too small, if its autoscaler adds no node
 
 
@@ -48,8 +47,8 @@ class WorkerSize:
 
     @property
     def demand(self) -> dict[str, float]:
-        """What it takes of Ray: cores; heaps, what executors need beside them, and the worker's own process."""
-        overhead = max(_LEAST_OVERHEAD, int(_OVERHEAD_FACTOR * self.memory))
+        """What Ray reserves for it: the cores, and memory for heaps, their overhead and the worker's own process."""
+        overhead = compute_overhead({}, self.memory)
         return {"CPU": float(self.cores), "memory": float(self.memory + overhead + _WORKER_PROCESS)}
 
 

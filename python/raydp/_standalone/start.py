@@ -15,6 +15,7 @@ from raydp._application.sizing import CORES, COUNT, MEMORY, choose_size
 from raydp._configuration import registry
 from raydp._configuration.arguments import check_whole_number, suggests_arguments
 from raydp._configuration.memory_size import MEBIBYTE, parse_memory_size
+from raydp._configuration.security import ui_link
 from raydp._configuration.setting_texts import to_setting_texts
 from raydp._doctor import check_address
 from raydp._machine.console import tell
@@ -94,7 +95,7 @@ def start_standalone(
             node, at most 4.
         worker_memory: What each worker has for the heaps of executors: bytes, or a string such as ``"4g"``; at least
             450 MiB. By default an equal part of half of the memory that Ray has on a node. Ray also reserves what
-            executors need beside the heap, and what the worker's own process needs.
+            executors need beside their heaps, and what the worker's own process needs.
         configs: Settings of the daemons and of the applications, such as ``{"spark.eventLog.enabled": True}``.
         spark_home: Folder of the Spark to run, on every node: any version. By default ``SPARK_HOME``, otherwise the
             ``pyspark`` package.
@@ -168,7 +169,7 @@ def _create(
         ClusterParts(
             ray=ray_cluster,
             master_url=master_url,
-            ui_url=ui_address if settings.ui_token is None else f"{ui_address}/?token={settings.ui_token}",
+            ui_url=ui_link(ui_address, settings.ui_token),
             properties_file=properties_file,
             settings=client_settings,
             size=size,
