@@ -13,7 +13,7 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from py4j.protocol import Py4JError
+from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.core.context import SparkContext
 
 from raydp._spark.dead_contexts import end_dead_contexts_first
@@ -21,7 +21,7 @@ from raydp._spark.ended_jvm import LAST_ENDS, EndedObject, explain_missing_schem
 from raydp._spark.error_texts import keep_error_texts
 from raydp._spark.gateway_internals import end_of
 from raydp._spark.interrupts import cancel_jobs_on_interrupt
-from raydp._spark.refused_contexts import is_refused, refused_by
+from raydp._spark.refused_contexts import is_refused, refused_by, was_stopped_in_start
 from raydp._spark.replaced_functions import is_replaced, replace_function
 from raydp._spark.result_internals import refuse_partial_results
 from raydp.errors import SessionError
@@ -109,7 +109,12 @@ def install_context_hook(hook: ContextHook) -> None:
         added = hook.before(url, settings) if url and _active() is None else None
         if added is None:
             LAST_ENDS.clear()
-            original_init(self, *args, **kwargs)
+            try:
+                original_init(self, *args, **kwargs)
+            except Py4JJavaError as error:
+                if was_stopped_in_start(str(url), error):
+                    raise refused_by(str(url)) from error
+                raise
             if is_refused(str(self.master), self.applicationId):
                 original_stop(self)
                 raise refused_by(str(self.master))
