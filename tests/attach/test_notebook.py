@@ -22,18 +22,9 @@ def outcome() -> programs.Outcome:
     return result
 
 
-def facts(outcome: programs.Outcome, part: str) -> dict[str, list[str]]:
-    """Return what a part said, by the words before the first colon."""
-    found: dict[str, list[str]] = {}
-    for line in outcome.part(part).splitlines():
-        words, _, value = line.partition(": ")
-        found.setdefault(words, []).append(value)
-    return found
-
-
 @pytest.mark.promised("attach", "ExchangeError")
 def test_executors_on_a_machine_without_a_ray_node(outcome: programs.Outcome) -> None:
-    said = facts(outcome, "elsewhere")
+    said = outcome.facts("elsewhere")
     assert said["attach"][0].startswith("ExchangeError: Spark has executors on machines where no Ray node runs")
     assert "ray start" in said["attach"][0]
     assert said["attach"][0].endswith("192.0.2.77"), outcome.everything
@@ -44,7 +35,7 @@ def test_executors_on_a_machine_without_a_ray_node(outcome: programs.Outcome) ->
 @pytest.mark.promised("attach", "ClusterError")
 @pytest.mark.promised("attach", "SessionError")
 def test_what_is_refused_before_any_job(outcome: programs.Outcome) -> None:
-    said = facts(outcome, "before")
+    said = outcome.facts("before")
     assert said["without Ray"][0].startswith("ClusterError: This process is not connected to Ray"), outcome.everything
     assert said["no session"][0].startswith("InvalidArgumentError: attach takes a SparkSession")
     assert said["not attached"][0].startswith(
@@ -59,7 +50,7 @@ def test_what_is_refused_before_any_job(outcome: programs.Outcome) -> None:
 
 
 def test_everything_works_as_in_a_session_on_ray(outcome: programs.Outcome) -> None:
-    said = facts(outcome, "conversions")
+    said = outcome.facts("conversions")
     assert said.pop("looks like")[0].startswith("<Attachment; state: attached; application: local-"), outcome.everything
     assert "USER_RAISED_EXCEPTION" in said.pop("a failing query")[0], outcome.everything
     assert said == {
@@ -79,7 +70,7 @@ def test_everything_works_as_in_a_session_on_ray(outcome: programs.Outcome) -> N
 
 @pytest.mark.promised("Attachment.exchange", "SessionError")
 def test_it_ends_when_it_is_detached_and_with_spark_and_with_ray(outcome: programs.Outcome) -> None:
-    said = facts(outcome, "ends")
+    said = outcome.facts("ends")
     assert [line.startswith(ENDED) for line in said.pop("looks like")] == [True, True, True], outcome.everything
     assert said.pop("detached")[0].startswith(
         "SessionError: There is no running Spark session on Ray: raydp did not start this one"
@@ -103,14 +94,14 @@ def test_it_ends_when_it_is_detached_and_with_spark_and_with_ray(outcome: progra
 
 
 def test_a_session_on_ray_can_follow(outcome: programs.Outcome) -> None:
-    said = facts(outcome, "then on Ray")
+    said = outcome.facts("then on Ray")
     assert said["on Ray"] == ["10"], outcome.everything
     assert said["an RDD of before"][0].startswith("SessionError: This RDD belongs to a SparkContext that was stopped")
     assert said["attach"][0].startswith("SessionError: raydp started this Spark session"), outcome.everything
 
 
 def test_a_killed_jvm_is_a_typed_error_and_the_program_ends_quietly(outcome: programs.Outcome) -> None:
-    said = facts(outcome, "a dead JVM")
+    said = outcome.facts("a dead JVM")
     assert said["works"] == said["goes on"] == ["10"], outcome.everything
     assert said["dead"][0].startswith("SessionError: "), outcome.everything
     assert said["noticed"] == ["True"]

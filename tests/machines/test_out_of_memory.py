@@ -15,10 +15,12 @@ from support.memory_groups import MemoryGroup
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_NOT_HERE = memory_groups.reason_to_skip()
+
 pytestmark = [
     pytest.mark.cluster,
     pytest.mark.nightly,
-    pytest.mark.skipif(memory_groups.reason_to_skip() is not None, reason=str(memory_groups.reason_to_skip())),
+    pytest.mark.skipif(_NOT_HERE is not None, reason=str(_NOT_HERE)),
 ]
 
 

@@ -38,6 +38,14 @@ class Outcome:
         _, *texts = re.split(r"^== (.*)\n", self.output, flags=re.MULTILINE)
         return dict(zip(texts[::2], texts[1::2], strict=True)).get(name, "")
 
+    def facts(self, part: str) -> dict[str, list[str]]:
+        """Return what the program said in a part, by the words before the first colon of each line."""
+        found: dict[str, list[str]] = {}
+        for line in self.part(part).splitlines():
+            words, _, value = line.partition(": ")
+            found.setdefault(words, []).append(value)
+        return found
+
     @property
     def everything(self) -> str:
         return f"exit code {self.code}\n--- output\n{self.output}\n--- errors\n{self.errors}"

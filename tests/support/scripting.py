@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-__all__ = ["begin_part", "eventually", "kill_process_of_ray", "say", "start_job", "start_ray"]
+__all__ = ["attempt", "begin_part", "eventually", "kill_process_of_ray", "say", "start_job", "start_ray"]
 
 faulthandler.register(signal.SIGUSR1)
 
@@ -53,6 +53,14 @@ def begin_part(name: str) -> None:
 def say(*words: object) -> None:
     """Print a fact that the test checks."""
     print(*words, flush=True)
+
+
+def attempt(words: str, call: Callable[[], object]) -> None:
+    """Print what a call returns, or the first line of its error."""
+    try:
+        say(words, call())
+    except Exception as error:
+        say(words, f"{type(error).__name__}: {str(error).splitlines()[0]}")
 
 
 def eventually(

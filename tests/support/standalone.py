@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
-import socket
-import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -14,23 +11,23 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from raydp._machine.installation import spark_home
+from support.daemons import HOST, free_port, spark_daemon
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
 __all__ = ["executor_processes", "standalone_cluster"]
 
 _START_SECONDS = 90.0
-_HOST = "127.0.0.1"
 _REGISTERED = re.compile("Registering worker")
 
 
 @contextlib.contextmanager
 def standalone_cluster(workers: int, cores: int, memory: str) -> Iterator[str]:
     """Run a master and workers in the body of a ``with``, which gets the master's URL."""
-    port = _free_port()
-    url = f"spark://{_HOST}:{port}"
+    port = free_port()
+    url = f"spark://{HOST}:{port}"
     with (
         tempfile.TemporaryDirectory(prefix="standalone-", ignore_cleanup_errors=True) as name,
         contextlib.ExitStack() as ends,
@@ -48,33 +45,9 @@ def standalone_cluster(workers: int, cores: int, memory: str) -> Iterator[str]:
         yield url
 
 
-@contextlib.contextmanager
-def _daemon(folder: Path, log: Path, name: str, *arguments: str) -> Iterator[None]:
-    environment = {
-        **os.environ,
-        "SPARK_HOME": str(spark_home()),
-        "SPARK_SCALA_VERSION": "2.13",
-        "SPARK_LOCAL_IP": _HOST,
-        "SPARK_LOCAL_DIRS": str(folder),
-    }
-    command = [str(spark_home() / "bin" / "spark-class"), f"org.apache.spark.deploy.{name}"]
-    process = subprocess.Popen(
-        [*command, "--host", _HOST, "--webui-port", "0", *arguments],
-        env=environment,
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=log.open("w"),
-        start_new_session=True,
-    )
-    try:
-        yield
-    finally:
-        process.terminate()  # a worker ends its executors
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+def _daemon(folder: Path, log: Path, name: str, *arguments: str) -> AbstractContextManager[object]:
+    command = [f"org.apache.spark.deploy.{name}", "--host", HOST, "--webui-port", "0", *arguments]
+    return spark_daemon(command, folder, folder, log)
 
 
 def executor_processes(application: str) -> list[psutil.Process]:
@@ -86,9 +59,3 @@ def executor_processes(application: str) -> list[psutil.Process]:
             if "org.apache.spark.executor.CoarseGrainedExecutorBackend" in words and application in words:
                 found.append(process)
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        return int(probe.getsockname()[1])

@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-from collections.abc import Callable
 
 import numpy as np
 import ray
@@ -11,19 +10,11 @@ from py4j.java_gateway import JavaObject
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
-from sklearn.linear_model import LinearRegression
 
 import raydp
-from raydp.sklearn import SklearnEstimator
 from support.datasets import eventually as comes_true
-from support.scripting import begin_part, say, start_ray
-
-
-def attempt(words: str, call: Callable[[], object]) -> None:
-    try:
-        say(words, call())
-    except Exception as error:
-        say(words, f"{type(error).__name__}: {str(error).splitlines()[0]}")
+from support.line_fit import say_learned_line
+from support.scripting import attempt, begin_part, say, start_ray
 
 
 def sockets() -> list[str]:
@@ -86,11 +77,7 @@ say("another session:", spark.newSession().table("ray.mine").count())
 raydp.unregister("mine")
 say("small blocks:", raydp.from_spark(spark.range(0, 600_000, 1, 1)).num_blocks())
 attempt("a failing query:", lambda: raydp.from_spark(spark.range(3).selectExpr("assert_true(id < 2)")))
-points = spark.range(200).selectExpr("cast(id as double) as x", "2.0 * id + 1.0 as y")
-estimator = SklearnEstimator(LinearRegression(), feature_columns=["x"], label_column="y")
-estimator.fit(points)
-say("learned:", np.round(estimator.get_model().coef_, 6).tolist())
-say("predicted:", estimator.predict(points).filter("abs(prediction - y) < 1e-6").count())
+say_learned_line(spark)
 
 begin_part("ends")
 say("sockets:", len(sockets()) == 1)

@@ -19,11 +19,10 @@ os.environ.update(VARIABLES)
 
 import ray
 from ray.util.spark import setup_ray_cluster, shutdown_ray_cluster
-from sklearn.linear_model import LinearRegression
 
 import raydp
-from raydp.sklearn import SklearnEstimator
 from support.datasets import eventually as comes_true
+from support.line_fit import say_learned_line
 from support.scripting import begin_part, say
 from support.standalone import executor_processes
 
@@ -62,11 +61,7 @@ back = raydp.to_spark(ds.map_batches(lambda batch: {"twice": batch["id"] * 2}))
 say("to Spark:", back.agg(F.sum("twice")).first()[0])
 rdd = spark.sparkContext.range(6).map(lambda n: Row(n=n, x=np.array([n, n + 0.5])))
 say("an RDD:", [(row["n"], list(row["x"])) for row in raydp.from_spark(rdd).take_all()][-1])
-points = spark.range(200).selectExpr("cast(id as double) as x", "2.0 * id + 1.0 as y")
-estimator = SklearnEstimator(LinearRegression(), feature_columns=["x"], label_column="y")
-estimator.fit(points)
-say("learned:", np.round(estimator.get_model().coef_, 6).tolist())
-say("predicted:", estimator.predict(points).filter("abs(prediction - y) < 1e-6").count())
+say_learned_line(spark)
 
 begin_part("the end")
 shutdown_ray_cluster()

@@ -3,28 +3,19 @@
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-import numpy as np
 import ray
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
-from sklearn.linear_model import LinearRegression
 
 import raydp
-from raydp.sklearn import SklearnEstimator
 from support.datasets import eventually as comes_true
-from support.scripting import begin_part, say, start_ray
+from support.line_fit import say_learned_line
+from support.scripting import attempt, begin_part, say, start_ray
 from support.standalone import executor_processes
 
 ROWS = 40
-
-
-def attempt(words: str, call: Callable[[], object]) -> None:
-    try:
-        say(words, call())
-    except Exception as error:
-        say(words, f"{type(error).__name__}: {str(error).splitlines()[0]}")
 
 
 def slowly(batches: Iterator) -> Iterator:
@@ -72,11 +63,7 @@ say("through Ray:", raydp.to_spark(doubled).agg(F.sum("twice")).first()[0])
 say("some blocks:", raydp.from_spark(frame, num_blocks=5).num_blocks())
 say("no rows:", raydp.from_spark(frame.filter("id < 0")).count())
 attempt("a failing query:", lambda: raydp.from_spark(spark.range(3).selectExpr("assert_true(id < 2)")))
-points = spark.range(200).selectExpr("cast(id as double) as x", "2.0 * id + 1.0 as y")
-estimator = SklearnEstimator(LinearRegression(), feature_columns=["x"], label_column="y")
-estimator.fit(points)
-say("learned:", np.round(estimator.get_model().coef_, 6).tolist())
-say("predicted:", estimator.predict(points).filter("abs(prediction - y) < 1e-6").count())
+say_learned_line(spark)
 
 begin_part("names")
 raydp.register(ds, "mine")
@@ -93,7 +80,7 @@ attempt("unregistered:", lambda: raydp.unregister("mine"))
 
 begin_part("leases")
 derived = back.filter("id < 10").select("id")
-del back, doubled, estimator
+del back, doubled
 say("held:", comes_true(lambda: leases() == 1, within=60), derived.count())
 del derived
 say("left:", comes_true(lambda: leases() == 0, within=60))

@@ -1,26 +1,18 @@
 """A program of standalone/test_short_way.py: ``init_spark`` with the standalone deployment, then the native one."""
 
 import os
-from collections.abc import Callable
 
 import ray
 
 import raydp
 from support.datasets import eventually as comes_true
 from support.programs import marked_processes, words_of
-from support.scripting import begin_part, say, start_ray
+from support.scripting import attempt, begin_part, say, start_ray
 from support.standalone_in_ray import daemons_of
 
 mark = os.environ["RAYDP_TEST_MARK"]
 sizes = {"num_executors": 2, "executor_cores": 1, "executor_memory": "600m"}
 configs = {"spark.sql.shuffle.partitions": "2", "spark.hadoop.a.password": "hidden-word"}
-
-
-def attempt(words: str, call: Callable[[], object]) -> None:
-    try:
-        say(words, call())
-    except Exception as error:
-        say(words, f"{type(error).__name__}: {str(error).splitlines()[0]}")
 
 
 def start() -> object:

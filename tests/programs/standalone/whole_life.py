@@ -6,7 +6,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 import pyspark
@@ -17,7 +16,7 @@ from pyspark.sql import functions as F
 import raydp
 from support.datasets import eventually as comes_true
 from support.programs import marked_processes, words_of
-from support.scripting import begin_part, say, start_ray
+from support.scripting import attempt, begin_part, say, start_ray
 from support.standalone import executor_processes
 from support.standalone_in_ray import (
     daemons_of,
@@ -30,13 +29,6 @@ from support.standalone_in_ray import (
 
 MARK = os.environ["RAYDP_TEST_MARK"]
 JOB = Path(__file__).with_name("plain_job.py")
-
-
-def attempt(words: str, call: Callable[[], object]) -> None:
-    try:
-        say(words, call())
-    except Exception as error:
-        say(words, f"{type(error).__name__}: {str(error).splitlines()[0]}")
 
 
 def agrees() -> bool:
