@@ -14,6 +14,7 @@ from ray.exceptions import RayError
 from raydp._application.entry_points import EntryPoints
 from raydp._application.lifecycle import lifecycle
 from raydp._application.registered_nodes import RegisteredNodes
+from raydp._ray.closing import close_in_thread
 from raydp._spark.ended_jvm import describe_last_end
 from raydp._spark.internals import is_context_active
 from raydp.errors import RaydpError, SessionError
@@ -106,7 +107,7 @@ class Application:
                     jvm=DriverJvm(self.jvm),
                     host=RegisteredNodes(self.entry_points),
                     settings=self.settings,
-                    is_joined=self.cluster.is_joined,
+                    can_call_ray=self.cluster.can_be_called,
                     find_loss=self.cluster.find_loss,
                 )
             return self._exchange
@@ -124,21 +125,11 @@ class Application:
     def close(self) -> None:
         """Close what this process holds for the application. Blocks of Datasets stay.
 
-        Bounded, and without an error: the JVM or Ray may have ended before. The parts are closed in a thread, because
-        Ray does not bound its calls to a cluster that is gone.
+        Bounded, and without an error: the JVM or Ray may have ended before.
         """
-        closing = threading.Thread(target=self._close_parts, name="raydp-close", daemon=True)
-        closing.start()
-        is_lost = not self.cluster.answers() or self.cluster.find_loss(patience=0.0) is not None
-        limit = _CLOSE_WITHOUT_CLUSTER_SECONDS if is_lost else _CLOSE_SECONDS
-        closing.join(limit)
-        if closing.is_alive():
-            _logger.warning(
-                "What this process held for %s was not closed within %.0f s; is Ray overloaded, or gone? Ray frees it "
-                "when this process disconnects",
-                self.application_id,
-                limit,
-            )
+        # A head that is frozen or cut off is not lost, but does not answer either.
+        limit = _CLOSE_SECONDS if self.cluster.answers() else _CLOSE_WITHOUT_CLUSTER_SECONDS
+        close_in_thread(self._close_parts, "raydp-close", limit, f"what this process held for {self.application_id}")
 
     def _close_parts(self) -> None:
         with self._exchange_lock:
@@ -146,7 +137,7 @@ class Application:
         parts = [self.watch.close, self.progress.close, self.executor_wait.close, self.nodes.close, self.metrics.close]
         if exchange is not None:
             parts.append(exchange.close)
-        if self.reservation is not None:
+        if self.reservation is not None and self.cluster.can_be_called():  # a lost cluster has lost it as well
             parts.append(self.reservation.release)
         for close in parts:
             try:

@@ -133,7 +133,7 @@ def _classic_attachment(jvm: JVMView, spark: SparkSession, cluster: RayCluster) 
         jvm=DriverJvm(jvm),
         host=host,
         settings=settings,
-        is_joined=cluster.is_joined,
+        can_call_ray=cluster.can_be_called,
         find_loss=cluster.find_loss,
     )
     return Attachment(spark.sparkContext.applicationId, cluster=cluster, host=host, exchange=exchange)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from raydp._machine.descriptions import describe_html, describe_text
 from raydp._ray import internals as _ray_internals
+from raydp._ray.closing import close_in_thread
 from raydp.errors import SessionError
 
 if TYPE_CHECKING:
@@ -100,17 +101,7 @@ class Attachment:
             self.is_stopping = True
             for attached_to in [one for one, known in _attachments.items() if known is self]:
                 del _attachments[attached_to]
-        # In a thread, because Ray does not bound its calls to a cluster that is gone.
-        closing = threading.Thread(target=self._close, name="raydp-detach", daemon=True)
-        closing.start()
-        closing.join(_CLOSE_SECONDS)
-        if closing.is_alive():
-            _logger.warning(
-                "Spark was not detached from Ray within %.0f s; is Ray overloaded, or gone? Ray frees what is left "
-                "when this process ends. Application: %s",
-                _CLOSE_SECONDS,
-                self.application_id,
-            )
+        close_in_thread(self._close, "raydp-detach", _CLOSE_SECONDS, f"the exchange of {self.application_id} with Ray")
 
     def __enter__(self) -> Attachment:
         return self

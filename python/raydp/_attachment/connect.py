@@ -62,7 +62,7 @@ def connect_attachment(spark: SparkSession, cluster: RayCluster) -> Attachment:
         jvm=calls,
         host=host,
         settings=settings,
-        is_joined=cluster.is_joined,
+        can_call_ray=cluster.can_be_called,
         find_loss=cluster.find_loss,
     )
     created = Attachment(state["application"], cluster=cluster, host=host, exchange=exchange)

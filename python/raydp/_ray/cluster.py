@@ -54,6 +54,13 @@ class RayCluster:
         here = ray.get_runtime_context()
         return (here.gcs_address, here.get_job_id()) == (self.address, self.job_id)
 
+    def can_be_called(self) -> bool:
+        """Tell whether this process is connected to the cluster, and no process of Ray's that it needs is lost.
+
+        Ray does not bound its calls to a cluster that is gone. It ends the process if one goes on while it disconnects.
+        """
+        return self.is_joined() and self.find_loss(patience=0.0) is None
+
     @property
     def log_folder(self) -> Path:
         """The folder of Ray's logs on this node."""

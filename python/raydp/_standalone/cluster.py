@@ -14,6 +14,7 @@ from raydp._configuration.arguments import check_whole_number, suggests_argument
 from raydp._machine.descriptions import describe_html, describe_text
 from raydp._machine.interrupts import interrupts_deferred
 from raydp._ray import internals as _ray_internals
+from raydp._ray.closing import close_in_thread
 from raydp._standalone.sizes import check_room
 from raydp.errors import InvalidArgumentError, RaydpError, SessionError
 
@@ -157,17 +158,8 @@ class StandaloneCluster:
                 self._stopped.set()
             _running.pop(self.master_url, None)
             _ended.add(self.master_url)
-            # In a thread, because Ray does not bound its calls to a cluster that is gone.
-            ending = threading.Thread(target=self._end_daemons, name="raydp-standalone-end", daemon=True)
-            ending.start()
-            ending.join(_END_SECONDS)
-            if ending.is_alive():
-                _logger.warning(
-                    "The Spark standalone cluster did not end within %.0f s; is Ray overloaded, or gone? Its processes "
-                    "end with this one. Master: %s",
-                    _END_SECONDS,
-                    self.master_url,
-                )
+            what = f"the Spark standalone cluster {self.master_url}"
+            close_in_thread(self._end_daemons, "raydp-standalone-end", _END_SECONDS, what)
             self._parts.guard.delete()
             for port in self._parts.ports:
                 port.release()
@@ -234,7 +226,7 @@ class StandaloneCluster:
 
     def _end_daemons(self) -> None:
         try:
-            if self._parts.ray.is_joined() and self._parts.ray.answers():
+            if self._parts.ray.can_be_called() and self._parts.ray.answers():
                 with _ray_internals.without_starting_ray():
                     self._parts.daemons.end_all()
         except Exception as error:  # Ray has ended before

@@ -99,8 +99,8 @@ class AgentDirectory:
         application: Id of the application.
         host: The application.
         waits: The bound of each wait.
-        is_joined: Tells whether this process is still in the agents' cluster. Ray knows no agents of another one, and
-            its functions raise a plain ``Exception`` for them.
+        can_call_ray: Tells whether this process is still in the agents' cluster, and the cluster is not lost. Ray knows
+            no agents of another one, and its functions raise a plain ``Exception`` for them.
     """
 
     def __init__(
@@ -109,14 +109,14 @@ class AgentDirectory:
         *,
         host: ExchangeHost,
         waits: ExchangeWaits,
-        is_joined: Callable[[], bool],
+        can_call_ray: Callable[[], bool],
     ) -> None:
         self.application = application
         self.token = secrets.token_bytes(_TOKEN_BYTES)
         self.folder = application_folder(application)
         self._host = host
         self._waits = waits
-        self._is_joined = is_joined
+        self._can_call_ray = can_call_ray
         self._generations = itertools.count()
         # Guards the three below. Held while agents start, because each participant must meet each agent once.
         self._lock = threading.RLock()
@@ -291,7 +291,7 @@ class AgentDirectory:
         for participant in list(self._participants):
             participant.agent_lost(agent)
         with self._lock:
-            if self._closed.is_set() or not self._is_joined():
+            if self._closed.is_set() or not self._can_call_ray():
                 return
             _logger.warning(
                 "The exchange agent of node %s died. It is replaced if the node still has executors", agent.node
@@ -326,7 +326,7 @@ class AgentDirectory:
             return
         for agent in agents:
             agent.ending.set()
-        if self._is_joined():
+        if self._can_call_ray():
             closing = [agent.handle.close.remote() for agent in agents]
             closing += [call for agent in agents for call in agent.pending_calls]
             ray.wait(closing, num_returns=len(closing), timeout=self._waits.agent_stop, fetch_local=False)

@@ -55,7 +55,7 @@ class Exchange:
         jvm: The entry points in the driver JVM.
         host: The application.
         settings: Spark configuration of the application.
-        is_joined: Tells whether this process is still in the application's cluster.
+        can_call_ray: Tells whether this process is still in the application's cluster, and the cluster is not lost.
         find_loss: Returns which of Ray's own processes is gone, for a message; ``None`` if nothing is.
 
     Attributes:
@@ -71,11 +71,11 @@ class Exchange:
         jvm: DriverCalls,
         host: ExchangeHost,
         settings: Mapping[str, str],
-        is_joined: Callable[[], bool],
+        can_call_ray: Callable[[], bool],
         find_loss: Callable[[], str | None],
     ) -> None:
         waits = ExchangeWaits.of_settings(settings)
-        self.directory = AgentDirectory(application_id, host=host, waits=waits, is_joined=is_joined)
+        self.directory = AgentDirectory(application_id, host=host, waits=waits, can_call_ray=can_call_ray)
         self._context = ExchangeContext(
             directory=self.directory,
             host=host,
