@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from support import programs
+from support.chaos.cluster import VARIABLES
+from support.chaos.record import table
 from support.datasets import eventually, shared_names
 
 _TESTS = Path(__file__).resolve().parents[1]
@@ -27,7 +29,7 @@ def test_jobs_go_on_and_nothing_is_left(request: pytest.FixtureRequest) -> None:
     process = subprocess.Popen(
         [sys.executable, "-u", "-X", "faulthandler", "-m", "support.chaos.run", str(seed), str(kills)],
         cwd=_TESTS,
-        env=programs.environment({"RAYDP_TEST_MARK": mark}),
+        env=programs.environment({"RAYDP_TEST_MARK": mark, **VARIABLES}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
@@ -49,4 +51,5 @@ def test_jobs_go_on_and_nothing_is_left(request: pytest.FixtureRequest) -> None:
         for left in programs.marked_processes(mark):
             left.kill()
     with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-        print(f"\nseed {seed}: {report['right']} jobs right in {report['seconds']} s; recovery: {report['recovery']}")
+        print(f"\nseed {seed}: {report['right']} jobs right in {report['seconds']} s, refused: {report['refused']}")
+        print(table(report))

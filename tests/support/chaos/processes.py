@@ -10,7 +10,7 @@ import ray
 
 from raydp._application import current_application
 from support import programs
-from support.applications import agents
+from support.applications import agents, driver_process
 from support.chaos.plan import Target
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["agent_pids", "app_masters", "executor_pids", "java_processes", "orphans", "targets"]
 
 _DAEMON = "raydp._spark.worker_daemon"
+# How Ray names processes that run a task of Ray Data, or that train.
+_AT_WORK_IN_RAY = ("ray::MapBatches", "ray::RayTrainWorker")
 _ANSWER_SECONDS = 5.0
 
 
@@ -73,6 +75,15 @@ def _daemons() -> list[int]:
     return [pid for pid, parent in _python_processes() if parent is None]
 
 
+def _ray_workers() -> list[int]:
+    return [one.pid for one in _family() if "".join(programs.words_of(one)[:1]).startswith(_AT_WORK_IN_RAY)]
+
+
+def _driver_jvms() -> list[int]:
+    process = driver_process()
+    return [] if process is None or process.poll() is not None else [process.pid]
+
+
 def _python_processes() -> list[tuple[int, int | None]]:
     """Return each process of PySpark's executor side, and its daemon if it is a worker."""
     found = {process.pid: process for process in _family() if _DAEMON in programs.words_of(process)}
@@ -107,4 +118,6 @@ _FINDERS: dict[Target, Callable[[], list[int]]] = {
     Target.AGENT: agent_pids,
     Target.WORKER: _workers,
     Target.DAEMON: _daemons,
+    Target.RAY_WORKER: _ray_workers,
+    Target.JVM: _driver_jvms,
 }
