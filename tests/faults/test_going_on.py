@@ -135,3 +135,4 @@ def test_a_stop_in_another_thread_ends_a_conversion(outcome: programs.Outcome) -
     said = outcome.part("stop during a conversion")
     assert "stopped: None in time: True" in said, outcome.everything
     assert "conversion: SessionError: Spark was stopped while" in said, outcome.everything
+    assert "collected: 3 {'SessionError'}" in said, outcome.everything

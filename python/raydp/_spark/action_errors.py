@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from raydp._spark.java_errors import JavaCause, Translation
     from raydp.errors import RaydpError
 
-__all__ = ["raise_own_errors_in_actions"]
+__all__ = ["STOP", "raise_own_errors_in_actions"]
 
 _MARK = "_raydp_original"
 _CANCELLED = "[SPARK_JOB_CANCELLED]"
-_STOP = (
+STOP = (
     "The Spark application was stopped while this ran: raydp.stop_spark() was called, perhaps in another thread, or "
     "the process left the Ray cluster. Start another application with raydp.init_spark(...), and run it again"
 )
@@ -93,7 +93,7 @@ def _saying_that_spark_stopped(convert: Callable[[Any], CapturedException]) -> C
         except (AssertionError, AttributeError, Py4JError, OSError):
             if running_jvm() is not None:
                 raise
-            raise SessionError(_STOP) from None
+            raise SessionError(STOP) from None
 
     return converted
 
@@ -109,7 +109,7 @@ def _is_cancelled(error: Py4JJavaError) -> bool:
 def _error_of_stop(cause: JavaCause) -> SessionError | None:
     if _STOPPED.search(cause.message) is None:
         return None
-    return SessionError(f"{_STOP}. The end: {cause.message}")
+    return SessionError(f"{STOP}. The end: {cause.message}")
 
 
 def _known(error: Py4JJavaError, translations: Sequence[Translation]) -> RaydpError | None:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-__all__ = ["is_replaced", "replace_function"]
+__all__ = ["is_replaced", "mark_replacement", "replace_function"]
 
 _MARK = "_raydp_original"
 
 
 def is_replaced(function: Any) -> bool:
-    """Tell whether a function is one that :func:`replace_function` has put there."""
+    """Tell whether a function is one that was put in place of another."""
     return hasattr(function, _MARK)
 
 
 def replace_function(original: Any, replacement: Any) -> None:
     """Put a function in place of one of PySpark's, under every name that a loaded module of PySpark has for it."""
-    setattr(replacement, _MARK, original)
+    mark_replacement(replacement, original)
     for module in [one for name, one in sys.modules.items() if name.startswith("pyspark.")]:
         for name in [name for name, value in vars(module).items() if value is original]:
             setattr(module, name, replacement)
+
+
+def mark_replacement(replacement: Any, original: Any) -> None:
+    """Let :func:`is_replaced` know a function by what it replaces."""
+    setattr(replacement, _MARK, original)

@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING, Any
 from pyspark import util
 from pyspark.core.context import SparkContext
 from pyspark.errors import PySparkException
+from pyspark.traceback_utils import SCCallSiteSync
 
+from raydp._spark.action_errors import STOP
 from raydp._spark.gateway_internals import end_of
-from raydp._spark.replaced_functions import is_replaced, replace_function
+from raydp._spark.replaced_functions import is_replaced, mark_replacement, replace_function
+from raydp.errors import SessionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from raydp._spark.ended_jvm import JvmEnd
 
-__all__ = ["refuse_partial_results"]
+__all__ = ["keep_errors_of_actions", "refuse_partial_results"]
 
 # A connection that is refused, reset or ended in the middle of a number. PySpark then fails to close what it has not
 # opened.
@@ -41,6 +44,34 @@ def refuse_partial_results() -> None:
     ):
         if not is_replaced(original):
             replace_function(original, replacement(original))
+
+
+def keep_errors_of_actions() -> None:
+    """Let ``collect`` and the like say that another thread stops Spark, not that ``None`` has no method; idempotent.
+
+    Why: PySpark tells the JVM before and after an action from where it is called. Until the stop has ended, the context
+    has no JVM, and the ``AttributeError`` takes the place of the action's own error. A check would replace this.
+    """
+    call_site: Any = SCCallSiteSync
+    for name in ("__enter__", "__exit__"):
+        original = getattr(call_site, name)
+        if not is_replaced(original):
+            setattr(call_site, name, _unless_stopping(original))
+
+
+def _unless_stopping(original: Any) -> Any:
+    @functools.wraps(original)
+    def tell(self: Any, *raised: Any) -> None:
+        try:
+            original(self, *raised)
+        except AttributeError:
+            if self._context._jsc is not None:
+                raise
+            if not any(raised):
+                raise SessionError(STOP) from None
+
+    mark_replacement(tell, original)
+    return tell
 
 
 def _loading(original: Any) -> Any:

@@ -164,6 +164,7 @@ begin_part("stop during a conversion")
 start_ray()
 spark = start()
 words: list[str] = []
+collected: list[str] = []
 
 
 def convert_slowly() -> None:
@@ -171,12 +172,23 @@ def convert_slowly() -> None:
     words.append(outcome_of(lambda: ray.data.from_spark(slow).count()))
 
 
+def collect_again_and_again() -> None:
+    while (said := outcome_of(lambda: len(spark.range(10).collect()))) == "10":
+        pass
+    collected.append(said)
+
+
 converting = threading.Thread(target=convert_slowly)
+collecting = [threading.Thread(target=collect_again_and_again) for _ in range(3)]
 converting.start()
 eventually("converting", applications.exports_in_progress)
+for thread in collecting:
+    thread.start()
 stop_in_time()
-converting.join(60)
+for thread in [converting, *collecting]:
+    thread.join(60)
 say("conversion:", *words)
+say("collected:", len(collected), {said.partition(":")[0] for said in collected})
 
 begin_part("interrupted stop")
 spark = start()
