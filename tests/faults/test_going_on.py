@@ -36,6 +36,7 @@ def test_the_program_ends_in_order_when_ray_is_shut_down_in_its_last_line(outcom
     assert "rows: 100" in outcome.part("last line"), outcome.everything
     assert "Exception in thread" not in outcome.errors, outcome.everything
     assert "Exception ignored" not in outcome.errors, outcome.everything
+    assert "Exception occurred" not in outcome.errors, outcome.everything
     assert "Started a local Ray instance" not in outcome.errors, outcome.everything
     assert "could not be closed" not in outcome.errors, outcome.everything
 

@@ -23,7 +23,7 @@ from raydp._spark.gateway_internals import end_of
 from raydp._spark.interrupts import cancel_jobs_on_interrupt
 from raydp._spark.refused_contexts import is_refused, refused_by, was_stopped_in_start
 from raydp._spark.replaced_functions import is_replaced, replace_function
-from raydp._spark.result_internals import keep_errors_of_actions, refuse_partial_results
+from raydp._spark.result_internals import end_accumulators_quietly, keep_errors_of_actions, refuse_partial_results
 from raydp.errors import SessionError
 
 if TYPE_CHECKING:
@@ -257,6 +257,7 @@ def _prepare_pyspark() -> None:
     explain_missing_schema()
     refuse_partial_results()
     keep_errors_of_actions()
+    end_accumulators_quietly()
     original_stop = SparkSession.stop
     if hasattr(original_stop, _MARK):
         return

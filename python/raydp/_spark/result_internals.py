@@ -1,4 +1,4 @@
-"""Where raydp reaches into how PySpark reads the rows of a result. Each use says why, and what would replace it.
+"""Where raydp reaches into how PySpark reads what the JVM sends. Each use says why, and what would replace it.
 
 PySpark reads the rows of ``collect`` from a connection of its own, and takes the end of this connection for the end of
 the rows. A JVM that is killed, or stopped by another thread, ends it early, and PySpark returns the rows that came.
@@ -12,6 +12,7 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from pyspark import util
+from pyspark.accumulators import UpdateRequestHandler
 from pyspark.core.context import SparkContext
 from pyspark.errors import PySparkException
 from pyspark.traceback_utils import SCCallSiteSync
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from raydp._spark.ended_jvm import JvmEnd
 
-__all__ = ["keep_errors_of_actions", "refuse_partial_results"]
+__all__ = ["end_accumulators_quietly", "keep_errors_of_actions", "refuse_partial_results"]
 
 # A connection that is refused, reset or ended in the middle of a number. PySpark then fails to close what it has not
 # opened.
@@ -57,6 +58,26 @@ def keep_errors_of_actions() -> None:
         original = getattr(call_site, name)
         if not is_replaced(original):
             setattr(call_site, name, _unless_stopping(original))
+
+
+def end_accumulators_quietly() -> None:
+    """Keep a JVM that is killed from leaving a stack trace of the thread that reads accumulators; idempotent.
+
+    Why: the thread takes the end of its connection for an error, which ``socketserver`` prints. The next call to the
+    JVM says what has ended. A check for the end of the connection would replace this.
+    """
+    original: Any = UpdateRequestHandler.handle
+    if is_replaced(original):
+        return
+
+    @functools.wraps(original)
+    def handle(self: Any) -> None:
+        with contextlib.suppress(EOFError, ConnectionError, struct.error):
+            original(self)
+
+    mark_replacement(handle, original)
+    handler: Any = UpdateRequestHandler
+    handler.handle = handle
 
 
 def _unless_stopping(original: Any) -> Any:

@@ -27,7 +27,7 @@ __all__ = ["end_by"]
 
 # What a conversion says afterwards.
 _WORDS = {
-    Target.JVM: "the driver's JVM has ended",
+    Target.JVM: "the driver's JVM",
     Target.HEAD: "the head of the Ray cluster (its GCS) has ended",
     Target.RAYLET: "the raylet of this machine's Ray node has ended",
 }
