@@ -22,22 +22,24 @@ _SECONDS_WITHOUT_KILLS = 300
 
 @pytest.mark.cluster
 @pytest.mark.timeout(0)  # bounded by what it starts, in proportion to the kills
-def test_jobs_go_on_and_nothing_is_left(request: pytest.FixtureRequest) -> None:
+def test_jobs_go_on_and_nothing_is_left(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     seed, kills = request.config.getoption("--seed"), request.config.getoption("--kills")
     mark = uuid.uuid4().hex
     shared_before = shared_names()
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-X", "faulthandler", "-m", "support.chaos.run", str(seed), str(kills)],
-        cwd=_TESTS,
-        env=programs.environment({"RAYDP_TEST_MARK": mark, **VARIABLES}),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
+    log = tmp_path / "chaos.log"  # to be read while the run goes on for an hour
+    with log.open("w") as written:
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-X", "faulthandler", "-m", "support.chaos.run", str(seed), str(kills)],
+            cwd=_TESTS,
+            env=programs.environment({"RAYDP_TEST_MARK": mark, **VARIABLES}),
+            stdout=written,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
     try:
-        output, _ = process.communicate(timeout=_SECONDS_WITHOUT_KILLS + _SECONDS_PER_KILL * kills)
+        process.wait(_SECONDS_WITHOUT_KILLS + _SECONDS_PER_KILL * kills)
+        output = log.read_text(errors="replace")
         assert process.returncode == 0, output[-20_000:]
         report = json.loads(output.strip().splitlines()[-1])
         assert (report["wrong"], report["lost"], report["leaked"]) == ([], [], []), output[-20_000:]
