@@ -4,7 +4,7 @@
 #   bash ci/nightly.sh [LANE]...     default: all lanes, one after another
 #
 #   property      round trips and state machines of tests/property, and of uneven blocks, with 1,000 examples each
-#   kills         1,000 processes killed or frozen while jobs run, in at most 90 minutes
+#   kills         1,000 processes killed or frozen while jobs run, by two programs, in at most 90 minutes
 #   sequences     200 sequences of starts, kills, interrupts and stops, in two processes
 #   restarts      50 starts and stops of Spark in one process
 #   applications  8 applications at once on one Ray cluster
@@ -27,7 +27,8 @@ all=(property kills sequences restarts applications conversions soak marked fuzz
 run_lane() {
   case $1 in
     property) HYPOTHESIS_PROFILE=nightly bash ci/test-python.sh --timeout 7200 tests/property tests/exchange/test_uneven_blocks.py ;;
-    kills) bash ci/test-python.sh --timeout 7200 tests/faults/test_chaos.py --seed "$seed" --kills 1000 ;;
+    kills) bash ci/test-python.sh --timeout 7200 tests/faults/test_chaos.py --seed "$seed" --kills 500 \
+      --numprocesses 2 --dist each ;; # both processes run the test, each with a seed of its own
     sequences) bash ci/test-python.sh --timeout 36000 tests/faults/test_sequences.py --seed "$seed" --sequences 100 \
       --numprocesses 2 --dist each ;; # both processes run the test, each with a seed of its own
     restarts) bash ci/test-python.sh --timeout 7200 tests/lifecycle/test_restarts.py --restarts 50 ;;

@@ -22,8 +22,8 @@ _SECONDS_WITHOUT_KILLS = 300
 
 @pytest.mark.cluster
 @pytest.mark.timeout(0)  # bounded by what it starts, in proportion to the kills
-def test_jobs_go_on_and_nothing_is_left(request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    seed, kills = request.config.getoption("--seed"), request.config.getoption("--kills")
+def test_jobs_go_on_and_nothing_is_left(request: pytest.FixtureRequest, tmp_path: Path, seed: int) -> None:
+    kills = request.config.getoption("--kills")
     mark = uuid.uuid4().hex
     shared_before = shared_names()
     log = tmp_path / "chaos.log"  # to be read while the run goes on for an hour

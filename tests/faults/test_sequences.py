@@ -9,8 +9,9 @@ import subprocess
 import uuid
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
-from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from support import programs
@@ -173,14 +174,13 @@ class Sequences(RuleBasedStateMachine):
 
 @pytest.mark.cluster
 @pytest.mark.timeout(0)  # each command has its own limit
-def test_it_can_always_start_again(request: pytest.FixtureRequest, tmp_path: Path, worker_id: str) -> None:
+def test_it_can_always_start_again(request: pytest.FixtureRequest, tmp_path: Path, seed: int) -> None:
     mark = uuid.uuid4().hex
-    number = request.config.getoption("--seed") + int(worker_id.removeprefix("gw").replace("master", "0"))
-    Sequences.life = life = Life(mark, number, tmp_path / "errors")
+    Sequences.life = life = Life(mark, seed, tmp_path / "errors")
     run: Callable[..., None] = run_state_machine_as_test
     try:
         run(
-            seed(number)(Sequences),
+            hypothesis.seed(seed)(Sequences),
             settings=settings(
                 max_examples=request.config.getoption("--sequences"),
                 stateful_step_count=_STEPS,
