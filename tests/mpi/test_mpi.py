@@ -78,6 +78,7 @@ def test_each_rank_runs_the_functions_in_turn(job: MPIJob) -> None:
     assert job.run(sum_of_ranks) == [3, 3]
     assert job.run(lambda _: os.environ["RAYDP_TEST_WORD"]) == ["open sesame"] * 2
     assert job.run(lambda _: os.environ["OMP_NUM_THREADS"]) == ["1"] * 2
+    assert job.run(lambda _: os.environ["UCX_TLS"]) == ["self,sm"] * 2
     assert job.run(lambda _: [name for name in os.environ if "RAYDP_MPI_TOKEN" in name]) == [[], []]
     numbers = ray.put(list(range(100_000)))
     assert job.run(lambda context: sum(ray.get(numbers)[context.world_rank :: 2])) == [2499950000, 2500000000]

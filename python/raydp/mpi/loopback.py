@@ -1,7 +1,8 @@
 """Keeps other machines away from ``mpirun`` if all ranks run on this one.
 
-Open MPI's ``mpirun`` always listens on all addresses. Its options choose which address it announces, not the one that
-it listens on. The kernel lets a process change the sockets of another one of the same user, so raydp limits them.
+``mpirun`` always listens on all addresses, in Open MPI as in MPICH and Intel MPI. Its options choose which address it
+announces, not the one that it listens on. The kernel lets a process change the sockets of another one of the same user,
+so raydp limits them.
 """
 
 from __future__ import annotations
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = ["SHARED_MEMORY_ONLY", "kept_from_other_machines"]
 
-SHARED_MEMORY_ONLY = {"OMPI_MCA_pml": "ob1", "OMPI_MCA_btl": "^tcp,ofi"}
-"""Settings with which Open MPI's ranks use no network, and do not listen on one. Other MPIs ignore them."""
+SHARED_MEMORY_ONLY = {"OMPI_MCA_pml": "ob1", "OMPI_MCA_btl": "^tcp,ofi", "UCX_TLS": "self,sm"}
+"""Settings with which the ranks of Open MPI, and those of MPICH over UCX, use no network, and do not listen on one.
+
+Other MPIs ignore them. The ranks of Intel MPI listen on none anyway if they are on one machine.
+"""
 
 _PIDFD_GETFD = 438  # on every architecture
 _LOOPBACK = b"lo"
