@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import uuid
 from typing import TYPE_CHECKING
 
@@ -130,6 +131,15 @@ def test_after_the_end_of_rays_head(outcome: programs.Outcome) -> None:
 def test_an_error_that_ends_the_program_after_the_end_of_rays_head_is_shown() -> None:
     result = programs.run("faults/uncaught", env=PATIENT_RAY, timeout=200)
     assert result.code == 1 and "ValueError: not caught" in result.errors, result.everything
+
+
+def test_a_program_that_is_told_to_end_ends_in_order() -> None:
+    mark = uuid.uuid4().hex
+    result = programs.run("faults/terminated", env={"RAYDP_TEST_MARK": mark}, timeout=200)
+    assert result.code == signal.SIGTERM, result.everything
+    assert "rows: 10\nSpark: None\nsaved" in result.output, result.everything
+    assert "Traceback" not in result.errors and "ERROR" not in result.errors, result.everything
+    assert programs.await_none(mark) == []
 
 
 def test_a_stop_in_another_thread_ends_a_conversion(outcome: programs.Outcome) -> None:

@@ -123,7 +123,8 @@ def failed_to_start(error: BaseException) -> BaseException:
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Finish the body of a ``with`` before Ctrl-C takes effect, and let no call in it start a Ray cluster."""
+    """Finish the body of a ``with`` though Ctrl-C or SIGTERM came, and let no call in it start a Ray cluster."""
+    _ray_internals.outlast_termination()
     with interrupts_deferred(), _ray_internals.without_starting_ray():
         yield
 

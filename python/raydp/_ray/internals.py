@@ -10,6 +10,7 @@ import atexit
 import contextlib
 import ctypes
 import functools
+import signal
 import sys
 import threading
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ __all__ = [
     "is_client_connected",
     "is_worker_process",
     "limit_automatic_start",
+    "outlast_termination",
     "quieten_from_spark",
     "referenced",
     "report_errors_to_living_heads",
@@ -57,6 +59,8 @@ __all__ = [
 _THREADS = "raydp-"
 """How the names of all threads of raydp begin."""
 _in_body = threading.local()
+_ABORT_SECONDS = 3
+"""How long after SIGTERM Ray aborts a process."""
 
 
 PLACEHOLDER = "__bsp_stub"
@@ -337,6 +341,17 @@ def call_before_shutdown(end: Callable[[], None]) -> None:
         original(*args, **kwargs)
 
     ray.shutdown = shutdown
+
+
+def outlast_termination() -> None:
+    """Let a process take its time to end after SIGTERM.
+
+    Why: Ray's core reports the signal with a handler that aborts the process 3 s later, whatever it does then. The
+    application would not be stopped in order, and the exit code would be that of a crash. An option would replace this.
+    """
+    seconds_left = signal.alarm(0)
+    if seconds_left > _ABORT_SECONDS:  # the program's own
+        signal.alarm(seconds_left)
 
 
 def report_errors_to_living_heads(answers: Callable[[str], bool]) -> None:

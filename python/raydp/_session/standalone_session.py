@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -97,15 +98,15 @@ def _make_session(app_name: str, cluster: StandaloneCluster, *, enable_hive: boo
     end_unused_jvm()  # it would not read the cluster's settings
     if running_jvm() is not None:  # that of spark-submit
         return builder.config(map=dict(cluster.settings)).getOrCreate()
-    with _submitted_with(f"--properties-file {cluster.properties_file}"):
+    with _submitted_with("--properties-file", str(cluster.properties_file)):
         return builder.getOrCreate()
 
 
 @contextlib.contextmanager
-def _submitted_with(option: str) -> Iterator[None]:
+def _submitted_with(*option: str) -> Iterator[None]:
     """Let PySpark start its JVM with an option of ``spark-submit``. Settings of the builder would be arguments."""
     given = os.environ.get(_ARGUMENTS)
-    os.environ[_ARGUMENTS] = f"{option} {given or _SHELL}"
+    os.environ[_ARGUMENTS] = f"{shlex.join(option)} {given or _SHELL}"
     try:
         yield
     finally:

@@ -151,6 +151,7 @@ class StandaloneCluster:
 
         Applications that run on the cluster lose their executors. It is no error if Ray has ended before.
         """
+        _ray_internals.outlast_termination()
         with interrupts_deferred():
             with self._lock:
                 if self._stopped.is_set():
