@@ -83,6 +83,8 @@ def test_a_program_with_init_spark_and_a_traceback(address: str) -> None:
     assert outcome.code == 1, outcome.everything
     assert outcome.output.splitlines()[-1] == "1000 yes"
     assert "ValueError: its own error" in outcome.errors
+    frames = [line.split('"')[1] for line in outcome.errors.splitlines() if line.startswith("  File ")]
+    assert frames == [str(program)], outcome.everything  # as `python PROGRAM` shows it
 
 
 @pytest.fixture(scope="module")

@@ -19,18 +19,21 @@ from raydp._spark.redaction import redact_settings
 from raydp.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from raydp._submission.options import Submission
 
 __all__ = ["run"]
 
 _PY_FILES = "spark.submit.pyFiles"
+_RUNNERS = (__file__, runpy.__file__, "<frozen runpy>")
 
 
 def run(submission: Submission) -> int:
     """Run the program as ``python PROGRAM ARGUMENTS`` would, with the submission's settings for its Spark.
 
     Returns:
-        0. Exceptions of the program, including ``SystemExit``, pass through.
+        0, or 1 after an exception of the program, which is shown. ``SystemExit`` and Ctrl-C pass through.
 
     Raises:
         InvalidArgumentError: The program does not exist.
@@ -56,9 +59,20 @@ def run(submission: Submission) -> int:
             sys.path.insert(0, str(program.absolute().parent))
         try:
             runpy.run_path(submission.application, run_name="__main__")
+        except Exception as error:
+            shown = error.with_traceback(_from_the_program(error.__traceback__))
+            sys.excepthook(type(shown), shown, shown.__traceback__)
+            return 1
         finally:
             stop_spark()
     return 0
+
+
+def _from_the_program(traceback: TracebackType | None) -> TracebackType | None:
+    """Return a traceback without the frames that ran the program, which Python alone would not have either."""
+    while traceback is not None and traceback.tb_frame.f_code.co_filename in _RUNNERS:
+        traceback = traceback.tb_next
+    return traceback
 
 
 def _make_importable(files: str, folder: Path) -> None:
