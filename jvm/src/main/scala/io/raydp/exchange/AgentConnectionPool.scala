@@ -13,7 +13,8 @@ import org.apache.spark.SparkEnv
  * The idle connections of this JVM. The next task of a slot reuses its connection together with the warm pages of its
  * segments: touching a new segment for the first time costs more than writing a block.
  *
- * @param idleMillis how long a connection may be idle before it is closed and its memory returned
+ * @param idleMillis how long a connection may be idle before it is closed and its memory returned, and a thread before it
+ *   ends
  * @param maximumIdle how many idle connections are kept. With as many as tasks can run at once, idle and busy ones
  *   together have no more segments than busy ones alone could have
  */
@@ -30,8 +31,12 @@ final class AgentConnectionPool(idleMillis: Long, maximumIdle: => Int) {
         thread
       })
     executor.setRemoveOnCancelPolicy(true)
+    // A thread keeps its class loader, and each session of Spark Connect has a loader of its own.
+    executor.setKeepAliveTime(idleMillis, TimeUnit.MILLISECONDS)
+    executor.allowCoreThreadTimeOut(true)
     executor
   }
+  private val sockets = new SocketWatch(idleMillis)
 
   /**
    * A connection to this node's agent that only the caller uses until it is released or discarded.
@@ -133,9 +138,9 @@ final class AgentConnectionPool(idleMillis: Long, maximumIdle: => Int) {
     refused match {
       case None => connection
       case Some(_) if leftMillis > 0 =>
-        cancellation.beforeWait(() => SocketWatch.endWaits())
+        cancellation.beforeWait(() => sockets.endWaits())
         // Only briefly: the file exists before the agent listens.
-        SocketWatch.await(Path.of(path), math.min(leftMillis, RetryMillis))
+        sockets.await(Path.of(path), math.min(leftMillis, RetryMillis))
         connect(address, cancellation, deadline, attempt + 1)
       case Some(answer) =>
         throw new ExchangeException(

@@ -65,10 +65,11 @@ final class AgentConnectionPoolSuite extends AnyFunSuite with BeforeAndAfterAll 
   }
 
   test("tasks that wait for an agent share one inotify instance, and all find the agent when it starts") {
+    val before = inotifyInstances
     val pool = newPool()
     val waiting = Seq.fill(8)(acquiring(pool, new Cancellation))
     eventually(socketWaits == waiting.size)
-    assert(inotifyInstances <= 1)
+    assert(inotifyInstances <= before + 1)
     withAgent(welcomes = true) { _ =>
       waiting.foreach(_.get(Patience, TimeUnit.SECONDS).close())
     }
@@ -97,6 +98,22 @@ final class AgentConnectionPoolSuite extends AnyFunSuite with BeforeAndAfterAll 
       assert(agent.departures.tryAcquire(2, Patience, TimeUnit.SECONDS))
       pool.discard(failed)
       assert(intercept[ExchangeException](idle.isAgentGone).code == ExchangeErrorCode.CONNECTION_CLOSED)
+    }
+  }
+
+  test("a pool that nobody uses closes its connections and its inotify instance, and its threads end") {
+    val threads = ownThreads
+    val before = inotifyInstances
+    val pool = new AgentConnectionPool(idleMillis = 50L, maximumIdle = 10)
+    (1 to 2).foreach { _ =>
+      val waiting = acquiring(pool, new Cancellation)
+      eventually(isWaitingForSocket)
+      withAgent(welcomes = true) { agent =>
+        pool.release(waiting.get(Patience, TimeUnit.SECONDS), address)
+        assert(agent.departures.tryAcquire(Patience, TimeUnit.SECONDS))
+        eventually(ownThreads.subsetOf(threads))
+        eventually(inotifyInstances <= before)
+      }
     }
   }
 
@@ -135,7 +152,7 @@ final class AgentConnectionPoolSuite extends AnyFunSuite with BeforeAndAfterAll 
 
   private def isWaitingForSocket: Boolean = socketWaits > 0
 
-  private def socketWaits: Int = tasksIn(classOf[SocketWatch.type].getName, "await")
+  private def socketWaits: Int = tasksIn(classOf[SocketWatch].getName, "await")
 
   private def isSettling: Boolean = tasksIn(classOf[NativeExchange].getName, "awaitRead") > 0
 
@@ -144,6 +161,9 @@ final class AgentConnectionPoolSuite extends AnyFunSuite with BeforeAndAfterAll 
       thread.getName == "task" && frames.exists(frame =>
         frame.getClassName == className && frame.getMethodName == method)
     }
+
+  private def ownThreads: Set[Thread] =
+    Thread.getAllStackTraces.keySet.asScala.filter(_.getName.startsWith("raydp-exchange")).toSet
 
   private def inotifyInstances: Int =
     Using.resource(Files.list(Paths.get("/proc/self/fd"))) { descriptors =>
