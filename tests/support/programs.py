@@ -161,6 +161,19 @@ def await_none(mark: str, *, seconds: float = 90, but: frozenset[int] = frozense
         psutil.wait_procs(left, timeout=min(1.0, max(0.05, deadline - time.monotonic())))
 
 
+def files_left(folder: Path | str, *, seconds: float = 60) -> list[str]:
+    """Wait at most ``seconds`` until nothing is left in a program's folder for temporary files (``TMPDIR``).
+
+    Return the paths of what is left. The folder of a user's sockets stays, without a socket.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        found = sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*"))
+        if found in ([], [f"raydp-{os.getuid()}"]) or time.monotonic() > deadline:
+            return [name for name in found if name != f"raydp-{os.getuid()}"]
+        time.sleep(0.1)
+
+
 def describe(process: psutil.Process) -> str:
     """Return the id and the command line of a process."""
     return f"{process.pid} {' '.join(words_of(process))[:200] or '(just ended)'}"

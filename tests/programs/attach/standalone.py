@@ -1,9 +1,11 @@
 """A program of attach/test_standalone.py: an application on a standalone cluster, attached to Ray on its machine."""
 
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import ray
 from pyspark.sql import SparkSession
@@ -28,6 +30,7 @@ spark = (
     .config("spark.ui.enabled", "false")
     .config("spark.executor.memory", "500m")
     .config("spark.executor.cores", "1")
+    .config("spark.cores.max", "2")
     .config("spark.sql.shuffle.partitions", "2")
     .config("spark.sql.execution.arrow.maxRecordsPerBatch", "1")
     .getOrCreate()
@@ -45,6 +48,16 @@ back = raydp.to_spark(ds)
 say("to Spark:", sorted(tuple(row) for row in back.collect()) == expected)
 say("joined:", back.join(frame, "id").groupBy(back.k).agg(F.count("*").alias("n")).orderBy("k").collect())
 say("executors:", len(executor_processes(application)))
+
+begin_part("another application at once")
+raydp.register(ds, "shared_name")
+guest = [sys.executable, str(Path(__file__).with_name("guest.py")), sys.argv[1], ray.get_runtime_context().gcs_address]
+done = subprocess.run(guest, capture_output=True, text=True, timeout=240, check=False)
+say("it said:", done.stdout.strip() if done.returncode == 0 else done.stderr[-3000:])
+say("this one:", raydp.from_spark(frame).count(), spark.table("ray.shared_name").count())
+folder = raydp.attach(spark).exchange.directory.folder
+say("folders of sockets:", [path == folder for path in folder.parent.iterdir()])
+raydp.unregister("shared_name")
 
 begin_part("a killed executor")
 slow = spark.range(0, ROWS, 1, 20).mapInPandas(slowly, "id long")
