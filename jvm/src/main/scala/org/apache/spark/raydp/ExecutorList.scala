@@ -19,5 +19,9 @@ object ExecutorList {
         .map(executor => executor.id -> hostOf(executor.hostPort))
         .toMap
 
-  private def hostOf(address: String): String = address.take(address.lastIndexOf(':'))
+  /** The host of an address, which has no port until the executor's block manager has registered. */
+  private[raydp] def hostOf(address: String): String = {
+    val colon = address.lastIndexOf(':')
+    if (colon > address.lastIndexOf(']')) address.take(colon) else address
+  }
 }
