@@ -1,14 +1,14 @@
 """How fast data moves from Spark to Ray and back, compared with a floor and with other ways, in one run.
 
 The floor of `from_spark` is Spark's own noop sink, for the same DataFrame on the same executor. The floor of `to_spark`
-is the same aggregate over Spark's own cache. README.md in this folder explains how to interpret the results.
+is the same aggregate over Spark's own cache. With `--deployment`, deployments are compared with the native one instead.
+README.md in this folder explains how to interpret the results.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import logging
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,42 +16,20 @@ from typing import TYPE_CHECKING, Any
 
 import implementations
 import ray
-import ray.data
 from cases import CASES, Case
+from deployed import DEPLOYMENTS, MEBIBYTE, native, start_ray
+from deployments import Deployments, show_ratios_to_native
 from measuring import Implementation, Subject, interleave, rows_of
 from peer import Peer
 
 import raydp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pyspark.sql import SparkSession
 
-MEBIBYTE = 1024**2
 DIRECTIONS = ["from_spark", "to_spark"]
-
-
-def start(options: argparse.Namespace) -> SparkSession:
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    ray.init(
-        "local",
-        num_cpus=2,
-        object_store_memory=options.store_mebibytes * MEBIBYTE,
-        include_dashboard=False,
-        logging_level=logging.WARNING,
-        log_to_driver=False,
-    )
-    settings = {
-        "spark.driver.memory": options.driver_memory,
-        "spark.driver.maxResultSize": "0",  # toArrow() collects everything in the driver
-        "spark.log.level": "ERROR",
-        "spark.raydp.archiveClasses": "false",
-        "spark.raydp.progress": "false",
-        "spark.ui.showConsoleProgress": "false",
-    }
-    return raydp.init_spark("exchange benchmark", 1, 1, options.executor_memory, configs=settings)
 
 
 def measure(spark: SparkSession, case: Case, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -128,12 +106,36 @@ def milliseconds_per_partition(row: dict[str, Any]) -> float:
     return float(1000 * (row["seconds_median"] - floor) / partitions)
 
 
+class Names(argparse.Action):
+    """Some of the names in `choices`, separated by spaces or commas."""
+
+    def __init__(self, names: Iterable[str], **keywords: Any) -> None:
+        self._names = list(names)
+        super().__init__(nargs="+", metavar="NAME", **keywords)
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        given = [name for value in values or [] for name in value.split(",") if name]
+        for name in given:
+            if name not in self._names:
+                parser.error(f"{option_string}: {name!r} is not one of {', '.join(self._names)}")
+        setattr(namespace, self.dest, given)
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, help="write the rows to this file")
-    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES), metavar="CASE", help=", ".join(CASES))
+    parser.add_argument("--cases", action=Names, names=CASES, default=list(CASES), help=", ".join(CASES))
     parser.add_argument("--directions", nargs="+", choices=DIRECTIONS, default=DIRECTIONS)
     parser.add_argument("--impls", nargs="+", help="run only these and the floor: raydp memcpy arrow parquet raydp_1_6")
+    parser.add_argument(
+        "--deployment", action=Names, names=DEPLOYMENTS, help=f"compare with native: {', '.join(DEPLOYMENTS)}"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="measured rounds (default: 5)")
     parser.add_argument("--warm-ups", type=int, default=3, help="warm-up runs of each implementation (default: 3)")
     parser.add_argument("--rows", type=int, help="rows of every case (default: depends on the case, about 640 MB)")
@@ -141,22 +143,37 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--executor-memory", default="3g", help="heap of the executor (default: 3g)")
     parser.add_argument("--driver-memory", default="3g", help="heap of the driver JVM (default: 3g)")
     parser.add_argument("--store-mebibytes", type=int, default=2048, help="size of Ray's object store (default: 2048)")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.deployment and (options.impls or options.peer_python):
+        parser.error("--deployment compares deployments with each other: omit --impls and --peer-python")
+    return options
+
+
+def results(options: argparse.Namespace) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows of each case."""
+    if options.deployment:
+        with Deployments(options.deployment, options) as deployments:
+            for name in options.cases:
+                yield list(deployments.measure(CASES[name]))
+        return
+    start_ray(options)
+    try:
+        with native(options) as spark:
+            for name in options.cases:
+                yield list(measure(spark, CASES[name], options))
+    finally:
+        raydp.stop_spark()
+        ray.shutdown()
 
 
 def main() -> None:
     options = parse()
-    spark = start(options)
     rows: list[dict[str, Any]] = []
-    try:
-        for name in options.cases:
-            rows.extend(measure(spark, CASES[name], options))
-            if options.json:  # after each case, because a whole run takes long
-                options.json.write_text(json.dumps(rows, indent=2) + "\n")
-    finally:
-        raydp.stop_spark()
-        ray.shutdown()
-    show_ratios(rows)
+    for found in results(options):
+        rows += found
+        if options.json:  # after each case, because a whole run takes long
+            options.json.write_text(json.dumps(rows, indent=2) + "\n")
+    (show_ratios_to_native if options.deployment else show_ratios)(rows)
 
 
 if __name__ == "__main__":

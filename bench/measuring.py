@@ -25,12 +25,14 @@ class Implementation:
         run: Runs once and returns the seconds that it took.
         rounds: Maximum number of rounds. Slow implementations run less often than the others.
         has_segments: Whether exchange segments, which stay warm between runs, count as its memory.
+        process: The process whose memory counts, with that of all that it started. Default: this one.
     """
 
     name: str
     run: Callable[[], float]
     rounds: int | None = None
     has_segments: bool = False
+    process: int | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def interleave(implementations: list[Implementation], *, rounds: int, warm_ups: 
     for implementation, measurement in pairs:
         for _ in range(warm_ups if implementation.rounds is None else min(warm_ups, 1)):
             _undisturbed(implementation.run)
-        with MemoryWatch(with_segments=implementation.has_segments) as memory:
+        with MemoryWatch(with_segments=implementation.has_segments, process=implementation.process) as memory:
             _undisturbed(implementation.run)
         measurement.peak_extra_bytes = memory.peak_extra_bytes
         measurement.peak_segment_bytes = memory.peak_segment_bytes

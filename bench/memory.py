@@ -44,15 +44,17 @@ class MemoryWatch:
     Args:
         with_segments: Whether segments count, including those that existed at the beginning.
         new_processes: Whether processes that start in the meantime count too. Looking for them takes longer.
+        process: The process that has started all those that count. Default: this one.
 
     Attributes:
         peak_extra_bytes: Peak of the private memory above the level at the beginning, plus segments.
         peak_segment_bytes: Peak of the memory in segments.
     """
 
-    def __init__(self, *, with_segments: bool, new_processes: bool = False) -> None:
+    def __init__(self, *, with_segments: bool, new_processes: bool = False, process: int | None = None) -> None:
         self._with_segments = with_segments
         self._new_processes = new_processes
+        self._process = process
         self.peak_extra_bytes = 0
         self.peak_segment_bytes = 0
         self._ended = threading.Event()
@@ -61,7 +63,7 @@ class MemoryWatch:
         self._at_first = Footprint({}, 0)
 
     def __enter__(self) -> MemoryWatch:
-        self._processes = offspring()
+        self._processes = offspring(self._process)
         self._at_first = footprint(self._processes)
         self._thread.start()
         return self
@@ -74,7 +76,7 @@ class MemoryWatch:
 
     def _sample(self) -> None:
         while True:
-            now = footprint(offspring() if self._new_processes else self._processes)
+            now = footprint(offspring(self._process) if self._new_processes else self._processes)
             segments = now.segments if self._with_segments else 0
             extra = max(0, now.private_above(self._at_first)) + segments
             self.peak_extra_bytes = max(self.peak_extra_bytes, extra)
@@ -83,9 +85,9 @@ class MemoryWatch:
                 return
 
 
-def offspring() -> list[int]:
-    """Return this process and all its descendants."""
-    this = psutil.Process()
+def offspring(process: int | None = None) -> list[int]:
+    """Return a process, by default this one, and all its descendants."""
+    this = psutil.Process(process)
     return [process.pid for process in (this, *this.children(recursive=True))]
 
 

@@ -70,6 +70,52 @@ def test_exchange(tmp_path: Path) -> None:
     assert "to_spark / cached scan" in output
 
 
+@pytest.mark.cluster
+@pytest.mark.nightly
+@pytest.mark.slow
+def test_exchange_of_deployments(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    small = ["--rows", str(ROWS), "--executor-memory", "600m", "--driver-memory", "600m", "--store-mebibytes", "200"]
+    once = ["--cases", "numeric8,strings4", "--rounds", "1", "--warm-ups", "0", "--json", str(path)]
+    output = run("exchange.py", "--deployment", "attached,standalone", "connect", *once, *small, timeout=560)
+    rows: list[dict[str, Any]] = json.loads(path.read_text())
+
+    assert all(row.keys() == {*FIELDS, "deployment", "ratio_to_native"} for row in rows)
+    found = {(row["case"], row["direction"], row["aggregate"], row["deployment"], row["impl"]): row for row in rows}
+    deployments = ["native", "attached", "standalone", "connect"]
+    subjects = [("from_spark", None), ("to_spark", "one_column"), ("to_spark", "all_columns")]
+    cases = ["numeric8", "strings4"]
+    assert found.keys() == {
+        (case, *subject, deployment, impl)
+        for case in cases
+        for subject in subjects
+        for deployment in deployments
+        for impl in ("floor", "raydp")
+    }
+    for (_, _, _, deployment, impl), row in found.items():
+        assert row["rows"] == ROWS
+        assert row["ratio_to_native"] > 0
+        assert deployment != "native" or row["ratio_to_native"] == 1
+        assert impl != "floor" or row["ratio_to_floor"] == 1
+    assert output.count("gate: at most 1.1\n") == 2 * len(cases) * len(subjects)
+    assert output.count("gate: at most 1.25\n") == len(cases) * len(subjects)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--deployment", "yarn"], "--deployment: 'yarn' is not one of native, attached, standalone, connect"),
+        (["--cases", "numeric8,numbers"], "--cases: 'numbers' is not one of numeric8, "),
+        (["--deployment", "connect", "--impls", "arrow"], "omit --impls and --peer-python"),
+    ],
+)
+def test_wrong_arguments_of_the_exchange_benchmark(arguments: list[str], message: str) -> None:
+    command = [sys.executable, str(BENCH / "exchange.py"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
 def test_every_case_survives_the_way_there_and_back(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
