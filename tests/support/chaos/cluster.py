@@ -79,6 +79,8 @@ class ChaosCluster:
 
     def replace_lost_nodes(self) -> None:
         """Start a node for each one that Ray has declared dead. Ends what is left of one whose raylet has ended."""
+        if self._cluster is None:
+            return
         alive = {node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
         for address in [address for address in self._others if address not in alive]:
             self._frozen_out.append(self._others.pop(address))

@@ -111,8 +111,7 @@ class Survival:
             self._record.leaked += self._cluster.undead()
 
     def _is_whole(self, fault: Fault, victim: int, started: float) -> bool:
-        if fault.target is Target.NODE:
-            self._cluster.replace_lost_nodes()
+        self._cluster.replace_lost_nodes()  # that of an overlapping fault, or one that was too busy to answer the head
         status = current_application().status()
         living = [pid for pid in processes.executor_pids() if psutil.pid_exists(pid)]
         if len(living) != status.desired or status.failure is not None:
