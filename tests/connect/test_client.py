@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tempfile
 import uuid
 from typing import TYPE_CHECKING
 
@@ -9,7 +11,9 @@ import pytest
 
 from support import programs
 from support.connect_server import CLIENT_ENVIRONMENT, ConnectServer, connect_server
-from support.standalone import standalone_cluster
+from support.datasets import eventually
+from support.footprints import traces_of_exchange
+from support.standalone import executor_processes, standalone_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,8 +35,11 @@ def server() -> Iterator[ConnectServer]:
 def outcome(server: ConnectServer) -> programs.Outcome:
     """One program with a part for each test. Nothing of it may be left."""
     mark = uuid.uuid4().hex
-    result = programs.run("connect/client", server.url, env={**CLIENT_ENVIRONMENT, "RAYDP_TEST_MARK": mark})
-    assert programs.await_none(mark) == []
+    with tempfile.TemporaryDirectory(prefix="c-", dir="/tmp") as folder:  # short: the paths of sockets have a limit
+        variables = {**CLIENT_ENVIRONMENT, "RAYDP_TEST_MARK": mark, "TMPDIR": folder}
+        result = programs.run("connect/client", server.url, env=variables)
+        assert programs.await_none(mark) == []
+        assert programs.files_left(folder) == []
     return result
 
 
@@ -119,6 +126,20 @@ def test_programs_at_once_do_not_see_each_other_and_leave_nothing(server: Connec
         assert code == 0, errors
         assert "Traceback" not in errors, errors
     assert programs.await_none(mark) == []
+
+
+def test_the_servers_executors_keep_nothing_of_programs_that_have_ended(
+    outcome: programs.Outcome, server: ConnectServer
+) -> None:
+    application = re.search(r"application: (app-[-0-9]+)", facts(outcome, "ends")["looks like"])
+    assert application is not None, outcome.everything
+    executors = [process.pid for process in executor_processes(application[1])]
+    assert len(executors) == 2, server.written()[-3000:]
+
+    def traces() -> list[str]:
+        return [trace for pid in executors for trace in traces_of_exchange(pid)]
+
+    assert eventually(lambda: traces() == [], within=180), traces()
 
 
 def test_no_token_is_in_a_log_of_the_server(outcome: programs.Outcome, server: ConnectServer) -> None:

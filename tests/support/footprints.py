@@ -9,9 +9,10 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["Footprint", "footprint_of"]
+__all__ = ["Footprint", "footprint_of", "traces_of_exchange"]
 
 _SEGMENT = "/memfd:raydp-segment"
+_THREAD = "raydp-exchange"  # Linux keeps 15 characters of a thread's name
 _TOTAL = re.compile(rb"^Total\s+\d+\s+(\d+)", re.MULTILINE)
 _HISTOGRAM_SECONDS = 60.0
 
@@ -56,6 +57,33 @@ def footprint_of(pid: int) -> Footprint:
         mappings=len(maps),
         segments=sum(_SEGMENT in line for line in maps),
     )
+
+
+def traces_of_exchange(pid: int) -> list[str]:
+    """Return the segments that a process has mapped or open, and the names of its threads, that are the exchange's.
+
+    Raises:
+        OSError: The process has ended.
+    """
+    folder = Path(f"/proc/{pid}")
+    mapped = [line.split(maxsplit=5)[-1] for line in (folder / "maps").read_text().splitlines() if _SEGMENT in line]
+    opened = [link for one in (folder / "fd").iterdir() if _SEGMENT in (link := _target(one))]
+    threads = [_name(one) for one in (folder / "task").iterdir()]
+    return [*mapped, *opened, *(name for name in threads if name.startswith(_THREAD))]
+
+
+def _target(descriptor: Path) -> str:
+    try:
+        return str(descriptor.readlink())
+    except FileNotFoundError:  # closed meanwhile
+        return ""
+
+
+def _name(thread: Path) -> str:
+    try:
+        return (thread / "comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):  # ended meanwhile
+        return ""
 
 
 def _live_kib(pid: int) -> int:
