@@ -29,6 +29,7 @@ with suppress(ImportError):
 _QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 settings.register_profile("dev", max_examples=25, deadline=None, suppress_health_check=_QUIET)
 settings.register_profile("ci", max_examples=60, deadline=None, suppress_health_check=_QUIET, derandomize=True)
+settings.register_profile("deployment", max_examples=25, deadline=None, suppress_health_check=_QUIET, derandomize=True)
 settings.register_profile("nightly", max_examples=1000, deadline=None, suppress_health_check=_QUIET)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
 
@@ -37,6 +38,7 @@ OBJECT_STORE_BYTES = 512 * 1024**2
 #: Files that take the better part of a minute or more, the longest first. They start first, or one worker would end
 #: alone with the last of them.
 LONG_FILES = (
+    "property/test_each_deployment.py",
     "faults/test_going_on.py",
     "standalone/test_standalone_cluster.py",
     "standalone/test_short_way.py",
@@ -95,6 +97,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption("--restarts", type=int, default=5, help="how often tests/lifecycle/test_restarts.py starts Spark")
     parser.addoption("--soak-minutes", type=float, default=10, help="how long tests/faults/test_soak.py works")
+    parser.addoption(
+        "--deployment",
+        choices=("native", "local", "cluster", "standalone", "connect"),
+        default="native",
+        help="how the session of the fixture spark runs; tests/support/deployments.py describes each",
+    )
     parser.addoption("--nightly", action="store_true", help="also run the tests that are marked nightly")
 
 
@@ -117,8 +125,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before -m selects
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use the shared cluster, leave the nightly ones out, and start the long files first."""
+    """Mark the tests that use the shared cluster, leave out what cannot or need not run, start the long files first."""
     for item in items:
+        if item.get_closest_marker("classic") and item.config.getoption("--deployment") == "connect":
+            item.add_marker(pytest.mark.skip(reason="Spark Connect has no RDDs and no SparkContext"))
         if item.get_closest_marker("nightly") and not item.config.getoption("--nightly"):
             item.add_marker(pytest.mark.skip(reason="runs in ci/nightly.sh, or with --nightly"))
         if "ray_cluster" in getattr(item, "fixturenames", ()):
@@ -184,26 +194,9 @@ def ray_cluster() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def spark(ray_cluster: Any) -> Iterator[SparkSession]:
-    """Start a session with two executors of one core each, for all tests that only use Spark."""
-    import raydp
+def spark(request: pytest.FixtureRequest, ray_cluster: Any) -> Iterator[SparkSession]:
+    """Start a session with two task slots, for all tests that only use Spark."""
+    from support.deployments import session_in
 
-    session = raydp.init_spark(
-        "raydp tests",
-        num_executors=2,
-        executor_cores=1,
-        executor_memory="600m",
-        configs={
-            "spark.sql.shuffle.partitions": "2",
-            "spark.ui.enabled": "false",
-            "spark.sql.session.timeZone": "America/New_York",
-            "spark.sql.timeType.enabled": "true",
-            "spark.sql.geospatial.enabled": "true",
-            "spark.log.level": "ERROR",
-            # Most queries run once: what the second compiler makes of their code does not pay.
-            "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
-            "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1",
-        },
-    )
-    yield session
-    raydp.stop_spark()
+    with session_in(request.config.getoption("--deployment")) as session:
+        yield session

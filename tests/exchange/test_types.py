@@ -22,6 +22,7 @@ from pyspark.sql import types as T
 
 import raydp
 import raydp.spark
+from raydp._exchange.types.type_table import SCALAR_TYPES, ComesBack
 from raydp.errors import DataLossError, UnsupportedTypeError
 from support.datasets import table_of
 
@@ -63,6 +64,8 @@ SPARK_TYPES: list[tuple[str, str, pa.DataType, Any]] = [
     ("date'0001-01-01'", "date", pa.date32(), dt.date(1, 1, 1)),
     ("cast('ab' as char(4))", "string", pa.string(), "ab"),
 ]
+# Expressions of the types whose values others compare: with random data, and as vectors and matrices.
+OTHER_TYPES = ["true", "1Y", "1S", "1", "1L", "1.5F", "-0.0D", "1.50BD", "'a'", "X'01'", "array(1, null)", "null"]
 
 
 def texts(df: DataFrame) -> list[Any]:
@@ -97,6 +100,17 @@ def test_spark_types(
     assert len(dataset.take_all()) == 4 or name == "time(9)"
     back = raydp.to_spark(dataset)
     assert back.schema["c"].dataType.simpleString() == name
+    assert sorted(map(str, texts(back))) == sorted(map(str, texts(df)))
+
+
+def test_all_types_in_one_frame(spark: SparkSession) -> None:
+    expressions = [*(row[0] for row in SPARK_TYPES), *OTHER_TYPES]
+    columns = [f"if(id % 2 = 0, {one}, null) c{number}" for number, one in enumerate(expressions)]
+    df = spark.range(4).selectExpr(*columns)
+    known = {row.spark for row in SCALAR_TYPES if row.comes_back is not ComesBack.AS_ANOTHER}
+    assert {type(field.dataType).__name__ for field in df.schema} >= known
+    back = raydp.to_spark(raydp.from_spark(df), spark)
+    assert back.schema.simpleString() == df.schema.simpleString()
     assert sorted(map(str, texts(back))) == sorted(map(str, texts(df)))
 
 

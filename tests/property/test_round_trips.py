@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 import ray
-from hypothesis import given, note
+from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from pyspark.sql.types import ArrayType, MapType, StructType
 
@@ -20,7 +21,7 @@ from raydp._exchange.types.spark_types import to_arrow_schema
 from support.arrow_data import rows_of
 from support.datasets import table_of
 from support.examples import fewer_examples
-from support.foreign_data import Blocks, blocks
+from support.foreign_data import FOREIGN_KINDS, Blocks, blocks, can_be_stored
 from support.spark_data import schemas, spark_rows, spark_types
 
 if TYPE_CHECKING:
@@ -45,6 +46,18 @@ def test_ray_to_spark_to_ray(spark: SparkSession, found: Blocks) -> None:
     assert dataset.schema().base_schema == found.canonical
     assert rows_of(result) == rows_of(found.expected)
     assert dataset.count() == found.expected.num_rows
+
+
+@settings(max_examples=2)
+@given(choice=st.data())
+def test_all_types_of_blocks_in_one_frame(spark: SparkSession, choice: Any) -> None:
+    found = [kind for kind in FOREIGN_KINDS if can_be_stored(kind.found)]
+    rows = [choice.draw(kind.rows(3)) for kind in found]
+    names = [f"c{number}" for number in range(len(found))]
+    table = pa.table([kind.lay_out(column) for kind, column in zip(found, rows, strict=True)], names)
+    df = raydp.spark.ray_dataset_to_spark_dataframe(spark, table.schema, [ray.put(table)])
+    wanted = pa.table([pa.array(column, kind.canonical) for kind, column in zip(found, rows, strict=True)], names)
+    assert rows_of(table_of(raydp.from_spark(df))) == rows_of(wanted)
 
 
 @fewer_examples()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
     from pyspark.sql import types as T
 
-pytestmark = pytest.mark.timeout(3600)  # each example runs Spark jobs
+pytestmark = [pytest.mark.timeout(3600), pytest.mark.classic]  # each example runs Spark jobs
 
 
 def forms(names: list[str]) -> list[Callable[[tuple[Any, ...]], Any]]:

@@ -21,7 +21,7 @@ from support.arrow_data import canonical_types, column_names, values
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["FOREIGN_KINDS", "Blocks", "Kind", "blocks", "kinds"]
+__all__ = ["FOREIGN_KINDS", "Blocks", "Kind", "blocks", "can_be_stored", "kinds"]
 
 
 @dataclass(frozen=True)
@@ -304,7 +304,7 @@ def kinds(*, stored: bool = False) -> st.SearchStrategy[Kind]:
     Args:
         stored: Leave out what Ray refuses to store under pytest, and what it cannot read back.
     """
-    leaf = st.sampled_from([kind for kind in FOREIGN_KINDS if not stored or _can_be_stored(kind.found)])
+    leaf = st.sampled_from([kind for kind in FOREIGN_KINDS if not stored or can_be_stored(kind.found)])
     dictionary = leaf.filter(lambda kind: _can_be_taken(kind.found)).map(lambda kind: _dictionary(pa.int16(), kind))
     return st.one_of(
         leaf,
@@ -314,7 +314,7 @@ def kinds(*, stored: bool = False) -> st.SearchStrategy[Kind]:
         leaf.map(_struct),
         leaf.map(_map),
         *([] if stored else [leaf.map(_list_view)]),
-        dictionary.filter(lambda kind: not stored or _can_be_stored(kind.found)),
+        dictionary.filter(lambda kind: not stored or can_be_stored(kind.found)),
     )
 
 
@@ -323,15 +323,16 @@ def _can_be_taken(type_: pa.DataType) -> bool:
     return not pa.types.is_null(type_) and not pa.types.is_dictionary(type_)
 
 
-def _can_be_stored(type_: pa.DataType) -> bool:
+def can_be_stored(type_: pa.DataType) -> bool:
+    """Tell whether Ray stores blocks with such a column under pytest, and can read them back."""
     if isinstance(type_, pa.BaseExtensionType):
-        return _can_be_stored(type_.storage_type)
+        return can_be_stored(type_.storage_type)
     if pa.types.is_dictionary(type_):  # the store takes others, and Ray fails to read them
         value = type_.value_type
-        return not isinstance(value, pa.BaseExtensionType) and value.num_fields == 0 and _can_be_stored(value)
+        return not isinstance(value, pa.BaseExtensionType) and value.num_fields == 0 and can_be_stored(value)
     views = (pa.string_view(), pa.binary_view())
     children = [type_.field(index).type for index in range(type_.num_fields)]
-    nested = all(map(_can_be_stored, children))
+    nested = all(map(can_be_stored, children))
     return nested and type_ not in views and not pa.types.is_run_end_encoded(type_) and not pa.types.is_list_view(type_)
 
 
