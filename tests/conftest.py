@@ -47,6 +47,7 @@ LONG_FILES = (
     "exchange/test_several_nodes.py",
     "lifecycle/test_session.py",
     "attach/test_notebook.py",
+    "attach/test_relays.py",
     "exchange/test_limits.py",
     "examples/test_standalone_example.py",
     "lifecycle/test_autoscaling.py",

@@ -21,7 +21,7 @@ VALUES = [
     *("", "0", "1", "+2", "-1", "01", "2147483647", "2147483648", "1.5", "1.", ".5", "1e3", "NaN", "Infinity", "٣"),
     *("5s", "500ms", "0.4ms", "2m", "1.5 min", "1h", "5 days", "1 S", "0s", "9" * 30),
     *("1k", "1m", "64M", "64mb", "1g", "1025m", "2gb", "8 m", "1.5g", "m", "99999999999t"),
-    *("true", "False", "YES", "on", "0", "auto", "AUTO", "perhaps"),
+    *("true", "False", "YES", "on", "0", "auto", "AUTO", "Shared-Memory", "perhaps"),
     *("PACK", "pack", "STRICT_SPREAD", "0aFF", "abc", "zz", "0", "0, 2,1", "0,,1", ",", "a-b.c_1", "a/b", "x" * 41),
 ]
 

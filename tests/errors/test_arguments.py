@@ -128,3 +128,10 @@ def test_anything_else_than_a_size_is_refused(text: str) -> None:
 def test_memory_sizes_of_raydp_1_6() -> None:
     sizes = {"500MB": 500 << 20, "500M": 500 << 20, "10 KB": 10 << 10, "1.5G": 3 << 29, "2t": 2 << 40, "123": 123}
     assert {text: parse_memory_size(text) for text in sizes} == sizes
+
+
+@pytest.mark.promised("attach", "InvalidArgumentError")
+def test_ways_to_exchange_are_named() -> None:
+    session: Any = None
+    with pytest.raises(InvalidArgumentError, match=r"exchange must be one of auto, shared-memory.*'tcp'"):
+        raydp.attach(session, exchange="tcp")

@@ -63,6 +63,9 @@ class TestApplication:
         """Return the nodes that have executors, for the directory."""
         return self.nodes
 
+    def hosts_without_node(self) -> None:
+        pass
+
     def hosts_by_node(self) -> dict[str, list[str]]:
         """Return the nodes' machines, for the directory."""
         return {node: ["localhost"] for node in self.nodes}

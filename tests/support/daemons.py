@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from raydp._machine.installation import spark_home
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["HOST", "free_port", "spark_daemon"]
@@ -20,7 +20,15 @@ HOST = "127.0.0.1"
 
 
 @contextlib.contextmanager
-def spark_daemon(arguments: Sequence[str], folder: Path, local: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def spark_daemon(
+    arguments: Sequence[str],
+    folder: Path,
+    local: Path,
+    log: Path,
+    *,
+    env: Mapping[str, str] | None = None,
+    within: Sequence[str] = (),
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a class of Spark in the body of a ``with``.
 
     Args:
@@ -28,15 +36,18 @@ def spark_daemon(arguments: Sequence[str], folder: Path, local: Path, log: Path)
         folder: Its working folder.
         local: For the files of executors.
         log: For its standard error.
+        env: More variables of its environment.
+        within: A command that runs it.
     """
     process = subprocess.Popen(
-        [str(spark_home() / "bin" / "spark-class"), *arguments],
+        [*within, str(spark_home() / "bin" / "spark-class"), *arguments],
         env={
             **os.environ,
             "SPARK_HOME": str(spark_home()),
             "SPARK_SCALA_VERSION": "2.13",
             "SPARK_LOCAL_IP": HOST,
             "SPARK_LOCAL_DIRS": str(local),
+            **(env or {}),
         },
         cwd=folder,
         stdout=subprocess.DEVNULL,

@@ -14,30 +14,55 @@ import psutil
 from support.daemons import HOST, free_port, spark_daemon
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
+
+    from support.hosts import Host
 
 __all__ = ["executor_processes", "standalone_cluster"]
 
-_START_SECONDS = 90.0
+_START_SECONDS = 300.0
 _REGISTERED = re.compile("Registering worker")
 
 
 @contextlib.contextmanager
-def standalone_cluster(workers: int, cores: int, memory: str) -> Iterator[str]:
-    """Run a master and workers in the body of a ``with``, which gets the master's URL."""
+def standalone_cluster(
+    workers: int,
+    cores: int,
+    memory: str,
+    *,
+    settings: Mapping[str, str] | None = None,
+    environments: Sequence[Mapping[str, str]] = (),
+    hosts: Sequence[Host] = (),
+) -> Iterator[str]:
+    """Run a master and workers in the body of a ``with``, which gets the master's URL.
+
+    Args:
+        workers: How many.
+        cores: Of each worker.
+        memory: Of each worker.
+        settings: Spark's settings for all daemons.
+        environments: What each worker, and its executors, find in their environment besides this process'.
+        hosts: Where each worker runs; the master runs on the first. Default: all on this machine.
+    """
     port = free_port()
-    url = f"spark://{HOST}:{port}"
+    places = list(hosts) or [None] * workers
+    everywhere = {"SPARK_DAEMON_JAVA_OPTS": " ".join(f"-D{key}={value}" for key, value in (settings or {}).items())}
+    url = f"spark://{_address_of(places[0])}:{port}"
     with (
         tempfile.TemporaryDirectory(prefix="standalone-", ignore_cleanup_errors=True) as name,
         contextlib.ExitStack() as ends,
     ):
         folder = Path(name)
         log = folder / "master.log"
-        ends.enter_context(_daemon(folder, log, "master.Master", "--port", str(port)))
-        for number in range(workers):
-            options = ["--cores", str(cores), "--memory", memory, "--work-dir", str(folder / f"work{number}")]
-            ends.enter_context(_daemon(folder, folder / f"worker{number}.log", "worker.Worker", *options, url))
+        ends.enter_context(_daemon(folder, log, "master.Master", "--port", str(port), host=places[0], env=everywhere))
+        for number, host in enumerate(places):
+            work = folder / f"work{number}" if host is None else f"/tmp/work{number}"
+            options = ["--cores", str(cores), "--memory", memory, "--work-dir", str(work), url]
+            variables = {**everywhere, **(environments[number] if environments else {})}
+            ends.enter_context(
+                _daemon(folder, folder / f"worker{number}.log", "worker.Worker", *options, host=host, env=variables)
+            )
         deadline = time.monotonic() + _START_SECONDS
         while len(_REGISTERED.findall(log.read_text())) < workers:
             assert time.monotonic() < deadline, log.read_text()
@@ -45,9 +70,14 @@ def standalone_cluster(workers: int, cores: int, memory: str) -> Iterator[str]:
         yield url
 
 
-def _daemon(folder: Path, log: Path, name: str, *arguments: str) -> AbstractContextManager[object]:
-    command = [f"org.apache.spark.deploy.{name}", "--host", HOST, "--webui-port", "0", *arguments]
-    return spark_daemon(command, folder, folder, log)
+def _daemon(
+    folder: Path, log: Path, name: str, *arguments: str, host: Host | None, env: Mapping[str, str]
+) -> AbstractContextManager[object]:
+    command = [f"org.apache.spark.deploy.{name}", "--host", _address_of(host), "--webui-port", "0", *arguments]
+    if host is None:
+        return spark_daemon(command, folder, folder, log, env=env)
+    there = {**env, "SPARK_LOCAL_IP": host.address}
+    return spark_daemon(command, folder, Path("/tmp"), log, env=there, within=host.within)
 
 
 def executor_processes(application: str) -> list[psutil.Process]:
@@ -59,3 +89,7 @@ def executor_processes(application: str) -> list[psutil.Process]:
             if "org.apache.spark.executor.CoarseGrainedExecutorBackend" in words and application in words:
                 found.append(process)
     return found
+
+
+def _address_of(host: Host | None) -> str:
+    return HOST if host is None else host.address

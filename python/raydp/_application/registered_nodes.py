@@ -27,6 +27,9 @@ class RegisteredNodes:
         """Return the ids (hex) of the Ray nodes that have a registered executor."""
         return sorted({executor.node for executor in self._entry_points.status().registered if executor.node})
 
+    def hosts_without_node(self) -> None:
+        """Executors are on Ray's nodes."""
+
     def hosts_by_node(self) -> dict[str, list[str]]:
         """Return the address of each living node by its id. It is Spark's name for machines of executors on Ray."""
         return {node: [address] for node, address in node_addresses().items()}

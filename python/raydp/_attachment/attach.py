@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from raydp._attachment.connect import connect_attachment
 from raydp._attachment.host import AttachedHost, ExecutorsInJvm
 from raydp._attachment.jar import check_spark_version, load_jar, send_jar
 from raydp._configuration import registry
-from raydp._configuration.arguments import suggests_arguments
+from raydp._configuration.arguments import check_choice, suggests_arguments
 from raydp._exchange.driver.driver_calls import CATALOG_CLASS, CATALOG_KEY
 from raydp._exchange.driver.jvm_errors import error_for, error_in_text
 from raydp._ray import internals as _ray_internals
@@ -32,15 +33,17 @@ if TYPE_CHECKING:
 
 __all__ = ["attach"]
 
+_LOCAL = re.compile(r"local(\[.*\])?")
+
 
 @suggests_arguments(session="spark", spark_session="spark")
-def attach(spark: SparkSession) -> Attachment:
+def attach(spark: SparkSession, *, exchange: str | None = None) -> Attachment:
     """Let a running Spark application that raydp did not start exchange data with Ray.
 
     After that, :func:`raydp.from_spark`, :func:`raydp.to_spark`, :func:`raydp.register`, Ray Data's ``from_spark`` and
     ``to_spark``, and the estimators work with its DataFrames, through shared memory. Spark runs where it runs: in this
-    process, on a standalone cluster, or on another cluster manager. On each machine with executors there must be a Ray
-    node of the same user.
+    process, on a standalone cluster, or on another cluster manager. A machine with executors should have a Ray node of
+    the same user. The data of executors without one travels over TCP, to a Ray node of another machine.
 
     Connect this process to Ray first, with ``ray.init``. raydp's jar is added to the application. The settings
     ``spark.raydp.exchange.*`` are read from the session.
@@ -49,21 +52,27 @@ def attach(spark: SparkSession) -> Attachment:
 
     Args:
         spark: The session.
+        exchange: ``"auto"``, or ``"shared-memory"`` to make executors without a Ray node on their machine an error.
+            Default: the setting ``spark.raydp.exchange.transport``, which is ``"auto"`` by default. In local mode, and
+            in sessions of Spark Connect, always ``"shared-memory"``. It has no effect if the application is attached
+            already.
 
     Returns:
         The attachment; the same one as before if the application is attached already. It ends when it is detached, or
         with the application.
 
     Raises:
-        InvalidArgumentError: ``spark`` is not a Spark session, or a setting is wrong.
+        InvalidArgumentError: ``spark`` is not a Spark session, or ``exchange`` or a setting is wrong.
         SessionError: The application was stopped, raydp started it, or its driver accepts no jars; or this is
             called in a Spark task.
         ClusterError: This process is not connected to Ray.
-        ExchangeError: Spark has executors on machines without a Ray node.
+        ExchangeError: Spark has executors on machines without a Ray node, and must not use TCP.
         MissingRequirementError: raydp does not support the application's version of Spark, or the application has a jar
             of another build of raydp.
     """
     attached_to: Any = spark
+    if exchange is not None:
+        check_choice("exchange", exchange, ("auto", "shared-memory"))
     if not is_connect_session(spark):
         attached_to = _checked_context(spark)
         check_spark_version(spark)
@@ -82,7 +91,7 @@ def attach(spark: SparkSession) -> Attachment:
         return keep_attachment(spark, connect_attachment(spark, cluster))
     jvm = running_jvm()
     assert jvm is not None  # the context runs
-    created = _classic_attachment(jvm, spark, cluster)
+    created = _classic_attachment(jvm, spark, cluster, exchange)
     try:
         created.check_machines()
         send_jar(jvm, spark)
@@ -121,13 +130,19 @@ def _checked_context(spark: Any) -> SparkContext:
     return spark.sparkContext
 
 
-def _classic_attachment(jvm: JVMView, spark: SparkSession, cluster: RayCluster) -> Attachment:
+def _classic_attachment(jvm: JVMView, spark: SparkSession, cluster: RayCluster, transport: str | None) -> Attachment:
     from raydp._exchange.driver.exchange import Exchange  # it loads ray.data, which takes a second
     from raydp._exchange.driver.jvm_calls import DriverJvm
 
     settings = _settings_of(spark)
     load_jar(jvm)
-    host = AttachedHost(ExecutorsInJvm(jvm, spark))
+    if transport is not None:
+        settings[registry.EXCHANGE_TRANSPORT.key] = transport
+    # In local mode, the only executor is in the driver JVM, next to this process.
+    relays = registry.EXCHANGE_TRANSPORT.get(settings) == "auto" and not _LOCAL.fullmatch(
+        spark.sparkContext.master or ""
+    )
+    host = AttachedHost(ExecutorsInJvm(jvm, spark), relays=relays)
     exchange = Exchange(
         application_id=f"raydp-attached-{secrets.token_hex(4)}",
         jvm=DriverJvm(jvm),

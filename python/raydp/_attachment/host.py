@@ -8,6 +8,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+import ray
+
 from raydp._attachment.machines import match_hosts
 from raydp._spark import internals as _spark_internals
 from raydp._spark.java_errors import translated_errors
@@ -97,32 +99,44 @@ class AttachedHost:
 
     Args:
         executors: Tells where the executors are.
+        relays: Whether executors without an agent may use another machine's over TCP. This process' machine has one
+            then, because its driver JVM serves them at least.
 
     Attributes:
         on_end: Called in the thread that awaits changes when the application has ended without this process.
     """
 
-    def __init__(self, executors: Executors) -> None:
+    def __init__(self, executors: Executors, *, relays: bool = False) -> None:
         self.on_end: Callable[[], None] = _do_nothing
         self._executors = executors
+        self._relays = relays
         self._mark: Any | None = None
 
     def executor_nodes(self) -> list[str]:
-        """Return the ids (hex) of the Ray nodes on the machines of the executors.
+        """Return the ids (hex) of the Ray nodes on the machines of the executors, and of those that serve others.
 
         Raises:
-            ExchangeError: There is no Ray node on a machine that has executors.
+            ExchangeError: A machine that has executors has no Ray node, and they must not use that of another machine.
             SessionError: The driver does not answer.
         """
         found = match_hosts(self._executors.find().hosts)
-        missing = [host for host, nodes in found.items() if not nodes]
-        if missing:
+        missing = _without_node(found)
+        if missing and not self._relays:
             raise ExchangeError(
                 "Spark has executors on machines where no Ray node runs, so they share no memory with Ray. Start a Ray "
                 "node there (ray start --address=...), or keep Spark's executors on Ray's machines. "
                 f"Machines, as Spark calls them: {', '.join(missing)}"
             )
-        return sorted({node for nodes in found.values() for node in nodes})
+        serving = {ray.get_runtime_context().get_node_id()} if self._relays else set()
+        return sorted({node for nodes in found.values() for node in nodes} | serving)
+
+    def hosts_without_node(self) -> list[str] | None:
+        """Return the hosts of executors that have no Ray node; ``None`` if executors need one.
+
+        Raises:
+            SessionError: The driver does not answer.
+        """
+        return _without_node(match_hosts(self._executors.find().hosts)) if self._relays else None
 
     def hosts_by_node(self) -> dict[str, list[str]]:
         """Return Spark's names for the machine of each Ray node that has executors, by the node's id."""
@@ -155,6 +169,10 @@ class AttachedHost:
     def close(self) -> None:
         """Stop following the executors; no error if the application has ended."""
         self._executors.close()
+
+
+def _without_node(nodes_by_host: dict[str, list[str]]) -> list[str]:
+    return [host for host, nodes in nodes_by_host.items() if not nodes]
 
 
 def _do_nothing() -> None:

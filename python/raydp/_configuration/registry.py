@@ -68,6 +68,10 @@ def _switch(value: str) -> str | None:
     return value.lower() if value.lower() == "auto" or forms.boolean(value) is not None else None
 
 
+def _transport(value: str) -> str | None:
+    return value.lower() if value.lower() in {"auto", "shared-memory"} else None
+
+
 APPLICATION_ID = Setting("spark.raydp.app.id", "1 to 40 letters, digits, '.', '_' or '-'", None, _application_id)
 START_TIMEOUT = Setting("spark.raydp.executor.startTimeout", _SECONDS, "120", forms.seconds)
 INFEASIBLE_TIMEOUT = Setting(
@@ -135,6 +139,7 @@ EXCHANGE_TIMEOUT = Setting("spark.raydp.exchange.timeout", _SECONDS, "600", form
 EXCHANGE_FAULT_TOLERANT = Setting(
     "spark.raydp.exchange.faultTolerant", _BOOLEAN, "true", forms.boolean, argument="fault_tolerant_mode"
 )
+EXCHANGE_TRANSPORT = Setting("spark.raydp.exchange.transport", "auto or shared-memory", "auto", _transport)
 NETWORK_ENCRYPTION = Setting("spark.raydp.network.encryption", _BOOLEAN, "false", forms.boolean)
 UI_TOKEN = Setting("spark.raydp.ui.token", _BOOLEAN, "true", forms.boolean)
 METRICS = Setting("spark.raydp.metrics", _BOOLEAN, "true", forms.boolean)
@@ -163,6 +168,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     EXCHANGE_SOCKET,
     EXCHANGE_TIMEOUT,
     EXCHANGE_FAULT_TOLERANT,
+    EXCHANGE_TRANSPORT,
     NETWORK_ENCRYPTION,
     UI_TOKEN,
     METRICS,

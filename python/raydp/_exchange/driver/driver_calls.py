@@ -39,12 +39,15 @@ class AgentAddress:
         agents_dir: Folder of the agents' sockets.
         token: The application's token, hex.
         waits: The bounds of the waits of tasks, in seconds, by the keys of their settings.
+        hosts_without_node: The hosts of executors that have no Ray node, if executors without an agent may use another
+            machine's over TCP; ``None`` if they may not.
     """
 
     application: str
     agents_dir: str
     token: str
     waits: Mapping[str, float]
+    hosts_without_node: list[str] | None = None
 
 
 @dataclass(frozen=True)

@@ -49,4 +49,5 @@ class ExchangeContext:
             agents_dir=str(self.directory.folder),
             token=self.directory.token.hex(),
             waits=self.waits.of_tasks,
+            hosts_without_node=self.host.hosts_without_node(),
         )

@@ -14,11 +14,16 @@ class ExchangeHost(Protocol):
     """A Spark application as the exchange sees it. The exchange does not know who starts executors, or how."""
 
     def executor_nodes(self) -> Collection[str]:
-        """Return the Ray node ids (hex) that have registered executors now; safe for any thread.
+        """Return the Ray node ids (hex) that need an agent now; safe for any thread.
+
+        These have registered executors, or serve executors elsewhere.
 
         Raises:
-            ExchangeError: An executor runs on a machine without a Ray node.
+            ExchangeError: An executor runs on a machine without a Ray node, and must not use another machine's.
         """
+
+    def hosts_without_node(self) -> list[str] | None:
+        """Return the hosts of executors that have no Ray node; ``None`` if executors need one. Safe for any thread."""
 
     def hosts_by_node(self) -> Mapping[str, Sequence[str]]:
         """Return, for the id of each living Ray node, what Spark calls its machine; safe for any thread.

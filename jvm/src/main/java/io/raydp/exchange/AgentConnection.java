@@ -15,7 +15,7 @@ import java.util.function.LongFunction;
  * time uses it; only {@link #cancel} may be called from another. Closing unmaps every segment, so nobody may use a
  * segment's address after that.
  */
-public final class AgentConnection implements AutoCloseable {
+public final class AgentConnection implements BlockChannel {
   private static final Cleaner CLEANER = Cleaner.create();
   private static final long SMALLEST_SEGMENT = 4096;
 
@@ -80,20 +80,28 @@ public final class AgentConnection implements AutoCloseable {
     return path;
   }
 
+  @Override
+  public String agent() {
+    return path;
+  }
+
+  @Override
+  public String node() {
+    return AgentLocator$.MODULE$.nodeOf(path);
+  }
+
   /** Whether the agent has closed this connection or died. Does not wait. */
   boolean isAgentGone() {
     return NativeExchange.isAgentGone(requireOpen());
   }
 
-  /** Lends a segment of at least {@code bytes} bytes: an idle one, or a new one that replaces an idle one. */
+  /** Lends an idle segment, or a new one that replaces an idle one. */
+  @Override
   public MappedSegment lend(long bytes) {
     return lend(bytes, Long.MAX_VALUE);
   }
 
-  /**
-   * Lends a segment of about {@code bytes} bytes. It is never much larger, because an agent fills the whole segment of
-   * a read, while most of an export's segment is never touched.
-   */
+  @Override
   public MappedSegment lendForRead(long bytes) {
     return lend(bytes, sizeFor(bytes));
   }
@@ -119,47 +127,47 @@ public final class AgentConnection implements AutoCloseable {
   }
 
   /** A power of two, so the segments of one export also fit the slightly larger layout of the next. */
-  private static long sizeFor(long bytes) {
+  static long sizeFor(long bytes) {
     return Math.max(Long.highestOneBit(Math.max(bytes, 1) * 2 - 1), SMALLEST_SEGMENT);
   }
 
   /** Takes a lent segment back for reuse, with its pages still warm. */
+  @Override
   public void giveBack(MappedSegment segment) {
     idle.add(segment);
   }
 
-  /** Frees a lent segment. */
+  @Override
   public void drop(MappedSegment segment) {
     NativeExchange.dropSegment(requireOpen(), segment.id());
   }
 
-  /** Returns physical pages of a lent segment to the system. */
-  void trim(MappedSegment segment, long from, long to) {
+  @Override
+  public void trim(MappedSegment segment, long from, long to) {
     NativeExchange.trimSegment(requireOpen(), segment.id(), from, to);
   }
 
-  /**
-   * Sends the block in a lent segment. {@link #reclaim} takes the segment back.
-   *
-   * @param reusable whether the segment may be lent again afterwards
-   */
-  void sendBlock(MappedSegment segment, long exportId, long rows, long[] nodes, boolean reusable) {
+  /** Sends the block in a lent segment. There is always room. {@link #reclaim} takes the segment back. */
+  @Override
+  public void sendBlock(
+      MappedSegment segment, long exportId, long rows, long[] nodes, boolean reusable, AgentWait wait) {
     unstored.put(segment.id(), new Unstored(segment, exportId, reusable));
     NativeExchange.sendBlock(requireOpen(), segment.id(), exportId, rows, nodes);
   }
 
-  /** Waits until the agent promises to store a block. */
-  AcceptedBlock awaitAccepted(AgentWait wait) {
+  @Override
+  public AcceptedBlock awaitAccepted(AgentWait wait) {
     return await(wait, connection -> AcceptedBlock.of(NativeExchange.awaitAccepted(connection, wait.millis())));
   }
 
   /** How many blocks were sent whose segments have not been reclaimed. */
-  int unstoredBlocks() {
+  @Override
+  public int unstoredBlocks() {
     return unstored.size();
   }
 
-  /** Waits until the agent has stored one of the blocks, which were all accepted, and takes its segment back. */
-  void reclaim(AgentWait wait) {
+  @Override
+  public void reclaim(AgentWait wait) {
     long id = this.<Long>await(wait, connection -> NativeExchange.awaitAck(connection, wait.millis()));
     Unstored block = unstored.remove(id);
     if (block.reusable) {
@@ -169,24 +177,20 @@ public final class AgentConnection implements AutoCloseable {
     }
   }
 
-  /**
-   * Asks for rows of a block.
-   *
-   * @param columns indexes in the Dataset's schema
-   * @param selection which parts of nested columns to read; see {@link ColumnPruning}
-   */
-  void requestRead(
+  @Override
+  public void requestRead(
       MappedSegment segment, long dataset, int block, long fromRow, long maxRows, int[] columns, int[] selection) {
     NativeExchange.requestRead(requireOpen(), segment.id(), dataset, block, fromRow, maxRows, columns, selection);
   }
 
-  /** Waits for the reply to the oldest read in flight. */
-  ReadReply awaitRead(AgentWait wait) {
+  @Override
+  public ReadReply awaitRead(AgentWait wait) {
     return await(wait, connection -> ReadReply.of(NativeExchange.awaitRead(connection, wait.millis())));
   }
 
   /** Abandons the read into this lent segment; {@link #drain} takes its reply. */
-  void abandonRead(MappedSegment segment) {
+  @Override
+  public void abandonRead(MappedSegment segment) {
     abandonedReads.add(segment);
   }
 
@@ -204,7 +208,7 @@ public final class AgentConnection implements AutoCloseable {
     }
   }
 
-  /** Makes the connection's user fail in the current wait, or in the next one. May be called from any thread. */
+  @Override
   public synchronized void cancel() {
     cancelled = true;
     if (awaiting) {

@@ -2,8 +2,12 @@ package io.raydp.exchange;
 
 import io.raydp.exchange.columns.BlockSink;
 import io.raydp.exchange.columns.ByteRanges;
+import org.apache.spark.unsafe.Platform;
 
-/** A shared memory segment, mapped here and by the agent until it is dropped or its connection closes. */
+/**
+ * A segment: shared memory, mapped here and by the agent until it is dropped or its connection closes, or memory of this
+ * process, until its {@code RelayedChannel} frees it.
+ */
 public final class MappedSegment implements BlockSink.Segment {
   private final long id;
   private final long size;
@@ -30,6 +34,16 @@ public final class MappedSegment implements BlockSink.Segment {
   @Override
   public long address() {
     return address;
+  }
+
+  /** Copies bytes out of the segment. */
+  void read(long offset, byte[] into, int at, int length) {
+    Platform.copyMemory(null, address + offset, into, Platform.BYTE_ARRAY_OFFSET + at, length);
+  }
+
+  /** Copies bytes into the segment. */
+  void write(long offset, byte[] bytes) {
+    Platform.copyMemory(bytes, Platform.BYTE_ARRAY_OFFSET, null, address + offset, bytes.length);
   }
 
   ByteRanges touched() {

@@ -23,6 +23,13 @@ record ReadReply(boolean needsLargerSegment, long rows, long totalRows, long nee
         : new ReadReply(false, reply[3], reply[4], 0, reply);
   }
 
+  /** How many bytes from the beginning of the segment on the rows take. */
+  long usedBytes() {
+    long[] end = {0};
+    ArrayBuffers.forEach(nodes, FIRST_NODE, (index, offset, size) -> end[0] = Math.max(end[0], offset + size));
+    return end[0];
+  }
+
   /** Walks the columns of the reply in the segment at {@code segmentAddress}. */
   NodeCursor columns(long segmentAddress) {
     return new NodeCursor(segmentAddress, nodes, FIRST_NODE);

@@ -196,6 +196,16 @@ object RaydpConfiguration {
     "2.0.0",
     Setting.boolean)
 
+  val ExchangeTransport: Setting[String] = Setting(
+    "spark.raydp.exchange.transport",
+    "auto or shared-memory",
+    Some("auto"),
+    "How `raydp.attach` exchanges the data of executors on machines without an exchange agent, for example without a Ray " +
+      "node. `auto` sends it over TCP to another machine's agent, inside Spark's authentication and encryption. " +
+      "`shared-memory` makes them an error. The argument `exchange` of `raydp.attach` sets it.",
+    "2.0.0",
+    value => Option(value.toLowerCase).filter(text => text == "auto" || text == "shared-memory"))
+
   val NetworkEncryption: Setting[Boolean] = Setting(
     "spark.raydp.network.encryption",
     "true or false",
@@ -277,6 +287,7 @@ object RaydpConfiguration {
     ExchangeSocket,
     ExchangeTimeout,
     ExchangeFaultTolerant,
+    ExchangeTransport,
     NetworkEncryption,
     UiToken,
     Metrics,

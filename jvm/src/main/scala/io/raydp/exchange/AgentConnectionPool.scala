@@ -43,11 +43,16 @@ final class AgentConnectionPool(idleMillis: Long, maximumIdle: => Int) {
    *
    * @param exportId the export that the caller sends blocks for; only its blocks may still be in flight
    * @param cancellation ends the wait for the connection, and the waits on it afterwards
-   * @throws ExchangeException with code CANCELLED if it was cancelled
+   * @param patienceMillis how long to try again while no agent listens
+   * @throws ExchangeException with code CANCELLED if it was cancelled, or CONNECTION_REFUSED if no agent listens
    */
-  def acquire(address: AgentAddress, exportId: Option[Long], cancellation: Cancellation): AgentConnection = {
+  def acquire(
+      address: AgentAddress,
+      exportId: Option[Long],
+      cancellation: Cancellation,
+      patienceMillis: Long = AgentStartMillis): AgentConnection = {
     val path = AgentLocator.socketHere(address).toString
-    takeIdle(address, path, exportId, cancellation).getOrElse(connect(address, cancellation))
+    takeIdle(address, path, exportId, cancellation).getOrElse(connect(address, cancellation, patienceMillis))
   }
 
   /** Takes a working connection back. The caller holds none of its segments. */
@@ -74,6 +79,12 @@ final class AgentConnectionPool(idleMillis: Long, maximumIdle: => Int) {
       gone
     }
     dead.foreach(_.connection.close())
+  }
+
+  /** Waits for the socket of this node's agent, at most for `millis`. */
+  def awaitSocket(address: AgentAddress, cancellation: Cancellation, millis: Long): Unit = {
+    cancellation.beforeWait(() => sockets.endWaits())
+    sockets.await(AgentLocator.socketHere(address), millis)
   }
 
   private def takeIdle(
@@ -114,9 +125,10 @@ final class AgentConnectionPool(idleMillis: Long, maximumIdle: => Int) {
   private def connect(
       address: AgentAddress,
       cancellation: Cancellation,
-      deadline: Long = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(AgentStartMillis),
+      patienceMillis: Long,
+      began: Long = System.nanoTime(),
       attempt: Int = 0): AgentConnection = {
-    def leftMillis: Long = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime())
+    def leftMillis(of: Long): Long = of - TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - began)
 
     // The agent may have had to choose another folder meanwhile.
     val path = AgentLocator.socketHere(address, attempt).toString
@@ -124,7 +136,8 @@ final class AgentConnectionPool(idleMillis: Long, maximumIdle: => Int) {
     val refused =
       try {
         cancellation.beforeWait(() => connection.cancel())
-        val wait = math.min(address.waits.connection.millis.toLong, math.max(leftMillis, RetryMillis)).toInt
+        val wait =
+          math.min(address.waits.connection.millis.toLong, math.max(leftMillis(AgentStartMillis), RetryMillis)).toInt
         connection.connect(address.token, address.application, wait)
         None
       } catch {
@@ -137,17 +150,17 @@ final class AgentConnectionPool(idleMillis: Long, maximumIdle: => Int) {
       }
     refused match {
       case None => connection
-      case Some(_) if leftMillis > 0 =>
+      case Some(_) if leftMillis(patienceMillis) > 0 =>
         cancellation.beforeWait(() => sockets.endWaits())
         // Only briefly: the file exists before the agent listens.
-        sockets.await(Path.of(path), math.min(leftMillis, RetryMillis))
-        connect(address, cancellation, deadline, attempt + 1)
+        sockets.await(Path.of(path), math.min(leftMillis(patienceMillis), RetryMillis))
+        connect(address, cancellation, patienceMillis, began, attempt + 1)
       case Some(answer) =>
         throw new ExchangeException(
           ExchangeErrorCode.CONNECTION_REFUSED,
           "No exchange agent answers on this node. It died, or the node joined the cluster during the conversion " +
             s"and its agent did not start in time. Convert again. Socket: $path, waited: " +
-            s"${AgentStartMillis / 1000} s, last answer: ${answer.getMessage}",
+            s"${patienceMillis / 1000} s, last answer: ${answer.getMessage}",
           answer)
     }
   }
@@ -157,7 +170,7 @@ object AgentConnectionPool {
   private final class Idle(val connection: AgentConnection, val address: AgentAddress)
 
   /** How long a task waits for the agent of a node that has just joined the cluster, which may be busy. */
-  private val AgentStartMillis = 120000L
+  private[exchange] val AgentStartMillis = 120000L
   private val NoExport = -1L
 
   /** A dying agent still accepts connections, and closes them. */

@@ -14,18 +14,17 @@ private[exchange] final class ConnectionLease(
     address: AgentAddress,
     context: TaskContext,
     exportId: Option[Long] = None) {
-  private val pool = AgentConnectionPool.shared
   private val cancellation = new Cancellation
-  private var held: Option[AgentConnection] = None
+  private var held: Option[BlockChannel] = None
   private var ended = false
   private var failed = false
 
   context.addTaskInterruptListener((_, _) => cancellation.cancel())
 
   /** The connection. The first call waits for it. */
-  def connection: AgentConnection = held.getOrElse {
+  def connection: BlockChannel = held.getOrElse {
     if (ended) throw new IllegalStateException("The lease of the connection has ended")
-    val acquired = pool.acquire(address, exportId, cancellation)
+    val acquired = BlockChannels.acquire(address, exportId, cancellation)
     held = Some(acquired)
     acquired
   }
@@ -36,10 +35,10 @@ private[exchange] final class ConnectionLease(
    * Returns the connection to the pool, or closes it if it failed. The caller must have given back every segment except
    * those of abandoned reads.
    */
-  def release(): Unit = if (failed) abandon() else end(pool.release(_, address))
+  def release(): Unit = if (failed) abandon() else end(BlockChannels.release(_, address))
 
   /** Closes the connection. The agent drops what the task has started. */
-  def abandon(): Unit = end(pool.discard)
+  def abandon(): Unit = end(BlockChannels.discard)
 
   /** Runs `body`. If the task is killed before or during it, fails with the exception that Spark expects. */
   def guarded[T](body: => T): T =
@@ -54,7 +53,7 @@ private[exchange] final class ConnectionLease(
         else failure
     }
 
-  private def end(dispose: AgentConnection => Unit): Unit = {
+  private def end(dispose: BlockChannel => Unit): Unit = {
     // A released connection may already serve another task, which must not be cancelled.
     ended = true
     cancellation.forgetWait()

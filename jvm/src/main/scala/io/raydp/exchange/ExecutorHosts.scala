@@ -28,7 +28,7 @@ final class ExecutorHosts private (context: SparkContext) extends SparkListener 
     removed += event.executorId
   }
 
-  override def onApplicationEnd(event: SparkListenerApplicationEnd): Unit = change { ended = true }
+  override def onApplicationEnd(event: SparkListenerApplicationEnd): Unit = end()
 
   /**
    * Waits for another state than the one with this sequence number, at most for `timeoutMillis`. Returns the state then,
@@ -47,6 +47,11 @@ final class ExecutorHosts private (context: SparkContext) extends SparkListener 
   /** Stops following the application. Ends the waits. */
   def close(): Unit = {
     context.removeSparkListener(this)
+    end()
+  }
+
+  private def end(): Unit = {
+    Relays.close()
     change { ended = true }
   }
 

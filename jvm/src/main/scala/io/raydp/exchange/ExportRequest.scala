@@ -2,6 +2,8 @@ package io.raydp.exchange
 
 import java.util.HexFormat
 
+import scala.jdk.CollectionConverters._
+
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
 
 /**
@@ -38,9 +40,15 @@ private[exchange] object Requests {
 
   def parse(json: String): JsonNode = mapper.readTree(json)
 
-  def agent(request: JsonNode): AgentAddress = AgentAddress(
-    directory = request.required("agents_dir").asText,
-    application = request.required("application").asText,
-    token = HexFormat.of().parseHex(request.required("token").asText),
-    waits = TaskWaits.parse(request.required("waits")))
+  /** The agents of a request. If blocks may travel over TCP, this driver serves relays from then on. */
+  def agent(request: JsonNode): AgentAddress = {
+    val address = AgentAddress(
+      directory = request.required("agents_dir").asText,
+      application = request.required("application").asText,
+      token = HexFormat.of().parseHex(request.required("token").asText),
+      waits = TaskWaits.parse(request.required("waits")))
+    val hostsWithoutNode = Option(request.get("hosts_without_node")).filterNot(_.isNull)
+      .map(_.elements().asScala.map(_.asText).toSet)
+    address.copy(relays = hostsWithoutNode.map(Relays.ofDriver(address, _)))
+  }
 }

@@ -50,7 +50,7 @@ final class ExportTask private[exchange] (spec: ExportTaskSpec) {
     writer.finish()
     val partition = ring.fold(PartitionBlocks("", Nil)) { segments =>
       val blocks = lease.guarded(segments.finish())
-      val node = AgentLocator.nodeOf(lease.connection.path)
+      val node = lease.connection.node
       lease.release()
       spec.metrics(ExportTask.WaitTime) += segments.waitedNanos
       PartitionBlocks(node, blocks)

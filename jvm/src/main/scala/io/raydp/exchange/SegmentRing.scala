@@ -12,7 +12,7 @@ import io.raydp.exchange.columns.{BlockSink, ByteRanges}
  * @param blockBytes how many bytes a block may touch; a segment with far more physical pages returns the excess
  */
 private[exchange] final class SegmentRing(
-    connection: AgentConnection,
+    connection: BlockChannel,
     exportId: Long,
     blockBytes: Long,
     wait: AgentWait) extends BlockSink {
@@ -45,7 +45,7 @@ private[exchange] final class SegmentRing(
     unaccepted(segment.id) = new Sent(sent, rows, bytes)
     sent += 1
     // A segment that was created for one oversized row is not reused.
-    connection.sendBlock(segment, exportId, rows, nodes, bytes <= 2 * blockBytes)
+    connection.sendBlock(segment, exportId, rows, nodes, bytes <= 2 * blockBytes, wait)
   }
 
   /** Waits until the agent has accepted every block. Returns their positions in the order in which they were sent. */
@@ -62,7 +62,7 @@ private[exchange] final class SegmentRing(
     val block = unaccepted.remove(acceptance.segmentId).getOrElse(throw new ExchangeException(
       ExchangeErrorCode.PROTOCOL,
       "The exchange agent accepted a block that was not sent. Segment: " +
-        s"${acceptance.segmentId}, agent: ${connection.path}"))
+        s"${acceptance.segmentId}, agent: ${connection.agent}"))
     accepted(block.order) = BlockPosition(acceptance.index, block.rows, block.bytes)
   }
 

@@ -78,9 +78,7 @@ private final class UnauthenticatedClient(isAuthenticated: () => Boolean)
   import UnauthenticatedClients._
 
   private var deadline: ScheduledFuture[_] = _
-  private var length = 0L // of the current message, with the 8 bytes that it is read from
-  private var lengthBytes = 0 // how many of those have come
-  private var missing = 0L // bytes of the current message that have not come
+  private val lengths = new MessageLengths
 
   override def handlerAdded(context: ChannelHandlerContext): Unit = {
     val expiry: Runnable = () => expire(context)
@@ -99,35 +97,12 @@ private final class UnauthenticatedClient(isAuthenticated: () => Boolean)
       context.pipeline.remove(this)
       context.fireChannelRead(message)
       ()
-    case bytes: ByteBuf if isTooLong(bytes) =>
+    case bytes: ByteBuf if lengths.exceed(MaxMessage.toLong, bytes) =>
       bytes.release()
-      refuse(context, s"it sends a message of $length bytes; at most $MaxMessage are accepted")
+      refuse(context, s"it sends a message of ${lengths.last} bytes; at most $MaxMessage are accepted")
     case _ =>
       context.fireChannelRead(message)
       ()
-  }
-
-  /** Follows the messages in what has come: each begins with its length. */
-  private def isTooLong(bytes: ByteBuf): Boolean = {
-    var at = bytes.readerIndex
-    while (at < bytes.writerIndex) {
-      if (missing > 0) {
-        val here = math.min(missing, (bytes.writerIndex - at).toLong)
-        at += here.toInt
-        missing -= here
-      } else {
-        length = length << 8 | bytes.getByte(at) & 0xff
-        lengthBytes += 1
-        at += 1
-        if (lengthBytes == java.lang.Long.BYTES) {
-          if (length < java.lang.Long.BYTES || length > MaxMessage) return true
-          missing = length - java.lang.Long.BYTES
-          length = 0
-          lengthBytes = 0
-        }
-      }
-    }
-    false
   }
 
   private def expire(context: ChannelHandlerContext): Unit =
