@@ -31,6 +31,10 @@ def test_lost_blocks_are_recomputed(outcome: programs.Outcome) -> None:
     assert all(line in output for line in ("plain", "shuffled", "lineages left: 0")), outcome.everything
 
 
+def test_lost_blocks_are_recomputed_although_tasks_that_wait_for_them_hold_all_cores(outcome: programs.Outcome) -> None:
+    assert "one core: in time" in outcome.part("lost blocks"), outcome.everything
+
+
 def test_without_fault_tolerance_ray_says_that_the_blocks_are_lost(outcome: programs.Outcome) -> None:
     output = outcome.part("without fault tolerance")
     assert all(line in output for line in ("lost:", "recovered")), outcome.everything

@@ -37,5 +37,6 @@ private[exchange] object ExportIds {
   def cancel(context: SparkContext, exportId: Long): Unit =
     running.cancel(exportId)(context.cancelJobsWithTag(jobTag(exportId)))
 
-  private def jobTag(exportId: Long): String = s"raydp-export-$exportId"
+  /** The tag of the Spark jobs of an export. */
+  def jobTag(exportId: Long): String = s"raydp-export-$exportId"
 }

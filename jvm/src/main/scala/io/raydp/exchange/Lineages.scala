@@ -32,7 +32,9 @@ object Lineages {
       if (RddInternals.isIndeterminate(rows)) {
         throw cannotRecompute("Spark's plan may return other rows each time it runs", exportId)
       }
-      context.runJob(rows, (own: Iterator[InternalRow]) => own.map(_.getBinary(0)).toArray, partitions)
+      RoomForRecomputation.during(context, ExportIds.jobTag(recomputationId)) {
+        context.runJob(rows, (own: Iterator[InternalRow]) => own.map(_.getBinary(0)).toArray, partitions)
+      }
     }
     PartitionBlocks.toJson(encoded.toSeq.flatten.map(PartitionBlocks.decode))
   }
