@@ -5,7 +5,8 @@ the predictions, all through the shared memory of the machines that have Spark's
 needs nothing of raydp. Without an address, PySpark starts a server in this process.
 
 Run: python examples/connect.py                             a million rows, on a server in this process
-     python examples/connect.py --remote sc://host:15002    on your server; RAY_ADDRESS names a cluster
+     python examples/connect.py --remote sc://host:15002    on your server, or on raydp's: the address is what
+                                                            raydp.connect_url() returns. RAY_ADDRESS names a cluster
      python examples/connect.py --smoke                     20,000 rows, in a minute
 """
 

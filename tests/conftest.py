@@ -54,6 +54,7 @@ LONG_FILES = (
     "lifecycle/test_scaling.py",
     "attach/test_standalone.py",
     "connect/test_client.py",
+    "connect/test_application.py",
     "errors/test_start.py",
     "standalone/test_endings_of_clusters.py",
     "exchange/test_from_spark.py",

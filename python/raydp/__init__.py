@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from raydp._attachment.attach import attach
     from raydp._attachment.attachment import Attachment
     from raydp._session.conversions import from_spark, to_spark
-    from raydp._session.init_spark import init_spark, stop_spark
+    from raydp._session.init_spark import connect_url, init_spark, stop_spark
     from raydp._session.registration import register, unregister
     from raydp._session.scaling import scale
     from raydp._session.ui import ui_url
@@ -36,6 +36,7 @@ __all__ = [
     "StandaloneCluster",
     "__version__",
     "attach",
+    "connect_url",
     "errors",
     "from_spark",
     "init_spark",
@@ -54,6 +55,7 @@ _HOME = {
     "Attachment": "raydp._attachment.attachment",
     "StandaloneCluster": "raydp._standalone.cluster",
     "attach": "raydp._attachment.attach",
+    "connect_url": "raydp._session.init_spark",
     "from_spark": "raydp._session.conversions",
     "to_spark": "raydp._session.conversions",
     "init_spark": "raydp._session.init_spark",

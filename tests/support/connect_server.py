@@ -20,7 +20,7 @@ __all__ = ["CLIENT_ENVIRONMENT", "ConnectServer", "connect_server"]
 # gRPC's handlers of fork can hang the processes that a program starts after it has connected, such as Ray's.
 CLIENT_ENVIRONMENT = {"GRPC_ENABLE_FORK_SUPPORT": "false"}
 
-_START_SECONDS = 120.0
+_START_SECONDS = 300.0
 
 
 class ConnectServer:

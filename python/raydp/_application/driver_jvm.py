@@ -16,7 +16,7 @@ from raydp._spark.gateway import launch_gateway_process
 from raydp.errors import SessionError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from py4j.java_gateway import JVMView
@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     from raydp._machine.java import Java
     from raydp._spark.gateway import GatewayProcess
 
-__all__ = ["end_process", "exit_code", "launch", "reusable_jvm"]
+__all__ = ["end_process", "exit_code", "launch", "launched_with", "reusable_jvm"]
 
 _logger = logging.getLogger(__name__)
 _END_TIMEOUT_SECONDS = 8.0
 _DEATH_SECONDS = 1.0
+
+_variables: dict[str, str] = {}
+"""Environment variables of the next driver JVM."""
 
 
 def reusable_jvm() -> JVMView | None:
@@ -52,9 +55,19 @@ def reusable_jvm() -> JVMView | None:
 
 def launch(java: Java, settings: Mapping[str, str], log_folder: Path) -> JVMView:
     """Launch the driver JVM, and make PySpark use it. It belongs to the lifecycle from then on."""
-    process = launch_gateway_process(java, settings, log_folder)
+    process = launch_gateway_process(java, settings, log_folder, _variables)
     lifecycle.own_process(process)
     return _gateway_internals.adopt_gateway(process)
+
+
+@contextlib.contextmanager
+def launched_with(variables: Mapping[str, str]) -> Iterator[None]:
+    """Launch driver JVMs in the body of a ``with`` with these environment variables, and no other process."""
+    _variables.update(variables)
+    try:
+        yield
+    finally:
+        _variables.clear()
 
 
 def exit_code(gateway: GatewayProcess | None, error: BaseException) -> int | None:

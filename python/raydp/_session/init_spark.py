@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import SparkSession
 
-from raydp._application import end, start, submitted
+from raydp._application import current_application, end, start, submitted
 from raydp._application.lifecycle import lifecycle
 from raydp._application.settings import checked
 from raydp._application.sizing import SIZE_ARGUMENTS
@@ -17,6 +17,7 @@ from raydp._configuration.memory_size import MEBIBYTE, parse_memory_size
 from raydp._configuration.setting_texts import to_setting_texts
 from raydp._machine.interrupts import interrupts_deferred
 from raydp._ray.placement import given_group_settings
+from raydp._session.connect_server import ConnectServer, check_client, server_settings, token_for_server
 from raydp._session.setting_arguments import to_settings
 from raydp._session.standalone_session import find_standalone_session, start_standalone_session
 from raydp._spark import internals as _spark_internals
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from ray.util.placement_group import PlacementGroup
 
-__all__ = ["init_spark", "stop_spark"]
+__all__ = ["connect_url", "init_spark", "stop_spark"]
 
 _STANDALONE = "standalone"
 _DEPLOYMENTS = ("native", _STANDALONE)
@@ -43,6 +44,7 @@ class _Request:
     app_name: str
     enable_hive: bool
     deployment: str
+    connect: bool
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -52,10 +54,17 @@ class _StartedSession:
 
     request: _Request
     spark: SparkSession
+    server: ConnectServer | None
+
+    def of_program(self) -> SparkSession:
+        """Return the session that the program gets."""
+        return self.spark if self.server is None else self.server.running_session()
 
     def forget(self) -> None:
         """Forget its settings, because it has ended."""
         _forget_builder_options(self.request)
+        if self.server is not None:
+            self.server.close()
 
 
 @suggests_arguments(
@@ -67,6 +76,8 @@ class _StartedSession:
     conf="configs",
     settings="configs",
     hive="enable_hive",
+    remote="connect",
+    connect_server="connect",
 )
 def init_spark(
     app_name: str = "raydp",
@@ -80,6 +91,8 @@ def init_spark(
     placement_group_bundle_indexes: Sequence[int] | None = None,
     configs: Mapping[str, Any] | None = None,
     deployment: str = "native",
+    *,
+    connect: bool = False,
 ) -> SparkSession:
     """Start a Spark application whose executors run inside the Ray cluster.
 
@@ -112,13 +125,16 @@ def init_spark(
         deployment: How executors run: ``"native"``, as Ray's own processes, or ``"standalone"``, in a Spark standalone
             cluster that :func:`start_standalone` starts in Ray, with one worker for each executor. The cluster ends
             with the session.
+        connect: Also start a Spark Connect server in the driver JVM, on this machine, and return a session of it.
+            Other programs use it with the address that :func:`connect_url` returns. The application runs until
+            :func:`stop_spark`; the end of a ``with`` ends only the session. Needs ``raydp[connect]``.
 
     Returns:
         The session. A second call with the same arguments returns the same session.
 
     Raises:
         InvalidArgumentError: An argument or a setting is wrong.
-        MissingRequirementError: Java is missing, or Ray would use a different one.
+        MissingRequirementError: Java or a package is missing, or Ray would use a different Java.
         SessionError: A session with other arguments, or one that raydp did not start, runs in this process.
         ClusterError: Ray cannot be reached, or cannot hold such executors.
         ExecutorStartError: The executors did not start. The message ends with the last lines of their logs.
@@ -132,7 +148,11 @@ def init_spark(
     )
     if deployment == _STANDALONE:
         _refuse_placement(placement_group_strategy, placement_group)
-    request = _Request(_name(app_name), _flag("enable_hive", enable_hive), deployment, settings)
+    if _flag("connect", connect):
+        _refuse_standalone_server(deployment)
+        settings |= server_settings(settings)
+        check_client()
+    request = _Request(_name(app_name), _flag("enable_hive", enable_hive), deployment, connect, settings)
     with _calls:
         end.end_if_dead()
         if _spark_internals.is_context_active():
@@ -141,14 +161,33 @@ def init_spark(
         start.refuse_spark_connect()
         lifecycle.forget_session()
         try:
-            spark = _session(request)
-            lifecycle.note_session(_StartedSession(request, spark))
+            started = _start(request)
+            lifecycle.note_session(started)
         except BaseException as error:
             _forget_builder_options(request)
             if not isinstance(error, Exception):  # an interrupt can come when the context is up already
                 end.end_at_exit()
             raise
-        return spark
+        return started.of_program()
+
+
+def connect_url() -> str:
+    """Return the address of the Spark Connect server that ``init_spark(connect=True)`` has started.
+
+    Programs on this machine use it with ``SparkSession.builder.remote(url)``. It contains a token, without which the
+    server refuses them. They are as trusted as this program: what they run, runs as its user.
+
+    Raises:
+        SessionError: No application with such a server runs in this program.
+    """
+    started: _StartedSession | None = lifecycle.session
+    if started is None or started.server is None:
+        raise SessionError(
+            "No application with a Spark Connect server runs in this program. Start one with "
+            "raydp.init_spark(..., connect=True)"
+        )
+    current_application()  # raises the error that says how it has ended
+    return started.server.url
 
 
 @suggests_arguments()
@@ -186,6 +225,29 @@ def _session(request: _Request) -> SparkSession:
         return builder.getOrCreate()
 
 
+def _refuse_standalone_server(deployment: str) -> None:
+    if deployment == _STANDALONE:
+        raise InvalidArgumentError(
+            "connect=True starts a Spark Connect server in an application with the native deployment only; got "
+            f"deployment: {deployment!r}"
+        )
+
+
+def _start(request: _Request) -> _StartedSession:
+    if not request.connect:
+        return _StartedSession(request, _session(request), None)
+    with token_for_server(request.settings) as token:
+        spark = _session(request)
+    try:
+        return _StartedSession(request, spark, ConnectServer.of_running_jvm(token))
+    except BaseException:
+        try:
+            end.stop(keep_data=False)
+        finally:
+            end.end_jvm()
+        raise
+
+
 def _same_session(request: _Request) -> SparkSession:
     started: _StartedSession | None = lifecycle.session
     if started is None or not _spark_internals.is_running(started.spark):
@@ -194,7 +256,7 @@ def _same_session(request: _Request) -> SparkSession:
             "time. Use that one, or call its stop() first"
         )
     if started.request == request:
-        return started.spark
+        return started.of_program()
     differing = _differences(started.request, request)
     raise SessionError(
         "raydp.init_spark was called before with other arguments, and Spark allows one application per process. Call "
@@ -204,7 +266,7 @@ def _same_session(request: _Request) -> SparkSession:
 
 def _differences(first: _Request, second: _Request) -> str:
     def flat(request: _Request) -> dict[str, Any]:
-        arguments = {name: getattr(request, name) for name in ("app_name", "enable_hive", "deployment")}
+        arguments = {name: getattr(request, name) for name in ("app_name", "enable_hive", "deployment", "connect")}
         return {**arguments, **request.settings}
 
     old, new = flat(first), flat(second)

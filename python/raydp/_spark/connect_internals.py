@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from raydp._spark.gateway_internals import running_jvm
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -19,9 +21,12 @@ if TYPE_CHECKING:
 __all__ = [
     "active_session",
     "call_after_plan",
+    "close_session",
     "is_connect_dataframe",
     "is_connect_session",
+    "new_session",
     "run_command",
+    "server_port",
     "session_answers",
     "session_is_stopped",
 ]
@@ -94,3 +99,35 @@ def call_after_plan(df: DataFrame, action: Callable[..., None], *arguments: Any)
     """
     connected: Any = df
     weakref.finalize(connected._plan, action, *arguments).atexit = False
+
+
+def server_port() -> int:
+    """Return the port of the Spark Connect server in the running driver JVM.
+
+    Why: the server chooses a free port, and no public method tells which. An accessor of its plugin would replace this.
+    """
+    jvm: Any = running_jvm()
+    service = getattr(jvm.org.apache.spark.sql.connect.service, "SparkConnectService$")
+    return int(getattr(service, "MODULE$").localPort())
+
+
+def new_session(url: str) -> SparkSession:
+    """Return a new session of a Spark Connect server. It becomes the active one.
+
+    Why: the public ``SparkSession.builder`` refuses a remote session in a program that has a classic one, which here is
+    the server's.
+    """
+    from pyspark.sql.connect.session import SparkSession as ConnectSession
+
+    session: Any = ConnectSession.builder.remote(url).create()
+    return session  # type: ignore[no-any-return]
+
+
+def close_session(spark: SparkSession) -> None:
+    """Stop a Spark Connect session without a call of its server, which may be gone.
+
+    Why: ``stop`` tells the server, and tries that for minutes. A ``stop`` with a bound would replace this.
+    """
+    connected: Any = spark
+    connected.release_session_on_close = False
+    connected.stop()

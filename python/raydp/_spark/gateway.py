@@ -72,7 +72,9 @@ class GatewayProcess:
     secret: str
 
 
-def launch_gateway_process(java: Java, settings: Mapping[str, str], log_folder: Path) -> GatewayProcess:
+def launch_gateway_process(
+    java: Java, settings: Mapping[str, str], log_folder: Path, variables: Mapping[str, str]
+) -> GatewayProcess:
     """Start the driver JVM and wait until it listens.
 
     Args:
@@ -80,6 +82,7 @@ def launch_gateway_process(java: Java, settings: Mapping[str, str], log_folder: 
         log_folder: Where the JVM writes a file if it crashes.
         settings: The application's complete settings. The direct way uses those of the JVM (driver memory, class
             path, options, ``spark.driver.host``); ``spark-submit`` gets all of them.
+        variables: Environment variables for the JVM, in addition to those of this process and those it always needs.
 
     Returns:
         The process with its Py4J address.
@@ -100,7 +103,7 @@ def launch_gateway_process(java: Java, settings: Mapping[str, str], log_folder: 
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
-            env={**os.environ, **environment},
+            env={**os.environ, **environment, **variables},
             pass_fds=descriptors,
             process_group=0,  # Ctrl-C goes to Python, which then stops Spark in order
         )
