@@ -56,7 +56,7 @@ class TestApplication:
             self.name,
             host=self,
             waits=ExchangeWaits.of_settings({"spark.raydp.exchange.timeout": "20"}),
-            is_joined=ray.is_initialized,
+            can_call_ray=ray.is_initialized,
         )
 
     def executor_nodes(self) -> list[str]:
