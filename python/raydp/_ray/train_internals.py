@@ -112,10 +112,25 @@ def _without_retries(policy: Any, is_final: Callable[[BaseException], bool]) -> 
     return WithoutRetries(policy.failure_config)
 
 
+def _note_groups_quietly(path: Path) -> Any:
+    """Return the callback in the process of the controller, which logs nothing of requests that it repeats anyway.
+
+    Why: on a busy machine the controller logs a stack, which reaches the user's terminal, each time that Ray Data's
+    coordinator needs 5 s for a hint to the autoscaler. One line, or a longer bound, would replace this.
+    """
+    from ray.train.v2._internal.execution.scaling_policy import autoscaling_coordinator_client
+
+    autoscaling_coordinator_client.logger.setLevel(logging.ERROR)
+    return _note_groups(path)
+
+
 def _note_groups(path: Path) -> Any:
     from ray.train.v2._internal.execution.callback import WorkerGroupCallback
 
     class NoteGroups(WorkerGroupCallback):
+        def __reduce__(self) -> Any:
+            return _note_groups_quietly, (path,)
+
         def after_worker_group_start(self, worker_group: Any) -> None:
             group = worker_group.get_worker_group_state().placement_group_handle.placement_group
             path.parent.mkdir(parents=True, exist_ok=True)  # if the controller has its own file system
