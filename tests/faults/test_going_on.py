@@ -70,6 +70,7 @@ def test_a_jvm_that_is_killed_while_it_sends_rows_gives_an_error_and_not_the_fir
     ended = "SessionError: The Spark application that this belongs to has ended"
     said = outcome.part("kill without stop")
     assert "rows: 100 51" in said and f"collect: {ended}" in said, outcome.everything
+    assert f"parallelize: {ended}" in said and f"broadcast: {ended}" in said, outcome.everything
     assert "first: 2000" in said and f"iterate: {ended}" in outcome.part("built again"), outcome.everything
 
 

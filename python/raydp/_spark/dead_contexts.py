@@ -1,4 +1,4 @@
-"""Ends a context that has no JVM any more when the program asks PySpark for another one."""
+"""A context whose JVM has ended: it is ended when the program asks for another one, and its own calls say so."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark import SparkConf, SparkContext
 
+from raydp._spark.gateway_internals import end_of
+from raydp._spark.replaced_functions import is_replaced, mark_replacement
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["end_dead_contexts_first"]
-
-_MARK = "_raydp_original"
+__all__ = ["end_dead_contexts_first", "explain_lost_files"]
 
 
 def end_dead_contexts_first(end_if_dead: Callable[[], None]) -> None:
@@ -28,7 +29,7 @@ def end_dead_contexts_first(end_if_dead: Callable[[], None]) -> None:
     """
     from pyspark.sql import SparkSession
 
-    if hasattr(SparkConf.__init__, _MARK):
+    if is_replaced(SparkConf.__init__):
         return
 
     def after_ending(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,9 +38,38 @@ def end_dead_contexts_first(end_if_dead: Callable[[], None]) -> None:
             end_if_dead()
             return original(*args, **kwargs)
 
-        setattr(function, _MARK, original)
+        mark_replacement(function, original)
         return function
 
     SparkConf.__init__ = after_ending(SparkConf.__init__)  # type: ignore[method-assign]
     SparkSession.Builder.getOrCreate = after_ending(SparkSession.Builder.getOrCreate)  # type: ignore[method-assign]
     SparkContext.getOrCreate = staticmethod(after_ending(SparkContext.getOrCreate))  # type: ignore[method-assign]
+
+
+def explain_lost_files() -> None:
+    """Let ``parallelize`` and ``broadcast`` say that the JVM has ended, not that a file is missing; idempotent.
+
+    Why: they write their values into a folder of the JVM before they call it, and the folder ends with the JVM. A
+    PySpark that asks the JVM first would replace this.
+    """
+    context: Any = SparkContext
+    for name in ("_serialize_to_jvm", "broadcast"):
+        original = getattr(context, name)
+        if not is_replaced(original):
+            setattr(context, name, _explained(original))
+
+
+def _explained(original: Any) -> Any:
+    @functools.wraps(original)
+    def write(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return original(self, *args, **kwargs)
+        except FileNotFoundError:
+            end = end_of(self._gateway)
+            error = None if end is None else end.find_error(after_failure=True)
+            if error is None:
+                raise
+            raise error from None
+
+    mark_replacement(write, original)
+    return write

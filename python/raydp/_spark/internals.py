@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.core.context import SparkContext
 
-from raydp._spark.dead_contexts import end_dead_contexts_first
+from raydp._spark.dead_contexts import end_dead_contexts_first, explain_lost_files
 from raydp._spark.ended_jvm import LAST_ENDS, EndedObject, explain_missing_schema
 from raydp._spark.error_texts import keep_error_texts
 from raydp._spark.gateway_internals import end_of
@@ -258,6 +258,7 @@ def _prepare_pyspark() -> None:
     refuse_partial_results()
     keep_errors_of_actions()
     end_accumulators_quietly()
+    explain_lost_files()
     original_stop = SparkSession.stop
     if hasattr(original_stop, _MARK):
         return
