@@ -12,22 +12,20 @@ import json
 import logging
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import implementations
 import ray
 import ray.data
+from answering import AnsweringProgram
 from cases import CASES
-from memory import offspring
 from pyspark.sql import SparkSession
 
 import raydp
@@ -42,81 +40,38 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 MEBIBYTE = 1024**2
-TIMEOUT_SECONDS = 600
 SERVER_SECONDS = 180
 # A Spark that raydp did not start: a master, a worker that offers plenty of memory, and an executor with one core.
 MASTER = "local-cluster[1,1,65536]"
 
 
-class Deployed:
+class Deployed(AnsweringProgram):
     """A process with Spark in one deployment. A context manager."""
 
     def __init__(self, deployment: str, options: argparse.Namespace) -> None:
-        self._command = [sys.executable, __file__, deployment, "--executor-memory", options.executor_memory]
-        self._command += ["--driver-memory", options.driver_memory, "--store-mebibytes", str(options.store_mebibytes)]
-        self._application: str | None = None
-
-    def __enter__(self) -> Deployed:
+        command = [sys.executable, __file__, deployment, "--executor-memory", options.executor_memory]
+        command += ["--driver-memory", options.driver_memory, "--store-mebibytes", str(options.store_mebibytes)]
         environment = {
             **os.environ,
             "PYSPARK_PYTHON": sys.executable,
             "GRPC_ENABLE_FORK_SUPPORT": "false",  # its handlers of fork can hang processes that Ray starts
         }
-        self._process = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-        )
-        self._application = self._answer()["application"]
-        return self
+        super().__init__("A deployment", command, environment, patience=120)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
-            self._process.wait(120)
-        except subprocess.TimeoutExpired:
-            self._kill()
-            self._process.wait()
-        if self._application is not None:  # the worker of a local-cluster writes next to Spark
-            shutil.rmtree(spark_home() / "work" / self._application, ignore_errors=True)
+        super().__exit__(kind, error, trace)
+        # The worker of a local-cluster writes next to Spark.
+        shutil.rmtree(spark_home() / "work" / self.first_answer["application"], ignore_errors=True)
 
-    @property
-    def process(self) -> int:
-        """The process that has started everything else of this deployment."""
-        return self._process.pid
-
-    def ask(self, question: str, **arguments: Any) -> dict[str, Any]:
+    def ask_for(self, question: str, **arguments: Any) -> dict[str, Any]:
         """Send a request and return the answer."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"question": question, **arguments}) + "\n")
-        self._process.stdin.flush()
-        return self._answer()
+        return self.ask(json.dumps({"question": question, **arguments}))
 
     def seconds_of(self, question: str, **arguments: Any) -> Callable[[], float]:
         """Return a function that sends a request and returns the seconds that the work took there."""
-        return lambda: float(self.ask(question, **arguments)["seconds"])
-
-    def _kill(self) -> None:
-        for process in reversed(offspring(self._process.pid)):
-            with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        watchdog = threading.Timer(TIMEOUT_SECONDS, self._kill)
-        watchdog.start()
-        try:
-            for line in self._process.stdout:
-                if line.startswith("{"):  # Ray and Spark print other lines too
-                    answer: dict[str, Any] = json.loads(line)
-                    return answer
-        finally:
-            watchdog.cancel()
-        raise SystemExit(
-            f"A deployment ended or did not answer within {TIMEOUT_SECONDS} s. Its output is above. "
-            f"Command: {' '.join(self._command)}"
-        )
+        return lambda: float(self.ask_for(question, **arguments)["seconds"])
 
 
 class Frames:

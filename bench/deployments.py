@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from deployed import Deployed
-from measuring import FLOOR, Implementation, Measurement, Subject, interleave, rows_of
+from measuring import FLOOR, Implementation, Measurement, Subject, interleave, rows_of, title_of
 
 if TYPE_CHECKING:
     import argparse
@@ -43,17 +43,17 @@ class Deployments:
     def measure(self, case: Case) -> Iterator[dict[str, Any]]:
         """Measure one case in both directions, and yield the rows of the result."""
         rows = self._options.rows or case.rows
-        opened = [one.ask("open", case=case.name, rows=rows) for one in self._running.values()]
+        opened = [one.ask_for("open", case=case.name, rows=rows) for one in self._running.values()]
         if any(one["rows"] != rows for one in opened):
             raise AssertionError(f"from_spark lost or added rows in {case.name}, of {rows}: {opened}")
         if "from_spark" in self._options.directions:
             yield from self._compared(Subject(case.name, "from_spark", None, rows, opened[0]["bytes"]))
         if "to_spark" in self._options.directions:
             for aggregate in case.aggregates():
-                turned = [one.ask("turn", case=case.name, aggregate=aggregate) for one in self._running.values()]
+                turned = [one.ask_for("turn", case=case.name, aggregate=aggregate) for one in self._running.values()]
                 yield from self._compared(Subject(case.name, "to_spark", aggregate, rows, turned[0]["bytes"]))
         for one in self._running.values():
-            one.ask("close")
+            one.ask_for("close")
 
     def _compared(self, subject: Subject) -> list[dict[str, Any]]:
         ways = [
@@ -77,8 +77,7 @@ class Deployments:
 
 def show(rows: list[dict[str, Any]]) -> None:
     first = rows[0]
-    title = " ".join(filter(None, [first["case"], first["direction"], first["aggregate"]]))
-    print(f"\n{title}: {first['rows']:,} rows, {first['bytes'] / 1e6:,.0f} MB")
+    print(f"\n{title_of(first)}")
     print(f"  {'':<18}{'median s':>10}{'min':>8}{'max':>8}{'/ native':>10}{'/ floor':>9}{'GB/s':>7}{'extra MiB':>11}")
     for row in rows:
         name = row["deployment"] if row["impl"] != FLOOR else f"{row['deployment']} floor"

@@ -19,7 +19,7 @@ import ray
 from cases import CASES, Case
 from deployed import DEPLOYMENTS, MEBIBYTE, native, start_ray
 from deployments import Deployments, show_ratios_to_native
-from measuring import Implementation, Subject, interleave, rows_of
+from measuring import Implementation, Subject, interleave, rows_of, title_of
 from peer import Peer
 
 import raydp
@@ -75,8 +75,7 @@ def _interleaved(subject: Subject, ways: list[Implementation], options: argparse
 
 def show(rows: list[dict[str, Any]]) -> None:
     first = rows[0]
-    title = " ".join(filter(None, [first["case"], first["direction"], first["aggregate"]]))
-    print(f"\n{title}: {first['rows']:,} rows, {first['bytes'] / 1e6:,.0f} MB")
+    print(f"\n{title_of(first)}")
     print(f"  {'':<10}{'median s':>10}{'min':>8}{'max':>8}{'/ floor':>9}{'GB/s':>7}{'extra MiB':>11}{'segments':>10}")
     for row in rows:
         print(

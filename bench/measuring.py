@@ -116,6 +116,12 @@ def rows_of(subject: Subject, measurements: list[Measurement]) -> list[dict[str,
     ]
 
 
+def title_of(row: dict[str, Any]) -> str:
+    """Return the title of a table about the subject of a row."""
+    subject = " ".join(filter(None, [row["case"], row["direction"], row["aggregate"]]))
+    return f"{subject}: {row['rows']:,} rows, {row['bytes'] / 1e6:,.0f} MB"
+
+
 def _undisturbed(run: Callable[[], float]) -> float:
     gc.collect()  # now, not during the measurement
     return run()

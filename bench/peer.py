@@ -10,20 +10,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from answering import AnsweringProgram
 from cases import CASES, Case
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
-TIMEOUT_SECONDS = 600
 OWN_VARIABLES = ("PYTHON", "PYSPARK", "SPARK", "RAY", "JDK_JAVA_OPTIONS")
 PACKAGES = [
     "java.lang",
@@ -40,61 +37,25 @@ PACKAGES = [
 ]
 
 
-class Peer:
+class Peer(AnsweringProgram):
     """The other environment, with the DataFrame of one case in Spark's cache. A context manager."""
 
     def __init__(self, python: str, case: Case, rows: int, folder: Path) -> None:
-        self._command = [python, __file__, case.name, "--rows", str(rows), "--folder", str(folder)]
-
-    def __enter__(self) -> Peer:
+        command = [python, __file__, case.name, "--rows", str(rows), "--folder", str(folder)]
         # Variables of this environment's Ray, Spark and Python must not reach the other environment.
         environment = {name: value for name, value in os.environ.items() if not name.startswith(OWN_VARIABLES)}
-        self._process = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-        )
-        self._answer()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
-            self._process.wait(60)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        super().__init__("The other environment", command, environment, patience=60)
 
     def from_spark(self) -> float:
         """Convert once and return the seconds that it took."""
-        return self._ask("from_spark")
+        return self._seconds_of("from_spark")
 
     def to_spark(self, aggregate: str) -> Callable[[], float]:
         """Return a function that sums the columns of the aggregate once and returns the seconds that it took."""
-        return lambda: self._ask(aggregate)
+        return lambda: self._seconds_of(aggregate)
 
-    def _ask(self, question: str) -> float:
-        assert self._process.stdin is not None
-        self._process.stdin.write(question + "\n")
-        self._process.stdin.flush()
-        return float(self._answer()["seconds"])
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        watchdog = threading.Timer(TIMEOUT_SECONDS, self._process.kill)
-        watchdog.start()
-        try:
-            for line in self._process.stdout:
-                if line.startswith("{"):  # Ray and Spark print other lines too
-                    answer: dict[str, Any] = json.loads(line)
-                    return answer
-        finally:
-            watchdog.cancel()
-        raise SystemExit(
-            f"The other environment ended or did not answer within {TIMEOUT_SECONDS} s. Its output is above. "
-            f"Command: {' '.join(self._command)}"
-        )
+    def _seconds_of(self, question: str) -> float:
+        return float(self.ask(question)["seconds"])
 
 
 def serve(case: Case, rows: int, folder: Path) -> None:

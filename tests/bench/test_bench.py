@@ -31,6 +31,7 @@ FIELDS = {
     "peak_extra_bytes",
     "peak_segment_bytes",
 }
+SMALL = ["--rows", str(ROWS), "--executor-memory", "600m", "--driver-memory", "600m", "--store-mebibytes", "200"]
 
 
 def run(program: str, *arguments: str, timeout: float = 280) -> str:
@@ -46,8 +47,7 @@ def run(program: str, *arguments: str, timeout: float = 280) -> str:
 @pytest.mark.slow
 def test_exchange(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
-    small = ["--rows", str(ROWS), "--executor-memory", "600m", "--driver-memory", "600m", "--store-mebibytes", "200"]
-    output = run("exchange.py", "--json", str(path), "--cases", "numeric8", "--rounds", "2", "--warm-ups", "0", *small)
+    output = run("exchange.py", "--json", str(path), "--cases", "numeric8", "--rounds", "2", "--warm-ups", "0", *SMALL)
     rows: list[dict[str, Any]] = json.loads(path.read_text())
 
     assert all(row.keys() == FIELDS for row in rows)
@@ -75,9 +75,8 @@ def test_exchange(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_exchange_of_deployments(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
-    small = ["--rows", str(ROWS), "--executor-memory", "600m", "--driver-memory", "600m", "--store-mebibytes", "200"]
     once = ["--cases", "numeric8,strings4", "--rounds", "1", "--warm-ups", "0", "--json", str(path)]
-    output = run("exchange.py", "--deployment", "attached,standalone", "connect", *once, *small, timeout=560)
+    output = run("exchange.py", "--deployment", "attached,standalone", "connect", *once, *SMALL, timeout=560)
     rows: list[dict[str, Any]] = json.loads(path.read_text())
 
     assert all(row.keys() == {*FIELDS, "deployment", "ratio_to_native"} for row in rows)
