@@ -18,6 +18,7 @@ from pyspark.errors.exceptions.captured import install_exception_handler
 from raydp._machine.interrupts import came_of_interrupt
 from raydp._spark.gateway_internals import running_jvm
 from raydp._spark.java_errors import causes, translated
+from raydp._spark.replaced_functions import is_replaced, mark_replacement
 from raydp.errors import SessionError
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["STOP", "raise_own_errors_in_actions"]
 
-_MARK = "_raydp_original"
 _CANCELLED = "[SPARK_JOB_CANCELLED]"
 STOP = (
     "The Spark application was stopped while this ran: raydp.stop_spark() was called, perhaps in another thread, or "
@@ -54,7 +54,7 @@ def raise_own_errors_in_actions(*translations: Translation) -> None:
         translations: Which error a Java exception stands for. The first one that knows any of the causes decides.
     """
     original = protocol.get_return_value
-    if hasattr(original, _MARK):
+    if is_replaced(original):
         return
 
     @functools.wraps(original)
@@ -71,7 +71,7 @@ def raise_own_errors_in_actions(*translations: Translation) -> None:
 
     module: Any = captured
     module.convert_exception = _saying_that_spark_stopped(captured.convert_exception)
-    setattr(get_return_value, _MARK, original)
+    mark_replacement(get_return_value, original)
     protocol.get_return_value = get_return_value
     if java_gateway.get_return_value is original:
         java_gateway.get_return_value = get_return_value

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark import SparkConf, SparkContext
 
 from raydp._spark.gateway_internals import end_of
-from raydp._spark.replaced_functions import is_replaced, mark_replacement
+from raydp._spark.replaced_functions import is_replaced, mark_replacement, replace_methods
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,11 +52,7 @@ def explain_lost_files() -> None:
     Why: they write their values into a folder of the JVM before they call it, and the folder ends with the JVM. A
     PySpark that asks the JVM first would replace this.
     """
-    context: Any = SparkContext
-    for name in ("_serialize_to_jvm", "broadcast"):
-        original = getattr(context, name)
-        if not is_replaced(original):
-            setattr(context, name, _explained(original))
+    replace_methods(SparkContext, ("_serialize_to_jvm", "broadcast"), _explained)
 
 
 def _explained(original: Any) -> Any:
@@ -71,5 +67,4 @@ def _explained(original: Any) -> Any:
                 raise
             raise error from None
 
-    mark_replacement(write, original)
     return write

@@ -22,7 +22,7 @@ from raydp._spark.error_texts import keep_error_texts
 from raydp._spark.gateway_internals import end_of
 from raydp._spark.interrupts import cancel_jobs_on_interrupt
 from raydp._spark.refused_contexts import is_refused, refused_by, was_stopped_in_start
-from raydp._spark.replaced_functions import is_replaced, replace_function
+from raydp._spark.replaced_functions import is_replaced, mark_replacement, replace_function, replace_methods
 from raydp._spark.result_internals import end_accumulators_quietly, keep_errors_of_actions, refuse_partial_results
 from raydp.errors import SessionError
 
@@ -54,7 +54,7 @@ __all__ = [
 ]
 
 _logger = logging.getLogger(__name__)
-_MARK = "_raydp_original"
+_OURS = "_raydp_ours"
 _BEFORE_STOP, _AFTER_STOP = "_raydp_before_stop", "_raydp_after_stop"
 _NO_ANSWER = (Py4JError, OSError, SessionError)
 """What a call to a JVM raises that has ended."""
@@ -90,7 +90,7 @@ def install_context_hook(hook: ContextHook) -> None:
     Why: ``SparkSession.builder.master("ray")`` must work in an unchanged program, and PySpark offers
     no extension point around its gateway. A public one would replace the wrappers.
     """
-    if hasattr(SparkContext.__init__, _MARK):
+    if is_replaced(SparkContext.__init__):
         return
     original_init, original_stop = SparkContext.__init__, SparkContext.stop
 
@@ -121,7 +121,7 @@ def install_context_hook(hook: ContextHook) -> None:
             return
         try:
             assert url is not None
-            vars(self)[_MARK] = True
+            vars(self)[_OURS] = True
             arguments["conf"] = _conf_of({**settings, **added, "spark.master": url})
             _prepare_pyspark()
             _show_sessions(hook)
@@ -154,7 +154,7 @@ def install_context_hook(hook: ContextHook) -> None:
                 _finish_stop(self, original_stop)
             _note_end(self, gateway, jvm)
 
-    setattr(init, _MARK, original_init)
+    mark_replacement(init, original_init)
     SparkContext.__init__ = init  # type: ignore[method-assign]
     SparkContext.stop = stop  # type: ignore[method-assign]
 
@@ -179,7 +179,7 @@ def is_on_ray(session: SparkSession) -> bool:
 
 
 def _is_ours(context: SparkContext) -> bool:
-    return _MARK in vars(context)
+    return _OURS in vars(context)
 
 
 def _is_superseded(context: SparkContext) -> bool:
@@ -259,24 +259,23 @@ def _prepare_pyspark() -> None:
     keep_errors_of_actions()
     end_accumulators_quietly()
     explain_lost_files()
-    original_stop = SparkSession.stop
-    if hasattr(original_stop, _MARK):
-        return
+    replace_methods(SparkSession, ["stop"], _stopping_once)
 
-    @functools.wraps(original_stop)
+
+def _stopping_once(original: Any) -> Any:
+    @functools.wraps(original)
     def stop(self: SparkSession) -> None:
         context = self.sparkContext
         if _is_ours(context) and _is_superseded(context):
             return
         try:
-            original_stop(self)
+            original(self)
         except _NO_ANSWER:
             if not _is_ours(context):
                 raise
             _forget_sessions(context)
 
-    setattr(stop, _MARK, original_stop)
-    SparkSession.stop = stop  # type: ignore[method-assign]
+    return stop
 
 
 def _show_sessions(hook: ContextHook) -> None:
@@ -287,19 +286,18 @@ def _show_sessions(hook: ContextHook) -> None:
     """
     from pyspark.sql import SparkSession
 
-    if hasattr(SparkSession._repr_html_, _MARK):
-        return
+    def overriding(form: int) -> Callable[[Any], Any]:
+        def override(original: Any) -> Any:
+            @functools.wraps(original)
+            def shown(self: SparkSession) -> Any:
+                return hook.described(is_running(self))[form] if _is_ours(self.sparkContext) else original(self)
 
-    def overriding(original: Any, form: int) -> Any:
-        @functools.wraps(original)
-        def shown(self: SparkSession) -> Any:
-            return hook.described(is_running(self))[form] if _is_ours(self.sparkContext) else original(self)
+            return shown
 
-        setattr(shown, _MARK, original)
-        return shown
+        return override
 
-    SparkSession.__repr__ = overriding(SparkSession.__repr__, 0)  # type: ignore[method-assign]
-    SparkSession._repr_html_ = overriding(SparkSession._repr_html_, 1)  # type: ignore[method-assign]
+    replace_methods(SparkSession, ["__repr__"], overriding(0))
+    replace_methods(SparkSession, ["_repr_html_"], overriding(1))
 
 
 _PARAMETERS = tuple(

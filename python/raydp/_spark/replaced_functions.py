@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["is_replaced", "mark_replacement", "replace_function"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = ["is_replaced", "mark_replacement", "replace_function", "replace_methods"]
 
 _MARK = "_raydp_original"
 
@@ -21,6 +24,22 @@ def replace_function(original: Any, replacement: Any) -> None:
     for module in [one for name, one in sys.modules.items() if name.startswith("pyspark.")]:
         for name in [name for name, value in vars(module).items() if value is original]:
             setattr(module, name, replacement)
+
+
+def replace_methods(owner: Any, names: Iterable[str], make: Callable[[Any], Any]) -> None:
+    """Put functions in place of methods of a class; idempotent.
+
+    Args:
+        owner: The class.
+        names: The methods.
+        make: Returns what takes the place of the method that it is given.
+    """
+    for name in names:
+        original = getattr(owner, name)
+        if not is_replaced(original):
+            replacement = make(original)
+            mark_replacement(replacement, original)
+            setattr(owner, name, replacement)
 
 
 def mark_replacement(replacement: Any, original: Any) -> None:

@@ -19,7 +19,7 @@ from pyspark.traceback_utils import SCCallSiteSync
 
 from raydp._spark.action_errors import STOP
 from raydp._spark.gateway_internals import end_of
-from raydp._spark.replaced_functions import is_replaced, mark_replacement, replace_function
+from raydp._spark.replaced_functions import is_replaced, replace_function, replace_methods
 from raydp.errors import SessionError
 
 if TYPE_CHECKING:
@@ -53,11 +53,7 @@ def keep_errors_of_actions() -> None:
     Why: PySpark tells the JVM before and after an action from where it is called. Until the stop has ended, the context
     has no JVM, and the ``AttributeError`` takes the place of the action's own error. A check would replace this.
     """
-    call_site: Any = SCCallSiteSync
-    for name in ("__enter__", "__exit__"):
-        original = getattr(call_site, name)
-        if not is_replaced(original):
-            setattr(call_site, name, _unless_stopping(original))
+    replace_methods(SCCallSiteSync, ("__enter__", "__exit__"), _unless_stopping)
 
 
 def end_accumulators_quietly() -> None:
@@ -66,18 +62,16 @@ def end_accumulators_quietly() -> None:
     Why: the thread takes the end of its connection for an error, which ``socketserver`` prints. The next call to the
     JVM says what has ended. A check for the end of the connection would replace this.
     """
-    original: Any = UpdateRequestHandler.handle
-    if is_replaced(original):
-        return
+    replace_methods(UpdateRequestHandler, ["handle"], _until_the_end)
 
+
+def _until_the_end(original: Any) -> Any:
     @functools.wraps(original)
     def handle(self: Any) -> None:
         with contextlib.suppress(EOFError, ConnectionError, struct.error):
             original(self)
 
-    mark_replacement(handle, original)
-    handler: Any = UpdateRequestHandler
-    handler.handle = handle
+    return handle
 
 
 def _unless_stopping(original: Any) -> Any:
@@ -91,7 +85,6 @@ def _unless_stopping(original: Any) -> Any:
             if not any(raised):
                 raise SessionError(STOP) from None
 
-    mark_replacement(tell, original)
     return tell
 
 
