@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support import hosts, programs
+from support.skipping import skipped_for
 from support.standalone import standalone_cluster
 
 if TYPE_CHECKING:
@@ -83,14 +84,14 @@ def test_an_executor_that_finds_no_agent(outcome_on_one_machine: programs.Outcom
 
 
 @pytest.mark.nightly
-@pytest.mark.skipif(hosts.reason_to_skip() is not None, reason=str(hosts.reason_to_skip()))
+@skipped_for(hosts.reason_to_skip())
 @pytest.mark.parametrize("part", _EXPECTED)
 def test_an_executor_on_a_host_without_a_ray_node(outcome_on_two_hosts: programs.Outcome, part: str) -> None:
     assert outcome_on_two_hosts.part(part).splitlines() == _EXPECTED[part], outcome_on_two_hosts.everything
 
 
 @pytest.mark.nightly
-@pytest.mark.skipif(hosts.reason_to_skip() is not None, reason=str(hosts.reason_to_skip()))
+@skipped_for(hosts.reason_to_skip())
 @pytest.mark.promised("attach", "ExchangeError")
 def test_tcp_can_be_refused(outcome_on_two_hosts: programs.Outcome) -> None:
     (said,) = outcome_on_two_hosts.part("shared memory only").splitlines()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support import datasets, hosts, programs
+from support.skipping import skipped_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.cluster,
     pytest.mark.slow,
-    pytest.mark.skipif(hosts.reason_to_skip() is not None, reason=str(hosts.reason_to_skip())),
+    skipped_for(hosts.reason_to_skip()),
 ]
 
 _STORE = 100 * 1024**2

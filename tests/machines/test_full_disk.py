@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from support import odd_machines, programs
+from support.skipping import skipped_for
 
 pytestmark = [
     pytest.mark.cluster,
     pytest.mark.nightly,
-    pytest.mark.skipif(odd_machines.reason_to_skip() is not None, reason=str(odd_machines.reason_to_skip())),
+    skipped_for(odd_machines.reason_to_skip()),
 ]
 
 

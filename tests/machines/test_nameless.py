@@ -13,11 +13,12 @@ import pytest
 
 from raydp._machine.installation import MODULE_OPTIONS, class_path
 from support import datasets, odd_machines, programs
+from support.skipping import skipped_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.skipif(odd_machines.reason_to_skip() is not None, reason=str(odd_machines.reason_to_skip()))
+pytestmark = skipped_for(odd_machines.reason_to_skip())
 
 
 @pytest.fixture

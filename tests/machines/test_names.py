@@ -14,12 +14,13 @@ import pytest
 from raydp._machine.home import find_home
 from raydp._machine.ray_token import provide_token
 from support import odd_machines, programs
+from support.skipping import skipped_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(odd_machines.reason_to_skip() is not None, reason=str(odd_machines.reason_to_skip()))
+pytestmark = skipped_for(odd_machines.reason_to_skip())
 
 
 def raydp_command(*arguments: str, env: dict[str, str | None]) -> subprocess.CompletedProcess[str]:

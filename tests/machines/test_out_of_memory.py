@@ -11,16 +11,16 @@ import pytest
 from support import memory_groups, programs
 from support.datasets import eventually
 from support.memory_groups import MemoryGroup
+from support.skipping import skipped_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_NOT_HERE = memory_groups.reason_to_skip()
 
 pytestmark = [
     pytest.mark.cluster,
     pytest.mark.nightly,
-    pytest.mark.skipif(_NOT_HERE is not None, reason=str(_NOT_HERE)),
+    skipped_for(memory_groups.reason_to_skip()),
 ]
 
 

@@ -10,11 +10,12 @@ import pytest
 from raydp._doctor import restrictions
 from raydp.errors import MissingRequirementError
 from support import odd_machines, programs
+from support.skipping import skipped_for
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(odd_machines.reason_to_skip() is not None, reason=str(odd_machines.reason_to_skip()))
+pytestmark = skipped_for(odd_machines.reason_to_skip())
 
 SAID = {
     "few_files": r"too few files: Java could not load classes.*ulimit -n 65536.*limit \(`ulimit -Hn`\): 256",
