@@ -29,6 +29,7 @@ step "Python: ruff, mypy"
 ruff format --check --quiet
 ruff check
 mypy
+mypy --config-file tests/mypy.ini # whether tests and benchmarks call functions with arguments that these have
 step "C++: clang-format"
 clang-format --dry-run --Werror "${cpp[@]}"
 step "C++: clang-tidy"

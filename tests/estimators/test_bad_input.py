@@ -70,7 +70,7 @@ def test_wrong_arguments(changes: dict[str, Any], words: list[str]) -> None:
 @pytest.mark.promised("FrameworkEstimator", "UnknownArgumentError")
 def test_an_unknown_argument_is_a_type_error() -> None:
     with pytest.raises(UnknownArgumentError, match="no argument of this name: epochs"):
-        XGBoostEstimator({}, "y", epochs=3)
+        XGBoostEstimator({}, "y", epochs=3)  # type: ignore[call-arg]
 
 
 def test_an_argument_of_1_6_says_what_replaces_it() -> None:

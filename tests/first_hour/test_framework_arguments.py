@@ -193,11 +193,11 @@ def test_objects_of_keras() -> None:
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: XGBoostEstimator({}, "y", epochs=3), "XGBoostEstimator has no argument of this name: epochs"),
-        (lambda: XGBoostEstimator(xgb_params={}, label="y"), "Did you mean xgboost_params.*Did you mean label_column"),
-        (lambda: LightGBMEstimator({}, label_columns="y"), "Did you mean label_column"),
-        (lambda: XGBoostEstimator({}, "y").predict(None, prediction_col="p"), "Did you mean prediction_column"),
-        (lambda: XGBoostEstimator({}, "y").fit(None, evaluate_df=None), "Did you mean evaluate_ds"),
+        (lambda: XGBoostEstimator({}, "y", epochs=3), "XGBoostEstimator has no argument of this name: epochs"),  # type: ignore[call-arg]
+        (lambda: XGBoostEstimator(xgb_params={}, label="y"), "Did you mean xgboost_params.*Did you mean label_column"),  # type: ignore[call-arg]
+        (lambda: LightGBMEstimator({}, label_columns="y"), "Did you mean label_column"),  # type: ignore[call-arg]
+        (lambda: XGBoostEstimator({}, "y").predict(None, prediction_col="p"), "Did you mean prediction_column"),  # type: ignore[call-arg]
+        (lambda: XGBoostEstimator({}, "y").fit(None, evaluate_df=None), "Did you mean evaluate_ds"),  # type: ignore[call-arg]
         (lambda: RayEstimator(XGBoostEstimator, {"xgb_params": {}}), "Did you mean xgboost_params"),
         (lambda: RayEstimator(XGBoostEstimator, labelcol="y"), "Did you mean labelCol"),
         (
@@ -209,7 +209,7 @@ def test_objects_of_keras() -> None:
             r'arguments of XGBoostEstimator,.*arguments=\{"callbacks": …\}',
         ),
         (lambda: RayEstimator(SklearnEstimator, alpha=0.5), "no argument of this name: alpha"),
-        (lambda: tune.fit(XGBoostEstimator, {}, None, None, metrics="rmse"), "Did you mean metric"),
+        (lambda: tune.fit(XGBoostEstimator, {}, None, None, metrics="rmse"), "Did you mean metric"),  # type: ignore[call-arg]
         (
             lambda: tune.fit(lambda depth: XGBoostEstimator({"max_depth": depth}, "y"), {"dept": 3}, 0, 0, metric="r2"),
             "^The lambda that makes the estimator has no argument of this name: dept. Did you mean depth",

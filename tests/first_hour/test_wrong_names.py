@@ -57,7 +57,7 @@ def test_arguments(function: Callable[..., Any], wrong: str, right: str) -> None
 @pytest.mark.promised("RayEstimator", "UnknownArgumentError")
 def test_arguments_of_estimators() -> None:
     with pytest.raises(UnknownArgumentError, match=r"Did you mean num_workers\?"):
-        XGBoostEstimator({}, "y", num_worker=2)
+        XGBoostEstimator({}, "y", num_worker=2)  # type: ignore[call-arg]
     with pytest.raises(UnknownArgumentError, match=r"Did you mean xgboost_params\?"):
         RayEstimator(XGBoostEstimator, {"xgb_params": {}})
 

@@ -40,7 +40,7 @@ attempt("no default:", lambda: raydp.to_spark(ray.data.range(3)))
 spark.conf.set("spark.raydp.exchange.blockSize", "none")
 attempt("wrong setting:", lambda: raydp.attach(spark))
 spark.conf.set("spark.raydp.exchange.blockSize", "1m")
-attempt("mistyped:", lambda: raydp.attach(sparks=spark))
+attempt("mistyped:", lambda: raydp.attach(sparks=spark))  # type: ignore[call-arg]
 
 
 def attach_in_task(rows: object) -> list[str]:

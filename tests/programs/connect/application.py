@@ -51,7 +51,7 @@ with socket.create_server((HOST, 0)) as taken:
     port = {"spark.connect.grpc.binding.port": taken.getsockname()[1]}
     attempt("a port that is taken:", lambda: raydp.init_spark("t", 1, 1, "600m", configs=port, connect=True))
 package = sys.modules.pop("grpc_status")
-sys.modules["grpc_status"] = None  # type: ignore[assignment]  (as if it were not installed)
+sys.modules["grpc_status"] = None  # type: ignore[assignment]
 attempt("a package that is missing:", lambda: raydp.init_spark("t", 1, 1, "600m", connect=True))
 sys.modules["grpc_status"] = package
 os.environ["PYSPARK_GATEWAY_PORT"] = "1"  # as spark-submit sets it
