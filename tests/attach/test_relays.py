@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support import hosts, programs
+from support.daemons import free_port
 from support.skipping import skipped_for
 from support.standalone import standalone_cluster
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 pytestmark = pytest.mark.cluster
 
@@ -25,7 +26,6 @@ _SECURED = {
     "spark.authenticate.secret": "of-the-daemons-and-the-application",
     "spark.network.crypto.enabled": "true",
 }
-_VARIABLES = {"RAYDP_TEST_SETTINGS": ",".join(f"{key}={value}" for key, value in _SECURED.items())}
 _NEAR = {"RAYDP_TEST_WORKER": "near"}
 _FAR = {"RAYDP_TEST_WORKER": "far"}
 _EXPECTED = {
@@ -38,6 +38,9 @@ _EXPECTED = {
         "nothing but nulls: 9",
         "large rows: 20000000 20000000",
         "the near executor became a relay: True",
+        "listen where Spark does: True True",
+        "on a port of the range: True 2",
+        "refuse strangers: True",
     ],
     "a relay that is killed": ["to Ray: True", "to Spark: True"],
     "detached": ["the relay has ended: True"],
@@ -47,15 +50,25 @@ _EXPECTED = {
 
 @pytest.fixture(scope="module")
 def outcome_on_one_machine() -> programs.Outcome:
+    return _run_on_one_machine(_SECURED)
+
+
+def _run_on_one_machine(settings: Mapping[str, str]) -> programs.Outcome:
     """The far executor looks for its agent in a folder where there is none, as in a container. Nothing may be left."""
     mark = uuid.uuid4().hex
     places = [_NEAR, {**_FAR, "RAYDP_EXCHANGE_SOCKET": "/nonexistent/agent.sock"}]
-    with standalone_cluster(workers=2, cores=1, memory="600m", settings=_SECURED, environments=places) as url:
-        result = programs.run(
-            "attach/relays", url, env={"RAYDP_TEST_MARK": mark, **_VARIABLES}, timeout=_PROGRAM_SECONDS
-        )
+    variables = {"RAYDP_TEST_MARK": mark, **_variables(settings)}
+    with standalone_cluster(workers=2, cores=1, memory="600m", settings=settings, environments=places) as url:
+        result = programs.run("attach/relays", url, env=variables, timeout=_PROGRAM_SECONDS)
         assert programs.await_none(mark) == []
     return result
+
+
+def _variables(settings: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "RAYDP_TEST_SETTINGS": ",".join(f"{key}={value}" for key, value in settings.items()),
+        "RAYDP_TEST_PORT": str(free_port()),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +84,7 @@ def outcome_on_two_hosts() -> Iterator[programs.Outcome]:
             yield programs.run(
                 "attach/relays",
                 url,
-                env={**variables, **_VARIABLES},
+                env={**variables, **_variables(_SECURED)},
                 timeout=_PROGRAM_SECONDS,
                 within=first.within,
             )

@@ -28,6 +28,7 @@ def spark_daemon(
     *,
     env: Mapping[str, str] | None = None,
     within: Sequence[str] = (),
+    user: int | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a class of Spark in the body of a ``with``.
 
@@ -38,6 +39,7 @@ def spark_daemon(
         log: For its standard error.
         env: More variables of its environment.
         within: A command that runs it.
+        user: The Unix account that it runs as, with a group of the same number. Default: this process'.
     """
     process = subprocess.Popen(
         [*within, str(spark_home() / "bin" / "spark-class"), *arguments],
@@ -53,6 +55,9 @@ def spark_daemon(
         stdout=subprocess.DEVNULL,
         stderr=log.open("w"),
         start_new_session=True,
+        user=user,
+        group=user,
+        extra_groups=None if user is None else [],
     )
     try:
         yield process

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import tempfile
 import time
@@ -34,6 +35,7 @@ def standalone_cluster(
     settings: Mapping[str, str] | None = None,
     environments: Sequence[Mapping[str, str]] = (),
     hosts: Sequence[Host] = (),
+    worker_user: int | None = None,
 ) -> Iterator[str]:
     """Run a master and workers in the body of a ``with``, which gets the master's URL.
 
@@ -44,6 +46,7 @@ def standalone_cluster(
         settings: Spark's settings for all daemons.
         environments: What each worker, and its executors, find in their environment besides this process'.
         hosts: Where each worker runs; the master runs on the first. Default: all on this machine.
+        worker_user: The Unix account of the workers, and of their executors. Default: this process'.
     """
     port = free_port()
     places = list(hosts) or [None] * workers
@@ -54,15 +57,29 @@ def standalone_cluster(
         contextlib.ExitStack() as ends,
     ):
         folder = Path(name)
+        if worker_user is not None:
+            folder.chmod(0o711)
         log = folder / "master.log"
         ends.enter_context(_daemon(folder, log, "master.Master", "--port", str(port), host=places[0], env=everywhere))
         for number, host in enumerate(places):
             work = folder / f"work{number}" if host is None else f"/tmp/work{number}"
             options = ["--cores", str(cores), "--memory", memory, "--work-dir", str(work), url]
             variables = {**everywhere, **(environments[number] if environments else {})}
-            ends.enter_context(
-                _daemon(folder, folder / f"worker{number}.log", "worker.Worker", *options, host=host, env=variables)
+            place = folder
+            if worker_user is not None:
+                place = work
+                work.mkdir()
+                os.chown(work, worker_user, worker_user)
+            worker = _daemon(
+                place,
+                folder / f"worker{number}.log",
+                "worker.Worker",
+                *options,
+                host=host,
+                env=variables,
+                user=worker_user,
             )
+            ends.enter_context(worker)
         deadline = time.monotonic() + _START_SECONDS
         while len(_REGISTERED.findall(log.read_text())) < workers:
             assert time.monotonic() < deadline, log.read_text()
@@ -71,11 +88,17 @@ def standalone_cluster(
 
 
 def _daemon(
-    folder: Path, log: Path, name: str, *arguments: str, host: Host | None, env: Mapping[str, str]
+    folder: Path,
+    log: Path,
+    name: str,
+    *arguments: str,
+    host: Host | None,
+    env: Mapping[str, str],
+    user: int | None = None,
 ) -> AbstractContextManager[object]:
     command = [f"org.apache.spark.deploy.{name}", "--host", _address_of(host), "--webui-port", "0", *arguments]
     if host is None:
-        return spark_daemon(command, folder, folder, log, env=env)
+        return spark_daemon(command, folder, folder, log, env=env, user=user)
     there = {**env, "SPARK_LOCAL_IP": host.address}
     return spark_daemon(command, folder, Path("/tmp"), log, env=there, within=host.within)
 

@@ -35,6 +35,7 @@ _SMALLEST_BLOCK, _LARGEST_BLOCK = MEBIBYTE, 1 << 30
 _FIXED_SECONDS, _GROWING_SECONDS = 20.0, 1800.0
 _SMALLEST_SERVICE = 128 << 20
 _LARGEST_SERVICE = 64 << 30
+_SMALLEST_PORT, _LARGEST_PORT = 1024, 65535
 _SECONDS = "a number of seconds above 0"
 _BOOLEAN = "true or false"
 _CLASS_PATH = "a class path"
@@ -66,6 +67,11 @@ def _patience(value: str) -> float | str | None:
 
 def _switch(value: str) -> str | None:
     return value.lower() if value.lower() == "auto" or forms.boolean(value) is not None else None
+
+
+def _port(value: str) -> int | None:
+    port = forms.whole_number(value)
+    return port if port == 0 or (port is not None and _SMALLEST_PORT <= port <= _LARGEST_PORT) else None
 
 
 def _transport(value: str) -> str | None:
@@ -140,6 +146,7 @@ EXCHANGE_FAULT_TOLERANT = Setting(
     "spark.raydp.exchange.faultTolerant", _BOOLEAN, "true", forms.boolean, argument="fault_tolerant_mode"
 )
 EXCHANGE_TRANSPORT = Setting("spark.raydp.exchange.transport", "auto or shared-memory", "auto", _transport)
+EXCHANGE_RELAY_PORT = Setting("spark.raydp.exchange.relay.port", "0, or a port from 1024 to 65535", "0", _port)
 NETWORK_ENCRYPTION = Setting("spark.raydp.network.encryption", _BOOLEAN, "false", forms.boolean)
 UI_TOKEN = Setting("spark.raydp.ui.token", _BOOLEAN, "true", forms.boolean)
 METRICS = Setting("spark.raydp.metrics", _BOOLEAN, "true", forms.boolean)
@@ -169,6 +176,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     EXCHANGE_TIMEOUT,
     EXCHANGE_FAULT_TOLERANT,
     EXCHANGE_TRANSPORT,
+    EXCHANGE_RELAY_PORT,
     NETWORK_ENCRYPTION,
     UI_TOKEN,
     METRICS,

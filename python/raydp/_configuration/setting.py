@@ -25,6 +25,7 @@ __all__ = [
     "positive_integer",
     "seconds",
     "text",
+    "whole_number",
 ]
 
 T = TypeVar("T")
@@ -118,7 +119,7 @@ def boolean(value: str) -> bool | None:
 
 def positive_integer(value: str) -> int | None:
     """Parse a whole number above 0 that fits a Java ``int``."""
-    return _whole(value) or None
+    return whole_number(value) or None
 
 
 def amount(value: str) -> float | None:
@@ -146,7 +147,7 @@ def byte_size(value: str) -> int | None:
 
 def indexes(value: str) -> tuple[int, ...] | None:
     """Parse whole numbers separated by commas."""
-    numbers = [_whole(part.strip()) for part in value.split(",")]
+    numbers = [whole_number(part.strip()) for part in value.split(",")]
     known = tuple(number for number in numbers if number is not None)
     return known if len(known) == len(numbers) else None
 
@@ -156,6 +157,7 @@ def hexadecimal(value: str) -> str | None:
     return value.lower() if _DIGITS_OF_ID.fullmatch(value.lower()) else None
 
 
-def _whole(value: str) -> int | None:
+def whole_number(value: str) -> int | None:
+    """Parse a whole number of at least 0 that fits a Java ``int``."""
     number = int(value) if re.fullmatch(r"[+-]?\d+", value) else -1
     return number if 0 <= number < 1 << 31 else None

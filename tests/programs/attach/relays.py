@@ -17,9 +17,11 @@ from support import programs
 from support.datasets import eventually as comes_true
 from support.scripting import begin_part, say, start_ray
 from support.standalone import executor_processes
+from support.strangers import answer_to_stranger, send_as_stranger
 
 ROWS = 1200
 SLOW_ROWS = 40
+PORT = int(os.environ["RAYDP_TEST_PORT"])
 
 
 def with_place(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
@@ -47,8 +49,36 @@ def near_executor() -> psutil.Process:
     return of_near[0]
 
 
+def listening(process: psutil.Process) -> set[tuple[str, int]]:
+    """Return the addresses and ports on which a process listens."""
+    return {
+        (one.laddr.ip.removeprefix("::ffff:"), one.laddr.port)
+        for one in process.net_connections("tcp")
+        if one.status == psutil.CONN_LISTEN
+    }
+
+
 def listeners(process: psutil.Process) -> int:
-    return sum(one.status == psutil.CONN_LISTEN for one in process.net_connections("tcp"))
+    return len(listening(process))
+
+
+def hosts(places: set[tuple[str, int]]) -> set[str]:
+    return {host for host, _ in places}
+
+
+def driver_jvm() -> psutil.Process:
+    (found,) = [
+        one
+        for one in psutil.Process().children(recursive=True)
+        if "org.apache.spark.deploy.SparkSubmit" in one.cmdline()
+    ]
+    return found
+
+
+def refuses_strangers(host: str, port: int) -> bool:
+    """Tell whether a relay closes the connection of a client without the secret, and takes little from it."""
+    announced, most = 1 << 30, 64 << 20  # with what the kernel buffers
+    return "Welcome" not in answer_to_stranger(host, port) and send_as_stranger(host, port, announced) < most
 
 
 def have_registered(executors: int) -> bool:
@@ -75,7 +105,7 @@ def result_of(action: Callable[[], object], meanwhile: Callable[[], None]) -> ob
 
 builder = SparkSession.builder.master(sys.argv[1])
 for setting in os.environ["RAYDP_TEST_SETTINGS"].split(","):
-    builder = builder.config(*setting.split("="))
+    builder = builder.config(*setting.split("=", 1))
 spark = (
     builder.config("spark.ui.enabled", "false")
     .config("spark.executor.memory", "500m")
@@ -84,11 +114,13 @@ spark = (
     .config("spark.sql.shuffle.partitions", "2")
     .config("spark.sql.execution.arrow.maxRecordsPerBatch", "100")
     .config("spark.raydp.exchange.blockSize", "1m")
+    .config("spark.raydp.exchange.relay.port", str(PORT))
     .getOrCreate()
 )
 application = spark.sparkContext.applicationId
 assert comes_true(lambda: have_registered(2), within=240)
-before = listeners(near_executor())
+before_near, before_driver = listening(near_executor()), listening(driver_jvm())
+before = len(before_near)
 
 begin_part("both ways")
 start_ray(num_cpus=2)
@@ -118,6 +150,13 @@ lengths = raydp.to_spark(large).agg(F.sum(F.length("text"))).first()[0]
 say("large rows:", sum(len(row["text"]) for row in large.take_all()), lengths)
 relays = comes_true(lambda: listeners(near_executor()) == before + 1, within=90)
 say("the near executor became a relay:", relays)
+opened_near, opened_driver = listening(near_executor()) - before_near, listening(driver_jvm()) - before_driver
+opened = opened_near | opened_driver
+ports_of_spark = {int(spark.conf.get(key, "0")) for key in ("spark.driver.port", "spark.driver.blockManager.port")}
+hosts_of_driver = {ip for ip, port in before_driver if port in ports_of_spark}
+say("listen where Spark does:", hosts(opened_near) == hosts(before_near), hosts(opened_driver) == hosts_of_driver)
+say("on a port of the range:", all(PORT <= port <= PORT + 16 for _, port in opened), len(opened))
+say("refuse strangers:", all(refuses_strangers(*place) for place in opened))
 
 begin_part("a relay that is killed")
 slow = spark.range(0, SLOW_ROWS, 1, SLOW_ROWS // 2).mapInPandas(slowly, "id long")

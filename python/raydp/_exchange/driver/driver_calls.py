@@ -41,6 +41,8 @@ class AgentAddress:
         waits: The bounds of the waits of tasks, in seconds, by the keys of their settings.
         hosts_without_node: The hosts of executors that have no Ray node, if executors without an agent may use another
             machine's over TCP; ``None`` if they may not.
+        relay_port: On which port the driver and executors listen for those without an agent, or on one of the next; 0
+            for any.
     """
 
     application: str
@@ -48,6 +50,7 @@ class AgentAddress:
     token: str
     waits: Mapping[str, float]
     hosts_without_node: list[str] | None = None
+    relay_port: int = 0
 
 
 @dataclass(frozen=True)

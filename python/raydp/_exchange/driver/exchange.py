@@ -85,6 +85,7 @@ class Exchange:
             keep_lineage=registry.EXCHANGE_FAULT_TOLERANT.get(settings),
             progress=registry.progress(settings),
             find_loss=find_loss,
+            relay_port=registry.EXCHANGE_RELAY_PORT.get(settings),
         )
         self.leases = DatasetLeases(self._context)
         self.lineages = Lineages(self._context)

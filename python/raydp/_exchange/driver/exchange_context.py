@@ -31,6 +31,7 @@ class ExchangeContext:
         keep_lineage: Whether lost blocks are recomputed unless a conversion says otherwise.
         progress: Whether to draw progress bars; ``None``: if standard error is a terminal.
         find_loss: Returns which of Ray's own processes is gone, for a message; ``None`` if nothing is.
+        relay_port: On which port relays listen; 0 for any.
     """
 
     directory: AgentDirectory
@@ -41,6 +42,7 @@ class ExchangeContext:
     keep_lineage: bool
     progress: bool | None
     find_loss: Callable[[], str | None]
+    relay_port: int
 
     def agent_address(self) -> AgentAddress:
         """Return what executors need to connect to their node's agent."""
@@ -50,4 +52,5 @@ class ExchangeContext:
             token=self.directory.token.hex(),
             waits=self.waits.of_tasks,
             hosts_without_node=self.host.hosts_without_node(),
+            relay_port=self.relay_port,
         )

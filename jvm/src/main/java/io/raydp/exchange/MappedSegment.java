@@ -42,8 +42,8 @@ public final class MappedSegment implements BlockSink.Segment {
   }
 
   /** Copies bytes into the segment. */
-  void write(long offset, byte[] bytes) {
-    Platform.copyMemory(bytes, Platform.BYTE_ARRAY_OFFSET, null, address + offset, bytes.length);
+  void write(long offset, byte[] from, int at, int length) {
+    Platform.copyMemory(from, Platform.BYTE_ARRAY_OFFSET + at, null, address + offset, length);
   }
 
   ByteRanges touched() {

@@ -81,6 +81,11 @@ public final class TrustedPaths {
     }
   }
 
+  /** The numeric id of the user of this process. */
+  public static int user() throws IOException {
+    return Identity.ofThisProcess().user();
+  }
+
   /** Whether this is a folder of this user's, and no link, that nobody else can enter. */
   public static boolean isPrivate(Path folder) {
     try {

@@ -206,6 +206,16 @@ object RaydpConfiguration {
     "2.0.0",
     value => Option(value.toLowerCase).filter(text => text == "auto" || text == "shared-memory"))
 
+  val ExchangeRelayPort: Setting[Int] = Setting(
+    "spark.raydp.exchange.relay.port",
+    "0, or a port from 1024 to 65535",
+    Some("0"),
+    "Port on which the driver and executors of an attached application listen for executors without an exchange agent. If " +
+      "it is taken, the next ports are tried, as often as `spark.port.maxRetries` says. With 0, the system chooses. " +
+      "The first conversion of the application decides.",
+    "2.0.0",
+    value => value.toIntOption.filter(port => port == 0 || (port >= 1024 && port <= 65535)))
+
   val NetworkEncryption: Setting[Boolean] = Setting(
     "spark.raydp.network.encryption",
     "true or false",
@@ -288,6 +298,7 @@ object RaydpConfiguration {
     ExchangeTimeout,
     ExchangeFaultTolerant,
     ExchangeTransport,
+    ExchangeRelayPort,
     NetworkEncryption,
     UiToken,
     Metrics,

@@ -21,10 +21,11 @@ final case class AgentAddress(
 /**
  * Where the driver tells tasks which relays there are. It is one of them, if its own machine has an agent.
  *
+ * @param port where relays listen, or one of the next ports if it is taken; 0 for any
  * @param hostsWithoutNode hosts with executors where the driver found no Ray node
  * @param isNeeded whether executors with an agent should become relays
  */
-final case class RelayAccess(driver: RelayAddress, hostsWithoutNode: Set[String], isNeeded: Boolean)
+final case class RelayAccess(driver: RelayAddress, port: Int, hostsWithoutNode: Set[String], isNeeded: Boolean)
 
 /** Where a relay listens. */
 final case class RelayAddress(host: String, port: Int) {

@@ -150,6 +150,7 @@ final class AgentConnectionPool(idleMillis: Long, maximumIdle: => Int) {
       }
     refused match {
       case None => connection
+      case Some(answer) if AgentLocator.otherUser(address).isDefined => throw OtherUser.error(address, answer)
       case Some(_) if leftMillis(patienceMillis) > 0 =>
         cancellation.beforeWait(() => sockets.endWaits())
         // Only briefly: the file exists before the agent listens.

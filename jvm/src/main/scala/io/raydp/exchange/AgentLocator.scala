@@ -45,6 +45,9 @@ private[exchange] object AgentLocator {
   /** How many digits of the token's hash name a folder. */
   private val HashDigits = 16
 
+  /** The folder of a user's applications; `application_folder` in Python names it. */
+  private val FolderOfUser = "^raydp-(\\d+)$".r
+
   private val configuredSocket: AgentLocator = _ =>
     Option(SparkEnv.get).flatMap(_.conf.getOption(RaydpConfiguration.ExchangeSocket.key)).map(Path.of(_))
 
@@ -70,6 +73,20 @@ private[exchange] object AgentLocator {
       if (sockets.isEmpty) directory.resolve(NoNode + SocketSuffix)
       else sockets(Math.floorMod(ownNumber + attempt, sockets.size))
     }
+  }
+
+  /**
+   * The users of the agents and of this process, if they are two and nothing names the socket: such an executor finds no
+   * agent, however long it looks.
+   */
+  def otherUser(address: AgentAddress): Option[(Int, Int)] = {
+    val directory = Path.of(address.directory)
+    for {
+      name <- Option(directory.getParent).flatMap(folder => Option(folder.getFileName))
+      agents <- FolderOfUser.findFirstMatchIn(name.toString).flatMap(_.group(1).toIntOption)
+      own = TrustedPaths.user()
+      if agents != own && locators.forall(_.locate(directory).isEmpty)
+    } yield agents -> own
   }
 
   /** Divides the executors of a machine among its agents. */

@@ -86,7 +86,7 @@ private[exchange] object BlockChannels {
         Left(refused)
     }
 
-  /** The first relay that answers. The driver's is the last: there is only one of it. */
+  /** The first relay that answers. */
   private def relayed(
       address: AgentAddress,
       access: RelayAccess,
@@ -96,11 +96,20 @@ private[exchange] object BlockChannels {
       val nobody: Either[ExchangeException, BlockChannel] = Left(new ExchangeException(
         ExchangeErrorCode.CONNECTION_REFUSED,
         "The driver knows no relay yet, and its own machine has no exchange agent"))
-      val (drivers, executors) = relays.partition(_ == access.driver)
-      (Random.shuffle(executors) ++ drivers).foldLeft(nobody) { (found, relay) =>
+      inOrder(relays, access.driver).foldLeft(nobody) { (found, relay) =>
         if (found.isRight) found else attempt(RelayedChannel.to(relay, address, exportId, cancellation))
       }
     }
+
+  /**
+   * The order in which relays are tried. The driver's comes after the executors', because there is only one of it. Those
+   * that did not answer lately are the last.
+   */
+  private[exchange] def inOrder(relays: Seq[RelayAddress], driver: RelayAddress): Seq[RelayAddress] = {
+    val (drivers, executors) = relays.partition(_ == driver)
+    val (silent, others) = (Random.shuffle(executors) ++ drivers).partition(SilentRelays.contains)
+    others ++ silent
+  }
 
   private def relaysOf(address: AgentAddress, access: RelayAccess, cancellation: Cancellation): Seq[RelayAddress] = {
     val driver = new RelayConnection(Relays.connect(access.driver), access.driver)

@@ -49,6 +49,6 @@ private[exchange] object Requests {
       waits = TaskWaits.parse(request.required("waits")))
     val hostsWithoutNode = Option(request.get("hosts_without_node")).filterNot(_.isNull)
       .map(_.elements().asScala.map(_.asText).toSet)
-    address.copy(relays = hostsWithoutNode.map(Relays.ofDriver(address, _)))
+    address.copy(relays = hostsWithoutNode.map(Relays.ofDriver(address, _, request.required("relay_port").asInt)))
   }
 }

@@ -11,23 +11,20 @@ private[exchange] final class PackedBlock private (
     val bytes: Long,
     pieces: IndexedSeq[PackedBlock.Piece]) {
 
-  /** Copies the block out of its segment, chunk after chunk. A chunk is valid during the call. */
-  def forEachChunk(segment: MappedSegment, mostBytes: Int)(take: (Array[Byte], Int) => Any): Unit = {
-    val chunk = new Array[Byte](math.min(mostBytes.toLong, bytes).toInt)
-    var begin = 0L
-    var next = 0 // the first piece that has bytes from `begin` on
-    while (begin < bytes) {
-      val end = math.min(begin + chunk.length, bytes)
-      java.util.Arrays.fill(chunk, 0.toByte) // what is between the pieces
-      pieces.view.drop(next).takeWhile(_.begin < end).foreach { piece =>
-        val from = math.max(piece.begin, begin)
-        val length = math.min(piece.end, end) - from
-        segment.read(piece.offset + (from - piece.begin), chunk, (from - begin).toInt, length.toInt)
-      }
-      while (next < pieces.size && pieces(next).end <= end) next += 1
-      take(chunk, (end - begin).toInt)
-      begin = end
+  /** Copies `length` bytes of the block, from `begin` on, out of its segment to `at`. */
+  def copy(segment: MappedSegment, begin: Long, into: Array[Byte], at: Int, length: Int): Unit = {
+    val end = begin + length
+    var filled = at
+    def fillUntil(next: Int): Unit = java.util.Arrays.fill(into, filled, next, 0.toByte) // what is between the pieces
+    pieces.iterator.dropWhile(_.end <= begin).takeWhile(_.begin < end).foreach { piece =>
+      val from = math.max(piece.begin, begin)
+      val target = at + (from - begin).toInt
+      val count = (math.min(piece.end, end) - from).toInt
+      fillUntil(target)
+      segment.read(piece.offset + (from - piece.begin), into, target, count)
+      filled = target + count
     }
+    fillUntil(at + length)
   }
 }
 

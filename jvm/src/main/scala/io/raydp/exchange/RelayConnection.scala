@@ -4,26 +4,32 @@ import java.io.Closeable
 import java.nio.ByteBuffer
 import java.util.concurrent.{CompletableFuture, ExecutionException, TimeUnit, TimeoutException}
 
+import scala.collection.mutable
+
 import org.apache.spark.network.client.{RpcResponseCallback, TransportClient}
 
-/** The client's end of a connection to a relay. One thread at a time calls; any other may cancel. */
-private[exchange] final class RelayConnection(client: TransportClient, val relay: RelayAddress) extends Closeable {
-  import RelayConnection._
-
+/**
+ * The client's end of a connection to a relay. One thread at a time sends; any other may cancel.
+ *
+ * @param answerSeconds after which a relay that has not answered counts as dead
+ */
+private[exchange] final class RelayConnection(
+    client: TransportClient,
+    val relay: RelayAddress,
+    answerSeconds: Long = RelayConnection.AnswerSeconds) extends Closeable {
   // Guarded by this.
-  private var waiting: Option[CompletableFuture[RelayReply]] = None
+  private val waiting = mutable.Set.empty[CompletableFuture[RelayReply]]
   private var cancelled = false
 
-  /**
-   * Sends a request and waits for the reply.
-   *
-   * @throws ExchangeException the relay's failure; with code CONNECTION_CLOSED if it does not answer any more
-   */
-  def call(request: RelayRequest): RelayReply = {
+  /** Sends a request and waits for the reply; see [[RelayConnection.answer]]. */
+  def call(request: RelayRequest): RelayReply = answer(send(request))
+
+  /** Sends a request, whose bytes the caller must not touch until it has the answer. */
+  def send(request: RelayRequest): CompletableFuture[RelayReply] = {
     val reply = new CompletableFuture[RelayReply]
     synchronized {
       if (cancelled) throw cancellation
-      waiting = Some(reply)
+      waiting += reply
     }
     client.sendRpc(
       RelayRequest.encode(request),
@@ -38,7 +44,16 @@ private[exchange] final class RelayConnection(client: TransportClient, val relay
           ()
         }
       })
-    try reply.get(AnswerSeconds, TimeUnit.SECONDS) match {
+    reply
+  }
+
+  /**
+   * Waits for the reply to a request.
+   *
+   * @throws ExchangeException the relay's failure; with code CONNECTION_CLOSED if it does not answer any more
+   */
+  def answer(reply: CompletableFuture[RelayReply]): RelayReply =
+    try reply.get(answerSeconds, TimeUnit.SECONDS) match {
         case RelayReply.Failed(code, message) => throw new ExchangeException(code, s"$message. Relay: $relay")
         case other => other
       }
@@ -46,11 +61,10 @@ private[exchange] final class RelayConnection(client: TransportClient, val relay
       case failure: ExecutionException =>
         throw Option(failure.getCause).collect { case known: ExchangeException => known }
           .getOrElse(silent(failure.toString, Some(failure)))
-      case _: TimeoutException => throw silent(s"no answer within $AnswerSeconds s", None)
-    } finally synchronized { waiting = None }
-  }
+      case _: TimeoutException => throw silent(s"no answer within $answerSeconds s", None)
+    } finally synchronized { waiting -= reply }
 
-  /** Makes the current call, or the next one, fail. */
+  /** Makes the requests that are underway, or the next one, fail. */
   def cancel(): Unit = synchronized {
     cancelled = true
     waiting.foreach(_.completeExceptionally(cancellation))
@@ -68,6 +82,7 @@ private[exchange] final class RelayConnection(client: TransportClient, val relay
     new ExchangeException(ExchangeErrorCode.CANCELLED, s"The task was cancelled. Relay: $relay")
 
   private def silent(reason: String, cause: Option[Throwable]) = {
+    SilentRelays.add(relay)
     val text = "A relay does not answer any more; its executor was stopped or has died. Relay: " +
       s"$relay, reason: $reason"
     cause.fold(new ExchangeException(ExchangeErrorCode.CONNECTION_CLOSED, text))(
@@ -75,8 +90,8 @@ private[exchange] final class RelayConnection(client: TransportClient, val relay
   }
 }
 
-private object RelayConnection {
+private[exchange] object RelayConnection {
 
   /** A relay answers within a few seconds, even if its agent does not. */
-  private val AnswerSeconds = 60L
+  val AnswerSeconds = 60L
 }

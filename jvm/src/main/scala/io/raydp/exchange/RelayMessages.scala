@@ -4,9 +4,9 @@ import java.io.{ByteArrayInputStream, ByteArrayOutputStream, DataInputStream, Da
 import java.nio.ByteBuffer
 
 /**
- * What a task without an agent on its machine sends to a relay. One request at a time is underway on a connection, and
- * has one reply. A relay does not let a client wait longer than [[RelaySession.SliceMillis]]: it replies
- * [[RelayReply.Pending]], and the client asks again.
+ * What a task without an agent on its machine sends to a relay. Each request has one reply, in the same order. At most
+ * [[RelaySession.MostRequests]] are underway on a connection. A relay does not let a client wait longer than
+ * [[RelaySession.SliceMillis]]: it replies [[RelayReply.Pending]], and the client asks again.
  *
  * Written by hand, because Spark's serializers would let the sender choose the classes that the receiver loads.
  */
@@ -29,7 +29,12 @@ private[exchange] object RelayRequest {
    */
   final case class BeginBlock(exportId: Long, rows: Long, bytes: Long, nodes: Array[Long], reusable: Boolean)
       extends RelayRequest
-  final case class BlockBytes(bytes: Array[Byte], length: Int) extends RelayRequest
+
+  /**
+   * @param message the bytes, behind one that becomes the kind of the message: they are not copied again
+   * @param length how many bytes there are
+   */
+  final case class BlockBytes(message: Array[Byte], length: Int) extends RelayRequest
 
   /** The reply is [[RelayReply.Accepted]], for the blocks in the order in which they were sent. */
   case object AwaitAccepted extends RelayRequest
@@ -51,10 +56,11 @@ private[exchange] object RelayRequest {
   /** Requests bytes of the rows, from the beginning on. The reply is [[RelayReply.Bytes]]. */
   final case class FetchBytes(offset: Long, length: Int) extends RelayRequest
 
+  private val BlockBytesKind = 5
+
+  /** The message with a request. It refers to the request's bytes. */
   def encode(request: RelayRequest): ByteBuffer = request match {
-    // Without a copy in between.
-    case BlockBytes(bytes, length) =>
-      ByteBuffer.allocate(1 + length).put(5.toByte).put(bytes, 0, length).flip()
+    case BlockBytes(message, length) => RelayFields.ofBytes(BlockBytesKind, message, length)
     case other => RelayFields.write { fields =>
         other match {
           case FindRelays(application, token) => fields.number(1).text(application).bytes(token)
@@ -80,15 +86,16 @@ private[exchange] object RelayRequest {
    *
    * @throws ExchangeException with code PROTOCOL
    */
-  def decode(message: ByteBuffer): RelayRequest = RelayFields.read(message) { (kind, fields) =>
+  def decode(message: ByteBuffer): RelayRequest =
+    RelayFields.bytesOf(BlockBytesKind, message).map(bytes => BlockBytes(bytes, bytes.length - 1))
+      .getOrElse(decodeFields(message))
+
+  private def decodeFields(message: ByteBuffer): RelayRequest = RelayFields.read(message) { (kind, fields) =>
     kind match {
       case 1 => FindRelays(fields.text(), fields.bytes())
       case 2 => OfferRelay(fields.text(), fields.bytes(), RelayAddress(fields.text(), fields.long().toInt))
       case 3 => Hello(fields.text(), fields.bytes(), fields.longs().headOption)
       case 4 => BeginBlock(fields.long(), fields.long(), fields.long(), fields.longs(), fields.number() == 1)
-      case 5 =>
-        val bytes = fields.rest()
-        BlockBytes(bytes, bytes.length)
       case 6 => AwaitAccepted
       case 7 =>
         BeginRead(
@@ -133,12 +140,18 @@ private[exchange] object RelayReply {
       nodes: Array[Long],
       bytes: Long)
       extends RelayReply
-  final case class Bytes(bytes: Array[Byte]) extends RelayReply
+
+  /** @param message the bytes, behind one that becomes the kind of the message: they are not copied again */
+  final case class Bytes(message: Array[Byte]) extends RelayReply {
+    def length: Int = message.length - 1
+  }
   final case class Failed(code: ExchangeErrorCode, message: String) extends RelayReply
 
+  private val BytesKind = 7
+
+  /** The message with a reply. It refers to the reply's bytes. */
   def encode(reply: RelayReply): ByteBuffer = reply match {
-    // Without a copy in between.
-    case Bytes(bytes) => ByteBuffer.allocate(1 + bytes.length).put(7.toByte).put(bytes).flip()
+    case bytes: Bytes => RelayFields.ofBytes(BytesKind, bytes.message, bytes.length)
     case other => RelayFields.write { fields =>
         other match {
           case Done => fields.number(1)
@@ -163,7 +176,10 @@ private[exchange] object RelayReply {
    *
    * @throws ExchangeException with code PROTOCOL
    */
-  def decode(message: ByteBuffer): RelayReply = RelayFields.read(message) { (kind, fields) =>
+  def decode(message: ByteBuffer): RelayReply =
+    RelayFields.bytesOf(BytesKind, message).map(Bytes.apply).getOrElse(decodeFields(message))
+
+  private def decodeFields(message: ByteBuffer): RelayReply = RelayFields.read(message) { (kind, fields) =>
     kind match {
       case 1 => Done
       case 2 => Pending
@@ -172,7 +188,6 @@ private[exchange] object RelayReply {
       case 5 => Accepted(fields.long())
       case 6 =>
         Rows(fields.number() == 1, fields.long(), fields.long(), fields.long(), fields.longs(), fields.long())
-      case 7 => Bytes(fields.rest())
       case 8 => Failed(ExchangeErrorCode.ofOrdinal(fields.number()), fields.text())
       case other => throw new IOException(s"kind of reply: $other")
     }
@@ -204,7 +219,6 @@ private object RelayFields {
     def bytes(): Array[Byte] = in.readNBytes(count(1))
     def text(): String = new String(bytes(), "UTF-8")
     def longs(): Array[Long] = Array.fill(count(java.lang.Long.BYTES))(in.readLong())
-    def rest(): Array[Byte] = in.readAllBytes()
 
     /** The length of a list whose elements have at least `width` bytes. A message cannot announce more than it has. */
     def count(width: Int): Int = {
@@ -219,6 +233,20 @@ private object RelayFields {
     fields(new Writer(new DataOutputStream(bytes)))
     ByteBuffer.wrap(bytes.toByteArray)
   }
+
+  /** A message of one kind whose bytes are in `message` already, behind the first one. */
+  def ofBytes(kind: Int, message: Array[Byte], length: Int): ByteBuffer = {
+    message(0) = kind.toByte
+    ByteBuffer.wrap(message, 0, 1 + length)
+  }
+
+  /** A copy of the message, if it is of this kind. */
+  def bytesOf(kind: Int, message: ByteBuffer): Option[Array[Byte]] =
+    Option.when(message.hasRemaining && message.get(message.position()) == kind) {
+      val bytes = new Array[Byte](message.remaining)
+      message.get(bytes)
+      bytes
+    }
 
   def read[T](message: ByteBuffer)(decode: (Int, Reader) => T): T = {
     val bytes = new Array[Byte](message.remaining)

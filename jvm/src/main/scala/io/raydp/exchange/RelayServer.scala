@@ -26,6 +26,7 @@ private[exchange] final class RelayServer(pool: AgentConnectionPool) extends Rpc
 
   private val served = new ConcurrentHashMap[String, AgentAddress]
   private val sessions = new ConcurrentHashMap[Channel, RelaySession]
+  private val queues = new ConcurrentHashMap[Channel, ClientQueue]
   private val offers = new ConcurrentHashMap[Channel, RelayRequest.OfferRelay]
   private val streams = new OneForOneStreamManager
   @volatile private var asked = false
@@ -58,8 +59,8 @@ private[exchange] final class RelayServer(pool: AgentConnectionPool) extends Rpc
    *
    * @throws java.io.IOException it cannot
    */
-  def listen(transport: RelayTransport): RelayAddress = {
-    val created = transport.listen(RelayTransport.ownAddress, this)
+  def listen(transport: RelayTransport, port: Int): RelayAddress = {
+    val created = transport.listen(RelayTransport.ownAddress, port, this)
     listener = Some(created)
     RelayAddress(RelayTransport.ownHost, created.port)
   }
@@ -68,7 +69,8 @@ private[exchange] final class RelayServer(pool: AgentConnectionPool) extends Rpc
 
   override def receive(client: TransportClient, message: ByteBuffer, callback: RpcResponseCallback): Unit = {
     val request = RelayRequest.decode(message)
-    workers.execute { () =>
+    val queue = queues.computeIfAbsent(client.getChannel, _ => new ClientQueue(workers))
+    val isInBounds = queue.add { () =>
       val reply =
         try answer(client, request)
         catch {
@@ -77,15 +79,24 @@ private[exchange] final class RelayServer(pool: AgentConnectionPool) extends Rpc
             log.warn("A relay could not answer a task", failure)
             RelayReply.Failed(ExchangeErrorCode.IO, failure.toString)
         }
-      callback.onSuccess(RelayReply.encode(reply))
-      reply match {
-        case RelayReply.Failed(ExchangeErrorCode.UNAUTHORIZED | ExchangeErrorCode.PROTOCOL, _) => client.close()
-        case _ =>
-      }
+      () => send(client, reply, callback)
+    }
+    if (!isInBounds) {
+      log.warn("Closing the connection of a client that has too many requests underway: {}", client)
+      client.close()
+    }
+  }
+
+  private def send(client: TransportClient, reply: RelayReply, callback: RpcResponseCallback): Unit = {
+    callback.onSuccess(RelayReply.encode(reply))
+    reply match {
+      case RelayReply.Failed(ExchangeErrorCode.UNAUTHORIZED | ExchangeErrorCode.PROTOCOL, _) => client.close()
+      case _ =>
     }
   }
 
   override def channelInactive(client: TransportClient): Unit = {
+    queues.remove(client.getChannel)
     offers.remove(client.getChannel)
     Option(sessions.remove(client.getChannel)).foreach(_.end())
   }

@@ -7,7 +7,8 @@ import scala.util.control.NonFatal
 
 /**
  * A relay's part of one task's exchange: it does with a connection to its own agent what the task asks for. It has at
- * most one block in each direction at a time, which bounds the memory that a task takes here.
+ * most two blocks that the agent has to store, one of which arrives, and the rows of one read. This bounds the memory that
+ * a task takes here.
  *
  * @param workers run what waits
  */
@@ -72,7 +73,7 @@ private[exchange] final class RelaySession(
 
   private def handle(request: RelayRequest): RelayReply = request match {
     case begin: RelayRequest.BeginBlock => beginBlock(begin)
-    case RelayRequest.BlockBytes(bytes, _) => takeBytes(bytes)
+    case bytes: RelayRequest.BlockBytes => takeBytes(bytes)
     case RelayRequest.AwaitAccepted =>
       if (accepted.nonEmpty || takeAcceptance()) RelayReply.Accepted(accepted.dequeue()) else RelayReply.Pending
     case begin: RelayRequest.BeginRead => beginRead(begin)
@@ -83,7 +84,7 @@ private[exchange] final class RelaySession(
 
   private def beginBlock(begin: RelayRequest.BeginBlock): RelayReply =
     if (incoming.isDefined || begin.bytes < 0) throw protocol("It began a block within another one")
-    else if (!isStored) RelayReply.Pending
+    else if (!hasRoom) RelayReply.Pending
     else {
       val block = new Incoming(begin, connection.lend(begin.bytes))
       incoming = Some(block)
@@ -91,15 +92,14 @@ private[exchange] final class RelaySession(
       RelayReply.Done
     }
 
-  /** Whether the agent has stored the block before. Waits for it a while. */
-  private def isStored: Boolean =
-    (unaccepted == 0 || takeAcceptance()) &&
-      (connection.unstoredBlocks == 0 || inTime(connection.reclaim(slice)).isDefined)
+  /** Whether the agent has stored the block before the last one. Waits for it a while. */
+  private def hasRoom: Boolean = connection.unstoredBlocks < MostBlocks ||
+    ((if (unaccepted > 0) takeAcceptance() else inTime(connection.reclaim(slice)).isDefined) && hasRoom)
 
-  private def takeBytes(bytes: Array[Byte]): RelayReply = {
+  private def takeBytes(bytes: RelayRequest.BlockBytes): RelayReply = {
     val block = incoming.getOrElse(throw protocol("It sent bytes without a block"))
     if (bytes.length > block.begun.bytes - block.received) throw protocol("It sent more bytes than announced")
-    block.segment.write(block.received, bytes)
+    block.segment.write(block.received, bytes.message, 1, bytes.length)
     block.received += bytes.length
     sendIfComplete(block)
     RelayReply.Done
@@ -156,8 +156,8 @@ private[exchange] final class RelaySession(
     if (offset < 0 || length < 1 || length > MostBytes || length > available - offset) {
       throw protocol(s"It fetches bytes that there are not: $length at $offset of $available")
     }
-    val bytes = new Array[Byte](length)
-    reading.segment.read(offset, bytes, 0, length)
+    val bytes = new Array[Byte](1 + length)
+    reading.segment.read(offset, bytes, 1, length)
     giveBackIfFetched(offset + length)
     RelayReply.Bytes(bytes)
   }
@@ -187,7 +187,13 @@ private[exchange] object RelaySession {
   val SliceMillis = 5000
 
   /** The most bytes of blocks in one message. */
-  val MostBytes: Int = 2 << 20
+  val MostBytes: Int = 1 << 20
+
+  /** How many requests of a client may be underway, so that both ends and the network work at the same time. */
+  val MostRequests = 4
+
+  /** How many blocks of a task a relay has at a time: the agent stores one while another one arrives. */
+  private val MostBlocks = 2
 
   /** The result, or none if it takes longer. The wait can be repeated. */
   private def inTime[T](wait: => T): Option[T] =

@@ -6,6 +6,7 @@ import scala.collection.mutable
 import scala.util.Using
 import scala.util.control.NonFatal
 
+import io.raydp.configuration.RaydpConfiguration
 import org.apache.spark.network.client.TransportClient
 import org.apache.spark.raydp.RelayTransport
 import org.slf4j.LoggerFactory
@@ -25,10 +26,10 @@ private[exchange] object Relays {
   private val offered = mutable.Set.empty[String]
 
   /** How tasks find the relays of an application, of which this process is the driver. */
-  def ofDriver(address: AgentAddress, hostsWithoutNode: Set[String]): RelayAccess = synchronized {
-    val (serving, driver) = listening()
+  def ofDriver(address: AgentAddress, hostsWithoutNode: Set[String], port: Int): RelayAccess = synchronized {
+    val (serving, driver) = listening(port)
     serving.serve(address)
-    RelayAccess(driver, hostsWithoutNode, isNeeded = hostsWithoutNode.nonEmpty || serving.wasAsked)
+    RelayAccess(driver, port, hostsWithoutNode, isNeeded = hostsWithoutNode.nonEmpty || serving.wasAsked)
   }
 
   /** Ends the driver's relay. The other relays of the application end with it. */
@@ -53,7 +54,7 @@ private[exchange] object Relays {
   private def tryOffer(address: AgentAddress, access: RelayAccess): Unit =
     try {
       val relay = synchronized {
-        val (serving, relay) = listening()
+        val (serving, relay) = listening(access.port)
         serving.serve(address)
         relay
       }
@@ -76,18 +77,19 @@ private[exchange] object Relays {
     }
   }
 
-  private def listening(): (RelayServer, RelayAddress) = server.getOrElse {
+  private def listening(port: Int): (RelayServer, RelayAddress) = server.getOrElse {
     val created = new RelayServer(AgentConnectionPool.shared)
     val address =
-      try created.listen(RelayTransport.shared)
+      try created.listen(RelayTransport.shared, port)
       catch {
         case failure: IOException =>
           created.close()
           throw new ExchangeException(
             ExchangeErrorCode.IO,
             "This process cannot listen for executors without an exchange agent. Correct spark.driver.host or " +
-              "spark.driver.bindAddress, or attach with exchange=\"shared-memory\". Address: " +
-              s"${RelayTransport.ownAddress}, reason: $failure",
+              s"spark.driver.bindAddress, choose another ${RaydpConfiguration.ExchangeRelayPort.key}, raise " +
+              "spark.port.maxRetries, or attach with exchange=\"shared-memory\". Address: " +
+              s"${RelayTransport.ownAddress}, port: $port, reason: $failure",
             failure)
       }
     server = Some(created -> address)
@@ -100,7 +102,9 @@ private[exchange] object Relays {
   def connect(relay: RelayAddress): TransportClient =
     try RelayTransport.shared.connect(relay.host, relay.port)
     catch {
-      case failure @ (_: IOException | _: RuntimeException) => throw new ExchangeException(
+      case failure @ (_: IOException | _: RuntimeException) =>
+        SilentRelays.add(relay)
+        throw new ExchangeException(
           ExchangeErrorCode.CONNECTION_CLOSED,
           s"A relay does not answer, or refuses this executor's secret. Relay: $relay, reason: $failure",
           failure)

@@ -42,6 +42,15 @@ final class AgentLocatorSuite extends AnyFunSuite with BeforeAndAfterEach {
     assert(AgentLocator.socketHere(addressIn(folder.resolve("app"))).getParent == folder.resolve("app"))
   }
 
+  test("an executor of another user than the agents is told apart, unless it is told where the socket is") {
+    val own = Files.getAttribute(folder, "unix:uid").asInstanceOf[Int]
+    def found(name: String) = AgentLocator.otherUser(addressIn(folder.resolve(name).resolve("app")))
+    assert(found(s"raydp-${own + 1}").contains((own + 1) -> own))
+    for (name <- Seq(s"raydp-$own", "raydp-of-no-user", s"raydp-${own + 1}-hash")) assert(found(name).isEmpty, name)
+    System.setProperty(NodeProperty, "0123456789abcdef0123")
+    assert(found(s"raydp-${own + 1}").isEmpty)
+  }
+
   private def touch(name: String): Unit = {
     Files.createFile(folder.resolve(name))
     ()

@@ -19,7 +19,7 @@ final class RelayMessagesSuite extends AnyFunSuite {
     RelayRequest.Hello("application", token, Some(-7L)),
     RelayRequest.BeginBlock(1L, 2L, 3L, longs, reusable = true),
     RelayRequest.BeginBlock(1L, 2L, 3L, Array.emptyLongArray, reusable = false),
-    RelayRequest.BlockBytes(token, 3),
+    RelayRequest.BlockBytes(token.clone, 3),
     RelayRequest.AwaitAccepted,
     RelayRequest.BeginRead(1L, 2L, 3, 4L, 5L, Array(6, 7), Array.emptyIntArray),
     RelayRequest.AwaitRead,
@@ -32,7 +32,7 @@ final class RelayMessagesSuite extends AnyFunSuite {
     RelayReply.Welcome("node"),
     RelayReply.Accepted(7L),
     RelayReply.Rows(needsLargerSegment = true, 1L, 2L, 3L, longs, 4L),
-    RelayReply.Bytes(token),
+    RelayReply.Bytes(token.clone),
     RelayReply.Failed(ExchangeErrorCode.GROW, "because"))
 
   test("every message arrives as it was sent") {
@@ -65,7 +65,7 @@ final class RelayMessagesSuite extends AnyFunSuite {
     try for (_ <- 1 to 200) {
         val content = new Array[Byte](1 << 16)
         random.nextBytes(content)
-        segment.write(0L, content)
+        segment.write(0L, content, 0, content.length)
         // Per array: length, nulls, number of buffers; then offset and size of each, and -1 for one that is absent.
         val buffers = Seq.fill(random.nextInt(8))(
           if (random.nextInt(4) == 0) (-1L, 0L) else (random.nextInt(1 << 15).toLong, random.nextInt(3000).toLong))
@@ -74,7 +74,13 @@ final class RelayMessagesSuite extends AnyFunSuite {
         }.toArray
         val packed = PackedBlock.of(nodes)
         val sent = new java.io.ByteArrayOutputStream
-        packed.forEachChunk(segment, 1 + random.nextInt(5000))(sent.write(_, 0, _))
+        val chunk = Array.fill(7 + 5000)(-1.toByte)
+        val size = 1 + random.nextInt(5000)
+        for (begin <- 0L until packed.bytes by size.toLong) {
+          val length = math.min(packed.bytes - begin, size.toLong).toInt
+          packed.copy(segment, begin, chunk, 7, length)
+          sent.write(chunk, 7, length)
+        }
         assert(sent.size == packed.bytes)
         ArrayBuffers.forEach(
           nodes,

@@ -5,21 +5,26 @@ import java.io.Closeable
 import scala.jdk.CollectionConverters._
 
 import io.netty.buffer.ByteBuf
-import io.netty.channel.{Channel, ChannelHandlerContext, ChannelInboundHandlerAdapter}
+import io.netty.channel.epoll.EpollChannelOption
+import io.netty.channel.socket.nio.NioChannelOption
+import io.netty.channel.{Channel, ChannelHandlerContext, ChannelInboundHandlerAdapter, ChannelOption}
+import jdk.net.ExtendedSocketOptions
 import org.apache.spark.{SecurityManager, SparkConf, SparkContext, SparkEnv}
 import org.apache.spark.internal.Logging
 import org.apache.spark.network.TransportContext
 import org.apache.spark.network.client.{TransportClient, TransportClientBootstrap}
 import org.apache.spark.network.crypto.{AuthClientBootstrap, AuthServerBootstrap}
-import org.apache.spark.network.netty.SparkTransportConf
+import org.apache.spark.network.netty.{NettyBlockTransferService, SparkTransportConf}
 import org.apache.spark.network.server.{NoOpRpcHandler, RpcHandler, TransportServer, TransportServerBootstrap}
+import org.apache.spark.util.Utils
 
 /**
  * Connections between the processes of one application, as Spark makes them for its own blocks: with the application's
  * authentication and encryption, whatever they are.
  *
- * Uses `SparkEnv.securityManager`, `SparkTransportConf` and `BlockManagerId`'s host as `NettyBlockTransferService` does,
- * which are private in Spark. A public way to open a port between executors would replace it.
+ * Uses `SparkEnv.securityManager`, `SparkTransportConf`, `Utils.startServiceOnPort` and `BlockManagerId`'s host as
+ * `NettyBlockTransferService` does, which are private in Spark, and the address that this service binds to, because an
+ * executor knows it from its command line only. A public way to open a port between executors would replace it.
  */
 final class RelayTransport private[raydp] (conf: SparkConf, security: SecurityManager) extends Closeable {
   private val transport = {
@@ -34,16 +39,22 @@ final class RelayTransport private[raydp] (conf: SparkConf, security: SecurityMa
       .filter(_ => security.isAuthenticationEnabled()).asJava)
 
   /**
-   * Listens on a free port.
+   * Listens on a port as Spark's own servers do: on the next one if it is taken, and so on, `spark.port.maxRetries`
+   * times.
    *
+   * @param port 0 for any that is free
    * @throws java.io.IOException it cannot listen there
    */
-  def listen(address: String, handler: RpcHandler): RelayListener = {
+  def listen(address: String, port: Int, handler: RpcHandler): RelayListener = {
     // In this order, the bounds hold for what strangers send to authenticate themselves, too.
     val authentication =
       Seq(new AuthServerBootstrap(transport, security)).filter(_ => security.isAuthenticationEnabled())
     val serving = new TransportContext(transport, handler)
-    try new RelayListener(serving, serving.createServer(address, 0, (ClientBounds +: authentication).asJava))
+    val startOn: Int => (TransportServer, Int) = { candidate =>
+      val server = serving.createServer(address, candidate, (ClientBounds +: authentication).asJava)
+      (server, server.getPort)
+    }
+    try new RelayListener(serving, Utils.startServiceOnPort(port, startOn, conf, "raydp's relay")._1)
     catch {
       case failure: Throwable =>
         serving.close()
@@ -80,6 +91,12 @@ object RelayTransport {
   /** The longest message, in bytes, that a trusted client may send. */
   val MaxMessage: Int = 6 << 20
 
+  private val BindAddress = {
+    val field = classOf[NettyBlockTransferService].getDeclaredField("bindAddress")
+    field.setAccessible(true)
+    field
+  }
+
   private var current: Option[(SparkEnv, RelayTransport)] = None
 
   /** The connections of the application that runs in this process now. */
@@ -102,9 +119,11 @@ object RelayTransport {
   /** The name under which other processes of the application reach this one. */
   def ownHost: String = SparkEnv.get.blockManager.blockManagerId.host
 
-  /** The address that this process' servers listen on. */
-  def ownAddress: String =
-    if (isDriver) SparkEnv.get.conf.get("spark.driver.bindAddress", ownHost) else ownHost
+  /** The address that this process' servers listen on. It need not be the host under which others reach them. */
+  def ownAddress: String = SparkEnv.get.blockManager.blockTransferService match {
+    case netty: NettyBlockTransferService => BindAddress.get(netty).toString
+    case _ => ownHost
+  }
 
   def isDriver: Boolean = SparkEnv.get.executorId == SparkContext.DRIVER_IDENTIFIER
 
@@ -114,9 +133,20 @@ object RelayTransport {
 }
 
 private object ClientBounds extends TransportServerBootstrap {
+
+  /** Finds out within two minutes that a client's host is gone. The system's defaults take more than two hours. */
+  private val KeepAlive: Seq[(ChannelOption[Integer], Int)] = Seq(
+    EpollChannelOption.TCP_KEEPIDLE -> 60,
+    EpollChannelOption.TCP_KEEPINTVL -> 15,
+    EpollChannelOption.TCP_KEEPCNT -> 4,
+    NioChannelOption.of(ExtendedSocketOptions.TCP_KEEPIDLE) -> 60,
+    NioChannelOption.of(ExtendedSocketOptions.TCP_KEEPINTERVAL) -> 15,
+    NioChannelOption.of(ExtendedSocketOptions.TCP_KEEPCOUNT) -> 4)
+
   override def doBootstrap(channel: Channel, handler: RpcHandler): RpcHandler = {
     // Spark adds its handlers after this, behind these.
     val bound = new ClientBound
+    KeepAlive.foreach { case (option, value) => channel.config.setOption(option, Int.box(value)) } // if it knows them
     channel.pipeline.addLast("raydpStranger", new UnauthenticatedClient(() => bound.trusted))
     channel.pipeline.addLast("raydpBound", bound)
     handler
