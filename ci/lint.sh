@@ -38,6 +38,8 @@ step "Scala: scalafmt"
 scalafmt scalafmtCheck
 step "JVM: directions of imports"
 python ci/check-packages.py
+step "JVM: sources for some versions of Spark"
+python ci/check-spark-versions.py
 step "Rust: rustfmt"
 if command -v rustfmt >/dev/null; then
   cargo fmt --manifest-path native/Cargo.toml --check

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from raydp._machine import installation as _installation
 from raydp._machine.class_data import Role, find_archive
-from raydp._machine.jar_build import REINSTALL, build_of_jar, version_of_build
+from raydp._machine.jar_build import REINSTALL, build_of_jar, spark_of_jar, version_of_build
 from raydp._machine.java import find_java
 from raydp._spark.python_workers import worker_settings
 from raydp.errors import MissingRequirementError, RaydpError
@@ -126,7 +126,7 @@ def check_spark_jars(settings: Mapping[str, str]) -> str:
 
 
 def check_raydp_jar(settings: Mapping[str, str]) -> str:
-    """Check that raydp's jar is intact and has the version of this package."""
+    """Check that raydp's jar is intact, has the version of this package, and is for the installed Spark."""
     del settings
     jar = _installation.raydp_jar()
     expected = _package_version()
@@ -135,6 +135,14 @@ def check_raydp_jar(settings: Mapping[str, str]) -> str:
         raise MissingRequirementError(
             f"raydp's jar and its Python package have different versions; {REINSTALL}. Package: {expected}; jar: "
             f"{build} at {jar}"
+        )
+    pyspark = importlib.metadata.version("pyspark")
+    if _installation.spark_minor_version(spark_of_jar(jar)) != _installation.spark_minor_version(pyspark):
+        supported = _installation.supported_sparks()
+        newest = _installation.spark_minor_version(supported.rpartition(" ")[2])
+        raise MissingRequirementError(
+            "raydp has no jar for this version of Spark; install a supported one (pip install "
+            f"'pyspark=={newest}.*'). Found: PySpark {pyspark}; supported: Spark {supported}"
         )
     return f"{build} at {jar}"
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+import re
 from pathlib import Path
 
+from raydp._machine.jar_build import spark_of_jar
 from raydp.errors import MissingRequirementError
 
 __all__ = [
@@ -21,6 +23,8 @@ __all__ = [
     "ray_jar",
     "raydp_jar",
     "spark_home",
+    "spark_minor_version",
+    "supported_sparks",
 ]
 
 SPARK_MODULE_OPTIONS: tuple[str, ...] = (
@@ -71,6 +75,9 @@ MODULE_OPTIONS: tuple[str, ...] = (
 NATIVE_LIBRARY = Path(__file__).resolve().parents[1] / "lib" / "libraydp_jni.so"
 """Where the native library of the JVMs is, if it is installed."""
 
+_JARS = Path(__file__).resolve().parents[1] / "jars"
+_SPARK_CORE = re.compile(r"spark-core_(?P<scala>[\d.]+)-(?P<minor>\d+\.\d+)\..+\.jar")
+
 
 @functools.cache
 def _package_directory(name: str) -> Path:
@@ -106,19 +113,42 @@ def spark_home() -> Path:
     return home
 
 
+def spark_minor_version(version: str) -> str:
+    """Return the minor version of a version of Spark: ``4.2`` for ``4.2.1``."""
+    return ".".join(version.split(".")[:2])
+
+
 def raydp_jar() -> Path:
-    """Return raydp's own jar.
+    """Return raydp's own jar: the one for the installed PySpark, or the main one if there is none for it.
+
+    ``check_raydp_jar`` of the doctor refuses a jar for another Spark, with the versions that are supported.
 
     Raises:
         MissingRequirementError: The package was installed without the jar.
     """
-    jar = Path(__file__).resolve().parents[1] / "jars" / "raydp.jar"
+    jar = _JARS / "raydp.jar"
+    specification = importlib.util.find_spec("pyspark")
+    for folder in (specification and specification.submodule_search_locations) or ():
+        for core in Path(folder, "jars").glob("spark-core_*.jar"):
+            if found := _SPARK_CORE.fullmatch(core.name):
+                named = _JARS / f"raydp-spark-{found['minor']}_{found['scala']}.jar"
+                jar = named if named.is_file() else jar
     if not jar.is_file():
         raise MissingRequirementError(
             "raydp's jar is missing from the installed package: it was built without the JVM part. Install a wheel, "
             f"or run `pip install .` in a checkout with a JDK and Gradle on the PATH. Missing: {jar}"
         )
     return jar
+
+
+def supported_sparks() -> str:
+    """Return the versions of Spark that this installation has jars for, such as ``4.2.0, 4.3.0``.
+
+    Raises:
+        MissingRequirementError: The package was installed without a jar.
+    """
+    jars = {raydp_jar(), *_JARS.glob("raydp-spark-*.jar")}
+    return ", ".join(sorted({spark_of_jar(jar) for jar in jars}))
 
 
 def native_library() -> Path:

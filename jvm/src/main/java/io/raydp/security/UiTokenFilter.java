@@ -66,7 +66,7 @@ public final class UiTokenFilter implements Filter {
     cookie.setHttpOnly(true);
     cookie.setSecure(request.isSecure());
     cookie.setPath("/");
-    cookie.setAttribute("SameSite", "Strict");
+    SameSite.setStrict(cookie);
     response.addCookie(cookie);
     String rest =
         String.join("&", parameters(request).filter(parameter -> !parameter.startsWith(PARAMETER)).toList());

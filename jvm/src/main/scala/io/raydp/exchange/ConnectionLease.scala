@@ -19,7 +19,7 @@ private[exchange] final class ConnectionLease(
   private var ended = false
   private var failed = false
 
-  context.addTaskInterruptListener((_, _) => cancellation.cancel())
+  TaskInterrupts.onInterrupt(context)(cancellation.cancel())
 
   /** The connection. The first call waits for it. */
   def connection: BlockChannel = held.getOrElse {

@@ -20,7 +20,7 @@ import org.apache.spark.sql.vectorized.{ColumnVector, ColumnarBatch}
 /** Spark's reader of Parquet files, which fills in all defaults correctly. */
 private[exchange] final class CorrectedParquet extends ParquetFileFormat with CorrectedReader {
   override protected def isMissing: ColumnVector => Boolean = {
-    case column: WritableColumnVector => column.isMissing
+    case column: WritableColumnVector => MissingColumns.includes(column)
     case _ => false
   }
 }

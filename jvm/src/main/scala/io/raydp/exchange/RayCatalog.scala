@@ -1,13 +1,13 @@
 package io.raydp.exchange
 
-import org.apache.spark.sql.connector.catalog.{Identifier, Table, TableCatalog, TableChange, TableInfo}
+import org.apache.spark.sql.connector.catalog.{Identifier, Table, TableChange}
 import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
 /**
  * SQL's catalog `ray`, whose tables are the registered Ray Datasets. Python registers them; SQL can read, list and drop
  * them.
  */
-final class RayCatalog extends TableCatalog {
+final class RayCatalog extends TableCreation {
   private var catalogName = RayTableProvider.ShortName
 
   override def initialize(name: String, options: CaseInsensitiveStringMap): Unit = catalogName = name
@@ -27,11 +27,10 @@ final class RayCatalog extends TableCatalog {
   override def dropTable(table: Identifier): Boolean =
     table.namespace.isEmpty && RegisteredDatasets.unregister(table.name)
 
-  override def createTable(table: Identifier, info: TableInfo): Table = throw unsupported("create", table)
   override def alterTable(table: Identifier, changes: TableChange*): Table = throw unsupported("change", table)
   override def renameTable(from: Identifier, to: Identifier): Unit = throw unsupported("rename", from)
 
-  private def unsupported(action: String, table: Identifier): UnsupportedOperationException =
+  protected def unsupported(action: String, table: Identifier): UnsupportedOperationException =
     new UnsupportedOperationException(
       s"SQL cannot $action a Ray Dataset. Convert a DataFrame with raydp.from_spark and register the result with " +
         s"raydp.register(dataset, name). Table: $catalogName.${table.name}")

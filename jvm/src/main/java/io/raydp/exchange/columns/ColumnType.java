@@ -23,7 +23,6 @@ import org.apache.spark.sql.types.NullType;
 import org.apache.spark.sql.types.ShortType;
 import org.apache.spark.sql.types.StringType;
 import org.apache.spark.sql.types.StructType;
-import org.apache.spark.sql.types.TimeType;
 import org.apache.spark.sql.types.TimestampNTZType;
 import org.apache.spark.sql.types.TimestampType;
 import org.apache.spark.sql.types.UserDefinedType;
@@ -54,7 +53,7 @@ public enum ColumnType {
       LongType.class,
       TimestampType.class,
       TimestampNTZType.class,
-      TimeType.class,
+      LaterTypes.TIME,
       DayTimeIntervalType.class),
   FLOAT(Primitive.FLOAT, "putFloat", FloatType.class),
   DOUBLE(Primitive.DOUBLE, "putDouble", DoubleType.class),
