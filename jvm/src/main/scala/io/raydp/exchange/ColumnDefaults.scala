@@ -49,7 +49,8 @@ private[exchange] object ColumnDefaults {
   /** For each column, the default that Spark would fill in wrongly, or null. */
   def wronglyFilled(columns: StructType): Array[Any] = columns.fields.map { column =>
     if (column.metadata.contains(Key)) {
-      Option(ResolveDefaultColumns.getExistenceDefaultValues(StructType(Array(column))).head).filterNot(isAppended).orNull
+      val default = ResolveDefaultColumns.getExistenceDefaultValues(StructType(Array(column))).head
+      Option(default).filterNot(isAppended).orNull
     } else null
   }
 
