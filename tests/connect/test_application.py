@@ -64,6 +64,12 @@ def test_strangers_are_refused(outcome: programs.Outcome) -> None:
     assert said["the token in settings"] == ["False"]
 
 
+def test_ctrl_c_in_the_program_that_started_it_ends_no_job_of_another_session(outcome: programs.Outcome) -> None:
+    said = outcome.facts("Ctrl-C")
+    assert said["interrupted"] == ["yes"], outcome.everything
+    assert said["the job of another session"] == ["[9]"], outcome.everything
+
+
 def test_a_session_ends_alone_and_the_server_with_the_application(outcome: programs.Outcome) -> None:
     said = outcome.facts("a stop")
     assert said["another session"] == ["3"], outcome.everything

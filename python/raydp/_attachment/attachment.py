@@ -38,11 +38,13 @@ class Attachment:
     Attributes:
         application_id: Spark's id of the application.
         is_stopping: Whether it was detached, or the application was stopped.
+        ended_by: The error of a driver that does not answer any more, if that has ended the attachment.
     """
 
     def __init__(self, application_id: str, *, cluster: RayCluster, host: AttachedHost, exchange: Exchange) -> None:
         self.application_id = application_id
         self.is_stopping = False
+        self.ended_by: SessionError | None = None
         self._cluster = cluster
         self._host = host
         self._exchange = exchange
@@ -119,7 +121,9 @@ class Attachment:
         state = "attached" if self.is_usable() else "ended"
         return {"state": state, "application": self.application_id, "Ray": self._cluster.address}
 
-    def _end_in_background(self) -> None:
+    def _end_in_background(self, error: SessionError | None) -> None:
+        if not self.is_stopping:
+            self.ended_by = error
         threading.Thread(target=self.detach, name="raydp-attachment-end", daemon=True).start()
 
     def _close(self) -> None:

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 from pyspark.errors import PySparkException
 
 from raydp._attachment.attachment import Attachment
+from raydp._attachment.connect_errors import silence_of
 from raydp._attachment.host import AttachedHost, KnownExecutors
 from raydp._attachment.jar import check_build, check_spark_version, complete_jar
 from raydp._configuration import registry
 from raydp._ray import internals as _ray_internals
-from raydp._spark.connect_internals import session_answers, session_is_stopped
+from raydp._spark.connect_calls_of_thread import briefly_retried
+from raydp._spark.connect_internals import session_failure, session_is_stopped
 from raydp.errors import SessionError
 
 if TYPE_CHECKING:
@@ -45,6 +47,14 @@ def connect_attachment(spark: SparkSession, cluster: RayCluster) -> Attachment:
         SessionError: The session was stopped, or its server accepts no jars or does not answer.
         ExchangeError: Spark has executors on machines without a Ray node.
     """
+    from raydp._spark.connect_retries import limit_retries  # it loads Spark's client
+
+    limit_retries(spark)
+    with briefly_retried():
+        return _attachment(spark, cluster)
+
+
+def _attachment(spark: SparkSession, cluster: RayCluster) -> Attachment:
     from raydp._exchange.driver.connect_calls import ConnectCalls
     from raydp._exchange.driver.exchange import Exchange  # it loads ray.data, which takes a second
 
@@ -96,24 +106,23 @@ class ExecutorsOnServer:
         deadline = time.monotonic() + timeout
         while True:
             try:
-                with self._asking:
+                with self._asking, briefly_retried():
                     hosts = _ask(self._spark)["hosts"]
             except Exception as error:  # the errors of gRPC, and of a closed channel, have no common type
-                raise SessionError(_silence(error)) from error
+                raise silence_of(self._spark, error) from error
             left = deadline - time.monotonic()
             if hosts != known or left <= 0 or self._closed.wait(min(_POLL_SECONDS, left)):
                 return KnownExecutors(hosts, hosts, ended=False)
 
     def silence_error(self) -> SessionError | None:
         """Return the error that says that the server does not answer, or ``None`` if it does."""
-        # In a thread, because Spark's client tries again for minutes.
-        answers: list[bool] = []
-        asking = threading.Thread(target=lambda: answers.append(session_answers(self._spark)), daemon=True)
+        # In a thread, because a server can accept a call and never answer.
+        failures: list[Exception | None] = []
+        asking = threading.Thread(target=lambda: failures.append(session_failure(self._spark)), daemon=True)
         asking.start()
         asking.join(_ANSWER_SECONDS)
-        if answers == [True]:
-            return None
-        return SessionError(_silence("it was stopped" if session_is_stopped(self._spark) else "no answer"))
+        failure = failures[0] if failures else TimeoutError(f"no answer within {_ANSWER_SECONDS:.0f} s")
+        return None if failure is None else silence_of(self._spark, failure)
 
     def close(self) -> None:
         """End the use of the session; no error if it has ended."""
@@ -137,20 +146,12 @@ def _stop_asking() -> None:
 atexit.register(_stop_asking)
 
 
-def _silence(reason: object) -> str:
-    return (
-        "The Spark Connect session has ended, or its server does not answer any more. Create another session with "
-        f"SparkSession.builder.remote(...). Reason: {reason}"
-    )
-
-
 def _check_answers(spark: SparkSession) -> None:
     if session_is_stopped(spark):
         raise SessionError("This Spark Connect session was stopped. Create another one")
-    try:
-        _ = spark.version
-    except Exception as error:  # the errors of gRPC have no common type
-        raise SessionError(_silence(error)) from error
+    failure = session_failure(spark)
+    if failure is not None:
+        raise silence_of(spark, failure) from failure
 
 
 def _load_jar(spark: SparkSession) -> dict[str, Any]:
@@ -159,7 +160,7 @@ def _load_jar(spark: SparkSession) -> dict[str, Any]:
         return _ask(spark)
     except PySparkException as error:
         if error.getCondition() != "DATA_SOURCE_NOT_FOUND":
-            raise SessionError(_silence(error)) from error
+            raise silence_of(spark, error) from error
     try:
         spark.addArtifacts(os.fspath(complete_jar()))
         return _ask(spark)

@@ -103,11 +103,12 @@ class AttachedHost:
             then, because its driver JVM serves them at least.
 
     Attributes:
-        on_end: Called in the thread that awaits changes when the application has ended without this process.
+        on_end: Called in the thread that awaits changes, when the application has ended without this process; with the
+            error of the driver that does not answer, or ``None`` if it says so itself.
     """
 
     def __init__(self, executors: Executors, *, relays: bool = False) -> None:
-        self.on_end: Callable[[], None] = _do_nothing
+        self.on_end: Callable[[SessionError | None], None] = _do_nothing
         self._executors = executors
         self._relays = relays
         self._mark: Any | None = None
@@ -154,12 +155,12 @@ class AttachedHost:
         """
         try:
             state = self._executors.find(self._mark, timeout)
-        except SessionError:
-            self.on_end()
+        except SessionError as error:
+            self.on_end(error)
             raise
         self._mark = state.mark
         if state.ended:
-            self.on_end()
+            self.on_end(None)
             raise SessionError("The attached Spark application has ended")
 
     def silence_error(self) -> SessionError | None:
@@ -175,7 +176,7 @@ def _without_node(nodes_by_host: dict[str, list[str]]) -> list[str]:
     return [host for host, nodes in nodes_by_host.items() if not nodes]
 
 
-def _do_nothing() -> None:
+def _do_nothing(_: SessionError | None) -> None:
     pass
 
 

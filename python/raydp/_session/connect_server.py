@@ -13,6 +13,7 @@ from urllib.parse import quote
 from raydp._application import driver_jvm, submitted
 from raydp._attachment.attachment import find_attachment
 from raydp._spark.connect_internals import close_session, new_session, server_port, session_is_stopped
+from raydp._spark.interrupts import keep_jobs_on_interrupt
 from raydp.errors import InvalidArgumentError, MissingRequirementError, SessionError
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ class ConnectServer:
     @classmethod
     def of_running_jvm(cls, token: str) -> ConnectServer:
         """Return the server of the application that runs."""
+        keep_jobs_on_interrupt()
         # By this name, because PySpark's client sends tokens to no other without TLS.
         url = f"sc://localhost:{server_port()}/;token={quote(token, safe='')}"
         os.environ[_MODE_VARIABLE] = "1"  # PySpark's functions, such as col, make expressions for the client then

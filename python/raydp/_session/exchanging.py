@@ -9,8 +9,9 @@ from py4j.protocol import Py4JError
 
 from raydp._application import current_application
 from raydp._attachment.attach import attach
-from raydp._attachment.attachment import find_attachment
+from raydp._attachment.attachment import Attachment, find_attachment
 from raydp._spark import internals as _spark_internals
+from raydp._spark.connect_calls_of_thread import briefly_retried
 from raydp._spark.connect_internals import active_session, is_connect_session
 from raydp.errors import ExchangeError, RaydpError, SessionError
 
@@ -135,10 +136,13 @@ def errors_of_stop(application: ExchangingApplication) -> Iterator[None]:
     PySpark fails with an ``AttributeError``. Errors about the data or the arguments stay what they are.
     """
     try:
-        yield
+        with briefly_retried():  # PySpark asks the server for schemas and settings, for example
+            yield
     except Exception as error:
         if isinstance(error, RaydpError) and not isinstance(error, (ExchangeError, SessionError)):
             raise
+        if isinstance(application, Attachment) and application.ended_by is not None:
+            raise application.death_error() or application.ended_by from error
         if application.is_stopping:
             raise SessionError(
                 "Spark was stopped while this call used it, probably in another thread. Wait for the call before "

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from raydp._spark.connect_calls_of_thread import briefly_retried
 from raydp._spark.gateway_internals import running_jvm
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ __all__ = [
     "new_session",
     "run_command",
     "server_port",
-    "session_answers",
+    "session_failure",
     "session_is_stopped",
 ]
 
@@ -65,12 +66,14 @@ def session_is_stopped(spark: SparkSession) -> bool:
     return bool(connected.is_stopped)
 
 
-def session_answers(spark: SparkSession) -> bool:
-    """Tell whether the server of a Spark Connect session answers, which can take as long as Spark's client retries."""
+def session_failure(spark: SparkSession) -> Exception | None:
+    """Return what a call of the server of a Spark Connect session fails with, or ``None`` if the server answers."""
     try:
-        return not session_is_stopped(spark) and bool(spark.version)
-    except Exception:  # the errors of gRPC, and of a closed channel, have no common type
-        return False
+        with briefly_retried():
+            _ = spark.version
+    except Exception as error:  # the errors of gRPC, and of a closed channel, have no common type
+        return error
+    return None
 
 
 def run_command(spark: SparkSession, runner: str, command: str, options: Mapping[str, str]) -> str:

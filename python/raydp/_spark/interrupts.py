@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pyspark.core.context import SparkContext
 
-__all__ = ["cancel_jobs_on_interrupt"]
+__all__ = ["cancel_jobs_on_interrupt", "keep_jobs_on_interrupt"]
 
 _BEFORE = "_raydp_before"
 _CANCEL_SECONDS = 5.0
@@ -57,6 +57,17 @@ def cancel_jobs_on_interrupt(context: SparkContext, former: Any, is_active: Call
 
     setattr(handle, _BEFORE, before)
     signal.signal(signal.SIGINT, handle)
+
+
+def keep_jobs_on_interrupt() -> None:
+    """Let Ctrl-C cancel no job of the context any more. No error if it does not, because a thread made the context.
+
+    Why: the jobs of a Spark Connect server belong to other programs as well. Its client cancels what it interrupts.
+    """
+    if threading.current_thread() is threading.main_thread():
+        before = getattr(signal.getsignal(signal.SIGINT), _BEFORE, None)
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
 
 
 def _cancel(

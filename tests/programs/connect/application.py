@@ -1,9 +1,14 @@
 """A program of connect/test_application.py: it starts an application on Ray with a Spark Connect server, for others."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import ray
@@ -16,6 +21,7 @@ import raydp
 from support import programs
 from support.applications import driver_process
 from support.daemons import HOST
+from support.datasets import eventually
 from support.scripting import attempt, begin_part, say, start_ray
 
 GUEST = Path(__file__).with_name("guest.py")
@@ -45,6 +51,7 @@ def answer_to(address: str) -> str:
         session.client.close()
 
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have disabled it
 begin_part("before")
 attempt("no server:", raydp.connect_url)
 with socket.create_server((HOST, 0)) as taken:
@@ -86,6 +93,31 @@ say("a wrong token:", answer_to(url[:-4] + "none"))
 say("no token:", answer_to(url.partition("/;")[0]))
 token = url.rpartition("=")[2]
 say("the token in settings:", any(token in value for value in spark.conf.getAll.values()))
+
+begin_part("Ctrl-C")
+mark = Path(tempfile.mkdtemp()) / "a task runs"
+other = SparkSession.builder.remote(url).create()
+counts: list[int] = []
+
+
+def slowly(batches: Iterator) -> Iterator:
+    mark.touch()
+    time.sleep(5)  # until the interrupt has come
+    yield from batches
+
+
+slow = other.range(0, 9, 1, 1).mapInPandas(slowly, "id long")
+counting = threading.Thread(target=lambda: counts.append(slow.count()))
+counting.start()
+assert eventually(mark.exists), "no task runs"
+try:
+    signal.raise_signal(signal.SIGINT)
+    say("interrupted:", "not")
+except KeyboardInterrupt:
+    say("interrupted:", "yes")
+counting.join(120)
+say("the job of another session:", counts)
+other.stop()
 
 begin_part("a stop")
 spark.stop()

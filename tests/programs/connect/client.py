@@ -1,12 +1,14 @@
 """A program of connect/test_client.py: it has a Spark Connect client only. The server knows nothing of raydp."""
 
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import ray
-from pyspark.sql import SparkSession
+from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
 import raydp
@@ -101,6 +103,36 @@ begin_part("a killed agent")
 (agent,) = raydp.attach(spark).exchange.directory.agents()
 ray.kill(agent.handle, no_restart=True)
 say("to Ray:", raydp.from_spark(frame).count())
+
+begin_part("kills in reads")
+kept = raydp.to_spark(raydp.from_spark(spark.range(0, ROWS, 1, 10)), spark)
+folder = tempfile.TemporaryDirectory()
+mark = Path(folder.name) / "a task runs"
+
+
+def slowly_and_marked(batches: Iterator) -> Iterator:
+    for batch in slowly(batches):
+        mark.touch()
+        yield batch
+
+
+def read_while(kill: Callable[[], object]) -> bool:
+    """Tell whether a read gives all rows, in whose middle something is killed."""
+    rows: list[Row] = []
+    reading = kept.mapInPandas(slowly_and_marked, "id long")
+    thread = threading.Thread(target=lambda: rows.extend(reading.collect()))
+    thread.start()
+    assert comes_true(mark.exists, within=60), "no task runs"
+    kill()
+    thread.join(240)
+    mark.unlink()
+    return sorted(row.id for row in rows) == list(range(ROWS))
+
+
+say("an executor:", read_while(executor_processes(application)[0].kill))
+(agent,) = raydp.attach(spark).exchange.directory.agents()
+say("the agent:", read_while(lambda: ray.kill(agent.handle, no_restart=True)))
+folder.cleanup()
 
 begin_part("ends")
 attachment = raydp.attach(spark)

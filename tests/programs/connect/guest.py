@@ -21,6 +21,8 @@ ds = raydp.from_spark(spark.range(100).selectExpr(f"id * {number} AS id"))
 raydp.register(ds, "shared_name")
 say("sum:", spark.table("ray.shared_name").agg(F.sum("id")).first()[0])
 say("names:", raydp.attach(spark).exchange.registered())
+if end == "hours":
+    raydp.from_spark(spark.range(10**13).select(F.rand().alias("y")).where("y < 1e-9"))
 if end == "kill":
     os.kill(os.getpid(), signal.SIGKILL)
 if end == "stop":

@@ -11,13 +11,18 @@ import json
 import queue
 from typing import TYPE_CHECKING, Any
 
+from pyspark.errors import PySparkException
+
 from raydp._exchange.driver.driver_calls import CATALOG_CLASS, CATALOG_KEY, fields_of, partitions_of
 from raydp._exchange.driver.jvm_errors import error_for, error_in_text
+from raydp._spark.connect_calls_of_thread import briefly_retried
 from raydp._spark.connect_internals import call_after_plan, run_command, session_is_stopped
 from raydp._spark.java_errors import JavaCause
 from raydp.errors import ExchangeError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pyspark.sql import DataFrame, SparkSession
 
     from raydp._exchange.driver.driver_calls import BlockOfPartition, ExportRequest, ScanRequest
@@ -60,16 +65,19 @@ class ConnectCalls:
 
     def end(self) -> None:
         """Let nothing in the session reach this program's agents any more; no error if the session has ended."""
-        with contextlib.suppress(Exception):  # the errors of gRPC, and of a closed channel, have no common type
-            if not session_is_stopped(self._spark):
-                self._call("forget", {"lineage_ids": sorted(self._lineages)})
-                self._spark.conf.unset(_PROGRAM_KEY)
-                self._spark.conf.unset(_TOKEN_KEY)
+        if session_is_stopped(self._spark):
+            return
+        # The errors of gRPC, and of a closed channel, have no common type.
+        with contextlib.suppress(Exception), briefly_retried():
+            self._call("forget", {"lineage_ids": sorted(self._lineages)})
+            self._spark.conf.unset(_PROGRAM_KEY)
+            self._spark.conf.unset(_TOKEN_KEY)
 
     def export(self, df: DataFrame, request: ExportRequest) -> list[list[BlockOfPartition]]:
         """Run the Spark job of an export. Returns the blocks of each partition, in order."""
         view = f"raydp_export_{request.export_id}"
-        df.createOrReplaceTempView(view)  # a command has no DataFrame among its arguments; the server drops the view
+        with _errors(), briefly_retried():
+            df.createOrReplaceTempView(view)  # a command takes no DataFrame; the server drops the view
         partitions = partitions_of(self._call("export", {**_without_token(request), "view": view}))
         if request.keep_lineage:
             self._lineages.add(request.export_id)
@@ -95,7 +103,8 @@ class ConnectCalls:
         if session_is_stopped(spark):
             return True
         try:
-            return not spark.version
+            with briefly_retried():
+                return not spark.version
         except Exception as error:  # the errors of gRPC, and of a closed channel, have no common type
             raise _no_answer(error) from error
 
@@ -145,21 +154,30 @@ class ConnectCalls:
             self._released.put(dataset)
 
     def _call(self, command: str, request: dict[str, Any]) -> str:
-        from pyspark.errors.exceptions.connect import SparkConnectGrpcException
-
-        try:
+        with _errors(), briefly_retried():
             text = run_command(self._spark, _RUNNER, command, {"request": json.dumps(request)})
-        except SparkConnectGrpcException as error:
-            ended = str(error.getCondition()).startswith("INVALID_HANDLE")  # the server has ended the session
-            if ended or type(error) is SparkConnectGrpcException:  # its subclasses are Spark's own errors
-                raise _no_answer(error) from error
-            raise
-        except ValueError as error:  # the session was stopped, and its channel closed
-            raise _no_answer(error) from error
         answer = json.loads(text)
         if "causes" in answer:
             raise _error_of(answer["causes"])
         return str(answer["value"])
+
+
+@contextlib.contextmanager
+def _errors() -> Iterator[None]:
+    """Raise ``ExchangeError`` if the server does not answer in the body of a ``with``. Spark's own errors pass."""
+    from pyspark.errors.exceptions.connect import SparkConnectGrpcException
+
+    try:
+        yield
+    except SparkConnectGrpcException as error:
+        ended = str(error.getCondition()).startswith("INVALID_HANDLE")  # the server has ended the session
+        if ended or type(error) is SparkConnectGrpcException:  # its subclasses are Spark's own errors
+            raise _no_answer(error) from error
+        raise
+    except ValueError as error:
+        if isinstance(error, PySparkException):
+            raise
+        raise _no_answer(error) from error  # the session was stopped, and its channel closed
 
 
 def _without_token(request: ExportRequest | ScanRequest) -> dict[str, Any]:
