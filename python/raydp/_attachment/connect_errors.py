@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from raydp._spark.connect_internals import session_is_stopped
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["silence_of"]
 
+_DETAILS = re.compile(r'^\s*details = "(.+)"$', re.MULTILINE)
 _REFUSED = "Connection refused"
 _ENDED = "INVALID_HANDLE.SESSION_"
 
@@ -24,7 +26,7 @@ def silence_of(spark: SparkSession, error: Exception) -> SessionError:
         error: What a call has failed with. The errors of gRPC, and of a closed channel, have no common type.
     """
     client: Any = spark.client
-    return SessionError(f"{_words(spark, error)} Server: {client.host}, reason: {_first_line(error)}")
+    return SessionError(f"{_words(spark, error)} Server: {client.host}, reason: {_reason(error)}")
 
 
 def _words(spark: SparkSession, error: Exception) -> str:
@@ -51,5 +53,7 @@ def _words(spark: SparkSession, error: Exception) -> str:
     return f"The Spark Connect session {state}. Create another session with SparkSession.builder.remote(...)."
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+def _reason(error: Exception) -> str:
+    """Return what gRPC says in one of the lines of its error, or else the first line."""
+    details = _DETAILS.search(str(error))
+    return details[1] if details else next(iter(str(error).strip().splitlines()), type(error).__name__)
