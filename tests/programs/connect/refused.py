@@ -6,9 +6,9 @@ from pyspark.sql import SparkSession
 
 import raydp
 from raydp.spark import from_spark_recoverable
-from support.scripting import attempt, begin_part, say, start_ray
+from support.scripting import attempt, begin_part, start_ray
 
-other_version, without_artifacts, elsewhere, token, nobody = sys.argv[1:]
+other_version, without_isolation, elsewhere, token, nobody = sys.argv[1:]
 guarded = elsewhere.replace("127.0.0.1", "localhost")  # PySpark's client sends tokens to no other without TLS
 
 
@@ -23,12 +23,12 @@ start_ray(num_cpus=2)
 begin_part("refusals")
 refused("no server", nobody)
 refused("another version", other_version)
-refused("no artifacts", without_artifacts)
+spark = SparkSession.builder.remote(without_isolation).create()
+attempt("no isolation:", lambda: raydp.from_spark(spark.range(3)).count())
 refused("a wrong token", f"{guarded}/;token=wrong")
 refused("no token", guarded)
 spark = refused("no node", f"{guarded}/;token={token}")
 attempt("a function of 1.6:", lambda: from_spark_recoverable(spark.range(3)))
-say("Spark goes on:", spark.range(3).count())
 spark.client.release_session()  # as the server does after an hour without a call
 attempt("a released session:", lambda: raydp.from_spark(spark.range(3)))
-attempt("to_spark:", lambda: raydp.attach(spark))
+attempt("attach:", lambda: raydp.attach(spark))
