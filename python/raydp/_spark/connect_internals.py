@@ -70,7 +70,7 @@ def session_failure(spark: SparkSession) -> Exception | None:
     """Return what a call of the server of a Spark Connect session fails with, or ``None`` if the server answers."""
     try:
         with briefly_retried():
-            _ = spark.version
+            spark.conf.get("spark.sql.session.timeZone")  # each call asks; PySpark asks for the version only once
     except Exception as error:  # the errors of gRPC, and of a closed channel, have no common type
         return error
     return None
