@@ -42,6 +42,8 @@ LONG_FILES = (
     "faults/test_going_on.py",
     "standalone/test_standalone_cluster.py",
     "standalone/test_short_way.py",
+    "standalone/test_nodes_of_clusters.py",
+    "standalone/test_edges_of_clusters.py",
     "lifecycle/test_hosts.py",
     "submission/test_submission.py",
     "exchange/test_several_nodes.py",

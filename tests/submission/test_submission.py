@@ -16,6 +16,7 @@ import pytest
 
 from raydp._submission import main
 from support import programs
+from support.jars import java_application
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,16 +91,7 @@ def test_a_program_with_init_spark_and_a_traceback(address: str) -> None:
 @pytest.fixture(scope="module")
 def jar(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Java application: sums numbers with Spark, in a class of its own; its first argument is how it ends."""
-    folder = tmp_path_factory.mktemp("application")
-    classes = folder / "classes"
-    command = ["javac", "-d", classes, "-cp", f"{_SPARK}/jars/*", PROGRAMS / "Sums.java"]
-    subprocess.run(list(map(str, command)), check=True, timeout=120)
-    path = folder / "sums.jar"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\nMain-Class: Sums\n")
-        for file in classes.iterdir():
-            archive.write(file, file.name)
-    return path
+    return java_application(PROGRAMS / "Sums.java", tmp_path_factory.mktemp("application"), _SPARK)
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,16 @@
-"""Jars of raydp that say that they are another build, or for another Spark."""
+"""Jars of raydp that say that they are another build, or for another Spark; jars of applications in Java."""
 
 from __future__ import annotations
 
 import re
+import subprocess
 import zipfile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["change_manifest"]
+__all__ = ["change_manifest", "java_application"]
 
 
 def change_manifest(jar: Path, target: Path, **attributes: str) -> None:
@@ -27,3 +28,17 @@ def change_manifest(jar: Path, target: Path, **attributes: str) -> None:
                     assert count == 1, (name, content)
             new.writestr(entry, content)
     partial.replace(target)  # a JVM may have the old file open
+
+
+def java_application(source: Path, folder: Path, spark: Path) -> Path:
+    """Compile one source file with the jars of a Spark; return the jar of the application, whose class is its name."""
+    classes = folder / "classes"
+    subprocess.run(
+        ["javac", "--release", "17", "-d", str(classes), "-cp", f"{spark}/jars/*", str(source)], check=True, timeout=120
+    )
+    path = folder / f"{source.stem.lower()}.jar"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("META-INF/MANIFEST.MF", f"Manifest-Version: 1.0\nMain-Class: {source.stem}\n")
+        for file in classes.iterdir():
+            archive.write(file, file.name)
+    return path

@@ -25,7 +25,11 @@ __all__ = [
     "folders_left",
     "have_ended",
     "kill_master",
+    "kill_master_actor",
+    "kill_worker",
     "kill_worker_actor",
+    "status_of_master",
+    "worker_hosts",
     "worker_ports",
 ]
 
@@ -43,6 +47,12 @@ def worker_ports(cluster: StandaloneCluster) -> set[int]:
     """Return the ports of the workers that the master has; none while it does not answer."""
     state = cluster._parts.client.ask(10)
     return set() if state is None else {worker.port for worker in state.workers}
+
+
+def worker_hosts(cluster: StandaloneCluster) -> list[str]:
+    """Return the address of each worker that the master has, in order; none while it does not answer."""
+    state = cluster._parts.client.ask(10)
+    return [] if state is None else sorted(worker.host for worker in state.workers)
 
 
 def have_ended(processes: Collection[int]) -> bool:
@@ -66,11 +76,28 @@ def kill_worker_actor(cluster: StandaloneCluster, executors: Collection[int]) ->
 
 def kill_master(cluster: StandaloneCluster) -> None:
     """Kill the JVM of the master."""
-    master = cluster._parts.daemons.master
-    assert master is not None
-    process = _status(cluster, master.name).process
+    process = status_of_master(cluster).process
     assert process is not None
     os.kill(process, signal.SIGKILL)
+
+
+def kill_master_actor(cluster: StandaloneCluster) -> None:
+    """Kill the process of the master's actor."""
+    os.kill(status_of_master(cluster).actor_process, signal.SIGKILL)
+
+
+def kill_worker(cluster: StandaloneCluster) -> None:
+    """Kill the JVM of a worker, not its actor."""
+    process = _status(cluster, cluster._parts.daemons.workers[0].name).process
+    assert process is not None
+    os.kill(process, signal.SIGKILL)
+
+
+def status_of_master(cluster: StandaloneCluster) -> DaemonStatus:
+    """Return the status of the master when it runs."""
+    master = cluster._parts.daemons.master
+    assert master is not None
+    return _status(cluster, master.name)
 
 
 def _status(cluster: StandaloneCluster, name: str) -> DaemonStatus:

@@ -16,7 +16,7 @@ from raydp._machine.interrupts import interrupts_deferred
 from raydp._ray import internals as _ray_internals
 from raydp._ray.closing import close_in_thread
 from raydp._standalone.sizes import check_room
-from raydp.errors import InvalidArgumentError, RaydpError, SessionError
+from raydp.errors import ClusterError, InvalidArgumentError, RaydpError, SessionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -128,7 +128,7 @@ class StandaloneCluster:
         Raises:
             InvalidArgumentError: The number or the timeout is out of range.
             SessionError: The cluster was stopped.
-            ClusterError: The Ray cluster can never hold so many.
+            ClusterError: The Ray cluster can never hold so many, or is gone.
             ExecutorStartError: A worker, or the master, does not run. The message ends with the last lines of its log.
         """
         num_workers = check_whole_number("num_workers", num_workers, least=0)
@@ -210,6 +210,13 @@ class StandaloneCluster:
             raise SessionError(
                 "This Spark standalone cluster was stopped, by stop() or with its Ray cluster. Start another one with "
                 f"raydp.start_standalone(...). Master: {self.master_url}"
+            )
+        loss = self._parts.ray.find_loss()
+        if loss is not None:
+            raise ClusterError(
+                f"The Ray cluster that runs this Spark standalone cluster is gone: {loss}. Call stop() and "
+                "ray.shutdown(); after that, raydp.start_standalone(...) connects to another one or starts one. "
+                f"Master: {self.master_url}"
             )
 
     def _choose_least_used(self, count: int) -> list[Daemon]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import sys
@@ -20,6 +21,7 @@ from raydp._configuration.setting_texts import to_setting_texts
 from raydp._doctor import check_address
 from raydp._machine.console import tell
 from raydp._machine.folder_guard import FolderGuard
+from raydp._machine.interrupts import interrupts_deferred
 from raydp._machine.java import find_java
 from raydp._machine.port_reservation import PortReservation
 from raydp._ray.cluster import join_cluster, node_resources
@@ -124,14 +126,13 @@ def start_standalone(
     check_address(ray_cluster.node_address)
     size, count = _choose(request.sizes)
     await_room(size, count, request.timeout)
-    cluster = _create(request, ray_cluster, settings, size)
-    try:
+    with contextlib.ExitStack() as undo:
+        with interrupts_deferred():  # otherwise Ctrl-C could leave a cluster that nobody has
+            cluster = undo.enter_context(_create(request, ray_cluster, settings, size))
         _add_workers(cluster, count, request.timeout, ray_cluster)
-    except BaseException:
-        cluster.stop()
-        raise
-    if registry.BANNER.get(request.settings):
-        _tell(cluster, size)
+        if registry.BANNER.get(request.settings):
+            _tell(cluster, size)
+        undo.pop_all()
     return cluster
 
 
@@ -149,7 +150,7 @@ def _add_workers(cluster: StandaloneCluster, count: int, timeout: float, ray_clu
 def _create(
     request: _Request, ray_cluster: RayCluster, settings: ClusterSettings, size: WorkerSize
 ) -> StandaloneCluster:
-    """Start the master; return the cluster, which owns everything."""
+    """Request the master; return the cluster, which owns everything."""
     host = ray_cluster.node_address
     name = f"raydp-standalone-{secrets.token_hex(4)}"
     ui_host = host if settings.has_token_filter else "127.0.0.1"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import ray
-from losing_nodes import LosingCluster
 from pyspark import TaskContext
 from pyspark.sql import functions as F
 
@@ -16,15 +15,34 @@ from raydp._application import current_application
 from support import datasets
 from support.applications import lineages
 from support.datasets import block_refs
+from support.losing_cluster import LosingCluster
 from support.scripting import begin_part, eventually, say
 
 SLOW_SECONDS = 240
 cluster = LosingCluster()
 
 
+def session(*, fault_tolerant_mode=True, **configs):
+    return raydp.init_spark(
+        "lost nodes",
+        2,
+        1,
+        "500m",
+        configs={
+            "spark.ui.enabled": "false",
+            "spark.log.level": "ERROR",
+            "spark.sql.shuffle.partitions": "3",
+            "spark.ray.raydp_spark_executor.actor.resource.worker": "1",
+            "spark.raydp.exchange.blockSize": "4m",
+            **configs,
+        },
+        fault_tolerant_mode=fault_tolerant_mode,
+    )
+
+
 def speculate():
     """Spark runs a second attempt on another host only."""
-    spark = cluster.session(
+    spark = session(
         **{
             "spark.speculation": "true",
             "spark.speculation.interval": "100ms",
@@ -62,7 +80,7 @@ def speculate():
 
 
 def recompute():
-    spark = cluster.session()
+    spark = session()
     raydp.from_spark(spark.range(1000).repartition(8)).count()
     wide = spark.range(0, 4_000_000, 1, 4).select("id", (F.col("id") * 3).alias("m"))
     shuffled = wide.groupBy((F.col("id") % 500_000).alias("k")).agg(F.sum("m").alias("total"))
@@ -101,7 +119,7 @@ def recompute():
 
 
 def lose():
-    spark = cluster.session(fault_tolerant_mode=False)
+    spark = session(fault_tolerant_mode=False)
     raydp.from_spark(spark.range(1000).repartition(8)).count()
     refs = block_refs(raydp.from_spark(spark.range(0, 4_000_000, 1, 4)))
     recoverable = raydp.spark.from_spark_recoverable(spark.range(0, 2_000_000, 1, 4))
@@ -124,6 +142,7 @@ begin_part("lost blocks")
 recompute()
 begin_part("without fault tolerance")
 lose()
+raydp.stop_spark()
 cluster.shutdown()
 begin_part("ended")
 say("ended")

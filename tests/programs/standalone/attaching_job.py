@@ -1,0 +1,18 @@
+"""A PySpark program, which spark-submit runs with a Spark that raydp does not support."""
+
+import sys
+
+from pyspark.sql import SparkSession
+
+spark = SparkSession.builder.appName("attaching").getOrCreate()
+try:
+    import raydp
+except ImportError as error:  # what raydp raises when it is imported is one
+    print(f"{type(error).__name__}: {error}")
+else:
+    try:
+        raydp.attach(spark)
+    except raydp.errors.RaydpError as error:
+        print(f"{type(error).__name__}: {error}")
+print(spark.range(3).count())
+sys.exit(0)

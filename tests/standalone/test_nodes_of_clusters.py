@@ -1,0 +1,63 @@
+"""A standalone cluster on several nodes of Ray, which come and are lost: its sizes, its applications, their data."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from support import programs
+from support.standalone_in_ray import QUICK_DAEMONS, folders_left
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> programs.Outcome:
+    """One program with a part for each test. Nothing of it may be left."""
+    mark, folder = uuid.uuid4().hex, tmp_path_factory.mktemp("files")
+    env = {**QUICK_DAEMONS, "RAYDP_TEST_MARK": mark, "TMPDIR": str(folder)}
+    result = programs.run("standalone/nodes_of_a_cluster", env=env, timeout=600)
+    assert programs.await_none(mark) == []
+    assert result.code == 0, result.everything
+    assert folders_left(folder) == []
+    return result
+
+
+def test_workers_are_on_all_nodes_and_the_master_is_on_that_of_the_program(outcome: programs.Outcome) -> None:
+    said = outcome.facts("both nodes")
+    assert said["workers"] == ["['127.0.0.2', '127.0.0.3']"], outcome.everything
+    assert said["master"] == ["False True"]
+    assert (said["blocks on nodes"], said["read"]) == (["2 True"], ["True"]), outcome.everything
+
+
+def test_lost_blocks_are_recomputed_although_tasks_that_wait_for_them_hold_all_cores(outcome: programs.Outcome) -> None:
+    said = outcome.facts("lost blocks")
+    assert (said["read"], said["in time"], said["workers"]) == (["True"], ["True"], ["1 of 2"]), outcome.everything
+
+
+def test_a_worker_starts_on_another_node(outcome: programs.Outcome) -> None:
+    lines = outcome.part("another node").splitlines()
+    assert lines == ["a worker there", "an executor there", "to Ray and back: 1000"], outcome.everything
+
+
+def test_a_node_that_is_lost_in_a_conversion_loses_no_row(outcome: programs.Outcome) -> None:
+    lines = outcome.part("lost in a conversion").splitlines()
+    assert lines == ["converting", "rows: True", "a worker on the new node"], outcome.everything
+
+
+def test_it_changes_its_size_across_nodes(outcome: programs.Outcome) -> None:
+    said = outcome.facts("sizes")
+    assert said == {
+        "smaller": ["1 1"],
+        "works": ["1000", "1000"],
+        "two, and one that waits for a node": [""],
+        "with another node": ["3 True"],
+        "no worker": ["0 0"],
+        "again": ["2 2"],
+        "to Ray and back": ["1000"],
+    }, outcome.everything
+
+
+def test_the_application_is_the_same_all_the_time(outcome: programs.Outcome) -> None:
+    assert outcome.facts("the end") == {"same application": ["True"], "executors": ["True"]}, outcome.everything
