@@ -16,7 +16,7 @@ import pytest
 from support import programs
 from support.standalone_in_ray import QUICK_DAEMONS, folders_left
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.nightly]
 
 OWN = os.fspath(Path(pyspark.__file__).parent)
 OTHERS = [name for name in os.environ.get("RAYDP_TEST_OTHER_SPARKS", "").split(os.pathsep) if name]

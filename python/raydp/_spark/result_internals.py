@@ -11,8 +11,7 @@ import functools
 import struct
 from typing import TYPE_CHECKING, Any
 
-from pyspark import util
-from pyspark.accumulators import UpdateRequestHandler
+from pyspark import accumulators, util
 from pyspark.core.context import SparkContext
 from pyspark.errors import PySparkException
 from pyspark.traceback_utils import SCCallSiteSync
@@ -62,7 +61,10 @@ def end_accumulators_quietly() -> None:
     Why: the thread takes the end of its connection for an error, which ``socketserver`` prints. The next call to the
     JVM says what has ended. A check for the end of the connection would replace this.
     """
-    replace_methods(UpdateRequestHandler, ["handle"], _until_the_end)
+    handler: Any = getattr(accumulators, "UpdateRequestHandler", None)
+    if handler is None:
+        handler = vars(accumulators)["_UpdateRequestHandler"]  # its name in PySpark 4.0
+    replace_methods(handler, ["handle"], _until_the_end)
 
 
 def _until_the_end(original: Any) -> Any:

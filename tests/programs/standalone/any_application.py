@@ -25,22 +25,47 @@ def run(*arguments: object) -> str:
     return done.stdout.strip() if done.returncode == 0 else done.stderr[-3000:]
 
 
-def start_sharing() -> subprocess.Popen[str]:
-    options = ["spark.dynamicAllocation.enabled=true", "spark.dynamicAllocation.executorIdleTimeout=1s"]
-    options += ["spark.dynamicAllocation.shuffleTracking.enabled=true", "spark.dynamicAllocation.minExecutors=0"]
-    words = [word for option in options for word in ("--conf", option)]
-    command = [*submit, "--properties-file", str(cluster.properties_file), *words, str(here / "shared_job.py")]
-    return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env
-    )
+class Sharing:
+    """An application that gives its cores back when it is idle."""
 
+    def __init__(self, number: int) -> None:
+        pipe = folder / f"pipe{number}"
+        os.mkfifo(pipe)
+        options = ["spark.dynamicAllocation.enabled=true", "spark.dynamicAllocation.executorIdleTimeout=1s"]
+        options += ["spark.dynamicAllocation.shuffleTracking.enabled=true", "spark.dynamicAllocation.minExecutors=0"]
+        words = [word for option in options for word in ("--conf", option)]
+        self._process = subprocess.Popen(
+            [
+                *submit,
+                "--properties-file",
+                str(cluster.properties_file),
+                *words,
+                str(here / "shared_job.py"),
+                str(pipe),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=env,
+        )
+        self._pipe = os.open(pipe, os.O_RDWR)  # does not wait for the application
 
-def ask(application: subprocess.Popen[str], word: str = "") -> str:
-    assert application.stdin is not None and application.stdout is not None
-    if word:
-        application.stdin.write(f"{word}\n")
-        application.stdin.flush()
-    return application.stdout.readline().strip()
+    def read(self) -> str:
+        """Return the next line that is the application's own."""
+        assert self._process.stdout is not None
+        lines = (line.strip() for line in self._process.stdout)
+        return next((line for line in lines if line.startswith("ready") or line.isdecimal()), "ended")
+
+    def work(self) -> str:
+        """Have it run a job; return the result."""
+        os.write(self._pipe, b"go\n")
+        return self.read()
+
+    def end(self) -> int:
+        """Let it end; return its exit code."""
+        os.close(self._pipe)
+        self._process.communicate(timeout=120)
+        return self._process.returncode
 
 
 def answer(url: str) -> int:
@@ -64,14 +89,12 @@ begin_part("applications")
 say("Python:", run(here / "plain_job.py"))
 jar = java_application(here.parent / "submission" / "Sums.java", folder, home)
 say("Java:", run("--name", "sums", jar, "two", "words"))
-say("attached:", run(here / "attaching_job.py").replace("\n", " "))
+say("attached:", " ".join(run(here / "attaching_job.py").splitlines()[-2:]))
 
 begin_part("shared")
-applications = [start_sharing(), start_sharing()]
-say("ready:", *(ask(application) for application in applications))
-say("in turn:", *(ask(application, "go") for application in applications * 2))
-for application in applications:
-    application.communicate(timeout=120)
-say("ended:", *(application.returncode for application in applications))
+applications = [Sharing(1), Sharing(2)]
+say("ready:", *(application.read() for application in applications))
+say("in turn:", *(application.work() for application in applications * 2))
+say("ended:", *(application.end() for application in applications))
 say("workers:", len(worker_ports(cluster)))
 cluster.stop()

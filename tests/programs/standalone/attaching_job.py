@@ -7,7 +7,7 @@ from pyspark.sql import SparkSession
 spark = SparkSession.builder.appName("attaching").getOrCreate()
 try:
     import raydp
-except ImportError as error:  # what raydp raises when it is imported is one
+except Exception as error:
     print(f"{type(error).__name__}: {error}")
 else:
     try:
