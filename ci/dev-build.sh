@@ -2,9 +2,10 @@
 # Builds the jar, the JNI library and the Python module into python/raydp/. You can then run everything from the
 # checkout with PYTHONPATH=python. Rebuilds only what changed.
 #
-#   bash ci/dev-build.sh [jar|native|testing]...     default: all
+#   bash ci/dev-build.sh [jar|native|testing|yarn]...     default: all but yarn
 #
-# testing is the executors' end of the exchange as a Python module, for tests; it goes to build/testing/.
+# testing is the executors' end of the exchange as a Python module, for tests; it goes to build/testing/. yarn are the
+# jars of a YARN cluster in one JVM, for tests; they go to build/yarn/.
 #
 # RAYDP_PYTHON   a Python with pyspark, ray and pybind11 (default: .venv/bin/python, then python3)
 # RAYDP_GRADLE   options for Gradle, such as --no-daemon
@@ -52,6 +53,11 @@ build_native() {
   suffix=$("$python" -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')
   place "$module" "python/raydp/_native$suffix"
   place "$jni" python/raydp/lib/libraydp_jni.so
+}
+
+build_yarn() {
+  # shellcheck disable=SC2086 # options, split on purpose
+  gradle ${RAYDP_GRADLE:-} -q yarnJars "-Ppython=$python" 2> >(grep -v -E '^openjdk|^OpenJDK' >&2)
 }
 
 # In the folder of ci/test-native.sh's lane release: the core is compiled once for both.

@@ -10,7 +10,8 @@
 #   applications  8 applications at once on one Ray cluster
 #   conversions   200 conversions in a store that holds three
 #   soak          conversions, registrations, fits and predictions for 10 minutes, in which nothing may grow
-#   marked        the tests with the marker nightly: notebooks, most examples, benchmarks, second variants of slow tests
+#   yarn          raydp.attach on a YARN cluster in one JVM, which also downloads 60 MB of jars
+#   marked        the other tests with the marker nightly: notebooks, most examples, benchmarks, second variants
 #   fuzz          libFuzzer on the messages that peers send, for 10 minutes (needs Clang)
 #
 # RAYDP_NIGHTLY_SEED   decides what is killed, and when (default: the date, as YYYYMMDD)
@@ -22,7 +23,7 @@ source ci/environment.sh
 seed=${RAYDP_NIGHTLY_SEED:-$(date +%Y%m%d)}
 table=docs/nightly.md
 logs=build/nightly
-all=(property kills sequences restarts applications conversions soak marked fuzz)
+all=(property kills sequences restarts applications conversions soak yarn marked fuzz)
 
 run_lane() {
   case $1 in
@@ -35,7 +36,9 @@ run_lane() {
     applications) bash ci/test-python.sh --timeout 3600 tests/lifecycle/test_session.py -k at_once --applications 8 ;;
     conversions) bash ci/test-python.sh --timeout 3600 tests/exchange/test_limits.py -k store_that --conversions 200 ;;
     soak) bash ci/test-python.sh --nightly --soak-minutes 10 tests/faults/test_soak.py ;;
-    marked) bash ci/test-python.sh --timeout 3600 --nightly -m nightly --ignore tests/faults/test_soak.py ;;
+    yarn) bash ci/test-python.sh --timeout 3600 --nightly tests/attach/test_yarn.py ;;
+    marked) bash ci/test-python.sh --timeout 3600 --nightly -m nightly --ignore tests/faults/test_soak.py \
+      --ignore tests/attach/test_yarn.py ;;
     fuzz) bash ci/test-native.sh fuzz ;;
     *) fail "no such lane: $1; the lanes are ${all[*]}" ;;
   esac

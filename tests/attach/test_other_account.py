@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
+import tempfile
 
 import pytest
 
@@ -34,8 +35,12 @@ pytestmark = [pytest.mark.cluster, skipped_for(reason_to_skip())]
 @pytest.fixture(scope="module")
 def outcome() -> programs.Outcome:
     places = [{"JAVA_HOME": str(java_home())}]  # the tests' own java may be in a folder of this user
-    with standalone_cluster(workers=1, cores=1, memory="600m", environments=places, worker_user=_USER) as url:
-        return programs.run("attach/other_account", url, timeout=400)
+    with (
+        standalone_cluster(workers=1, cores=1, memory="600m", environments=places, worker_user=_USER) as url,
+        # The executor's user cannot enter it. Short: the paths of sockets have a limit.
+        tempfile.TemporaryDirectory(prefix="o-", dir="/tmp") as folder,
+    ):
+        return programs.run("attach/other_account", url, env={"TMPDIR": folder}, timeout=400)
 
 
 def test_its_data_travels_over_tcp(outcome: programs.Outcome) -> None:

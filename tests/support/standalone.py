@@ -24,6 +24,9 @@ __all__ = ["executor_processes", "standalone_cluster"]
 
 _START_SECONDS = 300.0
 _REGISTERED = re.compile("Registering worker")
+_EXECUTOR_CLASSES = frozenset(
+    f"org.apache.spark.executor.{name}" for name in ("CoarseGrainedExecutorBackend", "YarnCoarseGrainedExecutorBackend")
+)
 
 
 @contextlib.contextmanager
@@ -104,12 +107,12 @@ def _daemon(
 
 
 def executor_processes(application: str) -> list[psutil.Process]:
-    """Return the executors of an application with this id."""
+    """Return the executors of an application with this id, on a standalone cluster or on YARN."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             words = process.cmdline()
-            if "org.apache.spark.executor.CoarseGrainedExecutorBackend" in words and application in words:
+            if application in words and not _EXECUTOR_CLASSES.isdisjoint(words):
                 found.append(process)
     return found
 

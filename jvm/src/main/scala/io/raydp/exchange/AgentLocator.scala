@@ -1,6 +1,6 @@
 package io.raydp.exchange
 
-import java.nio.file.{Files, LinkOption, NoSuchFileException, NotDirectoryException, Path}
+import java.nio.file.{AccessDeniedException, Files, LinkOption, NoSuchFileException, NotDirectoryException, Path}
 import java.security.MessageDigest
 import java.util.HexFormat
 
@@ -97,7 +97,10 @@ private[exchange] object AgentLocator {
       Using.resource(Files.list(directory)) { files =>
         files.iterator.asScala.filter(_.getFileName.toString.endsWith(SocketSuffix)).toSeq.sorted
       }
-    } catch { case _: NoSuchFileException | _: NotDirectoryException => Nil }
+    } catch {
+      // The last one: the folder of temporary files of another user, under whom the driver runs.
+      case _: NoSuchFileException | _: NotDirectoryException | _: AccessDeniedException => Nil
+    }
 
   /**
    * Where the agent of this node has its socket. The agent decides by the same rule (`prepare_socket` in Python): if

@@ -1,5 +1,6 @@
 package io.raydp.exchange
 
+import java.nio.file.attribute.PosixFilePermissions
 import java.nio.file.{Files, Path}
 
 import org.scalatest.BeforeAndAfterEach
@@ -49,6 +50,13 @@ final class AgentLocatorSuite extends AnyFunSuite with BeforeAndAfterEach {
     for (name <- Seq(s"raydp-$own", "raydp-of-no-user", s"raydp-${own + 1}-hash")) assert(found(name).isEmpty, name)
     System.setProperty(NodeProperty, "0123456789abcdef0123")
     assert(found(s"raydp-${own + 1}").isEmpty)
+  }
+
+  test("in a folder that this user may not enter, there is no socket") {
+    val closed = Files.createDirectory(folder.resolve("closed"))
+    Files.setPosixFilePermissions(closed, PosixFilePermissions.fromString("---------"))
+    assume(!Files.isReadable(closed), "the administrator may enter every folder")
+    assert(AgentLocator.socketHere(addressIn(closed)) == closed.resolve("none.sock"))
   }
 
   private def touch(name: String): Unit = {

@@ -113,4 +113,15 @@ final class TrustedPathsSuite extends AnyFunSuite with BeforeAndAfterEach {
       Files.delete(own)
     } finally System.setProperty(property, former)
   }
+
+  test("If the folder for temporary files is below one of another user, as in YARN's containers, /tmp is used") {
+    val property = "java.io.tmpdir"
+    val container = Files.createDirectories(folder.resolve("of-yarn/usercache/container/tmp"))
+    giveAway(folder.resolve("of-yarn"))
+    val former = System.setProperty(property, container.toString)
+    try {
+      val used = PrivateFolder.forNativeLibraries()
+      assert(!used.startsWith(folder) && untrusted(used).isEmpty)
+    } finally System.setProperty(property, former)
+  }
 }
