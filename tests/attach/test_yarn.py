@@ -104,7 +104,7 @@ def test_a_driver_in_a_container(configuration: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert said.read_text().splitlines() == [
         "mode: cluster",
-        "detached: False",
+        "ended: False",
         "to Ray: 1000",
         "to Spark: 499500",
     ], done.stderr

@@ -35,7 +35,7 @@ _SETTINGS = {
     "yarn.scheduler.capacity.maximum-am-resource-percent": "1.0",
     "yarn.nodemanager.resource.memory-mb": "8192",
     "yarn.nodemanager.resource.cpu-vcores": "8",
-    "yarn.nodemanager.vmem-check-enabled": "false",  # docs/attach.md says so
+    "yarn.nodemanager.vmem-check-enabled": "false",
     "yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage": "99.9",
 }
 

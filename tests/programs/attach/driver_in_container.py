@@ -15,10 +15,7 @@ with Path(sys.argv[1]).open("w", buffering=1) as file, contextlib.redirect_stdou
     spark = SparkSession.builder.getOrCreate()
     say("mode:", spark.conf.get("spark.submit.deployMode"))
     start_ray(num_cpus=2)
-    attempt(
-        "detached:",
-        lambda: raydp.attach(spark, exchange="shared-memory").application_id == spark.sparkContext.applicationId,
-    )
+    attempt("ended:", lambda: raydp.attach(spark, exchange="shared-memory").is_stopping)
     frame = spark.range(0, 1000, 1, 4).selectExpr("id", "cast(id as string) AS text")
     attempt("to Ray:", lambda: raydp.from_spark(frame).count())
     ds = ray.data.range(1000)

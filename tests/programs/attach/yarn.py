@@ -61,6 +61,7 @@ begin_part("executors from zero")
 spark = session(
     dynamicAllocation_enabled="true",
     dynamicAllocation_shuffleTracking_enabled="true",
+    dynamicAllocation_shuffleTracking_timeout="3s",  # else until Java collects its garbage
     dynamicAllocation_initialExecutors="0",
     dynamicAllocation_maxExecutors="2",
     dynamicAllocation_executorIdleTimeout="3s",
