@@ -54,6 +54,7 @@ def export_job(app: TestApplication, run_spark_job: Callable[[int], list[Any]], 
         keep_lineage=False,
         progress=False,
         find_loss=lambda: None,
+        relay_port=0,
     )
     plan = ExportPlan(
         "test", cast("Any", None), BlockForm.of(SCHEMA, []), keep_lineage=False, run_spark_job=run_spark_job

@@ -65,6 +65,7 @@ def checks(
         keep_lineage=False,
         progress=False,
         find_loss=lambda: loss,
+        relay_port=0,
     )
     failures: list[BaseException] = []
     started = LivenessChecks(context, cast("Any", None), agents=lambda: agents, on_failure=failures.append)
