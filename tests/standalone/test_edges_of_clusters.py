@@ -19,7 +19,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> programs.Outcome:
     """One program with a part for each test. Nothing of it may be left."""
     mark, folder = uuid.uuid4().hex, tmp_path_factory.mktemp("files")
     env = {**QUICK_DAEMONS, "RAYDP_TEST_MARK": mark, "TMPDIR": str(folder)}
-    result = programs.run("standalone/edges", env=env, timeout=600)
+    result = programs.run("standalone/edges", env=env, timeout=540)
     assert programs.await_none(mark) == []
     assert result.code == 0, result.everything
     assert folders_left(folder) == []

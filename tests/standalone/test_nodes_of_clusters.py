@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import uuid
+from typing import TYPE_CHECKING
 
 import pytest
 
 from support import programs
 from support.standalone_in_ray import QUICK_DAEMONS, folders_left
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 
-@pytest.fixture(scope="module")
-def outcome(tmp_path_factory: pytest.TempPathFactory) -> programs.Outcome:
-    """One program with a part for each test. Nothing of it may be left."""
-    mark, folder = uuid.uuid4().hex, tmp_path_factory.mktemp("files")
+def run(program: str, folder: Path) -> programs.Outcome:
+    """Run a program. Nothing of it may be left."""
+    mark = uuid.uuid4().hex
     env = {**QUICK_DAEMONS, "RAYDP_TEST_MARK": mark, "TMPDIR": str(folder)}
-    result = programs.run("standalone/nodes_of_a_cluster", env=env, timeout=600)
+    result = programs.run(f"standalone/{program}", env=env, timeout=540)
     assert programs.await_none(mark) == []
     assert result.code == 0, result.everything
     assert folders_left(folder) == []
     return result
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> programs.Outcome:
+    """The program that loses one node, with a part for each test."""
+    return run("nodes_of_a_cluster", tmp_path_factory.mktemp("files"))
+
+
+@pytest.fixture(scope="module")
+def changing(tmp_path_factory: pytest.TempPathFactory) -> programs.Outcome:
+    """The program in which nodes come and are lost more often."""
+    return run("changing_nodes", tmp_path_factory.mktemp("files"))
 
 
 def test_workers_are_on_all_nodes_and_the_master_is_on_that_of_the_program(outcome: programs.Outcome) -> None:
@@ -41,14 +56,16 @@ def test_a_worker_starts_on_another_node(outcome: programs.Outcome) -> None:
     assert {"a worker there", "an executor there", "to Ray and back: 1000"} <= set(lines), outcome.everything
 
 
-def test_a_node_that_is_lost_in_a_conversion_loses_no_row(outcome: programs.Outcome) -> None:
-    lines = outcome.part("lost in a conversion").splitlines()
-    assert {"converting", "rows: True", "a worker on the new node"} <= set(lines), outcome.everything
+@pytest.mark.nightly
+def test_a_node_that_is_lost_in_a_conversion_loses_no_row(changing: programs.Outcome) -> None:
+    lines = changing.part("lost in a conversion").splitlines()
+    assert {"converting", "rows: True", "a worker on the new node"} <= set(lines), changing.everything
 
 
-def test_it_changes_its_size_across_nodes(outcome: programs.Outcome) -> None:
-    said = outcome.facts("sizes")
-    assert said == {
+@pytest.mark.nightly
+def test_it_changes_its_size_across_nodes(changing: programs.Outcome) -> None:
+    said = changing.facts("sizes")
+    expected = {
         "smaller": ["1 1"],
         "works": ["1000", "1000"],
         "two, and one that waits for a node": [""],
@@ -56,8 +73,14 @@ def test_it_changes_its_size_across_nodes(outcome: programs.Outcome) -> None:
         "no worker": ["0 0"],
         "again": ["2 2"],
         "to Ray and back": ["1000"],
-    }, outcome.everything
+    }
+    assert {words: said.get(words) for words in expected} == expected, changing.everything
 
 
 def test_the_application_is_the_same_all_the_time(outcome: programs.Outcome) -> None:
     assert outcome.facts("the end") == {"same application": ["True"], "executors": ["True"]}, outcome.everything
+
+
+@pytest.mark.nightly
+def test_the_application_is_the_same_in_all_changes(changing: programs.Outcome) -> None:
+    assert changing.facts("the end") == {"same application": ["True"]}, changing.everything
