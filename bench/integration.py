@@ -19,7 +19,7 @@ from math import isclose, isfinite, nan
 from pathlib import Path
 from statistics import median
 
-from pipeline import write_input
+from trips import write_input
 from watched_program import PeakMemory, WatchedProgram
 
 WAYS = {

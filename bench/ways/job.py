@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pipeline import ZoneError
+    from trips import ZoneError
 
 Run: TypeAlias = "Callable[[Path], dict[int, ZoneError]]"
 """Runs the pipeline once; takes a folder for files to hand over, and returns the error in each zone."""

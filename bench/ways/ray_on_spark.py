@@ -12,8 +12,8 @@ from pyspark.sql import SparkSession
 # Ray reads these variables when it is imported.
 os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
 
-import pipeline
 import ray
+import trips
 from ray.util.spark import setup_ray_cluster, shutdown_ray_cluster
 
 import raydp
@@ -31,18 +31,18 @@ def opened(job: Job) -> Iterator[Run]:
     builder = SparkSession.builder.master("local-cluster[1,3,1536]").config("spark.executor.memory", "1g")
     for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):
         builder = builder.config(f"spark.executorEnv.{name}", os.environ[name])
-    spark = builder.config(map=pipeline.spark_settings()).getOrCreate()
+    spark = builder.config(map=trips.spark_settings()).getOrCreate()
     setup_ray_cluster(max_worker_nodes=1, num_cpus_worker_node=2, num_gpus_worker_node=0, **job.ray_on_spark_options)
     ray.init(log_to_driver=False)
     raydp.attach(spark)
 
-    def run(hand_over: Path) -> dict[int, pipeline.ZoneError]:
-        rows = pipeline.prepare_with_spark(spark, job.data).cache()
+    def run(hand_over: Path) -> dict[int, trips.ZoneError]:
+        rows = trips.prepare_with_spark(spark, job.data).cache()
         estimator = XGBoostEstimator(
-            pipeline.PARAMS, pipeline.LABEL, feature_columns=pipeline.FEATURES, num_boost_round=job.trees
+            trips.PARAMS, trips.LABEL, feature_columns=trips.FEATURES, num_boost_round=job.trees
         )
         estimator.fit(rows)
-        errors = pipeline.error_per_zone(estimator.predict(rows))
+        errors = trips.error_per_zone(estimator.predict(rows))
         rows.unpersist()
         return errors
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import pipeline
 import ray
+import trips
 
 import raydp
 from raydp.xgboost import XGBoostEstimator
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 @contextmanager
 def opened(job: Job) -> Iterator[Run]:
     ray.init("local", num_cpus=3, **job.ray_options)
-    spark = raydp.init_spark("integration", 1, 1, "1g", configs=pipeline.spark_settings(), deployment="standalone")
+    spark = raydp.init_spark("integration", 1, 1, "1g", configs=trips.spark_settings(), deployment="standalone")
 
-    def run(hand_over: Path) -> dict[int, pipeline.ZoneError]:
-        rows = pipeline.prepare_with_spark(spark, job.data).cache()
+    def run(hand_over: Path) -> dict[int, trips.ZoneError]:
+        rows = trips.prepare_with_spark(spark, job.data).cache()
         estimator = XGBoostEstimator(
-            pipeline.PARAMS, pipeline.LABEL, feature_columns=pipeline.FEATURES, num_boost_round=job.trees
+            trips.PARAMS, trips.LABEL, feature_columns=trips.FEATURES, num_boost_round=job.trees
         )
         estimator.fit(rows)
-        errors = pipeline.error_per_zone(estimator.predict(rows))
+        errors = trips.error_per_zone(estimator.predict(rows))
         rows.unpersist()
         return errors
 
