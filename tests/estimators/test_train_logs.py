@@ -15,10 +15,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LOGGER = "ray.train.v2._internal.execution.scaling_policy.autoscaling_coordinator_client"
+# The controller configures Ray Train's loggers after it has received its callbacks.
 _CONTROLLER = f"""
-import logging, pickle, sys
+import logging.config, pickle, sys
 callback = pickle.loads(sys.stdin.buffer.read())
-print(hasattr(callback, "after_worker_group_start"), logging.getLogger({_LOGGER!r}).isEnabledFor(logging.WARNING))
+handlers = {{"console": {{"class": "logging.StreamHandler", "stream": "ext://sys.stdout"}}}}
+loggers = {{"ray.train": {{"level": "INFO", "handlers": ["console"]}}}}
+logging.config.dictConfig(dict(version=1, disable_existing_loggers=False, handlers=handlers, loggers=loggers))
+logging.getLogger({_LOGGER!r}).warning("Failed to send resource request")
+logging.getLogger({_LOGGER!r}).error("an error")
+print(hasattr(callback, "after_worker_group_start"))
 print(type(pickle.loads(pickle.dumps(callback))).__name__)
 """
 
@@ -29,4 +35,4 @@ def test_the_controller_of_a_fit_logs_no_stack_if_the_machine_is_busy(tmp_path: 
     done = subprocess.run(
         [sys.executable, "-c", _CONTROLLER], input=sent, capture_output=True, timeout=120, check=False
     )
-    assert done.stdout.decode().splitlines() == ["True False", "NoteGroups"], done.stderr.decode()
+    assert done.stdout.decode().splitlines() == ["an error", "True", "NoteGroups"], done.stderr.decode()

@@ -120,8 +120,13 @@ def _note_groups_quietly(path: Path) -> Any:
     """
     from ray.train.v2._internal.execution.scaling_policy import autoscaling_coordinator_client
 
-    autoscaling_coordinator_client.logger.setLevel(logging.ERROR)
+    # A filter, because the controller configures Ray Train's loggers after this, which resets their levels.
+    autoscaling_coordinator_client.logger.addFilter(_is_error)
     return _note_groups(path)
+
+
+def _is_error(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR
 
 
 def _note_groups(path: Path) -> Any:
