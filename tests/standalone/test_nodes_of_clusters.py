@@ -43,7 +43,7 @@ def test_workers_are_on_all_nodes_and_the_master_is_on_that_of_the_program(outco
     said = outcome.facts("both nodes")
     assert said["workers"] == ["['127.0.0.2', '127.0.0.3']"], outcome.everything
     assert said["master"] == ["False True"]
-    assert (said["blocks on nodes"], said["read"]) == (["2 True"], ["True"]), outcome.everything
+    assert (said["blocks on nodes"], said["read"]) == (["2"], ["True"]), outcome.everything
 
 
 def test_lost_blocks_are_recomputed_although_tasks_that_wait_for_them_hold_all_cores(outcome: programs.Outcome) -> None:
