@@ -78,9 +78,10 @@ def test_it_changes_its_size_across_nodes(changing: programs.Outcome) -> None:
 
 
 def test_the_application_is_the_same_all_the_time(outcome: programs.Outcome) -> None:
-    assert outcome.facts("the end") == {"same application": ["True"], "executors": ["True"]}, outcome.everything
+    lines = outcome.part("the end").splitlines()  # Ray adds that it retries a call
+    assert {"same application: True", "executors: True"} <= set(lines), outcome.everything
 
 
 @pytest.mark.nightly
 def test_the_application_is_the_same_in_all_changes(changing: programs.Outcome) -> None:
-    assert changing.facts("the end") == {"same application": ["True"]}, changing.everything
+    assert "same application: True" in changing.part("the end").splitlines(), changing.everything
