@@ -2,9 +2,6 @@
 
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import ray
@@ -14,15 +11,10 @@ from pyspark.sql import functions as F
 import raydp
 from support.datasets import eventually as comes_true
 from support.scripting import begin_part, say, start_ray
+from support.slow_conversions import convert_while, slow_rows
 from support.standalone import executor_processes
 
 ROWS = 40
-
-
-def slowly(batches: Iterator) -> Iterator:
-    for batch in batches:
-        time.sleep(0.5)  # a task that takes time
-        yield batch
 
 
 spark = (
@@ -60,16 +52,8 @@ say("folders of sockets:", [path == folder for path in folder.parent.iterdir()])
 raydp.unregister("shared_name")
 
 begin_part("a killed executor")
-slow = spark.range(0, ROWS, 1, 20).mapInPandas(slowly, "id long")
-result: list[ray.data.Dataset] = []
-thread = threading.Thread(target=lambda: result.append(raydp.from_spark(slow)))
-thread.start()
-tracker = spark.sparkContext.statusTracker()
-assert comes_true(lambda: [job for job in tracker.getActiveJobsIds() if tracker.getJobInfo(job)], within=60)
-victim = executor_processes(application)[0]
-victim.kill()
-thread.join(240)
-say("rows:", sorted(row["id"] for row in result[0].take_all()) == list(range(ROWS)))
+converted = convert_while(slow_rows(spark, ROWS, 20), executor_processes(application)[0].kill)
+say("rows:", sorted(row["id"] for row in converted.take_all()) == list(range(ROWS)))
 say("replaced:", comes_true(lambda: len(executor_processes(application)) == 2, within=90))
 say("to Spark:", back.count(), back.agg(F.sum("id")).first()[0])
 

@@ -2,9 +2,6 @@
 
 import os
 import sys
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import ray
@@ -15,15 +12,10 @@ import raydp
 from raydp._machine.installation import spark_home
 from support.datasets import eventually as comes_true
 from support.scripting import begin_part, say, start_ray
+from support.slow_conversions import convert_while, slow_rows
 from support.standalone import executor_processes
 
 ROWS = 40
-
-
-def slowly(batches: Iterator) -> Iterator:
-    for batch in batches:
-        time.sleep(0.5)  # a task that takes time
-        yield batch
 
 
 def session(**settings: str) -> SparkSession:
@@ -84,18 +76,10 @@ converted_both_ways(spark)
 say("executors:", comes_true(lambda: len(executor_processes(application)) == 2, within=240))
 
 begin_part("a killed executor")
-slow = spark.range(0, ROWS, 1, 20).mapInPandas(slowly, "id long")
-result: list[ray.data.Dataset] = []
-thread = threading.Thread(target=lambda: result.append(raydp.from_spark(slow)))
-thread.start()
-tracker = spark.sparkContext.statusTracker()
-assert comes_true(lambda: [job for job in tracker.getActiveJobsIds() if tracker.getJobInfo(job)], within=120)
-victim = executor_processes(application)[0]
-victim.kill()
-thread.join(240)
-say("rows:", sorted(row["id"] for row in result[0].take_all()) == list(range(ROWS)))
+converted = convert_while(slow_rows(spark, ROWS, 20), executor_processes(application)[0].kill)
+say("rows:", sorted(row["id"] for row in converted.take_all()) == list(range(ROWS)))
 say("replaced:", comes_true(lambda: len(executor_processes(application)) == 2, within=240))
-back = raydp.to_spark(result[0])
+back = raydp.to_spark(converted)
 say("to Spark:", back.count(), back.agg(F.sum("id")).first()[0])
 
 begin_part("a killed agent")

@@ -1,43 +1,26 @@
 """A program of standalone/test_nodes_of_clusters.py: nodes come and are lost in a conversion, and when sizes change."""
 
-import threading
-import time
-from collections.abc import Iterator
-
-import ray
 from on_nodes import application, cluster, executor_hosts, nodes, rows_of, spark
 
 import raydp
 from support.scripting import begin_part, eventually, say
+from support.slow_conversions import convert_while, slow_rows
 from support.standalone_in_ray import worker_hosts
 
 ROWS = 40
 
 
-def slowly(batches: Iterator) -> Iterator:
-    for batch in batches:
-        time.sleep(0.5)  # a task that takes time
-        yield batch
-
-
 begin_part("lost in a conversion")
-slow = spark.range(0, ROWS, 1, 20).mapInPandas(slowly, "id long")
-result: list[ray.data.Dataset] = []
-thread = threading.Thread(target=lambda: result.append(raydp.from_spark(slow)))
-thread.start()
-tracker = spark.sparkContext.statusTracker()
+added: list[str] = []
 
 
-def at_work() -> bool:
-    stages = [tracker.getStageInfo(stage) for stage in tracker.getActiveStageIds()]
-    return sum(stage.numCompletedTasks for stage in stages if stage) >= 4
+def replace_node() -> None:
+    nodes.lose_node_at(executor_hosts()[0])
+    added.append(nodes.add_node())
 
 
-eventually("converting", at_work)
-nodes.lose_node_at(executor_hosts()[0])
-another = nodes.add_node()
-thread.join(240)
-say("rows:", rows_of(result[0]) == list(range(ROWS)))
+say("rows:", rows_of(convert_while(slow_rows(spark, ROWS, 20), replace_node, after_tasks=4)) == list(range(ROWS)))
+[another] = added
 eventually("a worker on the new node", lambda: another in worker_hosts(cluster), state=lambda: cluster)
 
 begin_part("sizes")

@@ -2,9 +2,8 @@
 
 import os
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import ray
 from pyspark.sql import SparkSession
@@ -12,7 +11,8 @@ from pyspark.sql import functions as F
 
 import raydp
 from support.datasets import eventually as comes_true
-from support.scripting import attempt, begin_part, eventually, kill_process_of_ray, say, start_ray
+from support.scripting import attempt, begin_part, kill_process_of_ray, say, start_ray
+from support.slow_conversions import convert_while, slow_rows
 from support.standalone import executor_processes
 from support.standalone_in_ray import daemons_of, kill_master_actor, kill_worker, worker_ports
 
@@ -20,12 +20,6 @@ MARK = os.environ["RAYDP_TEST_MARK"]
 ROWS = 24
 OPTIONS = {"spark.ui.enabled": "false", "spark.sql.execution.arrow.maxRecordsPerBatch": "1"}
 SIZES = {"num_executors": 1, "executor_cores": 1, "executor_memory": "600m"}
-
-
-def slowly(batches: Iterator) -> Iterator:
-    for batch in batches:
-        time.sleep(0.5)  # a task that takes time
-        yield batch
 
 
 def start() -> tuple[raydp.StandaloneCluster, SparkSession]:
@@ -39,20 +33,8 @@ def start() -> tuple[raydp.StandaloneCluster, SparkSession]:
 def lose_in_conversion(what: str, lose: Callable[[], object]) -> None:
     """Lose something in the middle of a conversion. Its rows must be right, and the session must go on."""
     begin_part(what)
-    slow = spark.range(0, ROWS, 1, 12).mapInPandas(slowly, "id long")
-    result: list[ray.data.Dataset] = []
-    thread = threading.Thread(target=lambda: result.append(raydp.from_spark(slow)))
-    thread.start()
-    tracker = spark.sparkContext.statusTracker()
-
-    def at_work() -> bool:
-        stages = [tracker.getStageInfo(stage) for stage in tracker.getActiveStageIds()]
-        return sum(stage.numCompletedTasks for stage in stages if stage) >= 2
-
-    eventually("converting", at_work)
-    lose()
-    thread.join(240)
-    say("rows:", sorted(row["id"] for row in result[0].take_all()) == list(range(ROWS)))
+    converted = convert_while(slow_rows(spark, ROWS, 12), lose, after_tasks=2)
+    say("rows:", sorted(row["id"] for row in converted.take_all()) == list(range(ROWS)))
     say("workers:", comes_true(lambda: len(worker_ports(cluster)) == 2, within=240))
     say("goes on:", raydp.to_spark(raydp.from_spark(spark.range(100))).agg(F.sum("id")).first()[0])
 
