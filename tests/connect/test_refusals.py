@@ -60,6 +60,11 @@ def test_a_server_that_does_not_isolate_its_sessions_is_as_good(outcome: program
     assert error(outcome, "no isolation") == "3", outcome.everything
 
 
+def test_a_session_that_the_program_has_stopped(outcome: programs.Outcome) -> None:
+    said = error(outcome, "a stopped session")
+    assert said.startswith("ExchangeError: The Spark Connect server does not answer"), outcome.everything
+
+
 def test_a_token_that_the_server_refuses(outcome: programs.Outcome) -> None:
     for case in ("a wrong token", "no token"):
         assert error(outcome, case).startswith("SessionError: The Spark Connect server refuses"), outcome.everything

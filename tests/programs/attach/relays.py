@@ -70,7 +70,7 @@ def driver_jvm() -> psutil.Process:
     (found,) = [
         one
         for one in psutil.Process().children(recursive=True)
-        if "org.apache.spark.deploy.SparkSubmit" in one.cmdline()
+        if "org.apache.spark.deploy.SparkSubmit" in programs.words_of(one)
     ]
     return found
 

@@ -25,6 +25,9 @@ refused("no server", nobody)
 refused("another version", other_version)
 spark = SparkSession.builder.remote(without_isolation).create()
 attempt("no isolation:", lambda: raydp.from_spark(spark.range(3)).count())
+exchange = raydp.attach(spark).exchange
+spark.stop()
+attempt("a stopped session:", exchange.registered)  # a thread of the exchange may call before it has noticed the end
 refused("a wrong token", f"{guarded}/;token=wrong")
 refused("no token", guarded)
 spark = refused("no node", f"{guarded}/;token={token}")

@@ -12,6 +12,7 @@ import ray
 
 import raydp
 from raydp._configuration.security import UI_TOKEN
+from support import programs
 from support.datasets import eventually as comes_true
 from support.scripting import attempt, begin_part, say, start_ray
 from support.standalone_in_ray import daemons_of, folders_left, worker_ports
@@ -44,7 +45,7 @@ def interrupt(when: str) -> threading.Thread:
     """Press Ctrl-C as soon as there is a daemon of a class, in a thread."""
 
     def press() -> None:
-        assert comes_true(lambda: any(when in " ".join(one.cmdline()) for one in daemons_of(MARK)), within=120)
+        assert comes_true(lambda: any(when in word for one in daemons_of(MARK) for word in programs.words_of(one)), within=120)
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=press)

@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 import raydp
-from support import datasets, hosts
+from support import datasets, hosts, programs
 from support.scripting import eventually, say
 from support.standalone_in_ray import worker_hosts
 
@@ -49,9 +49,9 @@ say("on both hosts:", set.union(*lies_on) == names)
 say("rows:", sorted(pa.concat_tables(tables)["id"].to_pylist()) == list(range(400_000)))
 say("back:", raydp.to_spark(made).agg(F.sum("id")).first()[0] == sum(range(400_000)))
 
-daemons = ("deploy.master.Master", "deploy.worker.Worker")
+daemons = {"org.apache.spark.deploy.master.Master", "org.apache.spark.deploy.worker.Worker"}
 for host in hosts.of_program():
-    found = {one.pid for one in host.processes() if any(name in " ".join(one.cmdline()) for name in daemons)}
+    found = {one.pid for one in host.processes() if daemons & set(programs.words_of(one))}
     listening = {one.address.removeprefix("::ffff:") for one in host.listeners() if one.pid in found}
     say("daemons listen at:", listening == {host.address})
 say("ready")

@@ -165,13 +165,14 @@ class ConnectCalls:
 @contextlib.contextmanager
 def _errors() -> Iterator[None]:
     """Raise ``ExchangeError`` if the server does not answer in the body of a ``with``. Spark's own errors pass."""
-    from pyspark.errors.exceptions.connect import SparkConnectGrpcException
+    from pyspark.errors.exceptions.connect import SparkConnectException, SparkConnectGrpcException
 
     try:
         yield
-    except SparkConnectGrpcException as error:
+    except SparkConnectException as error:
         ended = str(error.getCondition()).startswith("INVALID_HANDLE")  # the server has ended the session
-        if ended or type(error) is SparkConnectGrpcException:  # its subclasses are Spark's own errors
+        # Other types are Spark's own errors. The first is that of a session that this program has stopped.
+        if ended or type(error) in (SparkConnectException, SparkConnectGrpcException):
             raise _no_answer(error) from error
         raise
     except ValueError as error:
