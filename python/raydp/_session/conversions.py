@@ -12,6 +12,7 @@ from raydp._ray.internals import Blocks, blocks_of_dataset
 from raydp._session.exchanging import application_of, errors_of_stop, running_session
 from raydp._session.rdds import dataframe_of_rdd, session_of_rdd
 from raydp._spark.connect_internals import is_connect_dataframe
+from raydp._spark.spark_versions import classic_dataframe_class
 from raydp.errors import InvalidArgumentError, NotADataFrameError, SessionError
 
 if TYPE_CHECKING:
@@ -200,9 +201,7 @@ def spark_dataframe(df: Any) -> DataFrame:
 
 def classic_dataframe(df: Any) -> DataFrame:
     """Return the classic Spark DataFrame behind ``df``, or raise the error that says what is wrong."""
-    from pyspark.sql.classic.dataframe import DataFrame as ClassicDataFrame
-
-    if isinstance(df, ClassicDataFrame):
+    if isinstance(df, classic_dataframe_class()):
         return df
     kind = type(df).__module__
     if kind.startswith("pyspark.sql.connect"):

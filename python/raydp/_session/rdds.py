@@ -8,6 +8,7 @@ from pyspark.errors import ParseException, PySparkTypeError, PySparkValueError
 from pyspark.sql.types import ArrayType, DataType, Row, StructField, StructType
 
 from raydp._spark import internals as _spark_internals
+from raydp._spark.spark_versions import condition_of
 from raydp.errors import InvalidArgumentError, SessionError, UnsupportedTypeError
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def _infer_type(session: SparkSession, rdd: RDD[Any]) -> StructType:
         try:
             return _type_of(session, first)
         except PySparkValueError as error:  # nulls
-            if error.getCondition() != "CANNOT_DETERMINE_TYPE":
+            if condition_of(error) != "CANNOT_DETERMINE_TYPE":
                 raise
         return _type_of(session, rdd.take(_SAMPLE_ROWS))
     except (PySparkTypeError, PySparkValueError) as error:

@@ -6,10 +6,14 @@ from importlib.util import find_spec
 
 import pyspark
 
-from raydp._machine.installation import supported_sparks
+from raydp._machine.installation import raydp_jar, spark_minor_version, supported_sparks
+from raydp._machine.jar_build import spark_of_jar
 from raydp.errors import MissingRequirementError
 
-if find_spec("pyspark.core") is None:  # before PySpark 4, as spark-submit of an older Spark brings it along
+# Before PySpark 4: as spark-submit of an older Spark brings it along, for example. The doctor refuses newer ones.
+if find_spec("pyspark.core") is None and (
+    spark_minor_version(spark_of_jar(raydp_jar())) != spark_minor_version(pyspark.__version__)
+):
     raise MissingRequirementError(
         "raydp does not support this version of PySpark. Install a supported one, and start the program with that. If "
         "spark-submit of another Spark has started it, start it with python. Found: PySpark "

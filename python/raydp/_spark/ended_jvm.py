@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkValueError
 
+from raydp._spark.spark_versions import classic_dataframe_class
 from raydp.errors import SessionError
 
 if TYPE_CHECKING:
@@ -146,22 +147,24 @@ def explain_missing_schema() -> None:
 
     PySpark turns every exception into a ``PySparkValueError`` about a type that cannot be parsed.
     """
-    from pyspark.sql.classic.dataframe import DataFrame as ClassicDataFrame
-
-    original: Any = vars(ClassicDataFrame)["schema"]
-    if hasattr(original.func, _GUARDED):
+    dataframe_class = classic_dataframe_class()
+    original: Any = vars(dataframe_class)["schema"]
+    read = original.fget if isinstance(original, property) else original.func  # a property in Spark 3.5
+    if hasattr(read, _GUARDED):
         return
 
-    @functools.wraps(original.func)
+    @functools.wraps(read)
     def schema(self: Any) -> Any:
         try:
-            return original.func(self)
+            return read(self)
         except PySparkValueError as error:
             if isinstance(error.__context__, SessionError):
                 raise error.__context__ from None
             raise
 
-    setattr(schema, _GUARDED, original.func)
-    replacement: Any = functools.cached_property(schema)
-    replacement.__set_name__(ClassicDataFrame, "schema")
-    ClassicDataFrame.schema = replacement  # type: ignore[method-assign]
+    setattr(schema, _GUARDED, read)
+    replacement: Any = property(schema)
+    if not isinstance(original, property):
+        replacement = functools.cached_property(schema)
+        replacement.__set_name__(dataframe_class, "schema")
+    dataframe_class.schema = replacement  # type: ignore[method-assign]

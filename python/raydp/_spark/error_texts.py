@@ -10,7 +10,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from py4j.protocol import Py4JJavaError
-from pyspark.errors.exceptions.captured import CapturedException, DataFrameQueryContext, SQLQueryContext
+from pyspark.errors.exceptions import captured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["keep_error_texts"]
 
 _ANSWERS = "_raydp_answers"
-_OF_EXCEPTIONS = ("__str__", "getCondition", "getMessageParameters", "getSqlState", "getMessage", "getQueryContext")
+_OF_EXCEPTIONS = ("__str__", "getCondition", "getErrorClass", "getMessageParameters", "getSqlState", "getMessage", "getQueryContext")
 _OF_CONTEXTS = ("objectType", "objectName", "startIndex", "stopIndex", "fragment", "callSite", "summary")
 # The JVM has no answer for these.
 _NOT_OF_SQL = frozenset({"callSite"})
@@ -30,9 +30,10 @@ def keep_error_texts() -> None:
     if hasattr(Py4JJavaError.__init__, _ANSWERS):
         return
     _keep(Py4JJavaError, ["__str__"])
-    _keep(CapturedException, _OF_EXCEPTIONS)
-    _keep(SQLQueryContext, [name for name in _OF_CONTEXTS if name not in _NOT_OF_SQL])
-    _keep(DataFrameQueryContext, [name for name in _OF_CONTEXTS if name not in _NOT_OF_DATAFRAMES])
+    _keep(captured.CapturedException, _OF_EXCEPTIONS)
+    if hasattr(captured, "SQLQueryContext"):  # since Spark 4.0
+        _keep(captured.SQLQueryContext, [name for name in _OF_CONTEXTS if name not in _NOT_OF_SQL])
+        _keep(captured.DataFrameQueryContext, [name for name in _OF_CONTEXTS if name not in _NOT_OF_DATAFRAMES])
 
 
 def _keep(base: type[Any], methods: Iterable[str]) -> None:

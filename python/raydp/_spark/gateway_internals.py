@@ -10,7 +10,7 @@ import functools
 import os
 from typing import TYPE_CHECKING, Any
 
-from pyspark.core.context import SparkContext
+from pyspark import SparkContext
 
 from raydp._spark.ended_jvm import JvmEnd
 from raydp.errors import SessionError

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from py4j.protocol import Py4JError, Py4JJavaError
-from pyspark.core.context import SparkContext
+from pyspark import SparkContext
 
 from raydp._spark.dead_contexts import end_dead_contexts_first, explain_lost_files
 from raydp._spark.ended_jvm import LAST_ENDS, EndedObject, explain_missing_schema
@@ -24,6 +24,7 @@ from raydp._spark.interrupts import cancel_jobs_on_interrupt
 from raydp._spark.refused_contexts import is_refused, refused_by, was_stopped_in_start
 from raydp._spark.replaced_functions import is_replaced, mark_replacement, replace_function, replace_methods
 from raydp._spark.result_internals import end_accumulators_quietly, keep_errors_of_actions, refuse_partial_results
+from raydp._spark.spark_versions import classic_dataframe_class, functions_module
 from raydp.errors import SessionError
 
 if TYPE_CHECKING:
@@ -227,8 +228,8 @@ def _explain_missing_context() -> None:
     PySpark would replace this.
     """
     from pyspark.sql import utils
-    from pyspark.sql.functions import builtin
 
+    builtin = functions_module()
     for original in (utils.get_active_spark_context, builtin._invoke_function):
         if is_replaced(original):
             return
@@ -407,6 +408,4 @@ def java_dataframe(df: DataFrame) -> JavaObject:
 
 def dataframe_of(java_dataframe_: JavaObject, spark: SparkSession) -> DataFrame:
     """Wrap the JVM's ``Dataset[Row]`` as a PySpark frame; the opposite of :func:`java_dataframe`."""
-    from pyspark.sql.classic.dataframe import DataFrame as ClassicDataFrame
-
-    return ClassicDataFrame(java_dataframe_, spark)
+    return classic_dataframe_class()(java_dataframe_, spark)

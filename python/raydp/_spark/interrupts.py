@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from pyspark.core.context import SparkContext
+    from pyspark import SparkContext
 
 __all__ = ["cancel_jobs_on_interrupt", "keep_jobs_on_interrupt"]
 

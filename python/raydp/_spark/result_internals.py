@@ -11,14 +11,14 @@ import functools
 import struct
 from typing import TYPE_CHECKING, Any
 
-from pyspark import accumulators, util
-from pyspark.core.context import SparkContext
+from pyspark import SparkContext, accumulators
 from pyspark.errors import PySparkException
 from pyspark.traceback_utils import SCCallSiteSync
 
 from raydp._spark.action_errors import STOP
 from raydp._spark.gateway_internals import end_of
 from raydp._spark.replaced_functions import is_replaced, replace_function, replace_methods
+from raydp._spark.spark_versions import socket_module
 from raydp.errors import SessionError
 
 if TYPE_CHECKING:
@@ -38,9 +38,10 @@ def refuse_partial_results() -> None:
 
     Why: see above. A mark at the end of the rows would replace this.
     """
+    module = socket_module()
     for original, replacement in (
-        (util._load_from_socket, _loading),
-        (util._local_iterator_from_socket, _iterating),
+        (module._load_from_socket, _loading),
+        (module._local_iterator_from_socket, _iterating),
     ):
         if not is_replaced(original):
             replace_function(original, replacement(original))
@@ -94,18 +95,29 @@ def _loading(original: Any) -> Any:
     @functools.wraps(original)
     @contextlib.contextmanager
     def load(sock_info: Any, serializer: Any) -> Iterator[Any]:
-        gateway: Any = SparkContext._gateway
-        end = end_of(gateway)
-        if end is None:
-            with original(sock_info, serializer) as rows:
-                yield rows
-            return
-        with _explained(end), original(sock_info, serializer) as rows:
+        with _to_the_last_row(), original(sock_info, serializer) as rows:
             yield rows
-        # A JVM that answers now was there to send the last row. The error of one that does not says how it has ended.
-        gateway.jvm.System.nanoTime()
 
-    return load
+    @functools.wraps(original)
+    def load_directly(sock_info: Any, serializer: Any) -> Iterator[Any]:  # in Spark 3.5
+        with _to_the_last_row():
+            yield from original(sock_info, serializer)
+
+    return load if hasattr(original, "__wrapped__") else load_directly
+
+
+@contextlib.contextmanager
+def _to_the_last_row() -> Iterator[None]:
+    """Raise a ``SessionError`` if the JVM ends while the body of a ``with`` reads rows from it."""
+    gateway: Any = SparkContext._gateway
+    end = end_of(gateway)
+    if end is None:
+        yield
+        return
+    with _explained(end):
+        yield
+    # A JVM that answers now was there to send the last row. The error of one that does not says how it has ended.
+    gateway.jvm.System.nanoTime()
 
 
 def _iterating(original: Any) -> Any:

@@ -20,6 +20,7 @@ from raydp._exchange.driver.liveness import LivenessChecks
 from raydp._exchange.types.tensor_columns import merge_shapes
 from raydp._machine.interrupts import interrupts_deferred
 from raydp._machine.progress import Progress
+from raydp._spark.spark_versions import of_session
 from raydp.errors import ExchangeError
 
 if TYPE_CHECKING:
@@ -247,7 +248,8 @@ class ExportJob:
         def run() -> None:
             self._reports.put(_JobDone(self._plan.run_spark_job(self._export_id)))
 
-        thread = _JobThread(run, session=self._plan.spark, name=f"raydp-export-{self._export_id}", daemon=True)
+        session = of_session(self._plan.spark)
+        thread = _JobThread(run, **session, name=f"raydp-export-{self._export_id}", daemon=True)
         thread.on_failure = self._report_failure
         thread.start()
         return thread

@@ -31,7 +31,10 @@ _logger = logging.getLogger(__name__)
 # PySpark stores the length of char(n) and varchar(n) under this key of a column's metadata.
 _CHAR_VARCHAR = "__CHAR_VARCHAR_TYPE_STRING"
 
-_ROWS: dict[type[spark_types.DataType], ScalarType] = {getattr(spark_types, row.spark): row for row in SCALAR_TYPES}
+_ROWS: dict[type[spark_types.DataType], ScalarType] = {
+    getattr(spark_types, row.spark): row for row in SCALAR_TYPES if hasattr(spark_types, row.spark)
+}
+_LATER_TYPES = [row for row in SCALAR_TYPES if not hasattr(spark_types, row.spark)]
 _SPARK_OF_ARROW: dict[pa.DataType, spark_types.DataType] = {
     row.arrow: spark_type(*row.usual_parameters)
     for spark_type, row in _ROWS.items()
@@ -133,6 +136,10 @@ def _to_spark(type_: pa.DataType, path: str) -> spark_types.DataType:
             _spark_type(type_.key_field, child_path(path, "key")),
             _spark_type(type_.item_field, child_path(path, "value")),
         )
+    for later in _LATER_TYPES:
+        if type_ == later.arrow and (later.comes_back is not ComesBack.BY_TAG or is_variant(type_)):
+            fix = f"Spark has a type for such values since version {later.since}; drop the column, or cast it"
+            raise unsupported("Arrow", str(type_), path, fix)
     if pa.types.is_struct(type_):
         if is_variant(type_):
             return spark_types.VariantType()

@@ -66,6 +66,7 @@ class ScalarType:
             ``None`` if the canonical Arrow type stands for it.
         checked: Other Arrow types of which each value is checked, because some do not fit.
         extensions: Names of Arrow extension types whose storage has these values.
+        since: The first version of Spark that has the type, if not all supported ones do.
     """
 
     spark: str
@@ -75,6 +76,7 @@ class ScalarType:
     widened: dict[pa.DataType, str | None] = field(default_factory=dict)
     checked: dict[pa.DataType, str | None] = field(default_factory=dict)
     extensions: tuple[str, ...] = ()
+    since: str | None = None
 
     @property
     def sources(self) -> dict[pa.DataType, str | None]:
@@ -119,6 +121,7 @@ SCALAR_TYPES: tuple[ScalarType, ...] = (
         ComesBack.BY_ARROW_TYPE,
         usual_parameters=(9,),
         widened={pa.time32("s"): "time(0)", pa.time32("ms"): "time(3)", pa.time64("us"): "time(6)"},
+        since="4.1",
     ),
     ScalarType(
         "DayTimeIntervalType",
@@ -135,7 +138,7 @@ SCALAR_TYPES: tuple[ScalarType, ...] = (
         ComesBack.BY_NAME,
         checked={pa.month_day_nano_interval(): "interval"},
     ),
-    ScalarType("VariantType", VARIANT_TYPE, ComesBack.BY_TAG),
+    ScalarType("VariantType", VARIANT_TYPE, ComesBack.BY_TAG, since="4.0"),
 )
 
 EXTENSIONS: dict[str, pa.DataType] = {name: row.arrow for row in SCALAR_TYPES for name in row.extensions}

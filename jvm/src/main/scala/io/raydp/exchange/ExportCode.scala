@@ -1,7 +1,5 @@
 package io.raydp.exchange
 
-import scala.jdk.OptionConverters._
-
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.{Attribute, UnsafeRow}
 import org.apache.spark.sql.catalyst.expressions.codegen.{CodeGenerator, CodegenContext, ExprCode, FalseLiteral}
@@ -124,7 +122,7 @@ private[exchange] final class ExportCode(ctx: CodegenContext, columns: Seq[Attri
       case array: ArrayType if unfoldsNested => putArray(array, column)
       case map: MapType if unfoldsNested => putMap(map, column)
       case other =>
-        val putMethod = ColumnType.of(other).putMethod.toScala
+        val putMethod = Option(ColumnType.of(other).putMethod.orElse(null))
         (index, value) => putMethod.fold(s"$column.putNull($index);")(name => s"$column.$name($index, $value);")
     }
 

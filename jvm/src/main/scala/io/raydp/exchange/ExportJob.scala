@@ -1,6 +1,6 @@
 package io.raydp.exchange
 
-import org.apache.spark.sql.{Dataset, Row, SparkSession, classic}
+import org.apache.spark.sql.{Dataset, Row, SparkSession}
 import org.apache.spark.sql.execution.{QueryExecution, SQLExecution}
 
 /** Exports a DataFrame to Ray; Python calls it. */
@@ -11,7 +11,7 @@ object ExportJob {
    * where the blocks are, as JSON, in the order of the partitions. Lists only blocks of successful task attempts.
    */
   def run(df: Dataset[Row], requestJson: String): String = df match {
-    case frame: classic.Dataset[Row] =>
+    case frame: Classic.DataFrame =>
       SchemaCheck.check(frame.schema)
       val request = ExportRequest.parse(requestJson)
       // Jobs can run before the query's own, such as the one that samples the rows of a sort.
@@ -33,7 +33,7 @@ object ExportJob {
     Lineages.forget(exportId)
   }
 
-  private def exportBlocks(frame: classic.Dataset[Row], request: ExportRequest): Seq[PartitionBlocks] = {
+  private def exportBlocks(frame: Classic.DataFrame, request: ExportRequest): Seq[PartitionBlocks] = {
     val session = frame.sparkSession
     ExportBlocks.registerIn(session)
     // Spark has run a command (SHOW TABLES, SET and the like) when its DataFrame was created. This plan has the result.
@@ -45,7 +45,7 @@ object ExportJob {
     }
   }
 
-  private def withPartitions(frame: classic.Dataset[Row], partitions: Int): classic.Dataset[Row] = {
+  private def withPartitions(frame: Classic.DataFrame, partitions: Int): Classic.DataFrame = {
     // Without a shuffle the number is known before anything runs, and merging partitions costs nothing.
     val plan = frame.queryExecution.executedPlan
     val known = Option.when(plan.find(_.isInstanceOf[AdaptivePlan]).isEmpty)(plan.execute().getNumPartitions)

@@ -15,7 +15,7 @@ private[exchange] object OtherUser {
     new ExchangeException(
       ExchangeErrorCode.CONNECTION_REFUSED,
       "This executor runs as another user than Ray, so they share no memory. Run both as one user, or let the data " +
-        s"travel over TCP: raydp.attach(spark, exchange=\"auto\"). Host: $host$users",
+        "travel over TCP: raydp.attach(spark, exchange=\"auto\"). Host: " + host + users,
       cause)
   }
 

@@ -2,7 +2,7 @@ package io.raydp.exchange
 
 import java.util.OptionalLong
 
-import org.apache.spark.sql.classic.SparkSession
+import io.raydp.exchange.Classic.SparkSession
 import org.apache.spark.sql.connector.read._
 import org.apache.spark.sql.internal.SQLConf
 import org.apache.spark.sql.types.StructType

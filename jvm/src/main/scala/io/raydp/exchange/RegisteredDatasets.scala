@@ -3,9 +3,9 @@ package io.raydp.exchange
 import scala.collection.concurrent.TrieMap
 
 import org.apache.spark.sql.AnalysisException
-import org.apache.spark.sql.classic.SparkSession
 
 import io.raydp.configuration.Spelling
+import io.raydp.exchange.Classic.SparkSession
 
 /** No Ray Dataset has this name. Has the error condition of any missing table, with a message of its own. */
 final class UnknownDatasetException(name: String, message: String) extends AnalysisException(

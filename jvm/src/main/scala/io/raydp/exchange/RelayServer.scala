@@ -112,7 +112,7 @@ private[exchange] final class RelayServer(pool: AgentConnectionPool) extends Rpc
     case RelayRequest.FindRelays(application, token) =>
       val address = requireServed(client, application, token)
       asked = true
-      RelayReply.Relays(offered(application) ++ Option.when(hasAgent(address))(self).flatten)
+      RelayReply.Relays(offered(application) ++ (if (hasAgent(address)) self else None))
     case offer: RelayRequest.OfferRelay =>
       requireServed(client, offer.application, offer.token)
       offers.put(client.getChannel, offer)

@@ -203,7 +203,7 @@ object ApplicationSpec {
       .find(RaydpConfiguration.ExecutorModuleOptions)
       .map(words)
       .getOrElse(
-        JavaModuleOptions.defaultModuleOptionArray().toVector.filterNot(_ == VectorModule) ++ AddedModuleOptions)
+        JavaModuleOptions.defaultModuleOptions().split(' ').toVector.filterNot(_ == VectorModule) ++ AddedModuleOptions)
     Vector(
       "-cp",
       (extra.toVector :+ classPath).mkString(File.pathSeparator),

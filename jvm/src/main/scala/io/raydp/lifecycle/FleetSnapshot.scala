@@ -1,6 +1,6 @@
 package io.raydp.lifecycle
 
-import scala.collection.Searching.Found
+import scala.annotation.tailrec
 
 import io.raydp.process.Encoding
 
@@ -315,9 +315,16 @@ final case class FleetSnapshot(
     indexOf(id).fold(this)(index => copy(executors = executors.updated(index, change(executors(index)))))
 
   /** A binary search: thousands of events must not each go through thousands of executors. */
-  private def indexOf(id: Int): Option[Int] = executors.view.map(_.id).search(id) match {
-    case Found(index) => Some(index)
-    case _ => None
+  private def indexOf(id: Int): Option[Int] = {
+    @tailrec
+    def within(from: Int, until: Int): Option[Int] = {
+      val middle = (from + until) >>> 1
+      if (from >= until) None
+      else if (executors(middle).id == id) Some(middle)
+      else if (executors(middle).id < id) within(middle + 1, until)
+      else within(from, middle)
+    }
+    within(0, executors.size)
   }
 }
 

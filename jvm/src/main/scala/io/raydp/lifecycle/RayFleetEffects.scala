@@ -1,6 +1,7 @@
 package io.raydp.lifecycle
 
 import java.io.File
+import java.util.Collections
 
 import scala.jdk.CollectionConverters._
 import scala.util.Success
@@ -46,7 +47,7 @@ private[lifecycle] final class RayFleetEffects(address: String, spec: Applicatio
     val group = PlacementGroups.createPlacementGroup(
       new PlacementGroupCreationOptions.Builder()
         .setName(s"${spec.id}-capacity-check-${System.nanoTime}")
-        .setBundles(java.util.List.of(bundle))
+        .setBundles(Collections.singletonList(bundle))
         .setStrategy(PlacementStrategy.PACK)
         .build())
     try group.`wait`(CapacitySeconds)
@@ -133,7 +134,10 @@ private[lifecycle] final class RayFleetEffects(address: String, spec: Applicatio
     catch { case error: Throwable => end(actor, what); throw error }
 
   private def end(actor: ActorHandle[_], what: String): Unit =
-    try (actor: BaseActorHandle).kill(true)
+    try {
+      val handle: BaseActorHandle = actor
+      handle.kill(true)
+    }
     catch { case NonFatal(error) => log.debug(s"$what was already gone", error) }
 }
 

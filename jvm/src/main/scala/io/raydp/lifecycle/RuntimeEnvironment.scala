@@ -24,7 +24,7 @@ object RuntimeEnvironment {
     val mapper = new ObjectMapper
     val root = runtimeEnv.fold(mapper.createObjectNode)(parsed(mapper, _))
     if (variables.nonEmpty) {
-      val all = root.withObjectProperty(Variables)
+      val all = root.withObject(s"/$Variables")
       variables.foreach { case (name, value) => all.put(name, value) }
     }
     root.properties.asScala.map(field => field.getKey -> mapper.writeValueAsString(field.getValue)).toMap

@@ -85,7 +85,7 @@ private[lifecycle] final class ShuffleServices(
   } yield LifecycleMessages.waitsForShuffleService(host, specified.memory)
 
   def killAll(): Unit = {
-    services.foreachEntry(kill)
+    services.foreach { case (host, service) => kill(host, service) }
     services.clear()
   }
 

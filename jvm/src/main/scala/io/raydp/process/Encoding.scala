@@ -32,7 +32,7 @@ private[raydp] object Encoding {
     encoding.read(new DataInputStream(new ByteArrayInputStream(bytes)))
 
   /** The fields of a record that is written, or read. */
-  trait Fields[R] {
+  private[raydp] trait Fields[R] {
 
     /** Writes this field of the record, or reads it. Returns its value in both cases. */
     def apply[T: Encoding](field: R => T): T

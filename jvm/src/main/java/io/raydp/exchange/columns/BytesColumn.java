@@ -22,8 +22,8 @@ public final class BytesColumn extends ColumnWriter {
 
   BytesColumn(ColumnPlan plan) {
     super(plan);
-    this.binary = plan.type() instanceof BinaryType;
-    this.bytes = space.newExtent(plan.path());
+    this.binary = plan.type instanceof BinaryType;
+    this.bytes = space.newExtent(plan.path);
     this.offsets = space.newBuffer(extent, 32, Integer.BYTES);
     this.data = space.newBuffer(bytes, 8);
   }

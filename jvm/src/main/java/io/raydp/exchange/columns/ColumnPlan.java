@@ -7,11 +7,26 @@ import org.apache.spark.sql.types.StructType;
 /**
  * A column that a writer is made for, or a nested part of one.
  *
- * @param extent its slots
- * @param path how messages name it
- * @param type the type in which Spark stores its values
+ * <p>It is no record, because the compiler of Scala 2.12 cannot read one.
  */
-record ColumnPlan(BlockSpace space, Extent extent, String path, DataType type) {
+final class ColumnPlan {
+  final BlockSpace space;
+
+  /** Its slots. */
+  final Extent extent;
+
+  /** How messages name it. */
+  final String path;
+
+  /** The type in which Spark stores its values. */
+  final DataType type;
+
+  private ColumnPlan(BlockSpace space, Extent extent, String path, DataType type) {
+    this.space = space;
+    this.extent = extent;
+    this.path = path;
+    this.type = type;
+  }
 
   /** The writers of a schema's columns. */
   static ColumnWriter[] writers(BlockSpace space, StructType schema) {

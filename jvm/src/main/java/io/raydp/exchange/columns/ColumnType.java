@@ -26,7 +26,6 @@ import org.apache.spark.sql.types.StructType;
 import org.apache.spark.sql.types.TimestampNTZType;
 import org.apache.spark.sql.types.TimestampType;
 import org.apache.spark.sql.types.UserDefinedType;
-import org.apache.spark.sql.types.VariantType;
 import org.apache.spark.sql.types.YearMonthIntervalType;
 
 /**
@@ -84,7 +83,7 @@ public enum ColumnType {
       VariantColumn::new,
       "putVariant",
       CachedAs.OTHER,
-      VariantType.class),
+      VariantColumn.SPARK_TYPE),
   CALENDAR_INTERVAL(
       ArrowLayout.ofParts(
           new StructType()

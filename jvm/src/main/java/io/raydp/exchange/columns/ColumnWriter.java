@@ -27,8 +27,8 @@ public abstract class ColumnWriter {
   private int nulls;
 
   ColumnWriter(ColumnPlan plan) {
-    this.space = plan.space();
-    this.extent = plan.extent();
+    this.space = plan.space;
+    this.extent = plan.extent;
     this.validity = space.newBuffer(extent, 1);
   }
 

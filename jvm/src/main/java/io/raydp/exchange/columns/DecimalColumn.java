@@ -16,8 +16,8 @@ public final class DecimalColumn extends ColumnWriter {
 
   DecimalColumn(ColumnPlan plan) {
     super(plan);
-    DecimalType type = (DecimalType) plan.type();
-    this.path = plan.path();
+    DecimalType type = (DecimalType) plan.type;
+    this.path = plan.path;
     this.precision = type.precision();
     this.scale = type.scale();
     this.values = space.newBuffer(extent, 128);

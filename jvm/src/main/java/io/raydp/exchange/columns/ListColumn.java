@@ -15,8 +15,8 @@ public final class ListColumn extends ColumnWriter {
   ListColumn(ColumnPlan plan) {
     super(plan);
     this.offsets = space.newBuffer(extent, 32, Integer.BYTES);
-    this.elements = space.newExtent(plan.path() + ".element");
-    this.element = plan.writer(elements, "element", ((ArrayType) plan.type()).elementType());
+    this.elements = space.newExtent(plan.path + ".element");
+    this.element = plan.writer(elements, "element", ((ArrayType) plan.type).elementType());
   }
 
   @Override

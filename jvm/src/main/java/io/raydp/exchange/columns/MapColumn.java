@@ -15,9 +15,9 @@ public final class MapColumn extends ColumnWriter {
 
   MapColumn(ColumnPlan plan) {
     super(plan);
-    MapType type = (MapType) plan.type();
+    MapType type = (MapType) plan.type;
     this.offsets = space.newBuffer(extent, 32, Integer.BYTES);
-    this.entries = space.newExtent(plan.path() + ".entries");
+    this.entries = space.newExtent(plan.path + ".entries");
     this.key = plan.writer(entries, "key", type.keyType());
     this.value = plan.writer(entries, "value", type.valueType());
   }

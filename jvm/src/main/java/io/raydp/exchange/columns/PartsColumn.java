@@ -8,7 +8,7 @@ abstract class PartsColumn extends ColumnWriter {
 
   PartsColumn(ColumnPlan plan) {
     super(plan);
-    StructType types = ColumnType.of(plan.type()).layout().parts(plan.type());
+    StructType types = ColumnType.of(plan.type).layout().parts(plan.type);
     this.parts = plan.writers(types);
   }
 

@@ -3,8 +3,8 @@ package io.raydp.exchange.connect
 import java.util
 
 import com.fasterxml.jackson.databind.node.ObjectNode
+import io.raydp.exchange.Classic.SparkSession
 import io.raydp.exchange.{DatasetLease, RayDataset, RayTable, Requests}
-import org.apache.spark.sql.classic.SparkSession
 import org.apache.spark.sql.connector.catalog.{Table, TableProvider}
 import org.apache.spark.sql.connector.expressions.Transform
 import org.apache.spark.sql.types.StructType

@@ -3,8 +3,8 @@ package io.raydp.exchange.connect
 import scala.jdk.CollectionConverters._
 
 import com.fasterxml.jackson.databind.node.ObjectNode
+import io.raydp.exchange.Classic.SparkSession
 import io.raydp.exchange.{ExportJob, Lineages, RayBlocks, RegisteredDatasets, Requests}
-import org.apache.spark.sql.classic.SparkSession
 import org.apache.spark.sql.connector.ExternalCommandRunner
 import org.apache.spark.sql.util.CaseInsensitiveStringMap
 

@@ -1,7 +1,7 @@
 package io.raydp.exchange.connect
 
 import com.fasterxml.jackson.databind.node.ObjectNode
-import org.apache.spark.sql.classic.SparkSession
+import io.raydp.exchange.Classic.SparkSession
 
 /**
  * The token of a program's exchange agents. It is a setting of the program's session and no part of its requests,

@@ -3,8 +3,8 @@ package io.raydp.exchange.connect
 import java.util
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory
+import io.raydp.exchange.Classic.SparkSession
 import org.apache.spark.raydp.ExecutorList
-import org.apache.spark.sql.classic.SparkSession
 import org.apache.spark.sql.connector.catalog.{SupportsRead, Table, TableCapability, TableProvider}
 import org.apache.spark.sql.connector.expressions.Transform
 import org.apache.spark.sql.connector.read.ScanBuilder

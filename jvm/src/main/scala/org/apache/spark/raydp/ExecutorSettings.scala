@@ -1,7 +1,6 @@
 package org.apache.spark.raydp
 
 import org.apache.spark.{SparkConf, SparkException}
-import org.apache.spark.internal.config.{EXECUTOR_MEMORY_OVERHEAD_FACTOR, EXECUTOR_MIN_MEMORY_OVERHEAD}
 import org.apache.spark.resource.ResourceProfile
 import org.apache.spark.scheduler.cluster.SchedulerBackendUtils
 import org.apache.spark.util.Utils
@@ -33,14 +32,7 @@ object ExecutorSettings {
   def resources(conf: SparkConf, contextExists: Boolean): Either[Throwable, ExecutorResources] =
     try {
       if (!contextExists) ResourceProfile.clearDefaultProfile()
-      val resources = ResourceProfile.getResourcesForClusterManager(
-        ResourceProfile.DEFAULT_RESOURCE_PROFILE_ID,
-        Map.empty,
-        conf.get(EXECUTOR_MIN_MEMORY_OVERHEAD),
-        conf.get(EXECUTOR_MEMORY_OVERHEAD_FACTOR),
-        conf,
-        isPythonApp = true,
-        Map("gpu" -> "GPU"))
+      val resources = SparkVersion.executorResources(conf, Map("gpu" -> "GPU"))
       Right(ExecutorResources(
         resources.cores.getOrElse(1),
         resources.executorMemoryMiB,

@@ -14,7 +14,7 @@ import org.apache.spark.util.Utils
  * Uses `DiskBlockManager.localDirs` and `Utils.getOrCreateLocalRootDirs`; a setting for a private folder per process
  * would replace them.
  */
-private object LocalFolders {
+private[raydp] object LocalFolders {
   private val Private = PosixFilePermissions.fromString("rwx------")
 
   /**

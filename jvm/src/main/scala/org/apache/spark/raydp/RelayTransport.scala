@@ -14,7 +14,7 @@ import org.apache.spark.internal.Logging
 import org.apache.spark.network.TransportContext
 import org.apache.spark.network.client.{TransportClient, TransportClientBootstrap}
 import org.apache.spark.network.crypto.{AuthClientBootstrap, AuthServerBootstrap}
-import org.apache.spark.network.netty.{NettyBlockTransferService, SparkTransportConf}
+import org.apache.spark.network.netty.NettyBlockTransferService
 import org.apache.spark.network.server.{NoOpRpcHandler, RpcHandler, TransportServer, TransportServerBootstrap}
 import org.apache.spark.util.Utils
 
@@ -31,7 +31,7 @@ final class RelayTransport private[raydp] (conf: SparkConf, security: SecurityMa
     val bounded = conf.clone
       .set("spark.shuffle.io.connectionCreationTimeout", RelayTransport.ConnectTime)
       .set("spark.shuffle.io.enableTcpKeepAlive", "true")
-    SparkTransportConf.fromSparkConf(bounded, "shuffle", sslOptions = Some(security.getRpcSSLOptions()))
+    SparkVersion.transportConf(bounded, security)
   }
   private val context = new TransportContext(transport, new NoOpRpcHandler, false, true)
   private val clients = context.createClientFactory(

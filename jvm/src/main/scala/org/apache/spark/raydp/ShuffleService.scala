@@ -9,7 +9,6 @@ import org.apache.spark.internal.config.SHUFFLE_SERVICE_PORT
 import org.apache.spark.network.TransportContext
 import org.apache.spark.network.client.{RpcResponseCallback, TransportClient}
 import org.apache.spark.network.crypto.AuthServerBootstrap
-import org.apache.spark.network.netty.SparkTransportConf
 import org.apache.spark.network.server.TransportServerBootstrap
 import org.apache.spark.network.shuffle.ExternalBlockHandler
 import org.apache.spark.network.shuffle.protocol.{BlockTransferMessage, RegisterExecutor}
@@ -28,11 +27,7 @@ import org.apache.spark.network.shuffle.protocol.{BlockTransferMessage, Register
 final class ShuffleService(host: String, applicationId: String, conf: SparkConf, found: Path => Unit) {
   UnauthenticatedClients.limit()
   private val security = new SecurityManager(conf)
-  private val transport = SparkTransportConf.fromSparkConf(
-    conf,
-    "shuffle",
-    numUsableCores = 0,
-    sslOptions = Some(security.getRpcSSLOptions()))
+  private val transport = SparkVersion.transportConf(conf, security)
   private val bootstraps: Seq[TransportServerBootstrap] =
     if (security.isAuthenticationEnabled()) Seq(new AuthServerBootstrap(transport, security)) else Nil
   private val server = new TransportContext(transport, new Handler, true)

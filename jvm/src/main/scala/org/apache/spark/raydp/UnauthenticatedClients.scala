@@ -3,45 +3,18 @@ package org.apache.spark.raydp
 import java.util.concurrent.TimeUnit
 import java.util.concurrent.atomic.AtomicInteger
 
-import io.netty.bootstrap.ChannelInitializerExtension
 import io.netty.buffer.ByteBuf
-import io.netty.channel.{Channel, ChannelHandlerContext, ChannelInboundHandlerAdapter, ChannelInitializer}
+import io.netty.channel.{ChannelHandlerContext, ChannelInboundHandlerAdapter}
 import io.netty.util.concurrent.ScheduledFuture
 import org.apache.spark.internal.Logging
-import org.apache.spark.network.server.{AbstractAuthRpcHandler, TransportChannelHandler, TransportRequestHandler}
-import org.apache.spark.network.util.TransportFrameDecoder
 
 /**
- * Bounds the memory that clients can use in this process before they have proved that they have the secret.
+ * How much memory clients can use in this process before they have proved that they have the secret.
  *
  * Spark's servers collect a message until it is complete, and then look at who sent it. So anyone who can connect could
- * announce messages of 2 GB and fill the memory. Netty calls this class for each connection that a server of the
- * process accepts. Spark's servers without authentication, and other servers, are left alone.
- *
- * Uses the name of Spark's frame decoder, and the field of `TransportRequestHandler` that has the RPC handler, to find
- * out whether a client is authenticated. A bound in Spark's `TransportContext` would replace them.
+ * announce messages of 2 GB and fill the memory. `AcceptedConnections` bounds Spark's servers, with the Netty of Spark
+ * 4.0 and newer; [[RelayTransport]] bounds raydp's own.
  */
-final class UnauthenticatedClients extends ChannelInitializerExtension {
-  import UnauthenticatedClients._
-
-  override def postInitializeServerChildChannel(channel: Channel): Unit = {
-    // Runs after Spark's own initializer, which adds Spark's handlers when the channel is registered.
-    channel.pipeline.addLast(new ChannelInitializer[Channel] {
-      override def initChannel(channel: Channel): Unit =
-        for {
-          transport <- Option(channel.pipeline.get(classOf[TransportChannelHandler]))
-          authentication <- Some(RpcHandler.get(transport.getRequestHandler)).collect {
-            case handler: AbstractAuthRpcHandler => handler
-          }
-        } channel.pipeline.addBefore(
-          TransportFrameDecoder.HANDLER_NAME,
-          "unauthenticatedClient",
-          new UnauthenticatedClient(() => authentication.isAuthenticated))
-    })
-    ()
-  }
-}
-
 object UnauthenticatedClients {
 
   /** The longest message of a client that is not authenticated, in bytes. Those of Spark's handshakes have a few 100. */
@@ -55,12 +28,6 @@ object UnauthenticatedClients {
 
   private val Extensions = "io.netty.bootstrap.extensions"
   private[raydp] val Connected = new AtomicInteger
-
-  private val RpcHandler = {
-    val field = classOf[TransportRequestHandler].getDeclaredField("rpcHandler")
-    field.setAccessible(true)
-    field
-  }
 
   /** Bounds the servers that this process starts from now on. Call it before Spark starts one. */
   def limit(): Unit = {

@@ -1,10 +1,13 @@
 package io.raydp.exchange.columns;
 
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
+import org.apache.spark.sql.types.VariantType;
 import org.apache.spark.unsafe.types.VariantVal;
 
 /** A column of variants: a struct of two binaries, the value and its metadata. */
 public final class VariantColumn extends PartsColumn {
+  static final Class<?> SPARK_TYPE = VariantType.class;
+
   private final BytesColumn value;
   private final BytesColumn metadata;
 

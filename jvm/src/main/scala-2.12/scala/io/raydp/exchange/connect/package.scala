@@ -1,0 +1,5 @@
+package io.raydp.exchange
+
+import io.raydp.collections.LaterMethods
+
+package object connect extends LaterMethods
