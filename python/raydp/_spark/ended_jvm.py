@@ -149,7 +149,7 @@ def explain_missing_schema() -> None:
     """
     dataframe_class = classic_dataframe_class()
     original: Any = vars(dataframe_class)["schema"]
-    read = original.fget if isinstance(original, property) else original.func  # a property in Spark 3.5
+    read: Any = original.fget if isinstance(original, property) else original.func  # a property in Spark 3.5
     if hasattr(read, _GUARDED):
         return
 

@@ -45,7 +45,9 @@ def interrupt(when: str) -> threading.Thread:
     """Press Ctrl-C as soon as there is a daemon of a class, in a thread."""
 
     def press() -> None:
-        assert comes_true(lambda: any(when in word for one in daemons_of(MARK) for word in programs.words_of(one)), within=120)
+        assert comes_true(
+            lambda: any(when in word for one in daemons_of(MARK) for word in programs.words_of(one)), within=120
+        )
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=press)

@@ -137,8 +137,7 @@ private[lifecycle] final class RayFleetEffects(address: String, spec: Applicatio
     try {
       val handle: BaseActorHandle = actor
       handle.kill(true)
-    }
-    catch { case NonFatal(error) => log.debug(s"$what was already gone", error) }
+    } catch { case NonFatal(error) => log.debug(s"$what was already gone", error) }
 }
 
 private[lifecycle] object RayFleetEffects {
