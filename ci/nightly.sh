@@ -27,7 +27,7 @@ all=(property kills sequences restarts applications conversions soak yarn marked
 
 run_lane() {
   case $1 in
-    property) HYPOTHESIS_PROFILE=nightly bash ci/test-python.sh --timeout 7200 tests/property tests/exchange/test_uneven_blocks.py ;;
+    property) HYPOTHESIS_PROFILE=nightly bash ci/test-python.sh --timeout 7200 --nightly tests/property tests/exchange/test_uneven_blocks.py ;;
     kills) bash ci/test-python.sh --timeout 7200 tests/faults/test_chaos.py --seed "$seed" --kills 500 \
       --numprocesses 2 --dist each ;; # both processes run the test, each with a seed of its own
     sequences) bash ci/test-python.sh --timeout 36000 tests/faults/test_sequences.py --seed "$seed" --sequences 100 \

@@ -92,7 +92,7 @@ _sessions_before = pytest.StashKey[set[str]]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the sizes of tests that can run for hours. The defaults suit a run of all tests."""
     parser.addoption("--seed", type=int, default=1, help="decides what tests/faults kills, and when")
-    parser.addoption("--kills", type=int, default=10, help="how many processes tests/faults kills or freezes")
+    parser.addoption("--kills", type=int, default=6, help="how many processes tests/faults kills or freezes")
     parser.addoption(
         "--applications", type=int, default=2, help="how many applications tests/lifecycle/test_session.py runs at once"
     )
@@ -100,9 +100,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--conversions", type=int, default=24, help="how many conversions tests/exchange/test_limits.py makes in a row"
     )
     parser.addoption(
-        "--sequences", type=int, default=2, help="how many sequences of events tests/faults/test_sequences.py runs"
+        "--sequences", type=int, default=1, help="how many sequences of events tests/faults/test_sequences.py runs"
     )
-    parser.addoption("--restarts", type=int, default=5, help="how often tests/lifecycle/test_restarts.py starts Spark")
+    parser.addoption("--restarts", type=int, default=3, help="how often tests/lifecycle/test_restarts.py starts Spark")
     parser.addoption("--soak-minutes", type=float, default=10, help="how long tests/faults/test_soak.py works")
     parser.addoption(
         "--deployment",

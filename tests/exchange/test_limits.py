@@ -111,6 +111,7 @@ def test_more_data_than_the_store_holds_is_spilled_both_ways(spark: SparkSession
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_more_than_two_gibibytes_of_text_in_one_column_of_one_partition(spark: SparkSession) -> None:
     df = spark.range(0, 2200, 1, 1).selectExpr("repeat('x', 1048576 + cast(id as int)) s")
     dataset = raydp.from_spark(df)

@@ -41,7 +41,15 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-@pytest.mark.parametrize("deployment", ["local", "cluster", "standalone", "connect"])
+@pytest.mark.parametrize(
+    "deployment",
+    [
+        pytest.param("local", marks=pytest.mark.nightly),
+        "cluster",
+        pytest.param("standalone", marks=pytest.mark.nightly),  # attached, as is "cluster"
+        "connect",
+    ],
+)
 def test_properties_hold_and_nothing_is_left(deployment: str, folder: Path) -> None:
     if deployment == "connect":
         pytest.importorskip("grpc_status", reason="raydp[connect] is not installed")

@@ -81,6 +81,7 @@ def left_on(host: hosts.Host) -> list[str]:
     ]
 
 
+@pytest.mark.nightly
 def test_it_works_on_both_hosts(ray_hosts: hosts.RayHosts, tmp_path: Path) -> None:
     process = ray_hosts.start_program(ray_hosts.hosts[0], "standalone/on_hosts", tmp_path / "log")
     try:

@@ -9,7 +9,7 @@ import pytest
 from support import programs
 from support.standalone_in_ray import QUICK_DAEMONS, folders_left
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.nightly]
 
 LEFT = "nothing is left"
 

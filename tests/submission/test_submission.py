@@ -162,6 +162,7 @@ def test_bad_command_lines(tmp_path: Path, jar: Path, capsys: pytest.CaptureFixt
         assert "Traceback" not in outcome.errors
 
 
+@pytest.mark.nightly
 def test_inside_an_actor_and_a_task_of_ray(address: str) -> None:
     outcome = programs.run(
         "submission/inside_an_actor_and_a_task_of_ray",

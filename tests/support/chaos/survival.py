@@ -139,6 +139,7 @@ def find_victims(target: Target, cluster: ChaosCluster) -> list[int]:
     """Wait for processes of a kind, and return them by ascending process id."""
 
     def look() -> list[int]:
+        cluster.replace_lost_nodes()  # that of a fault whose recovery nobody awaits yet
         match target:
             case Target.NODE:
                 return sorted(cluster.other_raylets())
