@@ -36,7 +36,7 @@ _BROKEN = (OSError, EOFError, struct.error, PySparkException, UnboundLocalError)
 def refuse_partial_results() -> None:
     """Let ``collect``, ``take``, ``toLocalIterator`` fail if their JVM ends before it has sent all rows; idempotent.
 
-    Why: see above. A mark at the end of the rows would replace this.
+    Why: PySpark takes the end of the connection for the end of the rows. A mark at their end would replace this.
     """
     module = socket_module()
     for original, replacement in (

@@ -6,7 +6,12 @@ import org.apache.spark.network.netty.SparkTransportConf
 import org.apache.spark.network.util.TransportConf
 import org.apache.spark.resource.ResourceProfile
 
-/** Functions of Spark that have other parameters in older versions. */
+/**
+ * Functions of Spark that have other parameters in older versions.
+ *
+ * Uses `SparkTransportConf` as `ShuffleService` does, and `ResourceProfile` as `ExecutorSettings` does. Public functions
+ * would replace them.
+ */
 private[raydp] object SparkVersion {
 
   /** The settings of connections for blocks, with the application's encryption. */
