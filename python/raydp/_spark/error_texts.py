@@ -18,15 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["keep_error_texts"]
 
 _ANSWERS = "_raydp_answers"
-_OF_EXCEPTIONS = (
-    "__str__",
-    "getCondition",
-    "getErrorClass",
-    "getMessageParameters",
-    "getSqlState",
-    "getMessage",
-    "getQueryContext",
-)
+# PySpark 4 warns of the former name, and its own method calls the new one.
+_CONDITION = "getCondition" if hasattr(captured.CapturedException, "getCondition") else "getErrorClass"
+_OF_EXCEPTIONS = ("__str__", _CONDITION, "getMessageParameters", "getSqlState", "getMessage", "getQueryContext")
 _OF_CONTEXTS = ("objectType", "objectName", "startIndex", "stopIndex", "fragment", "callSite", "summary")
 # The JVM has no answer for these.
 _NOT_OF_SQL = frozenset({"callSite"})
