@@ -10,9 +10,11 @@ from raydp._machine.installation import raydp_jar, spark_minor_version, supporte
 from raydp._machine.jar_build import spark_of_jar
 from raydp.errors import MissingRequirementError
 
-# Before PySpark 4: as spark-submit of an older Spark brings it along, for example. The doctor refuses newer ones.
+# PySpark 3 has its context in another place, and pyspark-client has none. spark-submit of an older Spark brings its own
+# PySpark along. The doctor refuses PySpark 4 without a jar for it.
 if find_spec("pyspark.core") is None and (
-    spark_minor_version(spark_of_jar(raydp_jar())) != spark_minor_version(pyspark.__version__)
+    find_spec("pyspark.context") is None
+    or spark_minor_version(spark_of_jar(raydp_jar())) != spark_minor_version(pyspark.__version__)
 ):
     raise MissingRequirementError(
         "raydp does not support this version of PySpark. Install a supported one, and start the program with that. If "
