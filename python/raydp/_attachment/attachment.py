@@ -27,6 +27,8 @@ _CLOSE_SECONDS = 20.0
 
 _attachments: weakref.WeakKeyDictionary[Any, Attachment] = weakref.WeakKeyDictionary()
 """By what they are attached to: the ``SparkContext`` of an application, or a session of Spark Connect."""
+_detaching: set[Attachment] = set()
+"""Those that end now. Agents remove their sockets then, so nothing may end Ray before."""
 _lock = threading.Lock()
 
 
@@ -48,6 +50,7 @@ class Attachment:
         self._cluster = cluster
         self._host = host
         self._exchange = exchange
+        self._ended = threading.Event()
         host.on_end = self._end_in_background
 
     @property
@@ -95,15 +98,25 @@ class Attachment:
     def detach(self) -> None:
         """End the exchange: its agents, DataFrames over Ray's blocks, and names in Spark. Idempotent.
 
-        Spark and Ray go on. Datasets stay readable. Blocks that are lost later are not recomputed.
+        Spark and Ray go on. Datasets stay readable. Blocks that are lost later are not recomputed. If another thread
+        detaches it, this waits for that.
         """
         with _lock:
-            if self.is_stopping:
-                return
+            is_first = not self.is_stopping
             self.is_stopping = True
             for attached_to in [one for one, known in _attachments.items() if known is self]:
                 del _attachments[attached_to]
-        close_in_thread(self._close, "raydp-detach", _CLOSE_SECONDS, f"the exchange of {self.application_id} with Ray")
+            if is_first:
+                _detaching.add(self)
+        if not is_first:
+            self._ended.wait(_CLOSE_SECONDS)
+            return
+        what = f"the exchange of {self.application_id} with Ray"
+        try:
+            close_in_thread(self._close, "raydp-detach", _CLOSE_SECONDS, what)
+        finally:
+            _detaching.discard(self)
+            self._ended.set()
 
     def __enter__(self) -> Attachment:
         return self
@@ -163,7 +176,9 @@ def detach_weakly(attachment: Attachment) -> Callable[[], None]:
 
 def _detach_all() -> None:
     """Detach what is attached, because the program calls ``ray.shutdown()``: agents end with Ray."""
-    for attachment in list(_attachments.values()):
+    with _lock:
+        attachments = {*_attachments.values(), *_detaching}
+    for attachment in attachments:
         attachment.detach()
 
 

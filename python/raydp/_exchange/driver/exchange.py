@@ -166,9 +166,10 @@ class Exchange:
 
     def close(self) -> None:
         """End the agents and drop the blocks of DataFrames. Datasets stay readable. Idempotent."""
-        self.lineages.close()
-        self.leases.close()
-        self.directory.close()
+        with contextlib.ExitStack() as parts:  # each of them also if another one fails
+            parts.callback(self.directory.close)
+            parts.callback(self.leases.close)
+            parts.callback(self.lineages.close)
 
     @contextlib.contextmanager
     def _lease(self, blocks: Blocks) -> Iterator[ScanRequest]:
