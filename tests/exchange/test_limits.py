@@ -44,6 +44,7 @@ def wide(spark: SparkSession, megabytes: int, partitions: int = 2) -> DataFrame:
     return spark.range(0, megabytes * MEBIBYTE // 32, 1, partitions).selectExpr("id", "id a", "id b", "id c")
 
 
+@pytest.mark.nightly
 def test_idle_and_busy_connections_share_the_bound(spark: SparkSession) -> None:
     """Each executor has one core, so it may have the segments of one task only."""
     executors = executor_pids(spark)

@@ -13,7 +13,7 @@ from support.standalone_in_ray import QUICK_DAEMONS, folders_left
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.nightly]
 
 
 def run(program: str, folder: Path) -> programs.Outcome:
@@ -56,13 +56,11 @@ def test_a_worker_starts_on_another_node(outcome: programs.Outcome) -> None:
     assert {"a worker there", "an executor there", "to Ray and back: 1000"} <= set(lines), outcome.everything
 
 
-@pytest.mark.nightly
 def test_a_node_that_is_lost_in_a_conversion_loses_no_row(changing: programs.Outcome) -> None:
     lines = changing.part("lost in a conversion").splitlines()
     assert {"rows: True", "a worker on the new node"} <= set(lines), changing.everything
 
 
-@pytest.mark.nightly
 def test_it_changes_its_size_across_nodes(changing: programs.Outcome) -> None:
     said = changing.facts("sizes")
     expected = {
@@ -82,6 +80,5 @@ def test_the_application_is_the_same_all_the_time(outcome: programs.Outcome) -> 
     assert {"same application: True", "executors: True"} <= set(lines), outcome.everything
 
 
-@pytest.mark.nightly
 def test_the_application_is_the_same_in_all_changes(changing: programs.Outcome) -> None:
     assert "same application: True" in changing.part("the end").splitlines(), changing.everything

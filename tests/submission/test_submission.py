@@ -111,6 +111,7 @@ def test_a_java_application(address: str, jar: Path, tmp_path: Path, home: str) 
     assert outcome.output.splitlines()[-1] == "999000 true sums two,words true", outcome.everything
 
 
+@pytest.mark.nightly
 def test_how_a_java_application_ends(address: str, jar: Path) -> None:
     options = ("--ray-address", address, "--num-executors", "1", "--class", "Sums")
     assert submit(*options, jar, "exit").code == 9
