@@ -115,7 +115,8 @@ class Attachment:
         try:
             close_in_thread(self._close, "raydp-detach", _CLOSE_SECONDS, what)
         finally:
-            _detaching.discard(self)
+            with _lock:
+                _detaching.discard(self)
             self._ended.set()
 
     def __enter__(self) -> Attachment:

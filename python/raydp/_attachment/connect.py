@@ -21,7 +21,6 @@ from raydp._configuration import registry
 from raydp._ray import internals as _ray_internals
 from raydp._spark.connect_calls_of_thread import briefly_retried
 from raydp._spark.connect_internals import session_failure, session_is_stopped
-from raydp._spark.spark_versions import condition_of
 from raydp.errors import SessionError
 
 if TYPE_CHECKING:
@@ -160,7 +159,7 @@ def _load_jar(spark: SparkSession) -> dict[str, Any]:
     try:
         return _ask(spark)
     except PySparkException as error:
-        if condition_of(error) != "DATA_SOURCE_NOT_FOUND":
+        if error.getCondition() != "DATA_SOURCE_NOT_FOUND":
             raise silence_of(spark, error) from error
     try:
         spark.addArtifacts(os.fspath(complete_jar()))

@@ -34,8 +34,6 @@ __all__ = [
 ]
 
 _JAVA_TIMEOUT_SECONDS = 60
-_MAIN_SCALA = "2.13"
-_SCALA_OF_JAR = re.compile(r".*_(\d+\.\d+)\.jar")
 _SPARK_CORE = re.compile(r"spark-core_(?P<scala>[\d.]+)-(?P<version>.+)\.jar")
 
 
@@ -110,8 +108,7 @@ def check_spark_jars(settings: Mapping[str, str]) -> str:
     del settings
     home = _installation.spark_home()
     core = [match for path in (home / "jars").glob("spark-core_*.jar") if (match := _SPARK_CORE.fullmatch(path.name))]
-    named = _SCALA_OF_JAR.fullmatch(_installation.raydp_jar().name)
-    scala = named[1] if named else _MAIN_SCALA
+    scala = _installation.scala_of_jar(_installation.raydp_jar())
     if len(core) != 1 or core[0]["scala"] != scala:
         raise MissingRequirementError(
             f"Spark's jars folder must contain one spark-core jar, for Scala {scala}. This is another build of Spark, "

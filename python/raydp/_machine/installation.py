@@ -22,6 +22,7 @@ __all__ = [
     "pyspark_home",
     "ray_jar",
     "raydp_jar",
+    "scala_of_jar",
     "spark_home",
     "spark_minor_version",
     "supported_sparks",
@@ -76,6 +77,8 @@ NATIVE_LIBRARY = Path(__file__).resolve().parents[1] / "lib" / "libraydp_jni.so"
 """Where the native library of the JVMs is, if it is installed."""
 
 _JARS = Path(__file__).resolve().parents[1] / "jars"
+_MAIN_SCALA = "2.13"
+_NAMED_JAR = re.compile(r"raydp-spark-[\d.]+_(?P<scala>[\d.]+)\.jar")
 _SPARK_CORE = re.compile(r"spark-core_(?P<scala>[\d.]+)-(?P<minor>\d+\.\d+)\..+\.jar")
 
 
@@ -139,6 +142,12 @@ def raydp_jar() -> Path:
             f"or run `pip install .` in a checkout with a JDK and Gradle on the PATH. Missing: {jar}"
         )
     return jar
+
+
+def scala_of_jar(jar: Path) -> str:
+    """Return the version of Scala that one of raydp's jars is for. The main jar is for that of the main Spark."""
+    named = _NAMED_JAR.fullmatch(jar.name)
+    return named["scala"] if named else _MAIN_SCALA
 
 
 def supported_sparks() -> str:

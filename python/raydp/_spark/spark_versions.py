@@ -15,24 +15,22 @@ if TYPE_CHECKING:
 __all__ = ["classic_dataframe_class", "condition_of", "functions_module", "of_session", "socket_module"]
 
 
-def _first_module(*names: str) -> ModuleType:
-    for name in names[:-1]:
-        try:
-            return import_module(name)
-        except ModuleNotFoundError:
-            continue
-    return import_module(names[-1])
+def _module(name: str, former_name: str) -> ModuleType:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError:
+        return import_module(former_name)
 
 
 def classic_dataframe_class() -> type[DataFrame]:
     """Return the class of DataFrames whose queries run in this process' JVM."""
-    found: type[DataFrame] = _first_module("pyspark.sql.classic.dataframe", "pyspark.sql.dataframe").DataFrame
+    found: type[DataFrame] = _module("pyspark.sql.classic.dataframe", "pyspark.sql.dataframe").DataFrame
     return found
 
 
 def functions_module() -> Any:
     """Return the module that defines ``pyspark.sql.functions``."""
-    return _first_module("pyspark.sql.functions.builtin", "pyspark.sql.functions")
+    return _module("pyspark.sql.functions.builtin", "pyspark.sql.functions")
 
 
 def of_session(spark: SparkSession) -> dict[str, Any]:

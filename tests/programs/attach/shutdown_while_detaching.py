@@ -1,6 +1,5 @@
 """A program of attach/test_shutdown.py: ``ray.shutdown()`` while another thread detaches Spark."""
 
-import signal
 import threading
 
 import psutil
@@ -8,7 +7,6 @@ import ray
 from pyspark.sql import SparkSession
 
 import raydp
-from support import programs
 from support.datasets import eventually as comes_true
 from support.scripting import say, start_ray
 
@@ -18,11 +16,10 @@ attachment = raydp.attach(spark)
 say("rows:", raydp.from_spark(spark.range(10)).count())
 folder = attachment.exchange.directory.folder
 say("there is a socket:", any(folder.iterdir()))
-(agent,) = [
-    one for one in psutil.Process().children(recursive=True) if "ExchangeAgent" in "".join(programs.words_of(one))
-]
-agent.send_signal(signal.SIGSTOP)  # it removes its socket when it goes on
-threading.Timer(3.0, agent.send_signal, (signal.SIGCONT,)).start()
+(agent,) = attachment.exchange.directory.agents()
+process = psutil.Process(ray.get(agent.handle.process_id.remote()))
+process.suspend()  # it removes its socket when it goes on
+threading.Timer(3.0, process.resume).start()
 threading.Thread(target=attachment.detach).start()
 assert comes_true(lambda: attachment.is_stopping, within=60)
 ray.shutdown()
